@@ -1,0 +1,39 @@
+"""Every error the toolkit raises on purpose.
+
+A caller's mistake is a `ValueError`; everything below is trouble with data or the environment.
+The command line prints the message alone and exits with 1.
+"""
+
+from toolkit.schema import Reason
+
+
+class ToolkitError(Exception):
+    """Data or environment is not as it must be; the message names the file and what to do."""
+
+
+class SourceError(ToolkitError):
+    """One source cannot become clips through its own fault; becomes a row in `rejected`."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class SetupError(ToolkitError):
+    """A program, library or weights file is missing; the message says how to get it."""
+
+
+class StorageError(ToolkitError):
+    """The disk is full, the folder not writable, or memory is short: nobody's video is at fault."""
+
+
+class ShardError(ToolkitError):
+    """A shard is missing, damaged, of another schema, or lacks the array asked for."""
+
+
+class ManifestError(ToolkitError):
+    """A manifest table is missing, damaged or contradicts the shards."""
+
+
+class OptionsError(ToolkitError):
+    """The dataset was made with other options; the message names the first that differs."""

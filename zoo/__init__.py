@@ -1,0 +1,1 @@
+"""Models that train straight from the toolkit's shards."""
