@@ -41,10 +41,10 @@ class Reason(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A file the user gave, as the plan knows it.
+    r"""A file the user gave, as the plan knows it.
 
     `path` is relative to the dataset's folder, with `/` between parts; bytes that are not UTF-8
-    stand in it as `\\xNN`. `duplicate_of` is the path of the source that holds the same content.
+    stand in it as `\xNN`. `duplicate_of` is the path of the source that holds the same content.
     """
 
     path: str
