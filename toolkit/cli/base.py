@@ -24,7 +24,8 @@ class Command(click.Command):
     """
 
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
-        super().__init__(*args, epilog=f"\b\nExample:\n  {example}", **kwargs)
+        super().__init__(*args, **kwargs)
+        self.epilog = f"\b\nExample:\n  {example}"
         self.params.append(
             click.Option(["--debug"], is_flag=True, help="Show a traceback where it fails.")
         )

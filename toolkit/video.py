@@ -1,0 +1,396 @@
+"""Probe, decode and encode video: the one doorway to ffmpeg.
+
+Decoding is an ffmpeg process whose graph ffmpeg-python builds; its frames come over a pipe, their
+presentation times from the `showinfo` filter. Pictures are upright with square pixels. Times are
+seconds from the container's start; edit lists are honoured because ffmpeg honours them.
+"""
+
+import contextlib
+import functools
+import math
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from queue import Empty, Queue
+from typing import IO, Any
+
+import av
+import ffmpeg
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.errors import SetupError, SourceError, ToolkitError
+from toolkit.schema import Reason, VideoInfo
+
+DEMUXERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,asf,flv,ogg,mxf,dv,ivf,m4v,"
+    "wav,mp3,flac,aac"
+)
+"""Containers that hold their own streams: none of these opens another file or an address."""
+
+PROTOCOLS = "file"
+SUFFIXES = frozenset(
+    f".{name}"
+    for name in "3gp asf avi dv flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv".split()  # noqa: E501, SIM905
+)
+"""What counts as a video when a folder is searched."""
+
+MAX_SIDE = 1920
+"""Longest side (px) at which pass 1 looks for faces; larger pictures are scaled down to it."""
+
+_OPEN_OPTIONS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": DEMUXERS}
+_SHOWINFO = re.compile(rb"showinfo.*? n: *\d+ pts: *(-?\d+|NOPTS) ")
+_TIME_BASE = re.compile(rb"showinfo.*config in time_base: (\d+)/(\d+)")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One decoded source frame.
+
+    Attributes:
+        time: presentation time, s from the container's start.
+        picture: (height, width, 3) uint8 RGB; valid until the next frame is asked for.
+    """
+
+    time: float
+    picture: npt.NDArray[np.uint8]
+
+
+@functools.cache
+def find_ffmpeg() -> str:
+    """Path of the ffmpeg binary: the PATH's, else imageio-ffmpeg's."""
+    found = shutil.which("ffmpeg")
+    if found:
+        return found
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise SetupError(
+            "no ffmpeg binary: install ffmpeg with your system's package manager, "
+            "or `pip install imageio-ffmpeg`"
+        ) from error
+
+
+@functools.cache
+def _passthrough_flag() -> dict[str, str]:
+    """`-fps_mode` where this ffmpeg knows it (5.1), else `-vsync`."""
+    text = subprocess.run(
+        [find_ffmpeg(), "-hide_banner", "-h", "long"], capture_output=True, check=False
+    ).stdout
+    return {"fps_mode" if b"-fps_mode" in text else "vsync": "passthrough"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streams:
+    """What to ask ffmpeg for: stream indices, and the container's own start (s)."""
+
+    video: int
+    audio: int | None
+    start: float
+
+
+def probe(path: Path) -> tuple[VideoInfo, Streams]:
+    """Open a file, decode its first frame, and say what it holds.
+
+    Raises:
+        SourceError: `unreadable` or `no_video`.
+    """
+    try:
+        with av.open(_url(path), options=dict(_OPEN_OPTIONS)) as container:
+            return _probe_container(container, path)
+    except (av.FFmpegError, ValueError, OSError) as error:
+        if isinstance(error, PermissionError):
+            text = f"{path}: permission denied: make it readable or leave it out"
+            raise ToolkitError(text) from error
+        text = getattr(error, "strerror", None) or error
+        raise SourceError(Reason.UNREADABLE, f"ffmpeg cannot open it: {text}") from error
+
+
+def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
+    video = _choose_stream([s for s in container.streams.video if not _is_picture(s)])
+    audio = _choose_stream(list(container.streams.audio))
+    if video is None:
+        raise SourceError(Reason.NO_VIDEO, "the file has no video stream")
+    start = (container.start_time or 0) / av.time_base
+    frame = next(container.decode(video), None)
+    if frame is None:
+        raise SourceError(Reason.NO_VIDEO, "the video stream has no frame")
+    width, height = _upright_size(frame, video)
+    rate = video.average_rate or video.guessed_rate or Fraction(25)
+    info = VideoInfo(
+        width=width,
+        height=height,
+        fps=float(rate),
+        duration=container.duration / av.time_base if container.duration else None,
+        video_start=_stream_start(video, start),
+        audio_start=None if audio is None else _stream_start(audio, start),
+        interlaced=bool(frame.interlaced_frame),
+        focal=_read_focal(container.metadata | video.metadata, width, height),
+    )
+    return info, Streams(video=video.index, audio=audio and audio.index, start=start)
+
+
+def _choose_stream(streams: list[Any]) -> Any:
+    """The default stream, else the largest picture, else the first: as players choose."""
+
+    def rank(stream: Any) -> tuple[bool, int]:
+        default = bool(stream.disposition & av.stream.Disposition.default)
+        return default, getattr(stream, "width", 0) * getattr(stream, "height", 0)
+
+    return max(streams, key=rank, default=None)
+
+
+def _is_picture(stream: Any) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _stream_start(stream: Any, container_start: float) -> float:
+    if stream.start_time is None:
+        return 0.0
+    return max(0.0, float(stream.start_time * stream.time_base) - container_start)
+
+
+def _upright_size(frame: Any, stream: Any) -> tuple[int, int]:
+    ratio = float(stream.sample_aspect_ratio or 0) or 1.0
+    width, height = max(1, round(frame.width * ratio)), frame.height
+    return (height, width) if frame.rotation % 180 else (width, height)
+
+
+def _read_focal(metadata: dict[str, str], width: int, height: int) -> float | None:
+    """Focal length in px from the 35 mm equivalent that some phones write (36 × 24 mm film)."""
+    text = metadata.get("com.apple.quicktime.camera.focal_length.35mm_equivalent")
+    try:
+        focal_35mm = float(text or 0)
+    except ValueError:
+        return None
+    return focal_35mm / math.hypot(36, 24) * math.hypot(width, height) or None
+
+
+def fit_size(info: VideoInfo, longest: int = MAX_SIDE) -> tuple[int, int]:
+    """(width, height) of the picture scaled down, if need be, to a longest side."""
+    scale = min(1.0, longest / max(info.width, info.height))
+    return max(1, round(info.width * scale)), max(1, round(info.height * scale))
+
+
+def read_frames(
+    path: Path,
+    info: VideoInfo,
+    streams: Streams,
+    *,
+    size: tuple[int, int],
+    crop: tuple[int, int, int, int] | None = None,
+    start: float | None = None,
+) -> Iterator[Frame]:
+    """Decode the source's frames in presentation order, each exactly once.
+
+    Args:
+        path: the source.
+        info: from `probe`.
+        streams: from `probe`.
+        size: (width, height) of the pictures yielded.
+        crop: xyxy in source pixels, scaled to `size`; the border is replicated outside the picture.
+        start: seek so that decoding begins at or before this time (s), for reading a stretch.
+
+    Raises:
+        SourceError: `unreadable`, when ffmpeg fails before the first frame.
+    """
+    source = ffmpeg.input(
+        _url(path), threads=1, **_OPEN_OPTIONS, **({} if start is None else {"ss": start})
+    )
+    node = source[str(streams.video)]
+    if info.interlaced:
+        node = node.filter("bwdif", mode="send_frame", deint="interlaced")
+    node = node.filter("showinfo", checksum=0)
+    node = _fit(node, info, size, crop)
+    command = _compile(node, format="rawvideo", pix_fmt="rgb24", threads=1, **_passthrough_flag())
+    yield from _read_pipe(command, size, streams.start, 1 / info.fps if info.fps else 0.04)
+
+
+def _fit(
+    node: Any, info: VideoInfo, size: tuple[int, int], crop: tuple[int, int, int, int] | None
+) -> Any:
+    """Square pixels, then the crop, then the size; `area` averages where it shrinks."""
+    if crop is None:
+        return node.filter("scale", *size, flags="area").filter("setsar", 1)
+    node = node.filter("scale", info.width, info.height, flags="area").filter("setsar", 1)
+    x0, y0, x1, y1 = crop
+    left, top = max(0, -x0), max(0, -y0)
+    right, bottom = max(0, x1 - info.width), max(0, y1 - info.height)
+    node = node.filter(
+        "crop", x1 - x0 - left - right, y1 - y0 - top - bottom, x0 + left, y0 + top, exact=1
+    )
+    if left or top or right or bottom:
+        node = (
+            node.filter("format", "rgb24")
+            .filter("pad", x1 - x0, y1 - y0, left, top)
+            .filter("fillborders", left=left, right=right, top=top, bottom=bottom, mode="smear")
+        )
+    return node.filter("scale", *size, flags="area")
+
+
+def _read_pipe(
+    command: list[str], size: tuple[int, int], origin: float, step: float
+) -> Iterator[Frame]:
+    width, height = size
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    log = _Log(process.stderr)
+    picture = np.empty((height, width, 3), np.uint8)
+    count, time = 0, -step
+    try:
+        while _fill(process.stdout, picture):
+            time = max(log.next_time(origin, fallback=time + step), time)
+            yield Frame(time, picture)
+            count += 1
+        process.wait()
+        if not count:
+            raise SourceError(Reason.UNREADABLE, f"ffmpeg decoded no frame: {log.last_words()}")
+    finally:
+        process.kill()
+        process.wait()
+        log.close()
+        if process.stdout:
+            process.stdout.close()
+
+
+def _fill(pipe: IO[bytes] | None, picture: npt.NDArray[np.uint8]) -> bool:
+    """Fill the picture from the pipe; False where the stream has ended."""
+    view = memoryview(picture.data).cast("B")
+    return pipe is not None and pipe.readinto(view) == len(view)  # type: ignore[attr-defined]
+
+
+class _Log:
+    """Reads ffmpeg's log in a thread: presentation times by frame, and its last error lines."""
+
+    def __init__(self, pipe: IO[bytes] | None) -> None:
+        self._times: Queue[Fraction | None] = Queue()
+        self._words: list[str] = []
+        self._pipe = pipe
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        base = Fraction(1, 1)
+        for line in self._pipe or ():
+            if match := _SHOWINFO.search(line):
+                pts = match[1]
+                self._times.put(None if pts == b"NOPTS" else int(pts) * base)
+            elif match := _TIME_BASE.search(line):
+                base = Fraction(int(match[1]), int(match[2]))
+            elif b"[error]" in line or b"[fatal]" in line:
+                self._words = [*self._words[-2:], line.decode("utf-8", "replace").strip()]
+
+    def next_time(self, origin: float, fallback: float) -> float:
+        try:
+            time = self._times.get(timeout=30)
+        except Empty:
+            time = None
+        return fallback if time is None else float(time) - origin
+
+    def last_words(self) -> str:
+        self._thread.join(timeout=5)
+        return " / ".join(self._words) or "no message"
+
+    def close(self) -> None:
+        self._thread.join(timeout=5)
+        if self._pipe:
+            self._pipe.close()
+
+
+def _compile(node: Any, **output: Any) -> list[str]:
+    graph = ffmpeg.output(node, "pipe:", **output).global_args(
+        "-nostdin", "-hide_banner", "-nostats", "-copyts", "-loglevel", "level+info"
+    )
+    return [find_ffmpeg(), *ffmpeg.compile(graph)[1:]]
+
+
+def _url(path: Path) -> str:
+    """`file:` and the absolute path, so that no name reads as an option or a protocol."""
+    return f"file:{Path(path).absolute()}"
+
+
+def decode_audio(path: Path, streams: Streams, target: Path) -> None:
+    """Write a source's sound to a file: 16 kHz mono int16, sample 0 at the container's start.
+
+    Gaps in the track become silence; more channels are mixed down.
+
+    Raises:
+        SourceError: `no_audio`, where there is no audio stream or nothing in it decodes.
+    """
+    if streams.audio is None:
+        raise SourceError(Reason.NO_AUDIO, "the file has no audio stream")
+    from toolkit.clock import SAMPLE_RATE
+
+    node = ffmpeg.input(_url(path), threads=1, **_OPEN_OPTIONS)[str(streams.audio)]
+    node = node.filter(
+        "aresample", SAMPLE_RATE, **{"async": 1}, first_pts=round(streams.start * SAMPLE_RATE)
+    )
+    command = _compile(node, format="s16le", ac=1, ar=SAMPLE_RATE, threads=1)
+    with target.open("wb") as file:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, check=False
+        )
+    if not target.stat().st_size:
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise SourceError(Reason.NO_AUDIO, f"the audio stream does not decode: {' '.join(words)}")
+
+
+def write_video(
+    path: Path,
+    frames: Iterable[npt.NDArray[np.uint8]],
+    *,
+    fps: float,
+    pcm: npt.NDArray[np.int16] | None = None,
+    sample_rate: int = 16_000,
+    crf: int = 18,
+) -> None:
+    """Encode RGB pictures (height, width, 3) uint8 and mono sound to MP4 (H.264, AAC).
+
+    Raises:
+        ToolkitError: ffmpeg failed; the message is ffmpeg's own.
+    """
+    frames = iter(frames)
+    first = next(frames)
+    height, width = first.shape[:2]
+    picture = ffmpeg.input(
+        "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=fps
+    ).filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
+    with contextlib.ExitStack() as stack:
+        nodes = [picture]
+        if pcm is not None:
+            sound = path.with_name(f".{path.name}.pcm")
+            stack.callback(sound.unlink, missing_ok=True)
+            pcm.astype("<i2").tofile(sound)
+            nodes.append(ffmpeg.input(_url(sound), format="s16le", ar=sample_rate, ac=1))
+        graph = ffmpeg.output(
+            *nodes, _url(path), format="mp4", vcodec="libx264", acodec="aac", pix_fmt="yuv420p",
+            crf=crf, preset="veryfast", movflags="+faststart", **{"threads": 1, "b:a": "128k"},
+        ).global_args("-y", "-hide_banner", "-loglevel", "error")  # fmt: skip
+        _feed([find_ffmpeg(), *ffmpeg.compile(graph)[1:]], first, frames, path)
+
+
+def _feed(
+    command: list[str],
+    first: npt.NDArray[np.uint8],
+    frames: Iterator[npt.NDArray[np.uint8]],
+    path: Path,
+) -> None:
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    pipe = process.stdin
+    if pipe is None:
+        raise ToolkitError(f"{path}: ffmpeg did not start")
+    with contextlib.suppress(BrokenPipeError):
+        pipe.write(first.tobytes())
+        for picture in frames:
+            pipe.write(picture.tobytes())
+    _, words = process.communicate()
+    if process.returncode:
+        raise ToolkitError(f"{path}: ffmpeg cannot encode: {words.decode('utf-8', 'replace')}")
