@@ -39,12 +39,20 @@ _RECORD = 17
 """Bytes of one serialised landmark: tag, length, then tag and float32 for each of x, y, z."""
 
 
+_FRAME_MICROSECONDS = 33_333
+
+
 class FaceMesh:
     """Finds up to `max_faces` meshes in successive pictures of one take."""
 
     def __init__(self, max_faces: int = 2) -> None:
         with _quiet_native_log():
             self._graph = _load_graph(max_faces)
+        from mediapipe.python import packet_creator, packet_getter
+        from mediapipe.python._framework_bindings.image_frame import ImageFormat
+
+        self._make_image, self._rgb = packet_creator.create_image_frame, ImageFormat.SRGB
+        self._get_list = packet_getter.get_proto_list
 
     def reset(self) -> None:
         """Forget the frames before: call at every new source and at every shot."""
@@ -53,17 +61,34 @@ class FaceMesh:
 
     def detect(self, picture: npt.NDArray[np.uint8]) -> list[Mesh]:
         """Meshes in one RGB picture (height, width, 3) uint8, in the tracker's order."""
-        found = self._graph.process(picture).multi_face_landmarks or ()
+        found = self._process(picture)
         height, width = picture.shape[:2]
         scale = np.array([width, height, width], np.float32)
         return [_read_points(face) * scale for face in found]
 
-    def start(self, picture: npt.NDArray[np.uint8]) -> list[Mesh]:
-        """`detect` for a face's first frame: fed three times, so that tracking has settled."""
+    def _process(self, picture: npt.NDArray[np.uint8]) -> Any:
+        """What `FaceMesh.process` does, without making a new result class for every frame."""
+        solution = self._graph
+        solution._graph_outputs.clear()
+        solution._simulated_timestamp += _FRAME_MICROSECONDS
+        packet = self._make_image(image_format=self._rgb, data=picture)
+        solution._graph.add_packet_to_input_stream(
+            stream="image", packet=packet.at(solution._simulated_timestamp)
+        )
+        solution._graph.wait_until_idle()
+        faces = solution._graph_outputs.get("multi_face_landmarks")
+        return () if faces is None or faces.is_empty() else self._get_list(faces)
+
+    def settle(self, picture: npt.NDArray[np.uint8]) -> list[Mesh]:
+        """Feed a face's first frame twice more, so that tracking has settled."""
         with _quiet_native_log():
-            for _ in range(2):
-                self.detect(picture)
+            self.detect(picture)
             return self.detect(picture)
+
+    def start(self, picture: npt.NDArray[np.uint8]) -> list[Mesh]:
+        """Meshes in a picture that has no predecessor: fed three times."""
+        with _quiet_native_log():
+            return self.detect(picture) and self.settle(picture)
 
     @staticmethod
     def provenance() -> Provenance:

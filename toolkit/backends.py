@@ -1,0 +1,103 @@
+"""The backends one set of options asks for, loaded once per process and run in order."""
+
+import functools
+import inspect
+from collections.abc import Sequence
+
+import numpy as np
+
+from toolkit.features import BACKENDS, create_extractor
+from toolkit.features.base import Arrays, Extractor
+from toolkit.features.landmarks import FaceMesh
+from toolkit.options import IngestOptions
+from toolkit.schema import ClipInput, Provenance
+
+WHOLE_SOURCE = ("pose", "au45")
+"""Features that see all clips of a source before any is finished: small arrays, in this order."""
+
+PER_CLIP = ("deepspeech", "coefficients")
+
+
+class Backends:
+    """The face mesh and one extractor per feature that is not switched off."""
+
+    def __init__(self, options: IngestOptions) -> None:
+        """Load every model; SetupError says what is missing and how to get it."""
+        self.mesh = FaceMesh()
+        self._extractors = {
+            feature: _load(feature, getattr(options, feature), options)
+            for feature in (*WHOLE_SOURCE, *PER_CLIP)
+            if getattr(options, feature) != "none"
+        }
+
+    @property
+    def needs_colors(self) -> bool:
+        """Whether an extractor wants the picture's colours at the mesh."""
+        return any(extractor.needs_colors for extractor in self._extractors.values())
+
+    def provenance(self) -> dict[str, Provenance]:
+        """What made each feature, for the shard's record."""
+        made = {name: extractor.provenance() for name, extractor in self._extractors.items()}
+        return {"landmarks": self.mesh.provenance(), **made}
+
+    def columns(self) -> dict[str, str]:
+        """The manifest's `*_backend` columns: name and version, or `none`."""
+        made = self.provenance()
+        return {
+            f"{feature}_backend": f"{made[feature].backend} {made[feature].version}".strip()
+            if feature in made
+            else "none"
+            for feature in ("landmarks", *BACKENDS)
+        }
+
+    def extract_source(self, clips: Sequence[ClipInput]) -> dict[str, Exception]:
+        """Add what is calibrated over a whole source to every clip's arrays.
+
+        Returns:
+            Clip id -> what was raised, for the clips that cannot be used.
+        """
+        failed: dict[str, Exception] = {}
+        for feature in WHOLE_SOURCE:
+            if extractor := self._extractors.get(feature):
+                good = [clip for clip in clips if clip.clip_id not in failed]
+                extractor.fit(good)
+                for clip in good:
+                    try:
+                        _add(clip, extractor.extract(clip))
+                    except Exception as error:
+                        failed[clip.clip_id] = error
+        return failed
+
+    def extract_clip(self, clip: ClipInput) -> None:
+        """Add the rest to one clip's arrays."""
+        for feature in PER_CLIP:
+            if extractor := self._extractors.get(feature):
+                extractor.fit([clip])
+                _add(clip, extractor.extract(clip))
+
+
+@functools.lru_cache(maxsize=1)
+def load_backends(options: IngestOptions) -> Backends:
+    """The process's backends: one thread each, since workers are what runs side by side."""
+    import cv2
+    import torch
+
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    return Backends(options)
+
+
+def _load(feature: str, backend: str, options: IngestOptions) -> Extractor:
+    """Make an extractor with those of the options that its constructor names."""
+    module, name = BACKENDS[feature][backend].split(":")
+    kind = getattr(__import__(module, fromlist=[name]), name)
+    wanted = inspect.signature(kind).parameters
+    known = {key: getattr(options, key) for key in wanted if hasattr(options, key)}
+    return create_extractor(feature, backend, **known)
+
+
+def _add(clip: ClipInput, arrays: Arrays) -> None:
+    valid = arrays.pop("face/valid", None)
+    if valid is not None:
+        clip.arrays["face/valid"] = np.logical_and(clip.arrays["face/valid"], valid)
+    clip.arrays.update(arrays)

@@ -1,0 +1,168 @@
+"""Cut a source into clips: one face, one uninterrupted take, picture and sound both there.
+
+Everything here counts frames of the dataset's clock, from the source's start.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.clock import SAMPLE_RATE, TOLERANCE, frame_to_sample, show_frames
+from toolkit.schema import Reason
+from toolkit.track import Track
+
+MAX_GAP = 5
+"""Frames without a face (or with a second one) that are bridged; longer gaps end a clip."""
+
+SECOND_FACE = 0.5
+"""A second face counts when its box is higher than this share of the first's."""
+
+CROP_SCALE = 1.8
+"""Side of the square crop over the longer side of the union of the mesh's boxes."""
+
+CROP_RAISE = 0.1
+"""Share of the side by which the crop's centre is raised, for the hair."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Clock frames [start, start + num) of a source, and why they are no clip, if they are not."""
+
+    start: int
+    num: int
+    reason: Reason | None = None
+    message: str = ""
+
+
+def count_picture_frames(times: npt.NDArray[np.float64], fps: int, source_fps: float) -> int:
+    """Clock frames a source's picture lasts: the last frame is shown for one source period."""
+    end = float(times[-1]) + 1 / source_fps if source_fps > 0 else float(times[-1]) + 1 / fps
+    return max(1, math.ceil((end - TOLERANCE) * fps))
+
+
+def cut_clips(
+    track: Track,
+    *,
+    fps: int,
+    source_fps: float,
+    audio_span: tuple[int, int],
+    min_frames: int,
+    max_frames: int,
+) -> list[Stretch]:
+    """Divide a source's whole picture into stretches: clips, and what is turned down and why.
+
+    Args:
+        track: what pass 1 saw.
+        fps: clock rate.
+        source_fps: the source's own mean rate.
+        audio_span: first and one past the last sample that the sound track covers.
+        min_frames: shortest clip.
+        max_frames: longest clip; longer takes are divided evenly.
+
+    Returns:
+        Stretches that tile [first picture frame, end of the picture), in order.
+    """
+    end = count_picture_frames(track.times, fps, source_fps)
+    shown = show_frames(track.times, 0, end, fps)
+    first = int(np.searchsorted(shown, 0))
+    states = _label_frames(track, shown[first:])
+    starts = _find_starts(track, shown[first:])
+    low, high = _sound_range(audio_span, first, end, fps)
+    stretches = [Stretch(first, low - first, Reason.NO_AUDIO, "the sound starts later")]
+    for start, stop in _split_at(starts, low - first, high - first):
+        for run_start, num, reason in _find_runs(_bridge(states[start:stop])):
+            stretches.extend(
+                _divide(first + start + run_start, num, reason, min_frames, max_frames)
+            )
+    stretches.append(Stretch(high, end - high, Reason.NO_AUDIO, "the sound ends earlier"))
+    return [stretch for stretch in stretches if stretch.num > 0]
+
+
+_GOOD, _NO_FACE, _SEVERAL = 0, 1, 2
+_REASONS = {_NO_FACE: Reason.NO_FACE, _SEVERAL: Reason.SEVERAL_FACES}
+_MESSAGES = {_NO_FACE: "no face is found", _SEVERAL: "a second face is over half as high"}
+
+
+def _label_frames(track: Track, shown: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+    height = track.boxes[:, 3] - track.boxes[:, 1]
+    several = track.has_face & (track.second_height > SECOND_FACE * np.nan_to_num(height))
+    states = np.where(several, _SEVERAL, np.where(track.has_face, _GOOD, _NO_FACE))
+    return states[shown].astype(np.int8)
+
+
+def _find_starts(track: Track, shown: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Clock frames on which another shot is first seen."""
+    shot = np.cumsum(track.starts)[shown]
+    return np.flatnonzero(np.diff(shot)) + 1
+
+
+def _sound_range(audio_span: tuple[int, int], first: int, end: int, fps: int) -> tuple[int, int]:
+    """Clock frames within [first, end) all of whose samples exist."""
+    low = math.ceil(audio_span[0] * fps / SAMPLE_RATE)
+    high = audio_span[1] * fps // SAMPLE_RATE
+    while frame_to_sample(high + 1, fps) <= audio_span[1]:
+        high += 1
+    low = min(max(low, first), end)
+    return low, max(low, min(high, end))
+
+
+def _split_at(cuts: npt.NDArray[np.int64], low: int, high: int) -> Iterator[tuple[int, int]]:
+    inner = [int(cut) for cut in cuts if low < cut < high]
+    yield from zip([low, *inner], [*inner, high], strict=True)
+
+
+def _bridge(states: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Short gaps inside a shot count as good: landmarks are filled in there."""
+    bridged = states.copy()
+    runs = list(_find_runs(np.minimum(states, _NO_FACE)))
+    for start, num, reason in runs[1:-1]:
+        if reason is not None and num <= MAX_GAP:
+            bridged[start : start + num] = _GOOD
+    return bridged
+
+
+def _find_runs(states: npt.NDArray[np.int8]) -> Iterator[tuple[int, int, Reason | None]]:
+    """(start, length, reason) of each run of equal states."""
+    edges = np.flatnonzero(np.diff(states)) + 1
+    starts = [0, *edges.tolist()] if len(states) else []
+    for start, stop in zip(starts, [*starts[1:], len(states)], strict=True):
+        yield start, stop - start, _REASONS.get(int(states[start]))
+
+
+def _divide(
+    start: int, num: int, reason: Reason | None, min_frames: int, max_frames: int
+) -> Iterator[Stretch]:
+    """One run as stretches: turned down, or clips of equal length (±1) that tile it."""
+    if reason is not None:
+        state = _NO_FACE if reason is Reason.NO_FACE else _SEVERAL
+        yield Stretch(start, num, reason, _MESSAGES[state])
+        return
+    if num < min_frames:
+        yield Stretch(start, num, Reason.TOO_SHORT, f"{num} frames, of {min_frames} needed")
+        return
+    pieces = math.ceil(num / max_frames)
+    for piece in range(pieces):
+        low, high = piece * num // pieces, (piece + 1) * num // pieces
+        yield Stretch(start + low, high - low)
+
+
+def choose_crop(
+    boxes: npt.NDArray[np.float32],
+) -> tuple[int, int, int, int]:
+    """The clip's fixed square crop, xyxy in even source pixels; may leave the picture.
+
+    Even, because most video stores colour once per 2 × 2 pixels: such a crop needs no resampling
+    before it is scaled.
+
+    Args:
+        boxes: (n, 4) xyxy of the mesh in the clip's frames; rows may be NaN.
+    """
+    low, high = np.nanmin(boxes[:, :2], axis=0), np.nanmax(boxes[:, 2:], axis=0)
+    half = max(4, math.ceil(CROP_SCALE * float((high - low).max()) / 2 / 2) * 2)
+    centre_x, centre_y = (low + high) / 2
+    x0 = 2 * round((float(centre_x) - half) / 2)
+    y0 = 2 * round((float(centre_y) - half - CROP_RAISE * 2 * half) / 2)
+    return x0, y0, x0 + 2 * half, y0 + 2 * half

@@ -1,0 +1,167 @@
+"""Pass 2 over a clip: decode the stretch again, cropped and scaled, frame by frame."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.errors import SourceError
+from toolkit.schema import NOMINAL_SIZE, ClipInput, Reason, VideoInfo
+from toolkit.video import Frame, Streams, fit_size, read_frames
+
+JPEG_QUALITY = 95
+NUM_VERTICES = 468
+
+_SHARPNESS_EVERY = 5
+_SEEK_MARGIN = 0.5
+_MATCH = 1e-4
+
+
+@dataclass(frozen=True)
+class Pass2:
+    """What pass 2 over a clip of n frames gives.
+
+    Attributes:
+        colors: (n, 468, 3) uint8 RGB at the mesh's vertices.
+        sharpness: median variance of the Laplacian of the grey crop at 256 px.
+        jpegs: file of the frames' JPEGs behind one another.
+        lengths: bytes of each; empty where no frames are stored.
+    """
+
+    colors: npt.NDArray[np.uint8]
+    sharpness: float
+    jpegs: Path
+    lengths: list[int]
+
+    def read_jpegs(self) -> Iterator[bytes]:
+        """The JPEGs, one at a time."""
+        with self.jpegs.open("rb") as file:
+            for length in self.lengths:
+                yield file.read(length)
+
+
+def encode_crops(
+    crops: Iterator[tuple[npt.NDArray[np.uint8], bool]],
+    landmarks: npt.NDArray[np.float32],
+    spool: Path,
+    *,
+    size: int,
+    store: bool,
+) -> Pass2:
+    """Encode a clip's crops into a file, and measure what needs the picture.
+
+    Args:
+        crops: from `read_crops`.
+        landmarks: (n, 478, 3) float32 in pixels of these crops.
+        spool: file to write the JPEGs to.
+        size: side of the crops, px.
+        store: whether frames are stored at all.
+    """
+    import simplejpeg
+
+    places = landmarks[:, :NUM_VERTICES, :2].astype(np.intp).clip(0, size - 1)
+    pixels = places[:, :, 1] * size + places[:, :, 0]
+    colors = np.empty((len(landmarks), NUM_VERTICES, 3), np.uint8)
+    sharpness: list[float] = []
+    lengths: list[int] = []
+    jpeg = b""
+    with spool.open("wb") as file:
+        for frame, (picture, is_new) in enumerate(crops):
+            if store:
+                if is_new:
+                    jpeg = simplejpeg.encode_jpeg(
+                        picture, quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="420"
+                    )
+                lengths.append(file.write(jpeg))
+            if frame % _SHARPNESS_EVERY == 0:
+                sharpness.append(_measure_sharpness(picture))
+            colors[frame] = picture.reshape(-1, 3)[pixels[frame]]
+    return Pass2(colors, float(np.median(sharpness)), spool, lengths)
+
+
+def _measure_sharpness(picture: npt.NDArray[np.uint8]) -> float:
+    import cv2
+
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    if len(grey) != NOMINAL_SIZE:
+        grey = cv2.resize(grey, (NOMINAL_SIZE, NOMINAL_SIZE), interpolation=cv2.INTER_AREA)
+    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+
+
+def read_crops(
+    clip: ClipInput, info: VideoInfo, streams: Streams, size: int
+) -> Iterator[tuple[npt.NDArray[np.uint8], bool]]:
+    """The clip's crops in order: (picture (size, size, 3) uint8 RGB, whether it is a new one).
+
+    The same picture comes again where the clock repeats a source frame.
+
+    Raises:
+        SourceError: `unreadable`, where the second decode gives other frames than the first.
+    """
+    x0, y0, x1, y1 = (round(value) for value in clip.crop)
+    yield from _show(clip, info, streams, size=(size, size), crop=(x0, y0, x1, y1))
+
+
+def read_pictures(
+    clip: ClipInput, info: VideoInfo, streams: Streams
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """The clip's whole pictures (height, width, 3) uint8 RGB at source size, one a clock frame."""
+    size = fit_size(info, max(info.width, info.height))
+    for picture, _ in _show(clip, info, streams, size=size, crop=None):
+        yield picture
+
+
+def _show(
+    clip: ClipInput,
+    info: VideoInfo,
+    streams: Streams,
+    *,
+    size: tuple[int, int],
+    crop: tuple[int, int, int, int] | None,
+) -> Iterator[tuple[npt.NDArray[np.uint8], bool]]:
+    frames = _seek(clip, info, streams, size, crop)
+    picture: npt.NDArray[np.uint8] | None = None
+    last = -1
+    for index, time in zip(clip.source_index.tolist(), clip.source_time.tolist(), strict=True):
+        is_new = index != last
+        if is_new:
+            picture, last = _next_at(frames, time, clip.path).picture, index
+        if picture is not None:
+            yield picture, is_new
+
+
+def _seek(
+    clip: ClipInput,
+    info: VideoInfo,
+    streams: Streams,
+    size: tuple[int, int],
+    crop: tuple[int, int, int, int] | None,
+) -> Iterator[Frame]:
+    """Frames from the clip's first on: by seeking, or from the top where seeking overshoots."""
+    first = float(clip.source_time[0])
+    start = first - _SEEK_MARGIN
+    if start > 1.0:
+        frames = read_frames(clip.path, info, streams, size=size, crop=crop, start=start)
+        try:
+            head = next(frames, None)
+        except SourceError:
+            head = None
+        if head is not None and head.time <= first + _MATCH:
+            yield head
+            yield from frames
+            return
+        frames.close()
+    yield from read_frames(clip.path, info, streams, size=size, crop=crop)
+
+
+def _next_at(frames: Iterator[Frame], time: float, path: Path) -> Frame:
+    for frame in frames:
+        if abs(frame.time - time) <= _MATCH:
+            return frame
+        if frame.time > time:
+            break
+    raise SourceError(
+        Reason.UNREADABLE, f"decoding {path.name} again does not give the frame at {time:.4f} s"
+    )

@@ -1,0 +1,167 @@
+"""From a stretch to a `ClipInput` for the extractors, and from a finished clip to its row."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.audio import (
+    measure_agreement,
+    measure_loudness,
+    measure_speech_share,
+    read_samples,
+)
+from toolkit.clips import Stretch, choose_crop
+from toolkit.clock import frame_to_sample, show_frames
+from toolkit.crops import read_pictures
+from toolkit.facemodel.camera import default_intrinsics
+from toolkit.features.blink import find_blinks
+from toolkit.schema import ClipInput, VideoInfo
+from toolkit.track import Track
+from toolkit.video import Streams
+
+UPPER_LIP, LOWER_LIP = 13, 14
+"""Mesh vertices in the middle of the inner lips."""
+
+RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
+"""Outer and inner corner of each eye, by the subject's side."""
+
+
+def prepare_clip(
+    stretch: Stretch,
+    *,
+    clip_id: str,
+    path: Path,
+    info: VideoInfo,
+    streams: Streams,
+    track: Track,
+    sound: Path,
+    fps: int,
+    focal: float | None,
+) -> ClipInput:
+    """Everything an extractor may ask about a stretch, on the clip's clock."""
+    first, last = stretch.start, stretch.start + stretch.num
+    index = show_frames(track.times, first, last, fps)
+    clip = ClipInput(
+        clip_id=clip_id,
+        path=path,
+        fps=fps,
+        start_frame=first,
+        num_frames=stretch.num,
+        picture_size=(info.width, info.height),
+        intrinsics=choose_intrinsics(info, focal),
+        crop=choose_crop(track.boxes[index]),
+        valid=track.has_face[index],
+        source_time=track.times[index],
+        source_index=index,
+        source_num_frames=len(track.times),
+        load_landmarks=lambda: _load_landmarks(track, index),
+        load_pcm=lambda: read_samples(
+            sound, frame_to_sample(first, fps), frame_to_sample(last, fps)
+        ),
+        read_frames=lambda: read_pictures(clip, info, streams),
+    )
+    return clip
+
+
+def choose_intrinsics(info: VideoInfo, focal: float | None) -> tuple[float, float, float, float]:
+    """fx, fy, cx, cy in source px: as given, else as the file says, else OpenFace's rule."""
+    fx, fy, cx, cy = default_intrinsics(info.width, info.height)
+    focal = focal or info.focal
+    return (focal, focal, cx, cy) if focal else (fx, fy, cx, cy)
+
+
+def _load_landmarks(track: Track, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """(n, 478, 3) source px; frames without a face are interpolated linearly in time."""
+    faces = np.flatnonzero(track.has_face)
+    low = int(faces[max(0, np.searchsorted(faces, index[0], side="right") - 1)])
+    high = int(faces[min(len(faces) - 1, np.searchsorted(faces, index[-1]))]) + 1
+    meshes = track.read_landmarks(low, high)
+    found, missing = np.flatnonzero(track.has_face[low:high]), ~track.has_face[low:high]
+    times = track.times[low:high]
+    after = np.searchsorted(found, np.flatnonzero(missing))
+    left, right = found[after - 1], found[after]
+    share = ((times[missing] - times[left]) / (times[right] - times[left])).astype(np.float32)
+    share = share[:, None, None]
+    meshes[missing] = (1 - share) * meshes[left] + share * meshes[right]
+    rows: npt.NDArray[np.float32] = meshes[index - low]
+    return rows
+
+
+def to_crop(landmarks: npt.NDArray[np.float32], clip: ClipInput, size: int) -> Any:
+    """Landmarks (n, 478, 3) in pixels of the crop scaled to `size`."""
+    x0, y0, x1, _ = clip.crop
+    scale = size / (x1 - x0)
+    return (landmarks - np.array([x0, y0, 0], np.float32)) * np.float32(scale)
+
+
+def describe_clip(
+    clip: ClipInput,
+    *,
+    landmarks: npt.NDArray[np.float32],
+    pcm: npt.NDArray[np.int16],
+    sharpness: float,
+    info: VideoInfo,
+) -> dict[str, Any]:
+    """The measured columns of a clip's row in the manifest: see `schema.CLIP_COLUMNS`.
+
+    Args:
+        clip: with its arrays filled in.
+        landmarks: (n, 478, 3) source px.
+        pcm: the clip's samples.
+        sharpness: median variance of the Laplacian.
+        info: of the source.
+    """
+    corr, lag = measure_agreement(measure_opening(landmarks), pcm, clip.fps)
+    return {
+        "clip_id": clip.clip_id,
+        "start_frame": clip.start_frame,
+        "num_frames": clip.num_frames,
+        "source_start": clip.start_frame / clip.fps,
+        "duration": clip.num_frames / clip.fps,
+        "fps": clip.fps,
+        "width": info.width,
+        "height": info.height,
+        "source_fps": info.fps,
+        "face_size": float(np.median(np.ptp(landmarks[:, :, 1], axis=1))),
+        "sharpness": sharpness,
+        "valid_share": float(np.mean(np.asarray(clip.arrays["face/valid"], bool))),
+        "speech_share": measure_speech_share(pcm),
+        "loudness": measure_loudness(pcm),
+        "mouth_audio_corr": corr,
+        "mouth_audio_lag": lag,
+        **_describe_blinks(clip),
+        **_describe_pose(clip.arrays),
+    }
+
+
+def measure_opening(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """(n,) distance of the inner lips over the distance of the eyes' centres; no unit."""
+    eyes = [landmarks[:, pair, :2].mean(1) for pair in (RIGHT_EYE, LEFT_EYE)]
+    lips = landmarks[:, UPPER_LIP, :2] - landmarks[:, LOWER_LIP, :2]
+    between = np.linalg.norm(eyes[0] - eyes[1], axis=-1)
+    return np.asarray(np.linalg.norm(lips, axis=-1) / np.maximum(between, 1e-6), np.float64)
+
+
+def _describe_blinks(clip: ClipInput) -> dict[str, Any]:
+    au45 = clip.arrays.get("face/au45")
+    if au45 is None:
+        return {"num_blinks": None, "blink_onsets": None, "blink_offsets": None}
+    blinks = find_blinks(au45, clip.fps)
+    return {
+        "num_blinks": len(blinks),
+        "blink_onsets": [blink.onset / clip.fps for blink in blinks],
+        "blink_offsets": [(blink.offset + 1) / clip.fps for blink in blinks],
+    }
+
+
+def _describe_pose(arrays: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, Any]:
+    pose = arrays.get("face/pose")
+    names = ("pitch", "yaw", "roll")
+    if pose is None:
+        return {f"{name}_{end}": None for name in names for end in ("min", "max")}
+    low, high = np.percentile(np.asarray(pose, np.float64)[:, :3], (2, 98), axis=0)
+    ends = {"min": low, "max": high}
+    return {f"{name}_{end}": float(ends[end][k]) for k, name in enumerate(names) for end in ends}

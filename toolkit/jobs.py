@@ -1,0 +1,307 @@
+"""Plan: which sources are new, and which of them make one shard together.
+
+A plan is a function of the sources' contents and names, the options and what is done already:
+the order in which sources are given and the number of workers change nothing.
+"""
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from toolkit.errors import ManifestError, OptionsError, ToolkitError
+from toolkit.manifest import delete_job, read_done_jobs, read_jobs, read_table, write_job
+from toolkit.schema import Job, Source
+from toolkit.video import SUFFIXES, read_duration
+
+_LISTS = frozenset({".txt", ".lst", ".list"})
+_BLOCK = 1 << 22
+_UNKNOWN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be done.
+
+    Attributes:
+        jobs: to run, in order; those recorded by an earlier run come first.
+        num_done: sources given that are done already.
+    """
+
+    jobs: tuple[Job, ...]
+    num_done: int
+
+
+def find_sources(inputs: Iterable[Path]) -> dict[Path, str]:
+    """Absolute path of every source given, and the name of the folder it lies in ("" if none).
+
+    Folders are searched through for the suffixes ffmpeg's containers have; a file is taken as it
+    is; a `.txt`, `.lst` or `.list` file is a list of paths, one a line, relative to the list.
+    """
+    found: dict[Path, str] = {}
+    for given in inputs:
+        for path, folder in _expand(Path(given)):
+            found[Path(os.path.abspath(path))] = folder  # noqa: PTH100  keeps symbolic links
+    return dict(sorted(found.items()))
+
+
+def _expand(given: Path) -> Iterator[tuple[Path, str]]:
+    if given.is_dir():
+        for path in given.rglob("*"):
+            if path.suffix.lower() in SUFFIXES and path.is_file() and not _is_hidden(path, given):
+                inside = path.relative_to(given).parent
+                yield path, inside.name
+    elif not given.is_file():
+        raise ToolkitError(f"{given}: no such file or folder")
+    elif given.suffix.lower() in _LISTS:
+        for line in given.read_text("utf-8").splitlines():
+            if line.strip():
+                yield from _expand(given.parent / line)
+    else:
+        yield given, given.parent.name
+
+
+def _is_hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def encode_path(path: Path, dataset: Path) -> str:
+    """A source's path as the manifest writes it: from the dataset's folder, always UTF-8."""
+    relative = os.path.relpath(path, dataset.absolute())
+    return os.fsencode(relative).decode("utf-8", "backslashreplace")
+
+
+def make_plan(
+    inputs: Iterable[Path],
+    dataset: Path,
+    options: Mapping[str, object],
+    *,
+    identity: str,
+    shard_minutes: float,
+    retry_rejected: bool = False,
+    on_source: Callable[[Path], None] = lambda path: None,
+) -> Plan:
+    """Decide what to run; reads the manifest, writes nothing.
+
+    Args:
+        inputs: files, folders, lists.
+        dataset: the dataset's folder.
+        options: those that decide what the arrays hold; one dataset has one set.
+        identity: `parent`, `stem` or the path of a CSV with columns source, identity.
+        shard_minutes: minutes of video in a job.
+        retry_rejected: run sources again that gave no clip.
+        on_source: called before each source is looked at, with its path.
+
+    Raises:
+        OptionsError: the dataset was made with other options.
+    """
+    recorded = read_jobs(dataset)
+    done = _read_done(dataset)
+    for job in recorded:
+        _compare_options(job, options)
+    names = _name_identities(find_sources(inputs), identity)
+    pending = [job for job in recorded if job.id not in done.jobs]
+    stale = [job for job in pending if not all(_is_unchanged(s, dataset) for s in job.sources)]
+    pending = [job for job in pending if job not in stale]
+    planned = {source.path for job in pending for source in job.sources}
+    cache = {s.path: s for job in recorded for s in job.sources} | done.sources
+    fresh, num_done = [], 0
+    for path, name in names.items():
+        encoded = encode_path(path, dataset)
+        if encoded in planned:
+            continue
+        on_source(path)
+        source = _describe(path, encoded, name, cache.get(encoded))
+        if _is_done(source, done.sources.get(encoded)) and not (
+            retry_rejected and encoded in done.without_clips
+        ):
+            num_done += 1
+        else:
+            fresh.append(source)
+    taken = {s.sha256: s.path for s in done.sources.values() if s.path not in done.without_clips}
+    taken |= {s.sha256: s.path for job in pending for s in job.sources if not s.duplicate_of}
+    attempts = {s.path: job.attempt for job in recorded for s in job.sources}
+    jobs = _group(_mark_duplicates(fresh, taken), options, shard_minutes, attempts)
+    return Plan(jobs=(*pending, *jobs), num_done=num_done)
+
+
+def record_plan(plan: Plan, dataset: Path) -> None:
+    """Write every job of a plan before the first one starts; drop those that no longer apply."""
+    keep = {job.id for job in plan.jobs}
+    done = read_done_jobs(dataset)
+    for job in read_jobs(dataset):
+        if job.id not in keep and job.id not in done:
+            delete_job(dataset, job.id)
+    for job in plan.jobs:
+        write_job(dataset, job)
+
+
+def digest_options(options: Mapping[str, object]) -> str:
+    """Twelve hexadecimal digits that stand for a set of options."""
+    return _digest(options)[:12]
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class _Done:
+    """Jobs that are done; the last row of every source by path; paths that gave no clip."""
+
+    jobs: frozenset[str]
+    sources: dict[str, Source]
+    without_clips: frozenset[str]
+
+
+def _read_done(dataset: Path) -> _Done:
+    jobs = read_done_jobs(dataset)
+    if not jobs:
+        return _Done(jobs, {}, frozenset())
+    rows = read_table(dataset, "sources").to_dict("records")
+    sources = {
+        row["source"]: Source(
+            path=row["source"],
+            size=row["size"],
+            mtime_ns=row["mtime_ns"],
+            sha256=row["sha256"],
+            identity=row["identity"],
+            duration=row["duration"],
+        )
+        for row in rows
+    }
+    return _Done(jobs, sources, frozenset(r["source"] for r in rows if not r["num_clips"]))
+
+
+def _compare_options(job: Job, options: Mapping[str, object]) -> None:
+    for name, value in options.items():
+        made_with = job.options.get(name)
+        if made_with != value:
+            flag = "--" + name.replace("_", "-")
+            raise OptionsError(
+                f"this dataset was made with {flag} {made_with}, not {value}: give the same "
+                "options again, or another folder with --out"
+            )
+
+
+def _is_unchanged(source: Source, dataset: Path) -> bool:
+    try:
+        stat = source_path(source, dataset).stat()
+    except OSError:
+        return False
+    return (stat.st_size, stat.st_mtime_ns) == (source.size, source.mtime_ns)
+
+
+def source_path(source: Source, dataset: Path) -> Path:
+    """Where a source lies: the inverse of `encode_path`."""
+    if "\\x" not in source.path:
+        return dataset / source.path
+    for folder, name in _surrogate_candidates(source.path, dataset):
+        return folder / name
+    return dataset / source.path
+
+
+def _surrogate_candidates(path: str, dataset: Path) -> Iterator[tuple[Path, str]]:
+    """The file, in its folder, whose name is written the same way."""
+    folder = dataset / Path(path).parent
+    for entry in os.listdir(folder) if folder.is_dir() else ():  # noqa: PTH208
+        if os.fsencode(entry).decode("utf-8", "backslashreplace") == Path(path).name:
+            yield folder, entry
+
+
+def _describe(path: Path, encoded: str, identity: str, known: Source | None) -> Source:
+    stat = path.stat()
+    same = known is not None and (known.size, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    if known is not None and same:
+        sha256, duration = known.sha256, known.duration
+    else:
+        sha256, duration = hash_file(path), read_duration(path, _UNKNOWN_SECONDS)
+    return Source(
+        path=encoded,
+        size=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+        sha256=sha256,
+        identity=identity,
+        duration=duration,
+    )
+
+
+def _is_done(source: Source, row: Source | None) -> bool:
+    return row is not None and row.sha256 == source.sha256
+
+
+def _mark_duplicates(sources: list[Source], taken: Mapping[str, str]) -> Iterator[Source]:
+    first = dict(taken)
+    for source in sources:
+        original = first.setdefault(source.sha256, source.path)
+        is_copy = original != source.path
+        yield Source(**{**asdict(source), "duplicate_of": original if is_copy else None})
+
+
+def _group(
+    sources: Iterable[Source],
+    options: Mapping[str, object],
+    shard_minutes: float,
+    attempts: Mapping[str, int],
+) -> Iterator[Job]:
+    batch: list[Source] = []
+    seconds = 0.0
+    for source in sources:
+        if batch and seconds + source.duration > 60 * shard_minutes:
+            yield _make_job(batch, options, attempts)
+            batch, seconds = [], 0.0
+        batch.append(source)
+        seconds += source.duration
+    if batch:
+        yield _make_job(batch, options, attempts)
+
+
+def _make_job(
+    sources: list[Source], options: Mapping[str, object], attempts: Mapping[str, int]
+) -> Job:
+    attempt = 1 + max((attempts.get(source.path, 0) for source in sources), default=0)
+    key = [[(s.path, s.sha256, s.identity, s.duplicate_of) for s in sources], options, attempt]
+    return Job(id=_digest(key)[:12], sources=tuple(sources), options=dict(options), attempt=attempt)
+
+
+def _name_identities(found: Mapping[Path, str], rule: str) -> dict[Path, str]:
+    if rule == "parent":
+        return {path: folder or path.stem for path, folder in found.items()}
+    if rule == "stem":
+        return {path: path.stem for path in found}
+    table = _read_identities(Path(rule))
+    return {path: _look_up(path, table, rule) for path in found}
+
+
+def _read_identities(path: Path) -> dict[str, str]:
+    if path.suffix.lower() != ".csv":
+        raise ValueError(f"--identity {path}: give parent, stem or a .csv file")
+    if not path.is_file():
+        raise ToolkitError(f"{path}: no such file (--identity wants columns source, identity)")
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if not rows or not {"source", "identity"} <= set(rows[0]):
+        raise ManifestError(f"{path}: needs a header line with the columns source and identity")
+    return {row["source"]: row["identity"] for row in rows}
+
+
+def _look_up(path: Path, table: Mapping[str, str], rule: str) -> str:
+    """By the longest tail of the path that the table names, or by the stem."""
+    tails = ["/".join(path.parts[k:]).replace("//", "/") for k in range(len(path.parts))]
+    for key in (*tails, path.stem):
+        if key in table:
+            return table[key]
+    raise ToolkitError(f"{path}: {rule} has no row for it: add one, by file name or by path")

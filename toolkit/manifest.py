@@ -1,0 +1,279 @@
+"""Manifest: parquet tables of sources, clips, rejections and the split (pyarrow's doorway).
+
+`manifests/<table>/<job>.parquet` holds one part per job (a part without rows is a file without
+rows); `manifests/split.parquet` is one file; `manifests/jobs/<id>.json` says what a job was to do.
+Columns: `toolkit.schema.TABLES`. Every file is written whole or not at all.
+"""
+
+import ast
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from toolkit.errors import ManifestError
+from toolkit.schema import TABLES, Job, Source
+from toolkit.storage import write_whole
+
+FOLDER = "manifests"
+"""Where the manifest lies, from the dataset's folder."""
+
+PARTS = ("clips", "rejected", "sources")
+"""Tables that have one part per job."""
+
+_TYPES = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "double": pa.float64(),
+    "list<double>": pa.list_(pa.float64()),
+    "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
+}
+
+_ALLOWED = (
+    ast.Expression, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Constant,
+    ast.List, ast.Tuple, ast.boolop, ast.operator, ast.unaryop, ast.cmpop, ast.expr_context,
+)  # fmt: skip
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+
+def find_part(dataset: Path, table: str, job_id: str) -> Path:
+    """File of a job's part of a table; it need not exist."""
+    if table not in PARTS:
+        raise ValueError(f"{table!r} has no parts: choose from {', '.join(PARTS)}")
+    return dataset / FOLDER / table / f"{job_id}.parquet"
+
+
+def write_part(
+    dataset: Path, table: str, job_id: str, rows: Sequence[Mapping[str, object]]
+) -> Path:
+    """Write a job's part of `clips`, `rejected` or `sources`; a part of that job is replaced.
+
+    Args:
+        dataset: the dataset's folder.
+        table: one of `PARTS`.
+        job_id: names the part.
+        rows: one mapping per row with every column of the table; None where nothing is known.
+
+    Returns:
+        The file.
+
+    Raises:
+        ValueError: a row lacks a column, has one too many, or a value of another type.
+        StorageError: the disk refuses.
+    """
+    path = find_part(dataset, table, job_id)
+    _write(path, table, rows)
+    return path
+
+
+def write_split(
+    dataset: Path, rows: Sequence[Mapping[str, object]], where: str | None = None
+) -> Path:
+    """Write `split.parquet`, with the expression that chose its clips; errors as `write_part`."""
+    path = dataset / FOLDER / "split.parquet"
+    _write(path, "split", rows, {} if where is None else {"where": where})
+    return path
+
+
+def read_split_where(dataset: Path) -> str | None:
+    """The expression that chose the clips of the split; None: all of them."""
+    path = dataset / FOLDER / "split.parquet"
+    noted = (_read_file(path, "split").schema.metadata or {}).get(b"where")
+    return None if noted is None else str(noted.decode())
+
+
+def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFrame:
+    """Read a table whole.
+
+    Of a source that several jobs took up, the job with the latest `ingested_at` counts: `sources`
+    has its row alone, `rejected` its rows alone. Rejections of a job that has not ended are left
+    out.
+
+    Args:
+        dataset: the dataset's folder.
+        table: name in `TABLES`.
+        where: keep the rows for which this expression over columns is true; see `filter_rows`.
+
+    Returns:
+        One row per entry, index from 0; lists of seconds as arrays, times in UTC.
+
+    Raises:
+        ManifestError: no dataset or no split here, or a damaged file.
+        ValueError: an unknown table, or an expression that cannot be evaluated.
+    """
+    if table not in TABLES:
+        raise ValueError(f"unknown table {table!r}: choose from {', '.join(TABLES)}")
+    if table == "split":
+        frame = _read_split(dataset)
+    elif table == "clips":
+        frame = _read_parts(dataset, table)
+    else:
+        frame = _read_latest(dataset, table)
+    return frame if where is None else filter_rows(frame, where)
+
+
+def has_split(dataset: Path) -> bool:
+    """Whether a split has been made."""
+    return (dataset / FOLDER / "split.parquet").is_file()
+
+
+def make_schema(table: str) -> Any:
+    """The pyarrow schema of a table."""
+    return pa.schema([(column.name, _TYPES[column.type]) for column in TABLES[table]])
+
+
+def _write(
+    path: Path,
+    table: str,
+    rows: Sequence[Mapping[str, object]],
+    notes: Mapping[str, str] | None = None,
+) -> None:
+    names = {column.name for column in TABLES[table]}
+    for row in rows:
+        if row.keys() != names:
+            differ = ", ".join(sorted(row.keys() ^ names))
+            raise ValueError(f"a row of {table} has other columns than it must: {differ}")
+    try:
+        schema = make_schema(table).with_metadata(notes)
+        content = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise ValueError(f"a row of {table} holds a value of another type: {error}") from error
+    with write_whole(path) as temporary:
+        pq.write_table(content, temporary)
+
+
+def _read_split(dataset: Path) -> pd.DataFrame:
+    path = dataset / FOLDER / "split.parquet"
+    if not path.is_file():
+        raise ManifestError(f"{path}: no split has been made: run ttk split --data {dataset}")
+    return _to_frame(_read_file(path, "split"))
+
+
+def _read_parts(dataset: Path, table: str) -> pd.DataFrame:
+    folder = dataset / FOLDER
+    if not any((folder / name).is_dir() for name in PARTS):
+        raise ManifestError(f"{dataset}: no dataset here: run ttk ingest VIDEOS --out {dataset}")
+    paths = sorted(p for p in (folder / table).glob("*.parquet") if not p.name.startswith("."))
+    parts = [_read_file(path, table) for path in paths]
+    return _to_frame(pa.concat_tables(parts) if parts else make_schema(table).empty_table())
+
+
+def _read_file(path: Path, table: str) -> Any:
+    schema = make_schema(table)
+    try:
+        content = pq.ParquetFile(path).read()
+    except (pa.ArrowException, OSError) as error:
+        raise ManifestError(
+            f"{path}: damaged ({' '.join(str(error).split())}): put back a copy, or delete it "
+            f"{'and run ttk split' if table == 'split' else 'and run ttk ingest'} again"
+        ) from error
+    if not content.schema.equals(schema):
+        differ = sorted(set(content.schema.names) ^ set(schema.names)) or ["types"]
+        raise ManifestError(
+            f"{path}: columns of another version of ttk ({', '.join(differ)}): ingest again"
+        )
+    return content
+
+
+def _to_frame(content: Any) -> pd.DataFrame:
+    frame: pd.DataFrame = content.to_pandas()
+    return frame
+
+
+def _read_latest(dataset: Path, table: str) -> pd.DataFrame:
+    order = ["source", "ingested_at", "job"]
+    sources = _read_parts(dataset, "sources")
+    latest = sources.sort_values(order, kind="stable").drop_duplicates("source", keep="last")
+    if table == "sources":
+        return latest.reset_index(drop=True)
+    rejected = _read_parts(dataset, "rejected")
+    counts = rejected["source"].map(latest.set_index("source")["job"]) == rejected["job"]
+    return rejected[counts].reset_index(drop=True)
+
+
+def filter_rows(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Keep the rows for which an expression is true: `face_size > 120 and speech_share > 0.5`.
+
+    It may hold column names, numbers, quoted text, lists, comparisons, `in`, `and`, `or`, `not`
+    and arithmetic; nothing of it can call a function or reach an attribute.
+
+    Raises:
+        ValueError: the expression cannot be evaluated; names the part that is wrong.
+    """
+    _check_expression(where, [str(name) for name in frame.columns])
+    try:
+        chosen = frame.eval(" ".join(where.split()), engine="python")
+    except Exception as error:
+        raise ValueError(f"--where {where!r}: {error}") from error
+    if not isinstance(chosen, pd.Series) or chosen.dtype.name not in ("bool", "boolean"):
+        raise ValueError(f"--where {where!r} is neither true nor false for a row: compare columns")
+    return frame[chosen].reset_index(drop=True)
+
+
+def _check_expression(where: str, columns: list[str]) -> None:
+    try:
+        tree = ast.parse(where.strip(), mode="eval")
+    except SyntaxError as error:
+        raise ValueError(f"--where {where!r} is no expression: {error.msg}") from error
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED):
+            part = ast.get_source_segment(where.strip(), node)
+            raise ValueError(f"--where {where!r}: {part!r} is not allowed: compare columns only")
+        if isinstance(node, ast.Name) and node.id not in columns:
+            raise ValueError(
+                f"--where {where!r}: no column {node.id!r}: choose from {', '.join(columns)}"
+            )
+
+
+# --- jobs ---------------------------------------------------------------------------------------
+
+
+def write_job(dataset: Path, job: Job) -> Path:
+    """Record what a job is to do, before it starts; StorageError if the disk refuses."""
+    path = dataset / FOLDER / "jobs" / f"{job.id}.json"
+    text = json.dumps(dataclasses.asdict(job), indent=1, sort_keys=True, ensure_ascii=False)
+    with write_whole(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def read_jobs(dataset: Path) -> list[Job]:
+    """Every recorded job, sorted by id; none where nothing was recorded.
+
+    Raises:
+        ManifestError: a damaged record.
+    """
+    paths = sorted((dataset / FOLDER / "jobs").glob("[!.]*.json"))
+    return [_read_job(path) for path in paths]
+
+
+def _read_job(path: Path) -> Job:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["sources"] = tuple(Source(**source) for source in record["sources"])
+        return Job(**record)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ManifestError(
+            f"{path}: damaged ({error}): delete it and run ttk ingest again"
+        ) from error
+
+
+def read_done_jobs(dataset: Path) -> frozenset[str]:
+    """Ids of the jobs that are done: those whose part of `sources` is there."""
+    folder = dataset / FOLDER / "sources"
+    return frozenset(path.stem for path in folder.glob("[!.]*.parquet"))
+
+
+def delete_job(dataset: Path, job_id: str) -> None:
+    """Forget a job that never ended: its record, and what it may have published."""
+    for table in ("clips", "rejected"):
+        find_part(dataset, table, job_id).unlink(missing_ok=True)
+    (dataset / "shards" / f"{job_id}.h5").unlink(missing_ok=True)
+    (dataset / FOLDER / "jobs" / f"{job_id}.json").unlink(missing_ok=True)

@@ -1,0 +1,96 @@
+"""What `ttk ingest` can be told; the command derives its options from this record."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.clock import FRAME_RATES
+from toolkit.features import BACKENDS
+
+_PLANNING = ("identity", "shard_minutes")
+"""Options that decide how sources are named and grouped, not what the arrays hold."""
+
+
+def _option(default: Any, text: str, **more: Any) -> Any:
+    return dataclasses.field(default=default, metadata={"help": text, **more})
+
+
+def _backend(feature: str, text: str) -> Any:
+    names = [*BACKENDS[feature], "none"]
+    return _option(names[0], text, choices=names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestOptions:
+    """How videos become arrays: the clock, the clips, one backend per feature and its files."""
+
+    fps: int = _option(30, "Frames a second of the dataset's clock.", choices=FRAME_RATES)
+    frame_size: int = _option(
+        256, "Side of the stored face crop, px; 0 stores none.", choices=(256, 512, 0)
+    )
+    clip_seconds: float = _option(60.0, "Longest clip; longer takes are divided evenly.")
+    min_frames: int = _option(75, "Shortest clip; 27 suits corpora of very short clips.")
+    identity: str = _option(
+        "parent",
+        "Who it is: the folder a video lies in (else its stem), its stem, or a table with the "
+        "columns source, identity.",
+        metavar="parent|stem|FILE.csv",
+    )
+    shard_minutes: float = _option(10.0, "Minutes of video that go into one shard.")
+    deepspeech: str = _backend("deepspeech", "Speech features.")
+    pose: str = _backend("pose", "Head pose.")
+    au45: str = _backend("au45", "Blink intensity.")
+    coefficients: str = _backend("coefficients", "3DMM coefficients.")
+    focal: float | None = _option(None, "Focal length of the camera, source px.")
+    interocular_mm: float | None = _option(
+        None, "Distance between the eyes' outer corners, for the scale of pose; else the iris."
+    )
+    openface_csv: Path | None = _option(None, "Folder of CSVs OpenFace has made, for `openface`.")
+    openface_binary: Path | None = _option(None, "OpenFace's FeatureExtraction, for `openface`.")
+    weights: Path | None = _option(None, "Checkpoint for `--deepspeech checkpoint`.")
+    deng_checkpoint: Path | None = _option(None, "Checkpoint for `--coefficients deng`.")
+    bfm: Path | None = _option(None, "BFM_model_front.mat for `--coefficients deng`.")
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant; raises ValueError."""
+        if self.fps not in FRAME_RATES:
+            raise ValueError(f"--fps {self.fps}: choose from {FRAME_RATES}")
+        if self.frame_size < 0 or 0 < self.frame_size < 32:
+            raise ValueError(f"--frame-size {self.frame_size}: 0, or at least 32 px")
+        if self.min_frames < 1 or self.clip_seconds * self.fps < self.min_frames:
+            raise ValueError(
+                f"--min-frames {self.min_frames} must be at least 1 and no more than "
+                f"--clip-seconds holds ({self.max_frames})"
+            )
+        if self.shard_minutes <= 0:
+            raise ValueError(f"--shard-minutes {self.shard_minutes}: must be more than 0")
+        for name in ("focal", "interocular_mm"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"--{name.replace('_', '-')} {value}: must be more than 0")
+
+    @property
+    def max_frames(self) -> int:
+        """Longest clip, frames."""
+        return int(self.clip_seconds * self.fps)
+
+    def of_arrays(self) -> dict[str, object]:
+        """The options that decide what the arrays hold, as JSON holds them."""
+        values = dataclasses.asdict(self)
+        return {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in values.items()
+            if name not in _PLANNING
+        }
+
+    @classmethod
+    def from_arrays(cls, values: Mapping[str, object]) -> "IngestOptions":
+        """The inverse of `of_arrays`."""
+        paths = {"openface_csv", "openface_binary", "weights", "deng_checkpoint", "bfm"}
+        fields: dict[str, Any] = {
+            name: Path(str(value)) if name in paths and value else value
+            for name, value in values.items()
+        }
+        return cls(**fields)

@@ -1,0 +1,77 @@
+"""Whole files or none: temporary name in the same folder, sync, rename; one error for the disk."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from toolkit.errors import StorageError
+
+ADVICE = {
+    errno.ENOSPC: "the disk is full: free some space or choose another folder",
+    errno.EDQUOT: "your disk quota is used up: free some space or choose another folder",
+    errno.EFBIG: "the file would be larger than is allowed here: raise the limit (ulimit -f)",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.EACCES: "permission denied: make the folder writable or choose another",
+    errno.EPERM: "permission denied: make the folder writable or choose another",
+}
+"""What to do about each error that is the disk's and nobody else's."""
+
+
+@contextlib.contextmanager
+def guard_storage(path: Path) -> Iterator[None]:
+    """Turn the disk's own failures inside the block into one clear error.
+
+    Raises:
+        StorageError: no space, no permission, read-only; names `path` and says what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in ADVICE:
+            raise
+        raise StorageError(f"{path}: cannot be written: {ADVICE[error.errno]}") from error
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def publish(temporary: Path, final: Path) -> None:
+    """Give a finished file its final name: afterwards the whole file is there, or none.
+
+    Args:
+        temporary: the finished file, on the same file system as `final`.
+        final: its name from now on; a file of that name is replaced.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    with guard_storage(final):
+        sync_file(temporary)
+        temporary.replace(final)
+        sync_file(final.parent)
+
+
+@contextlib.contextmanager
+def write_whole(final: Path) -> Iterator[Path]:
+    """Give the block a temporary path `.<name>.tmp` beside `final`; publish it if it succeeds.
+
+    Raises:
+        StorageError: the disk refuses; nothing is left behind.
+    """
+    temporary = final.with_name(f".{final.name}.tmp")
+    try:
+        with guard_storage(final):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+        publish(temporary, final)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,166 @@
+"""Pass 1 over a source: decode once, find shot changes, run the face mesh on every source frame.
+
+Landmarks go to a file, small per-frame numbers stay in memory: memory does not grow with length
+but for some 60 bytes a frame.
+"""
+
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.errors import SourceError
+from toolkit.features.landmarks import FaceMesh, Mesh
+from toolkit.schema import NUM_LANDMARKS, Reason, VideoInfo
+from toolkit.video import Streams, fit_size, read_frames
+
+SHOT_THRESHOLD = 27.0
+"""PySceneDetect's default for ContentDetector: mean HSV change of a pixel, 0 to 255."""
+
+_SHOT_SIDE = 96
+_JUMP = 0.5
+"""A face whose centre moves further than this share of its height in one frame is another face."""
+
+_SAME = 0.5
+"""Boxes that overlap by more than this (intersection over the smaller) are one face seen twice."""
+
+_ROW = NUM_LANDMARKS * 3 * 4
+
+
+@dataclass(frozen=True)
+class Track:
+    """What pass 1 saw, per source frame (F of them), in source pixels and seconds.
+
+    Attributes:
+        times: (F,) float64 presentation times.
+        has_face: (F,) bool.
+        boxes: (F, 4) float32 xyxy of the first face's mesh, NaN without one.
+        second_height: (F,) float32 box height of the largest other face, 0 without one.
+        starts: (F,) bool, True on the first frame of a shot, or of another face.
+        spool: file of (F, 478, 3) float32 meshes of the first face.
+    """
+
+    times: npt.NDArray[np.float64]
+    has_face: npt.NDArray[np.bool_]
+    boxes: npt.NDArray[np.float32]
+    second_height: npt.NDArray[np.float32]
+    starts: npt.NDArray[np.bool_]
+    spool: Path
+
+    def read_landmarks(self, first: int, last: int) -> npt.NDArray[np.float32]:
+        """(last − first, 478, 3) float32 meshes of source frames [first, last)."""
+        count = (last - first) * NUM_LANDMARKS * 3
+        data = np.fromfile(self.spool, "<f4", count=count, offset=first * _ROW)
+        return data.reshape(-1, NUM_LANDMARKS, 3)
+
+
+def track_faces(
+    path: Path,
+    info: VideoInfo,
+    streams: Streams,
+    *,
+    mesh: FaceMesh,
+    spool: Path,
+    on_frame: Callable[[], None],
+) -> Track:
+    """Run the face mesh over a whole source.
+
+    Raises:
+        SourceError: `unreadable`.
+    """
+    size = fit_size(info)
+    follower = _Follower(mesh, info.width / size[0])
+    shots = _ShotDetector()
+    times, numbers, starts = array("d"), array("f"), bytearray()
+    with spool.open("wb") as file:
+        for frame in read_frames(path, info, streams, size=size):
+            is_cut = shots.is_cut(frame.picture)
+            points, second, is_other = follower.follow(frame.picture, is_cut)
+            file.write(memoryview(points.data).cast("B"))
+            times.append(frame.time)
+            numbers.extend((*points[:, :2].min(0), *points[:, :2].max(0), second))
+            starts.append(is_cut or is_other)
+            on_frame()
+    if not times:
+        raise SourceError(Reason.UNREADABLE, "no frame decodes")
+    table = np.frombuffer(numbers, np.float32).reshape(-1, 5)
+    return Track(
+        times=np.frombuffer(times, np.float64),
+        has_face=np.isfinite(table[:, 0]),
+        boxes=table[:, :4],
+        second_height=table[:, 4],
+        starts=np.frombuffer(bytes(starts), np.bool_),
+        spool=spool,
+    )
+
+
+class _Follower:
+    """Follows one face: the largest at first, then the one nearest to where it was."""
+
+    def __init__(self, mesh: FaceMesh, scale: float) -> None:
+        self._mesh, self._scale = mesh, np.float32(scale)
+        self._last: Mesh | None = None
+        mesh.reset()
+
+    def follow(self, picture: npt.NDArray[np.uint8], is_cut: bool) -> tuple[Mesh, float, bool]:
+        """The face's mesh (NaN without one), the second's height, whether the face is another."""
+        if is_cut:
+            self._mesh.reset()
+            self._last = None
+        faces = self._mesh.detect(picture)
+        if faces and self._last is None:
+            faces = self._mesh.settle(picture) or faces
+        if not faces:
+            self._last = None
+            return np.full((NUM_LANDMARKS, 3), np.nan, np.float32), 0.0, False
+        first = faces.pop(self._choose(faces))
+        second = max((_height(face) for face in faces if not _is_same(face, first)), default=0.0)
+        is_other = self._last is not None and _distance(first, self._last) > _JUMP * _height(first)
+        self._last = first
+        return first * self._scale, second * float(self._scale), is_other
+
+    def _choose(self, faces: list[Mesh]) -> int:
+        last = self._last
+        if last is None:
+            return int(np.argmax([_height(face) for face in faces]))
+        return int(np.argmin([_distance(face, last) for face in faces]))
+
+
+class _ShotDetector:
+    """PySceneDetect's ContentDetector, fed frame by frame with small pictures."""
+
+    def __init__(self) -> None:
+        from scenedetect import ContentDetector, FrameTimecode
+        from scenedetect.detector import FlashFilter
+
+        self._detector = ContentDetector(
+            threshold=SHOT_THRESHOLD, min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS
+        )
+        self._timecode = FrameTimecode
+        self._count = 0
+
+    def is_cut(self, picture: npt.NDArray[np.uint8]) -> bool:
+        step = max(1, max(picture.shape) // _SHOT_SIDE)
+        small = np.ascontiguousarray(picture[::step, ::step, ::-1])
+        cuts = self._detector.process_frame(self._timecode(self._count, 30.0), small)
+        self._count += 1
+        return bool(cuts) and self._count > 1
+
+
+def _height(face: Mesh) -> float:
+    return float(np.ptp(face[:, 1]))
+
+
+def _distance(a: Mesh, b: Mesh) -> float:
+    return float(np.linalg.norm(a[:, :2].mean(0) - b[:, :2].mean(0)))
+
+
+def _is_same(a: Mesh, b: Mesh) -> bool:
+    """One face found twice: its boxes overlap by more than half of the smaller."""
+    low = np.maximum(a[:, :2].min(0), b[:, :2].min(0))
+    high = np.minimum(a[:, :2].max(0), b[:, :2].max(0))
+    smaller = min(np.prod(np.ptp(a[:, :2], axis=0)), np.prod(np.ptp(b[:, :2], axis=0)))
+    return bool(np.prod(np.maximum(high - low, 0)) > _SAME * smaller)

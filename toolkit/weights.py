@@ -1,0 +1,331 @@
+"""Which weights files exist, under which licence, where they lie, whether they are intact.
+
+Embedded files lie in `toolkit/assets/`, their digests in `SHA256SUMS` beside them. Files that the
+user fetches lie in `~/.cache/ttk`, or in the folder that `TTK_WEIGHTS` names. Nothing of a
+checkpoint is executed: `read_checkpoint` gives tensors and puts inert stubs for everything else.
+"""
+
+import _compat_pickle
+import enum
+import hashlib
+import os
+import pickle
+import pickletools
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from toolkit.errors import SetupError, StorageError, ToolkitError
+
+if TYPE_CHECKING:
+    import torch
+
+ASSETS = Path(__file__).parent / "assets"
+"""Folder of the files that come with the toolkit."""
+
+CHECKSUMS = "SHA256SUMS"
+"""File beside the embedded ones: a line `<sha256>  <file name>` for each."""
+
+BLOCK = 1 << 20
+
+
+class Status(enum.StrEnum):
+    """What `ttk weights` says of a file; only `DAMAGED` is an error."""
+
+    INTACT = "intact"
+    PRESENT = "present, digest not published"
+    DAMAGED = "damaged"
+    MISSING = "missing"
+    STAND_IN = "stand-in"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsFile:
+    """One file the toolkit can use.
+
+    Attributes:
+        name: what `--fetch` and `locate` take.
+        file: file name.
+        purpose: what it is for.
+        licence: terms of the file itself, not of this project.
+        published: the page that offers it, or what makes it.
+        embedded: whether it comes with the toolkit.
+        url: direct address, where the licence lets anybody fetch it.
+        sha256: digest its publisher states; None where none is stated.
+        stand_in: what is used instead while an embedded file is missing.
+    """
+
+    name: str
+    file: str
+    purpose: str
+    licence: str
+    published: str
+    embedded: bool = False
+    url: str | None = None
+    sha256: str | None = None
+    stand_in: str | None = None
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies, or would."""
+        return (ASSETS if self.embedded else find_folder()) / self.file
+
+
+WEIGHTS: dict[str, WeightsFile] = {
+    entry.name: entry
+    for entry in (
+        WeightsFile(
+            name="deepspeech_small",
+            file="deepspeech_small.safetensors",
+            purpose="deepspeech, backend embedded",
+            licence="Apache-2.0",
+            published="comes with the toolkit once trained",
+            embedded=True,
+            stand_in="seeded random weights: features carry no speech content",
+        ),
+        WeightsFile(
+            name="face_model",
+            file="face_model.npz",
+            purpose="coefficients, backend embedded; mesh of the pose fit",
+            licence="Apache-2.0; sources of the data are recorded in the file",
+            published="comes with the toolkit; python -m toolkit.facemodel.build makes it",
+            embedded=True,
+        ),
+        WeightsFile(
+            name="deepspeech_librispeech",
+            file="librispeech_pretrained_v3.ckpt",
+            purpose="deepspeech, backend checkpoint",
+            licence="MIT (deepspeech.pytorch); trained on LibriSpeech, CC BY 4.0",
+            published="https://github.com/SeanNaren/deepspeech.pytorch/releases/tag/V3.0",
+            url="https://github.com/SeanNaren/deepspeech.pytorch/releases/download/V3.0/"
+            "librispeech_pretrained_v3.ckpt",
+        ),
+        WeightsFile(
+            name="deng",
+            file="epoch_20.pth",
+            purpose="coefficients, backend deng",
+            licence="research; its output needs the Basel Face Model, which is non-commercial",
+            published="https://github.com/sicxu/Deep3DFaceRecon_pytorch (README, step 2)",
+        ),
+        WeightsFile(
+            name="bfm2009",
+            file="BFM_model_front.mat",
+            purpose="coefficients, backend deng",
+            licence="Basel Face Model 2009: registration with the University of Basel",
+            published="https://faces.dmi.unibas.ch/bfm/ (01_MorphableModel.mat, which the first "
+            "run of https://github.com/sicxu/Deep3DFaceRecon_pytorch turns into this file)",
+        ),
+    )
+}
+"""Every file, by name."""
+
+
+# --- registry -----------------------------------------------------------------------------------
+
+
+def find_folder() -> Path:
+    """Folder of the user's weights: `TTK_WEIGHTS`, else `~/.cache/ttk`."""
+    return Path(os.environ.get("TTK_WEIGHTS") or Path.home() / ".cache" / "ttk")
+
+
+def find_weights(name: str) -> WeightsFile:
+    """Entry of a name; ValueError for one that is not in the table."""
+    if name not in WEIGHTS:
+        raise ValueError(f"unknown weights {name!r}: choose from {', '.join(WEIGHTS)}")
+    return WEIGHTS[name]
+
+
+def locate(name: str) -> Path:
+    """Where a file lies, or would: it need not exist."""
+    return find_weights(name).path
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def find_digest(entry: WeightsFile) -> str | None:
+    """Digest a file must have: from `SHA256SUMS` if embedded, else as published; None: unknown."""
+    checksums = ASSETS / CHECKSUMS
+    if not entry.embedded or not checksums.is_file():
+        return entry.sha256
+    lines = (line.split(maxsplit=1) for line in checksums.read_text("utf-8").splitlines() if line)
+    return {name.strip(" *"): digest for digest, name in lines}.get(entry.file)
+
+
+def check_weights(name: str) -> Status:
+    """Whether a file is there and has the digest it must have."""
+    entry = find_weights(name)
+    if not entry.path.is_file():
+        return Status.STAND_IN if entry.stand_in else Status.MISSING
+    digest = find_digest(entry)
+    if digest is None:
+        return Status.PRESENT
+    return Status.INTACT if hash_file(entry.path) == digest else Status.DAMAGED
+
+
+def fetch_weights(name: str) -> Path:
+    """Download a file whole into the user's folder, or say where to get it.
+
+    A file that is there and not damaged is left alone.
+
+    Raises:
+        SetupError: the file comes with the toolkit, must be asked for by the user in person, or
+            cannot be reached, or arrives with another digest.
+    """
+    entry = find_weights(name)
+    if check_weights(name) in (Status.INTACT, Status.PRESENT):
+        return entry.path
+    if entry.embedded:
+        raise SetupError(f"{entry.path} cannot be fetched: {entry.published}")
+    if entry.url is None:
+        raise SetupError(
+            f"{name}: its licence ({entry.licence}) wants you to fetch it yourself from "
+            f"{entry.published}; put it at {entry.path}"
+        )
+    return _download(entry, entry.url)
+
+
+def _download(entry: WeightsFile, url: str) -> Path:
+    import pooch
+    import requests
+
+    known = None if entry.sha256 is None else f"sha256:{entry.sha256}"
+    try:
+        pooch.retrieve(url, known, entry.file, entry.path.parent)
+    except requests.RequestException as error:
+        raise SetupError(
+            f"{url}: cannot be fetched ({type(error).__name__}); fetch it by other means and put "
+            f"it at {entry.path}"
+        ) from error
+    except ValueError as error:  # pooch: another digest
+        raise SetupError(f"{url}: {error}") from error
+    except OSError as error:
+        raise StorageError(f"{entry.path}: cannot be written: {error}") from error
+    return entry.path
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+STUBBED = (
+    "argparse.Namespace",
+    "builtins.bool",
+    "builtins.dict",
+    "builtins.float",
+    "builtins.int",
+    "builtins.list",
+    "builtins.str",
+    "builtins.tuple",
+    "collections.defaultdict",
+    "deepspeech_pytorch.",
+    "lightning_fabric.",
+    "numpy.",
+    "omegaconf.",
+    "operator.getitem",
+    "_operator.getitem",
+    "pathlib.",
+    "pytorch_lightning.",
+    "torch.nn.modules.rnn.",
+    "typing.",
+)
+"""Names in a checkpoint's hyper-parameters that an inert stub replaces; every other is refused."""
+
+_MAPPINGS = ("defaultdict", "AttributeDict")
+
+
+class _Stub:
+    """Takes the place of a class or function of a checkpoint: keeps nothing, does nothing."""
+
+    def __new__(cls, *_args: object, **_kwargs: object) -> Any:
+        return {} if cls.__name__ in _MAPPINGS else object.__new__(cls)
+
+    def __init__(self, *_args: object, **_kwargs: object) -> None: ...
+
+    def __setstate__(self, _state: object) -> None: ...
+
+
+def read_checkpoint(path: Path) -> Any:
+    """Content of a torch checkpoint, its tensors mapped to the CPU, without running any of it.
+
+    The classes of `STUBBED` become stubs without content; `torch.load(weights_only=True)` judges
+    everything else.
+
+    Raises:
+        SetupError: the file is missing, damaged, or wants anything else to be built.
+    """
+    import torch
+
+    _require_file(path)
+    try:
+        with torch.serialization.safe_globals(_make_stubs(path)):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except ToolkitError:
+        raise
+    except pickle.UnpicklingError as error:
+        reason = _explain(error)
+        raise SetupError(f"{path}: refused, as it is not plain weights: {reason}") from error
+    except Exception as error:  # a damaged file fails in any way, all of them harmless
+        raise SetupError(f"{path}: damaged or not a checkpoint: {error}") from error
+
+
+def read_safetensors(path: Path) -> "tuple[dict[str, torch.Tensor], dict[str, str]]":
+    """Tensors and metadata of a `.safetensors` file; SetupError where missing or damaged."""
+    from safetensors import SafetensorError, safe_open
+
+    _require_file(path)
+    try:
+        with safe_open(path, "pt") as content:
+            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+            return tensors, content.metadata() or {}
+    except SafetensorError as error:
+        raise SetupError(f"{path}: damaged or not safetensors: {error}") from error
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise SetupError(f"{path}: no such weights file; `ttk weights` says where to get which")
+
+
+def _explain(error: pickle.UnpicklingError) -> str:
+    """The sentence of torch's message that says what was refused."""
+    lines = str(error).partition("WeightsUnpickler error:")[2].split("\n")
+    return next((line.strip() for line in lines if line.strip()), str(error)).split(". Please")[0]
+
+
+def _make_stubs(path: Path) -> list[Any]:
+    """A stub for each name in the file's pickles that `STUBBED` covers."""
+    names = {name for name in _scan_names(path) if ".".join(name).startswith(STUBBED)}
+    return [
+        type(name.rpartition(".")[2], (_Stub,), {"__module__": module, "__qualname__": name})
+        for module, name in sorted(names)
+    ]
+
+
+def _scan_names(path: Path) -> Iterator[tuple[str, str]]:
+    """(module, name) of every class or function the pickles refer to, read as text."""
+    with path.open("rb") as stream:
+        if zipfile.is_zipfile(stream):
+            with zipfile.ZipFile(stream) as archive:
+                (member,) = (n for n in archive.namelist() if n.endswith("/data.pkl"))
+                with archive.open(member) as content:
+                    yield from _scan_pickle(content)
+            return
+        stream.seek(0)
+        for _ in range(4):  # torch before 1.6: magic number, protocol, system, content
+            yield from _scan_pickle(stream)
+
+
+def _scan_pickle(stream: IO[bytes]) -> Iterator[tuple[str, str]]:
+    for opcode, argument, _ in pickletools.genops(stream):
+        if opcode.name == "GLOBAL":
+            module, _, name = str(argument).partition(" ")
+            if (module, name) in _compat_pickle.NAME_MAPPING:
+                module, name = _compat_pickle.NAME_MAPPING[module, name]
+            yield _compat_pickle.IMPORT_MAPPING.get(module, module), name

@@ -1,0 +1,221 @@
+"""Run jobs in spawned worker processes that may die without taking the run with them."""
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import signal
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import ToolkitError
+from toolkit.schema import Job
+
+MAX_CRASHES = 2
+"""A source that kills its worker this often is `failed`."""
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+Crashes = Mapping[str, str]
+"""Path of a source -> how it killed its worker."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a run.
+
+    Attributes:
+        kind: `source` is begun; `count` more `frames`; source `done`, with `count` clips;
+            `job_done`; `busy`, another process runs that job; `ready`, a worker was restarted.
+        job: id of the job.
+        source: path of the source.
+        count: see `kind`.
+    """
+
+    kind: str
+    job: str = ""
+    source: str = ""
+    count: int = 0
+
+
+RunJob = Callable[[Job, Path, Crashes, Callable[[Progress], None]], None]
+"""Runs one job: (job, dataset, sources that crashed, what to tell of progress)."""
+
+
+@contextlib.contextmanager
+def open_runner(
+    workers: int, prepare: Callable[[], object], run: RunJob
+) -> Iterator[Callable[[Iterable[Job], Path], Iterator[Progress]]]:
+    """What runs jobs: so many worker processes, or this process where `workers` is 0.
+
+    Models are loaded when the block is entered, so that what is missing is known before anything
+    is written.
+    """
+    if not workers:
+        yield functools.partial(_run_here, prepare, run)
+        return
+    with WorkerPool(workers, prepare, run) as pool:
+        yield pool.run
+
+
+def _run_here(
+    prepare: Callable[[], object], run: RunJob, jobs: Iterable[Job], dataset: Path
+) -> Iterator[Progress]:
+    """Run jobs one after another in this process; progress comes a job at a time."""
+    for job in jobs:
+        events: list[Progress] = []
+        run(job, dataset, {}, events.append)
+        yield from events
+        yield Progress("job_done", job.id)
+
+
+class WorkerPool:
+    """Spawned processes, each with one thread and its models loaded once."""
+
+    def __init__(self, count: int, prepare: Callable[[], object], run: RunJob) -> None:
+        self._prepare, self._run = prepare, run
+        self._workers = [_Worker(prepare, run) for _ in range(count)]
+        try:
+            for worker in self._workers:
+                worker.expect_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, jobs: Iterable[Job], dataset: Path) -> Iterator[Progress]:
+        """Run jobs on whichever worker is free.
+
+        Raises:
+            ToolkitError: what a job raised, the rest then being stopped.
+        """
+        queue = deque(jobs)
+        crashes: dict[str, Counter[str]] = {}
+        while queue or any(worker.job for worker in self._workers):
+            for worker in self._workers:
+                if worker.job is None and queue:
+                    job = queue.popleft()
+                    worker.give(job, dataset, _describe_crashes(crashes.get(job.id, Counter())))
+            for worker in self._wait():
+                try:
+                    event = worker.receive()
+                except EOFError:
+                    job = worker.bury()
+                    crashes.setdefault(job.id, Counter())[worker.source] += 1
+                    _check_setup_crash(crashes[job.id])
+                    queue.appendleft(job)
+                    worker.restart(self._prepare, self._run)
+                    continue
+                yield event
+
+    def _wait(self) -> list["_Worker"]:
+        busy = {worker.connection: worker for worker in self._workers if worker.job}
+        return [busy[connection] for connection in wait(list(busy)) if connection in busy]
+
+    def close(self) -> None:
+        """Stop every worker at once; jobs in progress are lost, nothing else."""
+        for worker in self._workers:
+            worker.stop()
+
+    def __enter__(self) -> "WorkerPool":
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+
+def _describe_crashes(counts: Counter[str]) -> dict[str, str]:
+    text = f"it killed its worker {MAX_CRASHES} times"
+    return {source: text for source, count in counts.items() if count >= MAX_CRASHES}
+
+
+def _check_setup_crash(counts: Counter[str]) -> None:
+    if counts[""] >= MAX_CRASHES:
+        raise ToolkitError("workers die before they reach a source: try --workers 0 --debug")
+
+
+class _Worker:
+    def __init__(self, prepare: Callable[[], object], run: RunJob) -> None:
+        self.job: Job | None = None
+        self.source = ""
+        self.restart(prepare, run)
+
+    def restart(self, prepare: Callable[[], object], run: RunJob) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, prepare, run), daemon=True)
+        saved = {name: os.environ.get(name) for name in _THREADS}
+        os.environ.update(dict.fromkeys(_THREADS, "1"))
+        try:
+            self.process.start()
+        finally:
+            for name, value in saved.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+        theirs.close()
+        self.source = ""
+
+    def expect_ready(self) -> None:
+        try:
+            answer = self.connection.recv()
+        except EOFError as error:
+            self.process.join()
+            text = f"a worker died at its start (exit code {self.process.exitcode})"
+            raise ToolkitError(text) from error
+        if isinstance(answer, BaseException):
+            raise answer
+
+    def give(self, job: Job, dataset: Path, crashes: Crashes) -> None:
+        self.job, self.source = job, ""
+        self.connection.send((job, dataset, crashes))
+
+    def receive(self) -> Progress:
+        event: Any = self.connection.recv()
+        if isinstance(event, BaseException):
+            raise event
+        if event is None:  # a restarted worker is ready
+            return Progress("ready")
+        if event.kind == "source":
+            self.source = event.source
+        elif event.kind == "job_done":
+            self.job, self.source = None, ""
+        return event  # type: ignore[no-any-return]
+
+    def bury(self) -> Job:
+        self.process.join()
+        self.connection.close()
+        job, self.job = self.job, None
+        if job is None:
+            raise ToolkitError("a worker without a job died")
+        return job
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+def _serve(connection: Connection, prepare: Callable[[], object], run: RunJob) -> None:
+    """A worker's life: load, say so, then job after job until the other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        prepare()
+        connection.send(None)
+        while True:
+            job, dataset, crashes = connection.recv()
+            run(job, dataset, crashes, connection.send)
+            connection.send(Progress("job_done", job.id))
+    except (EOFError, BrokenPipeError):
+        return
+    except Exception as error:
+        connection.send(_make_sendable(error))
+
+
+def _make_sendable(error: Exception) -> Exception:
+    if isinstance(error, (ToolkitError, OSError, ValueError)):
+        return error
+    import traceback
+
+    return ToolkitError(f"unexpected: {''.join(traceback.format_exception(error))}")
