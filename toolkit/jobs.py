@@ -20,6 +20,8 @@ from toolkit.video import SUFFIXES, read_duration
 _LISTS = frozenset({".txt", ".lst", ".list"})
 _BLOCK = 1 << 22
 _UNKNOWN_SECONDS = 60.0
+_MIN_JOBS = 16
+_MIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,10 +259,14 @@ def _group(
     shard_minutes: float,
     attempts: Mapping[str, int],
 ) -> Iterator[Job]:
+    """Jobs of about `shard_minutes`; smaller ones where there is little, for all workers' sake."""
+    sources = list(sources)
+    total = sum(source.duration for source in sources)
+    longest = min(60 * shard_minutes, max(_MIN_SECONDS, total / _MIN_JOBS))
     batch: list[Source] = []
     seconds = 0.0
     for source in sources:
-        if batch and seconds + source.duration > 60 * shard_minutes:
+        if batch and seconds + source.duration > longest:
             yield _make_job(batch, options, attempts)
             batch, seconds = [], 0.0
         batch.append(source)

@@ -38,7 +38,9 @@ class IngestOptions:
         "columns source, identity.",
         metavar="parent|stem|FILE.csv",
     )
-    shard_minutes: float = _option(10.0, "Minutes of video that go into one shard.")
+    shard_minutes: float = _option(
+        10.0, "Minutes of video in one shard; less where there is under 16 times that in all."
+    )
     deepspeech: str = _backend("deepspeech", "Speech features.")
     pose: str = _backend("pose", "Head pose.")
     au45: str = _backend("au45", "Blink intensity.")

@@ -1,0 +1,47 @@
+# Everything from a fresh machine: each target makes .venv and installs what it needs.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO := demo
+
+.PHONY: test test-slow lint check docs demo bench accuracy clean
+
+test: $(INSTALLED)  ## every test that needs minutes at most
+	$(BIN)/pytest -n 2 -m "not slow"
+
+test-slow: $(INSTALLED)  ## the tests that need many minutes
+	$(BIN)/pytest -m slow
+
+lint: $(INSTALLED)  ## style, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(INSTALLED)  ## write docs/cli.md anew from --help
+	$(BIN)/python -m toolkit.cli.reference > docs/cli.md
+
+demo: $(INSTALLED)  ## sample videos, ingest, split, statistics, in under five minutes
+	rm -rf $(DEMO)
+	$(BIN)/ttk sample $(DEMO)/videos --identities 5 --clips 4 --seconds 10
+	$(BIN)/ttk ingest $(DEMO)/videos --out $(DEMO)
+	$(BIN)/ttk split --data $(DEMO)
+	$(BIN)/ttk stats --data $(DEMO) --blinks --plot $(DEMO)/blinks.png
+	$(BIN)/ttk validate --data $(DEMO)
+
+bench: $(INSTALLED)  ## speed: ratios measured in one run
+	$(BIN)/pytest tests/benchmarks --benchmark-only -s
+
+accuracy: $(INSTALLED)  ## measure against truth and reference; writes the tables of docs/accuracy.md
+	$(BIN)/python -m tests.accuracy
+
+clean:
+	rm -rf $(VENV) $(DEMO)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet torch==2.13.0 -c constraints.txt
+	$(BIN)/pip install --quiet -e ".[dev]" -c constraints.txt
+	touch $@

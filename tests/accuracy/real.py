@@ -1,0 +1,117 @@
+"""Real videos for measuring: where they lie, and a dataset ingested from them.
+
+Videos without sound get a quiet noise track in a copy (the picture is copied bit by
+bit), since a clip needs both; files too short or with several faces are left out by ingest itself.
+"""
+
+import functools
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.ingest import ingest
+from toolkit.manifest import read_table
+from toolkit.options import IngestOptions
+from toolkit.shard import ShardReader
+from toolkit.video import SUFFIXES, find_ffmpeg, fit_size, probe, read_frames
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RealClip:
+    """One clip of a real video, with its shard.
+
+    Attributes:
+        name: path of the video from the data folder.
+        path: the file itself.
+        reader: its shard.
+        index: its position in the shard.
+    """
+
+    name: str
+    path: Path
+    reader: ShardReader
+    index: int
+
+    @property
+    def fps(self) -> int:
+        """Clock rate."""
+        return self.reader.fps
+
+    @property
+    def num_frames(self) -> int:
+        """Length on the clock."""
+        return self.reader.clips[self.index].num_frames
+
+    def read(self, name: str) -> npt.NDArray[np.generic]:
+        """A stored array of the clip."""
+        return self.reader.read(name, self.index)
+
+    @property
+    def source_index(self) -> npt.NDArray[np.int64]:
+        """(n,) which decoded source frame is shown, by exact presentation time."""
+        times = read_times(self.path)
+        return np.abs(times[:, None] - self.read("video/source_time")[None]).argmin(0)
+
+
+def find_data() -> Path | None:
+    """Folder of real videos: TTK_REAL_DATA, else ../shared/data; None where there is none."""
+    given = os.environ.get("TTK_REAL_DATA")
+    folder = Path(given) if given else Path(__file__).parents[2].parent / "shared" / "data"
+    return folder if (folder / "INDEX.md").is_file() else None
+
+
+@functools.cache
+def read_times(path: Path) -> Floats:
+    """(F,) presentation time of every decoded frame, s."""
+    info, streams = probe(path)
+    size = fit_size(info, 64)
+    return np.array([frame.time for frame in read_frames(path, info, streams, size=size)])
+
+
+def ingest_real(folder: Path, out: Path, workers: int) -> list[RealClip]:
+    """Ingest every video of the folder; clips of 27 frames and more."""
+    names: dict[str, str] = {}
+    copies = out / "with_sound"
+    copies.mkdir(parents=True, exist_ok=True)
+    inputs = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            usable = _add_sound(path, folder, copies)
+            names[str(usable.resolve())] = str(path.relative_to(folder))
+            inputs.append(usable)
+    ingest(inputs, IngestOptions(min_frames=27, identity="stem"), out=out, workers=workers)
+    return _list_clips(folder, out, names)
+
+
+def _add_sound(path: Path, folder: Path, copies: Path) -> Path:
+    try:
+        info, _ = probe(path)
+    except Exception:
+        return path
+    if info.audio_start is not None:
+        return path
+    copy = copies / (str(path.relative_to(folder)).replace("/", "__") + ".mkv")
+    if copy.is_file():
+        return copy
+    noise = "anoisesrc=amplitude=0.02:seed=1:sample_rate=16000"
+    command = [find_ffmpeg(), "-nostdin", "-loglevel", "error", "-y", "-i", f"file:{path}"]
+    command += ["-f", "lavfi", "-i", noise, "-map", "0:v:0", "-map", "1:a", "-c:v", "copy"]
+    command += ["-c:a", "pcm_s16le", "-shortest", f"file:{copy}"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return copy if done.returncode == 0 else path
+
+
+def _list_clips(folder: Path, out: Path, names: dict[str, str]) -> list[RealClip]:
+    readers: dict[str, ShardReader] = {}
+    found = []
+    for row in read_table(out, "clips").itertuples():
+        reader = readers.setdefault(row.shard, ShardReader(out / row.shard))
+        name = names[str((out / row.source).resolve())]
+        found.append(RealClip(name, folder / name, reader, row.index))
+    return sorted(found, key=lambda clip: (clip.name, clip.reader.clips[clip.index].start_frame))

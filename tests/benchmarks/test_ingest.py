@@ -1,0 +1,119 @@
+"""What ingest costs beside its floor, and what a second worker brings: ratios in one run.
+
+The floor is one decode and the two-face mesh with irises alone. `make bench` prints both.
+"""
+
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from toolkit.backends import load_backends
+from toolkit.features.landmarks import FaceMesh
+from toolkit.ingest import ingest
+from toolkit.options import IngestOptions
+from toolkit.sample import SampleOptions, make_samples
+from toolkit.video import fit_size, probe, read_frames
+
+MAX_RATIO = 1.6
+MIN_SPEEDUP = 1.8
+
+
+@pytest.fixture(scope="module")
+def long_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One minute at 512 px."""
+    folder = tmp_path_factory.mktemp("long")
+    make_samples(folder, SampleOptions(identities=1, clips=1, seconds=60, size=512))
+    return next(folder.rglob("*.mp4"))
+
+
+@pytest.fixture(scope="module")
+def many_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen videos of 15 s."""
+    folder = tmp_path_factory.mktemp("many")
+    make_samples(folder, SampleOptions(identities=4, clips=4, seconds=15))
+    return folder
+
+
+def test_ingest_costs_at_most_1_6_times_its_floor(
+    benchmark: Any, long_video: Path, tmp_path: Path
+) -> None:
+    options = IngestOptions()
+    load_backends(options)
+    mesh = FaceMesh()
+    find_faces(mesh, long_video)  # both are measured warm
+    floor = measure_cpu(lambda: find_faces(mesh, long_video))
+    whole: list[float] = []
+
+    def run() -> None:
+        whole.append(measure_cpu(lambda: ingest([long_video], options, out=tmp_path / "data")))
+
+    benchmark.pedantic(run, rounds=1)
+    ratio = whole[0] / floor
+    benchmark.extra_info.update(floor=floor, whole=whole[0], ratio=ratio)
+    frames = 1800
+    print(
+        f"\nfloor {floor / frames * 1e3:.2f} ms, ingest {whole[0] / frames * 1e3:.2f} ms of CPU a "
+        f"frame: ratio {ratio:.2f} (at most {MAX_RATIO})"
+    )
+    assert ratio <= MAX_RATIO
+
+
+def test_two_pinned_workers_bring_at_least_1_8_times_one(
+    benchmark: Any, many_videos: Path, tmp_path: Path
+) -> None:
+    cores = sorted(psutil.Process().cpu_affinity())
+    if len(cores) < 2:
+        pytest.skip("needs two cores")
+    one = measure_wall(many_videos, tmp_path / "one", cores[:1])
+    two: list[float] = []
+    benchmark.pedantic(
+        lambda: two.append(measure_wall(many_videos, tmp_path / "two", cores[:2])), rounds=1
+    )
+    speedup = one / two[0]
+    benchmark.extra_info.update(one=one, two=two[0], speedup=speedup)
+    print(f"\none worker {one:.1f} s, two {two[0]:.1f} s: {speedup:.2f} times ({MIN_SPEEDUP})")
+    assert speedup >= MIN_SPEEDUP
+
+
+def find_faces(mesh: FaceMesh, path: Path) -> int:
+    """The floor: decode a video once, run the mesh on every frame."""
+    info, streams = probe(path)
+    mesh.reset()
+    size = fit_size(info)
+    return sum(
+        len(mesh.detect(frame.picture)) for frame in read_frames(path, info, streams, size=size)
+    )
+
+
+def measure_cpu(run: Callable[[], object]) -> float:
+    """CPU seconds of this process and of the children that ended meanwhile."""
+    before = _read_cpu()
+    run()
+    return _read_cpu() - before
+
+
+def _read_cpu() -> float:
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def measure_wall(videos: Path, out: Path, cores: list[int]) -> float:
+    """Seconds from the plan to the end, each worker and its ffmpeg pinned to one core."""
+    began = 0.0
+
+    def pin(_: object) -> None:
+        nonlocal began
+        workers = [
+            child for child in psutil.Process().children() if "spawn_main" in str(child.cmdline())
+        ]
+        for worker, core in zip(workers, cores, strict=True):
+            worker.cpu_affinity([core])
+        began = time.perf_counter()
+
+    ingest([videos], out=out, workers=len(cores), on_plan=pin)
+    return time.perf_counter() - began
