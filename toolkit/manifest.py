@@ -207,9 +207,10 @@ def filter_rows(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     Raises:
         ValueError: the expression cannot be evaluated; names the part that is wrong.
     """
+    where = " ".join(where.split())
     _check_expression(where, [str(name) for name in frame.columns])
     try:
-        chosen = frame.eval(" ".join(where.split()), engine="python")
+        chosen = frame.eval(where, engine="python")
     except Exception as error:
         raise ValueError(f"--where {where!r}: {error}") from error
     if not isinstance(chosen, pd.Series) or chosen.dtype.name not in ("bool", "boolean"):
@@ -219,12 +220,12 @@ def filter_rows(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 
 def _check_expression(where: str, columns: list[str]) -> None:
     try:
-        tree = ast.parse(where.strip(), mode="eval")
+        tree = ast.parse(where, mode="eval")
     except SyntaxError as error:
         raise ValueError(f"--where {where!r} is no expression: {error.msg}") from error
     for node in ast.walk(tree):
         if not isinstance(node, _ALLOWED):
-            part = ast.get_source_segment(where.strip(), node)
+            part = ast.get_source_segment(where, node)
             raise ValueError(f"--where {where!r}: {part!r} is not allowed: compare columns only")
         if isinstance(node, ast.Name) and node.id not in columns:
             raise ValueError(

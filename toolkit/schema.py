@@ -98,7 +98,7 @@ class Rejection:
 
 @dataclass(frozen=True, kw_only=True)
 class Blink:
-    """One blink: first frame at or over half its intensity, deepest frame, last frame over half.
+    """One blink: first frame at or over half its intensity, middle of its peak, last such frame.
 
     Frames count from the start of the array searched; `offset` is inclusive.
     """

@@ -15,6 +15,10 @@ ADVICE = {
     errno.EROFS: "the file system is read-only: choose another folder",
     errno.EACCES: "permission denied: make the folder writable or choose another",
     errno.EPERM: "permission denied: make the folder writable or choose another",
+    errno.EIO: "the disk reports an error: check it or choose another folder",
+    errno.ENOMEM: "memory is short: free some or use fewer --workers",
+    errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
+    errno.ENFILE: "too many open files on this machine",
 }
 """What to do about each error that is the disk's and nobody else's."""
 

@@ -117,10 +117,15 @@ class _Follower:
             self._last = None
             return np.full((NUM_LANDMARKS, 3), np.nan, np.float32), 0.0, False
         first = faces.pop(self._choose(faces))
-        second = max((_height(face) for face in faces if not _is_same(face, first)), default=0.0)
+        second = max((self._weigh(picture, face, first) for face in faces), default=0.0)
         is_other = self._last is not None and _distance(first, self._last) > _JUMP * _height(first)
         self._last = first
         return first * self._scale, second * float(self._scale), is_other
+
+    def _weigh(self, picture: npt.NDArray[np.uint8], face: Mesh, first: Mesh) -> float:
+        """Height of another face; 0 if it is the first one again, or no face at all."""
+        is_other = not _is_same(face, first) and self._mesh.confirm(picture, face)
+        return _height(face) if is_other else 0.0
 
     def _choose(self, faces: list[Mesh]) -> int:
         last = self._last

@@ -5,10 +5,10 @@ the mean distance of three lid-point pairs over the eye's width, in the mesh's t
 which takes out most of pitch, yaw and roll. The level is what the aperture was before and after:
 a running closing (dilation, then erosion) fills every dip shorter than `DIP_SECONDS`, so that
 slow changes (a turning head, the lid that follows the gaze down, a smile) are level, not blink.
-It stays between half of and all of the source's open eye, so that an eye that is kept shut stays
-high and an eye opened wide is not the norm. The two eyes' shares are combined as a geometric mean
-weighted by the squared width at which each is seen: a wink is low, a turned head's far eye is
-nearly left out. Nothing is smoothed: a frame's aperture enters its own AU45 alone.
+It stays within `MIN_LEVEL` of and all of the source's open eye, so that an eye that is kept shut
+stays high and an eye opened wide is not the norm. The two eyes' shares are combined as a geometric
+mean weighted by the squared width at which each is seen: a wink is low, a turned head's far eye is
+nearly left out. The shares themselves are not smoothed, so that no blink is delayed or blunted.
 """
 
 from collections.abc import Iterable
@@ -41,8 +41,9 @@ NOISE_SECONDS = 0.15
 OPEN_PERCENTILE = 75
 """The source's open eye: this percentile of its apertures, high enough to leave blinks out."""
 
-MIN_LEVEL = 0.5
-"""Lowest open level, in open eyes: as far as the lid follows the gaze down; below it is shut."""
+MIN_LEVEL = 0.75
+"""Lowest open level, in open eyes: an eye that stays narrower for long, looking far down, resting
+or laughing, shows as AU45, which lasts too long for a blink."""
 
 ONE_EYE = 0.01
 """Added to each eye's share before their geometric mean, which noise of one eye would zero."""
@@ -50,8 +51,12 @@ ONE_EYE = 0.01
 ON_INTENSITY = 1.0
 """Lowest peak of a blink, AU45."""
 
-OPEN_SHARE = 0.3
+OPEN_SHARE = 0.4
 """Between two blinks AU45 falls to this share of the lesser one's peak."""
+
+APEX_SHARE = 0.8
+"""The apex is the middle one of the frames over this share of the peak: a lid that stays down for
+some frames has its highest AU45 at whichever of them noise puts it."""
 
 MIN_SECONDS = 0.07
 MAX_SECONDS = 0.5
@@ -174,8 +179,9 @@ def find_blinks(
 
     A blink is a peak of at least `ON_INTENSITY`. The next one counts of its own once AU45 has
     fallen to `OPEN_SHARE` of the lesser of the two; lesser peaks before that belong to it. It
-    reaches from the first to the last frame around its apex at or over half its intensity; a
-    single frame that falls lower in between is bridged. Its number of frames is one that
+    reaches from the first to the last frame around its peak at or over half its intensity; a
+    single frame that falls lower in between is bridged. Its apex is the middle one of its measured
+    frames at or over `APEX_SHARE` of the peak. Its number of frames is one that
     something of `MIN_SECONDS` to `MAX_SECONDS` can have: 2 to 15 at 30 frames a second, 1 to 13
     at 25. Longer closures are no blinks. One that the clip's first or last frame cuts off counts
     however short the rest is, so that two clips cut within a blink both hold it.
@@ -183,8 +189,8 @@ def find_blinks(
     Args:
         au45: (n,) intensity 0 to 5; frames that are not finite count as not valid.
         fps: frames a second.
-        valid: (n,) False where AU45 was not measured: such frames are interpolated, and a blink
-            whose apex is one of them is left out. All of them by default.
+        valid: (n,) False where AU45 was not measured: such frames are interpolated, which makes
+            no peaks. All are valid by default.
 
     Returns:
         In order, not overlapping; frames count from the array's start.
@@ -205,8 +211,9 @@ def find_blinks(
     frames = np.arange(len(values))
     values = np.interp(frames, frames[known], values[known])
     bridged = _bridge(values)
-    blinks = [_measure_blink(values, bridged, peak) for peak in _find_peaks(bridged)]
-    return [b for b in blinks if known[b.apex] and _fits_blink(b, len(values), fps)]
+    measured = np.where(known, values, 0)
+    blinks = [_measure_blink(measured, bridged, peak) for peak in _find_peaks(bridged)]
+    return [blink for blink in blinks if _fits_blink(blink, len(values), fps)]
 
 
 def _bridge(values: Floats) -> Floats:
@@ -237,8 +244,9 @@ def _measure_blink(values: Floats, bridged: Floats, peak: int) -> Blink:
     after = int(np.searchsorted(low, peak))
     onset = int(low[after - 1]) + 1 if after else 0
     offset = int(low[after]) - 1 if after < len(low) else len(values) - 1
-    apex = onset + int(values[onset : offset + 1].argmax())
-    return Blink(onset=onset, apex=apex, offset=offset)
+    inside = values[onset : offset + 1]
+    deep = np.flatnonzero(inside >= APEX_SHARE * inside.max())
+    return Blink(onset=onset, apex=onset + int(deep[(len(deep) - 1) // 2]), offset=offset)
 
 
 def _fits_blink(blink: Blink, num_frames: int, fps: int) -> bool:

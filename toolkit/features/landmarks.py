@@ -7,6 +7,7 @@ reset at every source and shot, feed the first frame of a face three times, no o
 """
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ _RECORD = 17
 
 
 _FRAME_MICROSECONDS = 33_333
+_CONFIRM_SCALE, _CONFIRM_SIDE, _CONFIRM_SCORE = 1.6, 192, 0.75
 
 
 class FaceMesh:
@@ -48,6 +50,7 @@ class FaceMesh:
     def __init__(self, max_faces: int = 2) -> None:
         with _quiet_native_log():
             self._graph = _load_graph(max_faces)
+        self._is_fresh = True
         from mediapipe.python import packet_creator, packet_getter
         from mediapipe.python._framework_bindings.image_frame import ImageFormat
 
@@ -56,12 +59,14 @@ class FaceMesh:
 
     def reset(self) -> None:
         """Forget the frames before: call at every new source and at every shot."""
-        with _quiet_native_log():
-            self._graph.reset()
+        self._graph.reset()
+        self._is_fresh = True
 
     def detect(self, picture: npt.NDArray[np.uint8]) -> list[Mesh]:
         """Meshes in one RGB picture (height, width, 3) uint8, in the tracker's order."""
-        found = self._process(picture)
+        with _quiet_native_log() if self._is_fresh else contextlib.nullcontext():
+            found = self._process(picture)
+        self._is_fresh = False
         height, width = picture.shape[:2]
         scale = np.array([width, height, width], np.float32)
         return [_read_points(face) * scale for face in found]
@@ -89,6 +94,31 @@ class FaceMesh:
         """Meshes in a picture that has no predecessor: fed three times."""
         with _quiet_native_log():
             return self.detect(picture) and self.settle(picture)
+
+    def confirm(self, picture: npt.NDArray[np.uint8], face: Mesh) -> bool:
+        """Whether MediaPipe's face detector, looking at this place alone, sees a face as well.
+
+        The mesh is sometimes drawn on plants and badges and then kept there. Measured: of such
+        meshes 95 of 100 score under 0.66, of real second faces 95 of 100 over 0.83.
+        """
+        import cv2
+
+        low, high = face[:, :2].min(0), face[:, :2].max(0)
+        half = _CONFIRM_SCALE * float((high - low).max()) / 2
+        (x0, y0), (x1, y1) = (low + high) / 2 - half, (low + high) / 2 + half
+        part = picture[max(0, int(y0)) : max(1, int(y1)), max(0, int(x0)) : max(1, int(x1))]
+        if not part.size:
+            return False
+        found = self._detector.process(cv2.resize(part, (_CONFIRM_SIDE, _CONFIRM_SIDE)))
+        scores = [detection.score[0] for detection in found.detections or ()]
+        return max(scores, default=0.0) >= _CONFIRM_SCORE
+
+    @functools.cached_property
+    def _detector(self) -> Any:
+        from mediapipe.python.solutions.face_detection import FaceDetection
+
+        with _quiet_native_log():
+            return FaceDetection(model_selection=0, min_detection_confidence=0.1)
 
     @staticmethod
     def provenance() -> Provenance:

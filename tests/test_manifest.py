@@ -1,0 +1,262 @@
+"""The manifest: parts written whole, read together; the latest job of a source counts."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.datasets import (
+    WHEN,
+    FakeClip,
+    make_job,
+    make_rejected_row,
+    make_row,
+    make_source_row,
+    write_dataset,
+)
+from toolkit.errors import ManifestError, StorageError
+from toolkit.manifest import (
+    delete_job,
+    filter_rows,
+    find_part,
+    read_done_jobs,
+    read_jobs,
+    read_split_where,
+    read_table,
+    write_job,
+    write_part,
+    write_split,
+)
+from toolkit.schema import TABLES, Reason
+
+ANN = FakeClip(source="ä\n'b.mp4", row={"blink_onsets": [0.1, 1.5], "blink_offsets": [0.2, 1.7]})
+BOB = FakeClip(identity="bob", source="bob.mp4", num_frames=90, row={"face_size": 60.0})
+README = Path(__file__).parents[1] / "manifests" / "README.md"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Two jobs with a clip each; the manifest alone."""
+    return write_dataset(tmp_path, {"a": [ANN], "b": [BOB]}, shards=False)
+
+
+def test_rows_come_back_as_they_were_written(dataset: Path) -> None:
+    """Every column, lists and times included, parts one after another."""
+    table = read_table(dataset, "clips")
+    assert list(table.columns) == [column.name for column in TABLES["clips"]]
+    for index, (clip, job) in enumerate(((ANN, "a"), (BOB, "b"))):
+        found = table.iloc[index].to_dict()
+        found |= {n: list(found[n]) for n in ("blink_onsets", "blink_offsets")}
+        assert found == make_row(clip, job)
+    assert table["ingested_at"].iloc[0].to_pydatetime() == WHEN
+
+
+def test_numbers_that_are_not_known_are_null(tmp_path: Path) -> None:
+    """A dataset without AU45 has no number of blinks, which is not zero."""
+    nothing: dict[str, object] = {"num_blinks": None, "blink_onsets": None, "yaw_min": None}
+    write_part(tmp_path, "clips", "a", [make_row(FakeClip(row=nothing))])
+    write_part(tmp_path, "clips", "b", [make_row(BOB)])
+    table = read_table(tmp_path, "clips")
+    assert table["num_blinks"].isna().tolist() == [True, False]
+    assert table["yaw_min"].isna().tolist() == [True, False]
+
+
+def test_a_part_is_replaced_whole_and_leaves_no_temporary_file(dataset: Path) -> None:
+    """Written twice: the second counts, even where it has no rows."""
+    write_part(dataset, "clips", "a", [])
+    assert read_table(dataset, "clips")["identity"].tolist() == ["bob"]
+    assert not [path for path in dataset.rglob(".*") if path.is_file()]
+
+
+def test_a_row_that_does_not_fit_the_schema_writes_nothing(tmp_path: Path) -> None:
+    """A missing column, one too many, a wrong type: named."""
+    row = make_row(ANN)
+    with pytest.raises(ValueError, match="face_size"):
+        write_part(tmp_path, "clips", "a", [{n: v for n, v in row.items() if n != "face_size"}])
+    with pytest.raises(ValueError, match="colour"):
+        write_part(tmp_path, "clips", "a", [row | {"colour": 1}])
+    with pytest.raises(ValueError, match="another type"):
+        write_part(tmp_path, "clips", "a", [row | {"num_frames": "many"}])
+    with pytest.raises(ValueError, match="no parts"):
+        write_part(tmp_path, "split", "a", [])
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
+    """The former part stays."""
+    path = write_part(tmp_path, "clips", "a", [make_row(ANN)])
+    path.with_name(".a.parquet.tmp").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"a\.parquet: .*disk is full"):
+        write_part(tmp_path, "clips", "a", [])
+    assert len(read_table(tmp_path, "clips")) == 1
+    assert [p.name for p in path.parent.iterdir()] == ["a.parquet"]
+
+
+# --- what is not there, or damaged --------------------------------------------------------------
+
+
+def test_no_dataset_says_what_to_run(tmp_path: Path) -> None:
+    """An empty folder, and one with a README alone."""
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "README.md").touch()
+    with pytest.raises(ManifestError, match="no dataset here: run ttk ingest"):
+        read_table(tmp_path, "clips")
+
+
+def test_no_split_says_what_to_run(dataset: Path) -> None:
+    """A dataset that was never split."""
+    with pytest.raises(ManifestError, match=r"split\.parquet: .*run ttk split"):
+        read_table(dataset, "split")
+
+
+def test_a_dataset_of_rejections_alone_has_no_clips(tmp_path: Path) -> None:
+    """Not an error: nothing was fit to be a clip."""
+    write_part(tmp_path, "rejected", "a", [])
+    assert read_table(tmp_path, "clips").empty
+
+
+@pytest.mark.parametrize("size", [0, 10, 2000])
+def test_a_damaged_part_is_named(dataset: Path, size: int) -> None:
+    """At any length."""
+    path = find_part(dataset, "clips", "b")
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(ManifestError, match=r"clips/b\.parquet: damaged"):
+        read_table(dataset, "clips")
+
+
+def test_a_part_of_another_table_is_refused(dataset: Path) -> None:
+    """The message names the columns that differ."""
+    find_part(dataset, "sources", "a").rename(find_part(dataset, "clips", "a"))
+    with pytest.raises(
+        ManifestError, match=r"clips/a\.parquet: columns of another version.*sha256"
+    ):
+        read_table(dataset, "clips")
+
+
+# --- several jobs for one source ----------------------------------------------------------------
+
+
+def test_of_a_source_run_again_the_latest_job_counts(dataset: Path) -> None:
+    """Rejected by job b first, a clip of job c in the end: its rejections are gone."""
+    failed = make_rejected_row("bob.mp4", Reason.FAILED, 3.0, "b")
+    other = make_rejected_row(ANN.source, Reason.TOO_SHORT, 1.0, "a")
+    write_part(dataset, "rejected", "b", [failed])
+    write_part(dataset, "rejected", "a", [other])
+    assert len(read_table(dataset, "rejected")) == 2
+    late = {"ingested_at": WHEN + timedelta(seconds=1), "duration": 9.0}
+    write_part(dataset, "sources", "0", [make_source_row([BOB], "0") | late])
+    sources = read_table(dataset, "sources").set_index("source")
+    assert sources["job"].to_dict() == {ANN.source: "a", "bob.mp4": "0"}
+    assert sources.loc["bob.mp4", "duration"] == 9.0
+    assert read_table(dataset, "rejected")["source"].tolist() == [ANN.source]
+
+
+def test_rejections_of_a_job_that_has_not_ended_do_not_count(dataset: Path) -> None:
+    """It wrote them, then was killed."""
+    write_part(dataset, "rejected", "c", [make_rejected_row("c.mp4", Reason.NO_FACE, 1.0, "c")])
+    assert read_table(dataset, "rejected").empty
+
+
+# --- where --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "who"),
+    [
+        ("face_size > 100", ["ann"]),
+        ("identity in ['bob', 'eve'] and num_frames >= 90", ["bob"]),
+        ("not (num_frames * 2 < 100) or identity == 'ann'", ["ann", "bob"]),
+        ("(face_size < 100) | (num_frames < 5)", ["bob"]),
+        ("index == 0 and -1 < mouth_audio_corr", ["ann", "bob"]),
+        ("60 <= face_size\n <= 150", ["ann", "bob"]),
+    ],
+)
+def test_where_compares_columns(dataset: Path, where: str, who: list[str]) -> None:
+    """As a query, index from 0 again."""
+    table = read_table(dataset, "clips", where)
+    assert table["identity"].tolist() == who
+    assert table.index.tolist() == list(range(len(who)))
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("smile > 1", "no column 'smile': choose from clip_id"),
+        ("@x > 1", "no expression"),
+        ("identity.str.len() > 1", "not allowed"),
+        ("identity.__class__ == 1", "not allowed"),
+        ("__import__('os').system('true')", "not allowed"),
+        ("[x for x in identity] == 1", "not allowed"),
+        ("identity[0] == 'a'", "not allowed"),
+        ("(lambda: 1) == 1", "not allowed"),
+        ("num_frames", "neither true nor false"),
+        ("num_frames >", "no expression"),
+        ("identity > 3", "identity > 3"),
+        ("", "no expression"),
+    ],
+)
+def test_where_refuses_what_is_no_comparison(dataset: Path, where: str, message: str) -> None:
+    """A usage error that names the part which is wrong."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        filter_rows(read_table(dataset, "clips"), where)
+
+
+# --- jobs and split -----------------------------------------------------------------------------
+
+
+def test_jobs_come_back_as_they_were_recorded(tmp_path: Path) -> None:
+    """Sorted by id; strange names included."""
+    jobs = [make_job("b", {ANN.source: [ANN]}), make_job("a", {BOB.source: [BOB]})]
+    assert read_jobs(tmp_path) == []
+    for job in jobs:
+        write_job(tmp_path, job)
+    assert read_jobs(tmp_path) == [jobs[1], jobs[0]]
+
+
+def test_a_damaged_job_is_named(dataset: Path) -> None:
+    """Cut off, or of another version."""
+    path = dataset / "manifests/jobs/a.json"
+    for text in (path.read_text()[:50], '{"id": "a"}'):
+        path.write_text(text)
+        with pytest.raises(ManifestError, match=r"jobs/a\.json: damaged"):
+            read_jobs(dataset)
+
+
+def test_a_job_is_done_when_its_sources_are_written(dataset: Path) -> None:
+    """Forgetting a job removes what it published."""
+    write_job(dataset, make_job("c", {ANN.source: [ANN]}))
+    write_part(dataset, "clips", "c", [])
+    assert read_done_jobs(dataset) == {"a", "b"}
+    delete_job(dataset, "c")
+    assert [job.id for job in read_jobs(dataset)] == ["a", "b"]
+    assert not find_part(dataset, "clips", "c").exists()
+
+
+def test_the_split_remembers_how_its_clips_were_chosen(tmp_path: Path) -> None:
+    """None where all were."""
+    row = {"clip_id": "x", "split": "val", "by": "clip", "ratio": "5-1-4", "seed": 0}
+    write_split(tmp_path, [row], "face_size > 3")
+    assert read_split_where(tmp_path) == "face_size > 3"
+    assert read_table(tmp_path, "split").iloc[0].to_dict() == row
+    write_split(tmp_path, [row])
+    assert read_split_where(tmp_path) is None
+
+
+# --- documentation ------------------------------------------------------------------------------
+
+
+def test_the_readme_has_every_column_as_the_schema_has_it() -> None:
+    """Name, type, unit and meaning, in order, table by table; nothing else."""
+    sections = re.split(r"^## ", README.read_text("utf-8"), flags=re.MULTILINE)
+    titles = {section.split("\n")[0].strip("`/").split(".")[0]: section for section in sections}
+    for table, columns in TABLES.items():
+        rows = re.findall(r"^\| `(.+?)` \| (.+?) \| (.*?) \| (.+?) \|$", titles[table], re.M)
+        assert rows == [(c.name, c.type, c.unit, c.text) for c in columns], table
+
+
+def test_the_readme_names_every_reason() -> None:
+    """Each with what it means."""
+    text = README.read_text("utf-8")
+    assert [r for r in Reason if not re.search(rf"^\| `{r}` \| \S", text, re.MULTILINE)] == []

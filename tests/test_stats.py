@@ -1,0 +1,274 @@
+"""Statistics: against sums made by hand."""
+
+import json
+import math
+import struct
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.datasets import FakeClip, make_rejected_row, make_row, write_dataset
+from toolkit.blink_plot import plot_blinks
+from toolkit.blink_stats import count_stretches, describe_blinks
+from toolkit.cli import main
+from toolkit.cli.tables import BAR, draw_bar
+from toolkit.errors import ManifestError
+from toolkit.manifest import write_part, write_split
+from toolkit.schema import Reason
+from toolkit.stats import compute_stats, yield_funnel
+
+
+def blinking(onsets: list[float], lengths: list[float]) -> dict[str, object]:
+    """Manifest columns of some blinks."""
+    return {
+        "num_blinks": len(onsets),
+        "blink_onsets": onsets,
+        "blink_offsets": [on + length for on, length in zip(onsets, lengths, strict=True)],
+    }
+
+
+ANN = FakeClip(
+    source="ann.mp4",
+    num_frames=300,
+    row=blinking([0.5, 2.5, 5.5], [0.1, 0.2, 0.3])
+    | {
+        "valid_share": 0.9,
+        "face_size": 100.0,
+        "speech_share": 1.0,
+        "mouth_audio_corr": 0.2,
+        "pitch_min": math.radians(-10),
+        "pitch_max": math.radians(10),
+    },
+)
+BOB = FakeClip(
+    source="bob.mp4",
+    identity="bob",
+    num_frames=900,
+    row=blinking([4.0], [0.2])
+    | {
+        "valid_share": 0.5,
+        "face_size": 200.0,
+        "speech_share": 0.2,
+        "mouth_audio_corr": None,
+        "pitch_min": math.radians(-30),
+        "pitch_max": math.radians(0),
+    },
+)
+EVE = FakeClip(
+    source="eve.mp4",
+    identity="eve",
+    num_frames=60,
+    row={"num_blinks": None, "blink_onsets": None, "blink_offsets": None, "valid_share": 1.0},
+)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Ten, thirty and two seconds of three people; the last without AU45."""
+    write_dataset(tmp_path, {"a": [ANN], "b": [BOB, EVE]}, shards=False)
+    return tmp_path
+
+
+def make_table(*clips: FakeClip) -> pd.DataFrame:
+    """Rows of the clips table."""
+    return pd.DataFrame([make_row(clip) for clip in clips])
+
+
+# --- clips --------------------------------------------------------------------------------------
+
+
+def test_the_whole_is_counted_and_weighted(dataset: Path) -> None:
+    """Valid share by frames, speech by time, medians over clips."""
+    (whole,) = compute_stats(dataset, where="identity != 'eve'")
+    assert (whole.num_clips, whole.num_identities, whole.num_sources) == (2, 2, 2)
+    assert whole.num_frames == 1200
+    assert whole.minutes == pytest.approx(40 / 60)
+    assert whole.valid_share == pytest.approx((300 * 0.9 + 900 * 0.5) / 1200)
+    assert whole.speech_share == pytest.approx((10 * 1.0 + 30 * 0.2) / 40)
+    assert whole.face_size == 150
+    assert whole.mouth_audio_corr == 0.2
+    assert whole.pitch_range == pytest.approx(25)
+    assert whole.pitch_low == pytest.approx(-30)
+    assert whole.pitch_high == pytest.approx(10)
+
+
+@pytest.mark.parametrize(
+    ("by", "names"),
+    [("identity", ["ann", "bob", "eve"]), ("source", ["ann.mp4", "bob.mp4", "eve.mp4"])],
+)
+def test_groups_have_their_own_numbers(dataset: Path, by: str, names: list[str]) -> None:
+    """One row each, sorted; what is not known is None."""
+    groups = compute_stats(dataset, by=by)
+    assert [group.name for group in groups] == names
+    assert [group.num_frames for group in groups] == [300, 900, 60]
+    assert groups[1].mouth_audio_corr is None
+
+
+def test_by_split_needs_one_and_shows_clips_outside_it(dataset: Path) -> None:
+    """A clip without a part is not lost."""
+    with pytest.raises(ManifestError, match="run ttk split"):
+        compute_stats(dataset, by="split")
+    made = {"by": "clip", "ratio": "5-1-4", "seed": 0}
+    write_split(dataset, [{"clip_id": ANN.id, "split": "val", **made}])
+    groups = compute_stats(dataset, by="split")
+    assert [(group.name, group.num_clips) for group in groups] == [("(none)", 2), ("val", 1)]
+
+
+def test_an_unknown_group_is_a_usage_error(dataset: Path) -> None:
+    """The message names those there are."""
+    with pytest.raises(ValueError, match="identity, split, source"):
+        compute_stats(dataset, by="colour")
+
+
+def test_no_clips_are_no_error(tmp_path: Path) -> None:
+    """All was turned down."""
+    write_part(tmp_path, "sources", "a", [])
+    (whole,) = compute_stats(tmp_path)
+    assert (whole.num_clips, whole.minutes, whole.valid_share) == (0, 0, None)
+    assert yield_funnel(tmp_path).hours_in == 0
+    blinks = describe_blinks("all", make_table(ANN).iloc[:0])
+    assert (blinks.rate, blinks.duration, blinks.interval, blinks.stretches) == (None,) * 3 + ((),)
+
+
+# --- yield --------------------------------------------------------------------------------------
+
+
+def test_the_funnel_adds_up(dataset: Path) -> None:
+    """In = out + turned down + other; reasons with most hours first."""
+    rows = [
+        make_rejected_row("bob.mp4", Reason.TOO_SHORT, 36.0, "b"),
+        make_rejected_row("bob.mp4", Reason.NO_FACE, 72.0, "b"),
+        make_rejected_row("eve.mp4", Reason.TOO_SHORT, 18.0, "b"),
+    ]
+    write_part(dataset, "rejected", "b", rows)
+    funnel = yield_funnel(dataset)
+    assert (funnel.num_sources, funnel.num_clips) == (3, 3)
+    assert funnel.hours_out == pytest.approx(42 / 3600)
+    found = [(r.reason, r.num_stretches) for r in funnel.rejected]
+    assert found == [("no_face", 1), ("too_short", 2)]
+    assert [r.hours for r in funnel.rejected] == pytest.approx([0.02, 0.015])
+    total = funnel.hours_out + sum(r.hours for r in funnel.rejected) + funnel.other
+    assert total == pytest.approx(funnel.hours_in)
+
+
+# --- blinks -------------------------------------------------------------------------------------
+
+
+def test_blinks_are_pooled_over_valid_seconds_of_clips_with_au45() -> None:
+    """Four blinks in 10·0.9 + 30·0.5 seconds; the clip without AU45 does not count."""
+    blinks = describe_blinks("all", make_table(ANN, BOB, EVE))
+    assert blinks.num_blinks == 4
+    assert blinks.valid_seconds == pytest.approx(24)
+    assert blinks.rate == pytest.approx(4 / 24)
+    assert blinks.duration == pytest.approx(0.2)
+
+
+def test_intervals_run_from_onset_to_onset_within_a_clip() -> None:
+    """2 s and 3 s; never from one clip to the next."""
+    assert describe_blinks("all", make_table(ANN, BOB)).interval == pytest.approx(2.5)
+    assert describe_blinks("bob", make_table(BOB)).interval is None
+
+
+def test_stretches_and_durations_are_counted() -> None:
+    """ANN: [0, 4) has 2, [4, 8) has 1. BOB: 7 stretches, the blink at 4.0 is in the second."""
+    blinks = describe_blinks("all", make_table(ANN, BOB))
+    assert blinks.stretches == (6, 2, 1)
+    assert blinks.durations == (0, 0, 0, 1, 0, 0, 2, 0, 0, 1)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.sets(st.integers(0, 900)), st.integers(0, 901))
+def test_stretches_count_onset_frames_exactly(frames: set[int], num_frames: int) -> None:
+    """Seconds are k/30, of which many are no exact numbers; 4 s are 120 frames."""
+    inside = sorted(frame for frame in frames if frame < num_frames)
+    found = count_stretches(np.array(inside) / 30, num_frames / 30)
+    wanted = [sum(f // 120 == k for f in inside) for k in range(num_frames // 120)]
+    assert found.tolist() == wanted
+
+
+def test_the_figure_is_a_picture_of_the_size_asked_for(tmp_path: Path) -> None:
+    """9 inches at 150 dpi; nothing to draw, too many groups, a wrong suffix: said so."""
+    blinks = describe_blinks("all", make_table(ANN, BOB))
+    plot_blinks([blinks], tmp_path / "x.png")
+    content = (tmp_path / "x.png").read_bytes()
+    assert content.startswith(b"\x89PNG")
+    assert struct.unpack(">I", content[16:20]) == (1350,)
+    with pytest.raises(ValueError, match="no clip has blinks"):
+        plot_blinks([describe_blinks("eve", make_table(EVE).iloc[:0])], tmp_path / "x.png")
+    with pytest.raises(ValueError, match="too many"):
+        plot_blinks([blinks] * 9, tmp_path / "x.png")
+    with pytest.raises(ValueError, match="xyz"):
+        plot_blinks([blinks], tmp_path / "x.xyz")
+
+
+# --- the commands -------------------------------------------------------------------------------
+
+
+def run(*words: str) -> str:
+    """Standard output of a command that must succeed."""
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_stats_prints_tables_of_at_most_a_hundred_columns(dataset: Path) -> None:
+    """Clips, yield, blinks, the papers' numbers, bars."""
+    for by in ((), ("--by", "identity")):
+        text = run("stats", "--data", str(dataset), "--blinks", *by)
+        assert max(map(len, text.splitlines())) <= 100
+        for word in ("Clips", "Yield", "0.28–0.45 blinks/s", "0.41 s", "4-second stretches", "█"):
+            assert word in text
+
+
+def test_stats_as_json_is_one_document_without_nan(dataset: Path) -> None:
+    """And the figure is drawn beside it."""
+    plot = dataset / "b.png"
+    text = run("stats", "--data", str(dataset), "--json", "--blinks", "--plot", str(plot))
+    document = json.loads(text)
+    assert document["clips"][0]["num_clips"] == 3
+    assert document["yield"]["num_sources"] == 3
+    assert document["blinks"][0]["num_blinks"] == 4
+    assert plot.is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--where", "smile > 1"], 2, "no column 'smile'"),
+        (["--by", "split"], 1, "run ttk split"),
+        (["--where", "identity == 'eve'", "--plot", "x.png"], 2, "no clip has blinks"),
+    ],
+)
+def test_stats_says_in_one_line_what_is_wrong(
+    dataset: Path, words: list[str], code: int, message: str
+) -> None:
+    """Usage errors exit with 2, missing data with 1."""
+    result = CliRunner().invoke(main, ["stats", "--data", str(dataset), *words])
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_split_prints_its_parts_and_how_close_they_are(dataset: Path) -> None:
+    """As a table and as JSON; an error is one line."""
+    text = run("split", "--data", str(dataset), "--ratio", "2-1-7")
+    assert max(map(len, text.splitlines())) <= 100
+    for word in ("train", "val", "test", "points", "No identity stands in more than one part"):
+        assert word in text
+    document = json.loads(run("split", "--data", str(dataset), "--ratio", "2-1-7", "--json"))
+    assert [part["name"] for part in document["parts"]] == ["train", "val", "test"]
+    assert (document["num_kept"], document["num_new"]) == (3, 0)
+    result = CliRunner().invoke(main, ["split", "--data", str(dataset), "--ratio", "1-1"])
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(("share", "bar"), [(0, ""), (1, "█" * BAR), (0.5, "█" * (BAR // 2))])
+def test_bars_are_as_long_as_their_share(share: float, bar: str) -> None:
+    """To an eighth of a column."""
+    assert draw_bar(share) == bar
+    assert draw_bar(1 / BAR / 8) == "▏"

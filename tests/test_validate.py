@@ -1,0 +1,309 @@
+"""Validation: every kind of damage, done for real, is found and named."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from tests.datasets import FakeClip, make_job, make_row, write_dataset, write_shard
+from toolkit.cli import main
+from toolkit.errors import ManifestError
+from toolkit.manifest import find_part, read_table, write_job, write_part, write_split
+from toolkit.split import PARTS, SplitOptions, split_dataset
+from toolkit.validate import Problem, validate_dataset
+from toolkit.weights import hash_file
+
+CLIPS = [FakeClip(source=f"{i}.mp4", identity=f"p{i}", num_frames=10 + i) for i in range(4)]
+SECOND = FakeClip(source="0.mp4", identity="p0", start_frame=50, num_frames=9)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two shards of 3 and 2 clips, split by source; for copying."""
+    path = tmp_path_factory.mktemp("original")
+    write_dataset(path, {"a": [*CLIPS[:2], SECOND], "b": CLIPS[2:]}, frame_size=16)
+    split_dataset(path)
+    return path
+
+
+@pytest.fixture
+def dataset(original: Path, tmp_path: Path) -> Path:
+    """A whole dataset, to be damaged."""
+    shutil.copytree(original, tmp_path / "data")
+    return tmp_path / "data"
+
+
+def rewrite_rows(
+    dataset: Path, job: str, change: Callable[[list[dict[str, object]]], object]
+) -> None:
+    """Change the rows of a part of `clips`."""
+    table = read_table(dataset, "clips")
+    rows = [
+        {name: list(v) if isinstance(v, np.ndarray) else v for name, v in row.items()}
+        for row in table[table["job"] == job].to_dict("records")
+    ]
+    change(rows)  # type: ignore[arg-type]
+    write_part(dataset, "clips", job, rows)  # type: ignore[arg-type]
+
+
+def find_only(dataset: Path) -> Problem:
+    """The one problem there is."""
+    (problem,) = validate_dataset(dataset)
+    return problem
+
+
+def test_a_whole_dataset_has_no_problems(dataset: Path) -> None:
+    """Neither deep nor quick; every shard is reported as it is read."""
+    seen: list[Path] = []
+    assert validate_dataset(dataset, progress=seen.append) == []
+    assert validate_dataset(dataset, deep=False) == []
+    assert [path.name for path in seen] == ["a.h5", "b.h5"]
+
+
+# --- shards -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.8, 0.999])
+def test_a_flipped_bit_anywhere_in_a_shard_is_found(dataset: Path, share: float) -> None:
+    """One bit, wherever it lies."""
+    path = dataset / "shards/b.h5"
+    content = bytearray(path.read_bytes())
+    content[int(share * len(content))] ^= 16
+    path.write_bytes(content)
+    problem = find_only(dataset)
+    assert problem.path == path
+    assert "digest" in problem.message
+    assert "manifests/sources/b.parquet" in problem.message
+
+
+def test_a_missing_shard_is_found(dataset: Path) -> None:
+    """The advice names what to delete."""
+    (dataset / "shards/a.h5").unlink()
+    problem = find_only(dataset)
+    assert problem.path == dataset / "shards/a.h5"
+    assert problem.message.startswith("missing: put it back, or delete manifests/sources/a.parquet")
+
+
+def test_a_shard_cut_short_is_found_without_reading_it(dataset: Path) -> None:
+    """Quick validation opens it only."""
+    path = dataset / "shards/a.h5"
+    path.write_bytes(path.read_bytes()[:5000])
+    (problem,) = validate_dataset(dataset, deep=False)
+    assert problem.path == path
+    assert "not a whole shard" in problem.message
+
+
+def redigest(dataset: Path, job: str) -> None:
+    """Let the manifest state the digest that the shard has now."""
+    sha256 = hash_file(dataset / f"shards/{job}.h5")
+    rewrite_rows(dataset, job, lambda rows: [row.update(shard_sha256=sha256) for row in rows])
+
+
+def test_a_shard_of_another_schema_is_found(dataset: Path) -> None:
+    """Though its digest is right."""
+    with h5py.File(dataset / "shards/b.h5", "r+") as file:
+        file.attrs["schema_version"] = 7
+    redigest(dataset, "b")
+    assert find_only(dataset).message.startswith("schema version 7, not 1")
+
+
+def test_a_shard_that_was_broken_when_its_digest_was_taken_is_found(dataset: Path) -> None:
+    """Its JPEGs are not whole."""
+    with h5py.File(dataset / "shards/b.h5", "r+") as file:
+        file["video/jpeg"][0] = 0
+    redigest(dataset, "b")
+    assert "row 0 of video/jpeg" in find_only(dataset).message
+
+
+def test_a_shard_of_other_clips_is_found(dataset: Path) -> None:
+    """One clip is another, of which the manifest knows nothing."""
+    write_shard(dataset / "shards/b.h5", [CLIPS[2], FakeClip(num_frames=33)], frame_size=16)
+    redigest(dataset, "b")
+    problem = find_only(dataset)
+    assert problem.path == find_part(dataset, "clips", "b")
+    assert f"clip {CLIPS[3].id} (position 1) is {FakeClip(num_frames=33).id}" in problem.message
+
+
+def test_a_row_without_its_clip_is_found(dataset: Path) -> None:
+    """The shard ends before."""
+    extra = FakeClip(source="2.mp4", start_frame=70)
+    sha256 = hash_file(dataset / "shards/b.h5")
+    rewrite_rows(dataset, "b", lambda rows: rows.append(make_row(extra, "b", 2, sha256)))
+    messages = [problem.message for problem in validate_dataset(dataset)]
+    assert any(text.startswith(f"clip {extra.id} is not in b.h5") for text in messages)
+    assert any(text.startswith("2.mp4 gave 1 clips, 2 are listed") for text in messages)
+
+
+def test_a_clip_without_its_row_is_found(dataset: Path) -> None:
+    """The manifest lost it."""
+    rewrite_rows(dataset, "b", lambda rows: rows.pop())
+    problems = validate_dataset(dataset)
+    assert Problem(
+        path=dataset / "shards/b.h5",
+        message=f"clip {CLIPS[3].id} has no row in b.parquet: delete "
+        "manifests/sources/b.parquet and run ttk ingest on its videos again",
+    ) in problems  # fmt: skip
+
+
+def test_a_lost_part_is_found(dataset: Path) -> None:
+    """Sources say how many clips they gave; the shard has no row left."""
+    find_part(dataset, "clips", "b").unlink()
+    messages = [str(problem) for problem in validate_dataset(dataset)]
+    assert any("2.mp4 gave 1 clips, 0 are listed" in text for text in messages)
+    assert any("b.h5: no clip of the manifest lies in it" in text for text in messages)
+
+
+# --- manifest -----------------------------------------------------------------------------------
+
+
+def test_a_clip_twice_is_found(dataset: Path) -> None:
+    """The same shard under another job's name."""
+    shutil.copy(dataset / "shards/b.h5", dataset / "shards/c.h5")
+    sha256 = hash_file(dataset / "shards/c.h5")
+    rows = [make_row(clip, "c", index, sha256) for index, clip in enumerate(CLIPS[2:])]
+    write_part(dataset, "clips", "c", rows)
+    messages = [problem.message for problem in validate_dataset(dataset)]
+    for clip in CLIPS[2:]:
+        twice = f"clip {clip.id} stands in the manifest 2 times: delete every file of job c"
+        assert any(text.startswith(twice) for text in messages)
+
+
+def test_rows_of_another_schema_or_of_mixed_options_are_found(dataset: Path) -> None:
+    """One dataset, one schema, one set of options."""
+    rewrite_rows(dataset, "b", lambda rows: [row.update(schema_version=2) for row in rows])
+    assert "schema version 2, not 1" in find_only(dataset).message
+    change = {"schema_version": 1, "options_digest": "other"}
+    rewrite_rows(dataset, "b", lambda rows: [row.update(change) for row in rows])
+    assert "2 different sets of options" in find_only(dataset).message
+
+
+def test_a_damaged_table_is_an_error_that_names_it(dataset: Path) -> None:
+    """Nothing else can be said."""
+    find_part(dataset, "rejected", "a").write_bytes(b"PAR1")
+    with pytest.raises(ManifestError, match=r"rejected/a\.parquet: damaged"):
+        validate_dataset(dataset)
+
+
+def test_a_job_that_is_not_done_is_a_note(dataset: Path) -> None:
+    """A killed run: run it again."""
+    write_job(dataset, make_job("c", {"x.mp4": [FakeClip()]}))
+    problem = find_only(dataset)
+    assert problem.is_note
+    assert str(problem).endswith(
+        "jobs/c.json: recorded, not done (1 sources): run ttk ingest again"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["manifests/clips/.c.parquet.tmp", "shards/.tmp-c", "manifests/.split.parquet.tmp"]
+)
+def test_leftover_temporary_files_are_found(dataset: Path, name: str) -> None:
+    """Files and folders."""
+    (dataset / name).mkdir()
+    problem = find_only(dataset)
+    assert problem.path == dataset / name
+    assert problem.message.startswith("temporary")
+
+
+def test_a_file_that_nothing_speaks_of_is_found(dataset: Path) -> None:
+    """A shard whose job is not done may yet be adopted; anything else is in the way."""
+    (dataset / "shards/notes.txt").touch()
+    assert "delete it" in find_only(dataset).message
+    (dataset / "shards/notes.txt").rename(dataset / "shards/c.h5")
+    assert "run ttk ingest again" in find_only(dataset).message
+
+
+# --- split --------------------------------------------------------------------------------------
+
+
+def rewrite_split(
+    dataset: Path, change: Callable[[dict[str, str]], object], by: str = "source"
+) -> None:
+    """Change clip -> part."""
+    table = read_table(dataset, "split")
+    parts = dict(zip(table["clip_id"].tolist(), table["split"].tolist(), strict=True))
+    change(parts)
+    made: dict[str, object] = {"by": by, "ratio": "5-1-4", "seed": 0}
+    write_split(dataset, [{"clip_id": c, "split": p, **made} for c, p in parts.items()])
+
+
+def test_a_clip_without_a_part_is_found(dataset: Path) -> None:
+    """New videos, not split yet."""
+    rewrite_split(dataset, lambda parts: parts.pop(SECOND.id))
+    problem = find_only(dataset)
+    assert problem.path == dataset / "manifests/split.parquet"
+    assert problem.message == f"has no part yet for clip {SECOND.id}: run ttk split"
+
+
+def test_a_split_of_unknown_clips_is_found(dataset: Path) -> None:
+    """Of another dataset."""
+    rewrite_split(dataset, lambda parts: parts.update(x="train"))
+    assert find_only(dataset).message == "holds, but the manifest does not, clip x: run ttk split"
+
+
+def test_a_parted_group_is_found(dataset: Path) -> None:
+    """Two clips of one source stand on two sides."""
+
+    def part(parts: dict[str, str]) -> None:
+        parts[SECOND.id] = next(p for p in PARTS if p != parts[CLIPS[0].id])
+
+    rewrite_split(dataset, part)
+    assert "clips of source 0.mp4 stand in several parts" in find_only(dataset).message
+    rewrite_split(dataset, lambda parts: None, by="clip")
+    assert validate_dataset(dataset) == []
+
+
+def test_an_empty_or_unknown_part_is_found(dataset: Path) -> None:
+    """All in one."""
+    rewrite_split(dataset, lambda parts: parts.update(dict.fromkeys(parts, "dev")))
+    messages = [problem.message for problem in validate_dataset(dataset)]
+    assert messages == [
+        "no clip is in train or val or test: run ttk split --reassign",
+        "unknown parts 'dev': run ttk split --reassign",
+    ]
+
+
+def test_a_damaged_split_is_found(dataset: Path) -> None:
+    """And the rest is checked all the same."""
+    (dataset / "manifests/split.parquet").write_bytes(b"x")
+    assert find_only(dataset).message.startswith("damaged")
+
+
+def test_clips_that_where_left_out_of_the_split_are_no_problem(dataset: Path) -> None:
+    """They were not to have a part."""
+    split_dataset(dataset, SplitOptions(where="num_frames >= 10", reassign=True))
+    assert validate_dataset(dataset) == []
+    rewrite_split(dataset, lambda parts: None)
+    assert "no part yet" in find_only(dataset).message
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def test_the_command_prints_a_line_per_problem_and_exits_with_1(dataset: Path) -> None:
+    """0 and one line where all is well; a note changes nothing."""
+    write_job(dataset, make_job("c", {"x.mp4": [FakeClip()]}))
+    fine = CliRunner().invoke(main, ["validate", "--data", str(dataset)])
+    assert fine.exit_code == 0
+    assert "note: " in fine.stdout
+    assert "5 clips, all is well" in fine.stdout.splitlines()[-1]
+    (dataset / "shards/a.h5").unlink()
+    (dataset / "shards/x").touch()
+    bad = CliRunner().invoke(main, ["validate", "--data", str(dataset), "--quick"])
+    assert bad.exit_code == 1
+    assert len(bad.stdout.splitlines()) == 3
+    as_json = CliRunner().invoke(main, ["validate", "--data", str(dataset), "--json"])
+    assert as_json.exit_code == 1
+    assert [entry["is_note"] for entry in json.loads(as_json.stdout)].count(False) == 2
+
+
+def test_the_command_says_where_there_is_no_dataset(tmp_path: Path) -> None:
+    """One line, exit 1."""
+    result = CliRunner().invoke(main, ["validate", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "no dataset here: run ttk ingest" in result.stderr

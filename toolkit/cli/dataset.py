@@ -1,0 +1,98 @@
+"""`ttk split`, `ttk stats`, `ttk validate`: commands about a dataset that is there."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from toolkit.cli.base import command, data_option, json_option, options_from, print_json
+from toolkit.cli.tables import print_blinks, print_clips, print_funnel, print_split
+from toolkit.split import SplitOptions, split_dataset
+from toolkit.stats import GROUP_COLUMNS, describe_clips, group_clips, yield_funnel
+
+__all__ = ["print_funnel", "split", "stats", "validate"]
+
+
+@command("split", example="ttk split --ratio 5-1-4 --by identity")
+@options_from(SplitOptions)
+@data_option
+@json_option
+def split(data: Path, as_json: bool, **options: Any) -> None:
+    """Divide the clips into train, val and test.
+
+    Clips of one source (or identity) never part, shares are counted in frames, and clips that have
+    a part already keep it.
+    """
+    report = split_dataset(data, SplitOptions(**options))
+    if as_json:
+        print_json(dataclasses.asdict(report))
+    else:
+        print_split(report, options["by"])
+
+
+@command("stats", example="ttk stats --blinks --where 'speech_share > 0.5' --plot blinks.png")
+@click.option("--by", type=click.Choice(list(GROUP_COLUMNS)), help="One row for each of these.")
+@click.option("--where", metavar="EXPR", help="Only clips for which this is true.")
+@click.option("--blinks", is_flag=True, help="Rates, durations and distributions of blinks.")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw the distributions of blinks into this picture.",
+)
+@data_option
+@json_option
+def stats(
+    by: str | None, where: str | None, blinks: bool, plot: Path | None, data: Path, as_json: bool
+) -> None:
+    """Say what a dataset holds: sizes, quality, poses, speech, blinks, yield.
+
+    EXPR compares columns of the manifest: "face_size > 120 and identity in ['ann', 'bob']".
+    """
+    from toolkit.blink_stats import describe_blinks
+    from toolkit.manifest import read_table
+
+    clips = read_table(data, "clips", where)
+    groups = list(group_clips(data, clips, by))
+    numbers, funnel = [describe_clips(*group) for group in groups], yield_funnel(data)
+    blinking = [describe_blinks(*group) for group in groups] if blinks or plot else []
+    if plot is not None:
+        from toolkit.blink_plot import plot_blinks
+
+        plot_blinks(blinking, plot)
+    if as_json:
+        clip_rows, blink_rows = ([dataclasses.asdict(g) for g in t] for t in (numbers, blinking))
+        print_json({"clips": clip_rows, "yield": dataclasses.asdict(funnel), "blinks": blink_rows})
+        return
+    print_clips(numbers, by)
+    print_funnel(funnel)
+    if blinks:
+        print_blinks(describe_blinks("all", clips), blinking)
+
+
+@command("validate", example="ttk validate --data dataset")
+@click.option("--quick", is_flag=True, help="Open the shards, but do not read them whole.")
+@data_option
+@json_option
+def validate(quick: bool, data: Path, as_json: bool) -> None:
+    """Check that shards, manifest and split are whole and consistent; change nothing.
+
+    Prints one line for each problem and exits with 1 if there is any; a note is no problem.
+    """
+    from toolkit.manifest import read_table
+    from toolkit.validate import validate_dataset
+
+    with Console(stderr=True).status("validating") as status:
+        problems = validate_dataset(
+            data, deep=not quick, progress=lambda path: status.update(f"reading {path}")
+        )
+    if as_json:
+        print_json([dataclasses.asdict(problem) for problem in problems])
+    else:
+        for problem in problems:
+            click.echo(f"note: {problem}" if problem.is_note else str(problem))
+    if not all(problem.is_note for problem in problems):
+        raise SystemExit(1)
+    if not as_json:
+        click.echo(f"{data}: {len(read_table(data, 'clips'))} clips, all is well")

@@ -1,0 +1,54 @@
+"""`ttk show`: a clip with what was measured drawn in."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from toolkit.cli.base import command, data_option
+
+
+@command("show", example="ttk show 60fb69b9 --data dataset --out clip.mp4 --sheet clip.png")
+@click.argument("clip_id", metavar="CLIP_ID")
+@data_option
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.mp4",
+    help="Video to write: mesh, pose axes and running traces, with the sound.",
+)
+@click.option(
+    "--sheet",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.png",
+    help="Contact sheet to write: 24 frames at even distances.",
+)
+def show(clip_id: str, data: Path, out: Path | None, sheet: Path | None) -> None:
+    """Show a clip with mesh, pose axes and running AU45, pose and speech traces drawn in.
+
+    CLIP_ID is the clip's id in manifests/clips, or the beginning of it that no other clip has.
+    """
+    _check_name("--out", out, ".mp4")
+    _check_name("--sheet", sheet, ".png")
+    if out is None and sheet is None:
+        raise click.UsageError("nothing to write: give --out FILE.mp4 or --sheet FILE.png")
+    from toolkit.preview import render_clip, render_sheet
+    from toolkit.preview_clip import find_clip
+
+    clip_id, *_ = find_clip(data, clip_id)
+    if sheet is not None:
+        click.echo(render_sheet(data, clip_id, sheet))
+    if out is not None:
+        with click.progressbar(length=1, label="frames", show_pos=True, file=sys.stderr) as bar:
+
+            def advance(_: int, total: int) -> None:
+                bar.length = total
+                bar.update(1)
+
+            render_clip(data, clip_id, out, progress=advance)
+        click.echo(out)
+
+
+def _check_name(option: str, path: Path | None, suffix: str) -> None:
+    if path is not None and path.suffix.lower() != suffix:
+        raise click.UsageError(f"{option} {path}: the name must end in {suffix}")

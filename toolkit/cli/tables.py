@@ -1,0 +1,224 @@
+"""Tables and bars for the terminal, readable at 80 columns and up."""
+
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from toolkit.blink_stats import HUMAN_INTERVAL, HUMAN_RATE, STRETCH, BlinkStats
+from toolkit.split import SplitReport
+from toolkit.stats import ClipStats, YieldFunnel
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+BAR = 40
+"""Columns of the longest bar."""
+
+WIDTH = 100
+"""Columns where the output is no terminal."""
+
+AXES = ("pitch", "yaw", "roll")
+
+
+def _print_table(
+    title: str, head: Sequence[str], rows: Sequence[Sequence[str]], gap: int = 2
+) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDTH)
+    table = Table(
+        title=title, title_justify="left", box=None, pad_edge=False, padding=(0, gap, 0, 0)
+    )
+    for index, name in enumerate(head):
+        justify = "right" if index else "left"
+        table.add_column(escape(name), justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table)
+    console.print()
+
+
+def _show(value: float | None, form: str = ".2f", unit: str = "") -> str:
+    return "–" if value is None else f"{value:{form}}{unit}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def _time(hours: float) -> str:
+    return f"{hours:.2f} h" if abs(hours) >= 1 else f"{60 * hours:.1f} min"
+
+
+# --- split --------------------------------------------------------------------------------------
+
+
+def print_split(report: SplitReport, by: str) -> None:
+    """Clips, minutes and identities per part, and how closely the ratio is met."""
+    rows = [
+        [
+            part.name,
+            str(part.num_clips),
+            f"{part.minutes:.1f}",
+            str(part.num_frames),
+            str(part.num_sources),
+            str(part.num_identities),
+            _percent(part.share),
+            _percent(part.asked),
+        ]
+        for part in report.parts
+    ]
+    head = ("part", "clips", "minutes", "frames", "sources", "identities", "share", "asked for")
+    _print_table(f"Split by {by}, shares in frames", head, rows)
+    click.echo(
+        f"Shares are met within {100 * report.deviation:.1f} points; the largest {by} holds "
+        f"{_percent(report.largest_group)} of all frames."
+    )
+    if report.shared_identities:
+        names, number = report.shared_identities, len(report.shared_identities)
+        shown = ", ".join(names[:5]) + (" …" if number > 5 else "")
+        click.echo(f"Identities that stand in more than one part: {number} ({shown})")
+    else:
+        click.echo("No identity stands in more than one part.")
+    click.echo(f"{report.num_kept} clips keep the part they had; {report.num_new} are new.")
+
+
+# --- statistics ---------------------------------------------------------------------------------
+
+
+def print_clips(groups: Sequence[ClipStats], by: str | None) -> None:
+    """One list for the whole, or one row per group."""
+    if by is None:
+        _print_table("Clips", ("", ""), _list_numbers(groups[0]))
+        return
+    head = (
+        by, "clips", "min", "frames", "valid", "face", "sharp", "pitch/yaw/roll", "speech", "mouth",
+    )  # fmt: skip
+    _print_table(f"Clips by {by}", head, [_list_row(group) for group in groups], gap=1)
+    click.echo(
+        "valid, speech: %; face: height, px; sharp: variance of the Laplacian;\n"
+        "pitch/yaw/roll: range within a clip, °; mouth: correlation of opening and loudness.\n"
+    )
+
+
+def _list_row(group: ClipStats) -> list[str]:
+    return [
+        group.name,
+        str(group.num_clips),
+        f"{group.minutes:.1f}",
+        str(group.num_frames),
+        _show(group.valid_share, ".0%").removesuffix("%"),
+        _show(group.face_size, ".0f"),
+        _show(group.sharpness, ".0f"),
+        "/".join(_show(getattr(group, f"{axis}_range"), ".0f") for axis in AXES),
+        _show(group.speech_share, ".0%").removesuffix("%"),
+        _show(group.mouth_audio_corr),
+    ]
+
+
+def _list_numbers(group: ClipStats) -> list[list[str]]:
+    poses = [
+        [
+            f"{axis}, range in a clip (median); extremes",
+            f"{_show(getattr(group, f'{axis}_range'), '.0f', '°')}; "
+            f"{_show(getattr(group, f'{axis}_low'), '.0f', '°')} to "
+            f"{_show(getattr(group, f'{axis}_high'), '.0f', '°')}",
+        ]
+        for axis in AXES
+    ]
+    return [
+        ["clips", str(group.num_clips)],
+        ["identities", str(group.num_identities)],
+        ["sources", str(group.num_sources)],
+        ["minutes", f"{group.minutes:.1f}"],
+        ["frames", str(group.num_frames)],
+        ["valid frames", _percent(group.valid_share)],
+        ["face height (median)", _show(group.face_size, ".0f", " px")],
+        ["sharpness (median variance of the Laplacian)", _show(group.sharpness, ".0f")],
+        *poses,
+        ["time with speech", _percent(group.speech_share)],
+        ["mouth–audio correlation (median)", _show(group.mouth_audio_corr)],
+        ["mouth–audio lag (median; > 0: picture late)", _show(group.mouth_audio_lag, ".2f", " s")],
+    ]
+
+
+def print_funnel(funnel: YieldFunnel) -> None:
+    """What became of the input: time in, time out, time turned down per reason."""
+
+    def share(hours: float) -> str:
+        return _percent(hours / funnel.hours_in if funnel.hours_in else None)
+
+    turned_down = [
+        [
+            f"  {entry.reason}",
+            f"{entry.num_stretches} stretches",
+            _time(entry.hours),
+            share(entry.hours),
+        ]
+        for entry in funnel.rejected
+    ]
+    rows = [
+        ["in", f"{funnel.num_sources} sources", _time(funnel.hours_in), ""],
+        ["out", f"{funnel.num_clips} clips", _time(funnel.hours_out), share(funnel.hours_out)],
+        ["turned down", "", "", ""] if turned_down else ["nothing turned down", "", "", ""],
+        *turned_down,
+    ]
+    if abs(funnel.other) * 3600 >= 1:
+        rows.append(["between clips", "", _time(funnel.other), share(funnel.other)])
+    _print_table("Yield", ("", "number", "time", "share"), rows)
+
+
+# --- blinks -------------------------------------------------------------------------------------
+
+
+def print_blinks(total: BlinkStats, groups: Sequence[BlinkStats]) -> None:
+    """Rates and durations per group, and the distributions of all clips as bars."""
+    rows = [
+        [
+            group.name,
+            str(group.num_blinks),
+            f"{group.valid_seconds / 60:.1f}",
+            _show(group.rate),
+            _show(group.duration, ".2f", " s"),
+            _show(group.interval, ".2f", " s"),
+        ]
+        for group in groups
+    ]
+    head = ("", "blinks", "valid min", "blinks/s", "duration", "onset to onset")
+    _print_table("Blinks", head, rows)
+    click.echo(
+        f"People, as the papers have it: {HUMAN_RATE[0]}–{HUMAN_RATE[1]} blinks/s; "
+        f"{HUMAN_INTERVAL} s, which they call inter-blink duration.\n"
+    )
+    _print_bars(
+        f"Blinks in {STRETCH:g}-second stretches ({sum(total.stretches)} stretches)",
+        [(str(count), number) for count, number in enumerate(total.stretches)],
+    )
+    first = next((i for i, number in enumerate(total.durations) if number), 0)
+    _print_bars(
+        f"Duration of a blink ({sum(total.durations)} blinks)",
+        [
+            (f"{frames / total.fps:.2f} s", number)
+            for frames, number in enumerate(total.durations)
+            if frames >= first
+        ],
+    )
+
+
+def _print_bars(title: str, counts: Sequence[tuple[str, int]]) -> None:
+    total = sum(number for _, number in counts)
+    if not total:
+        return
+    click.echo(title)
+    highest, width = max(number for _, number in counts), max(len(name) for name, _ in counts)
+    for name, number in counts:
+        share = f"{100 * number / total:5.1f} %"
+        click.echo(f"  {name:>{width}}  {share}  {draw_bar(number / highest)}".rstrip())
+    click.echo()
+
+
+def draw_bar(share: float) -> str:
+    """A bar of `share · BAR` columns, to an eighth of one."""
+    eighths = round(share * BAR * 8)
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()

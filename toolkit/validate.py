@@ -1,0 +1,250 @@
+"""Are shards, manifest and split whole and consistent? Looks only; changes nothing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from toolkit.errors import ManifestError, ShardError
+from toolkit.manifest import (
+    FOLDER,
+    find_part,
+    has_split,
+    read_done_jobs,
+    read_jobs,
+    read_split_where,
+    read_table,
+)
+from toolkit.schema import SCHEMA_VERSION
+from toolkit.shard import ShardReader, verify_shard
+from toolkit.split import GROUPS, PARTS
+from toolkit.weights import hash_file
+
+SHARDS = "shards"
+"""Where shards lie, from the dataset's folder."""
+
+RESPLIT = "run ttk split"
+RESTART = "run ttk split --reassign"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One thing that is wrong: which file, what, and what to do. A note is no fault."""
+
+    path: Path
+    message: str
+    is_note: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+def validate_dataset(
+    dataset: Path, deep: bool = True, progress: Callable[[Path], None] | None = None
+) -> list[Problem]:
+    """Everything that is wrong with a dataset.
+
+    Args:
+        dataset: the dataset's folder.
+        deep: read every shard whole and compare its digest; else open it only.
+        progress: called with every shard before it is read.
+
+    Raises:
+        ManifestError: no dataset here, or a damaged manifest file, without which nothing else can
+            be said.
+    """
+    clips, sources = read_table(dataset, "clips"), read_table(dataset, "sources")
+    read_table(dataset, "rejected")
+    problems = [*_check_rows(dataset, clips), *_check_sources(dataset, clips, sources)]
+    for shard, rows in clips.groupby("shard", sort=True):
+        if progress is not None:
+            progress(dataset / str(shard))
+        problems += _check_shard(dataset, str(shard), rows, deep)
+    problems += _check_files(dataset, clips)
+    problems += _check_jobs(dataset)
+    if has_split(dataset):
+        problems += _check_split(dataset)
+    return problems
+
+
+# --- manifest -----------------------------------------------------------------------------------
+
+
+def _check_rows(dataset: Path, clips: pd.DataFrame) -> Iterator[Problem]:
+    """Clips twice, rows of another schema, rows made with differing options."""
+    for clip_id, rows in clips[clips["clip_id"].duplicated(keep=False)].groupby("clip_id"):
+        job = str(rows["job"].iloc[-1])
+        yield Problem(
+            path=find_part(dataset, "clips", job),
+            message=f"clip {clip_id} stands in the manifest {len(rows)} times: delete every file "
+            f"of job {job} (shards/{job}.h5, manifests/*/{job}.*)",
+        )
+    for name, rows in clips[clips["schema_version"] != SCHEMA_VERSION].groupby("job"):
+        yield Problem(
+            path=find_part(dataset, "clips", str(name)),
+            message=f"schema version {rows['schema_version'].iloc[0]}, not {SCHEMA_VERSION}: "
+            "ingest again into a new folder with this version of ttk",
+        )
+    if clips["options_digest"].nunique() > 1:
+        yield Problem(
+            path=dataset / FOLDER / "clips",
+            message=f"clips made with {clips['options_digest'].nunique()} different sets of "
+            "options: one dataset has one; ingest again into a new folder",
+        )
+
+
+def _check_sources(dataset: Path, clips: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Problem]:
+    """Sources that gave another number of clips than there are rows of."""
+    found = clips.groupby(["job", "source"]).size().to_dict()
+    for row in sources.itertuples():
+        number = found.get((row.job, row.source), 0)
+        if number != row.num_clips:
+            yield Problem(
+                path=find_part(dataset, "clips", str(row.job)),
+                message=f"{row.source} gave {row.num_clips} clips, {number} are listed: "
+                f"{_redo(str(row.job))}",
+            )
+
+
+def _check_jobs(dataset: Path) -> Iterator[Problem]:
+    """Jobs that were recorded and not finished: a note, ingest may be at work."""
+    done = read_done_jobs(dataset)
+    for job in read_jobs(dataset):
+        if job.id not in done:
+            yield Problem(
+                path=dataset / FOLDER / "jobs" / f"{job.id}.json",
+                message=f"recorded, not done ({len(job.sources)} sources): run ttk ingest again",
+                is_note=True,
+            )
+
+
+def _redo(job: str) -> str:
+    return f"delete manifests/sources/{job}.parquet and run ttk ingest on its videos again"
+
+
+# --- shards -------------------------------------------------------------------------------------
+
+
+def _check_shard(dataset: Path, shard: str, rows: pd.DataFrame, deep: bool) -> Iterator[Problem]:
+    path, job = dataset / shard, str(rows["job"].iloc[0])
+    if not path.is_file():
+        yield Problem(path=path, message=f"missing: put it back, or {_redo(job)}")
+        return
+    if deep and {hash_file(path)} != set(rows["shard_sha256"]):
+        yield Problem(
+            path=path,
+            message="damaged: its digest is not the manifest's: put back a copy, or delete it, "
+            f"{_redo(job)}",
+        )
+        return
+    try:
+        reader = ShardReader(path)
+        if deep:
+            verify_shard(path)
+    except ShardError as error:
+        yield Problem(path=path, message=str(error).removeprefix(f"{path}: "))
+        return
+    yield from _compare_clips(dataset, reader, rows)
+
+
+def _compare_clips(dataset: Path, reader: ShardReader, rows: pd.DataFrame) -> Iterator[Problem]:
+    """Clips of a shard against the rows that speak of it, by position."""
+    stored = {
+        index: [clip.id, clip.start_frame, clip.num_frames]
+        for index, clip in enumerate(reader.clips)
+    }
+    names = ("index", "clip_id", "start_frame", "num_frames")
+    columns = (rows[name].tolist() for name in names)
+    listed = {index: key for index, *key in zip(*columns, strict=True)}
+    job = str(rows["job"].iloc[0])
+    part = find_part(dataset, "clips", job)
+    for index in sorted(listed.keys() | stored.keys()):
+        if index not in stored:
+            message = f"clip {listed[index][0]} is not in {reader.path.name}: {_redo(job)}"
+            yield Problem(path=part, message=message)
+        elif index not in listed:
+            message = f"clip {stored[index][0]} has no row in {part.name}: {_redo(job)}"
+            yield Problem(path=reader.path, message=message)
+        elif listed[index] != stored[index]:
+            message = (
+                f"clip {listed[index][0]} (position {index}) is {stored[index][0]} or of another "
+                f"length in {reader.path.name}: {_redo(job)}"
+            )
+            yield Problem(path=part, message=message)
+
+
+def _check_files(dataset: Path, clips: pd.DataFrame) -> Iterator[Problem]:
+    """Files that nothing speaks of: temporary ones, shards without a row."""
+    for folder in (dataset / SHARDS, dataset / FOLDER):
+        for path in sorted({*folder.glob("**/.tmp-*"), *folder.glob("**/.*.tmp")}):
+            yield Problem(
+                path=path,
+                message="temporary, of a run that was killed or is still at work: run ttk ingest "
+                "again, or delete it once no ttk runs",
+            )
+    known, done = set(clips["shard"]), read_done_jobs(dataset)
+    for path in sorted((dataset / SHARDS).glob("[!.]*")):
+        if f"{SHARDS}/{path.name}" not in known:
+            is_pending = path.suffix == ".h5" and path.stem not in done
+            advice = "run ttk ingest again" if is_pending else "delete it, nothing speaks of it"
+            yield Problem(path=path, message=f"no clip of the manifest lies in it: {advice}")
+
+
+# --- split --------------------------------------------------------------------------------------
+
+
+def _check_split(dataset: Path) -> Iterator[Problem]:
+    """A split that does not fit: unknown, twice or missing clips, parted groups, empty parts."""
+    path = dataset / FOLDER / "split.parquet"
+    try:
+        split = read_table(dataset, "split")
+        chosen = read_table(dataset, "clips", read_split_where(dataset))
+    except (ManifestError, ValueError) as error:
+        yield Problem(path=path, message=str(error).removeprefix(f"{path}: "))
+        return
+    everything = read_table(dataset, "clips")
+    for message in (
+        *_compare_split(split, chosen, everything),
+        *_check_parts(split),
+        *_find_parted(split, everything),
+    ):
+        yield Problem(path=path, message=message)
+
+
+def _compare_split(
+    split: pd.DataFrame, chosen: pd.DataFrame, everything: pd.DataFrame
+) -> Iterator[str]:
+    ids, known = set(split["clip_id"]), set(everything["clip_id"])
+    if twice := set(split.loc[split["clip_id"].duplicated(), "clip_id"]):
+        yield f"holds twice {_count(twice)}: {RESTART}"
+    if unknown := ids - known:
+        yield f"holds, but the manifest does not, {_count(unknown)}: {RESPLIT}"
+    if missing := set(chosen["clip_id"]) - ids:
+        yield f"has no part yet for {_count(missing)}: {RESPLIT}"
+
+
+def _check_parts(split: pd.DataFrame) -> Iterator[str]:
+    found = set(split["split"])
+    if empty := [part for part in PARTS if part not in found]:
+        yield f"no clip is in {' or '.join(empty)}: {RESTART}"
+    if unknown := sorted(found - set(PARTS)):
+        yield f"unknown parts {', '.join(map(repr, unknown))}: {RESTART}"
+
+
+def _find_parted(split: pd.DataFrame, clips: pd.DataFrame) -> Iterator[str]:
+    for by, rows in split.groupby("by"):
+        column = GROUPS.get(str(by))
+        if column is None:
+            yield f"made by {by!r}, which is none of {', '.join(GROUPS)}: {RESTART}"
+            continue
+        joined = rows.drop(columns="by").merge(clips.drop_duplicates("clip_id"), on="clip_id")
+        sides = joined.groupby(column)["split"].nunique()
+        for group in sides[sides > 1].index:
+            names = joined.loc[joined[column] == group, "source" if by == "source" else column]
+            yield f"clips of {by} {names.iloc[0]} stand in several parts: {RESTART}"
+
+
+def _count(clips: set[str]) -> str:
+    first = min(clips)
+    return f"clip {first}" if len(clips) == 1 else f"{len(clips)} clips ({first} …)"

@@ -1,0 +1,97 @@
+"""Training windows: the same number of frames from any clip of many shards, copied into a batch.
+
+Axes: B windows of a batch, T frames of a window.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.shard import ShardReader
+
+Batch = dict[str, npt.NDArray[Any]]
+
+
+class WindowReader:
+    """All windows of T frames that lie within one clip; clips shorter than T have none.
+
+    Windows are numbered 0 to `len() - 1`, in the order of shards, clips and frames. Batches are
+    plain copies, so that the caller may keep or change them.
+
+    Args:
+        readers: shards to read.
+        names: per-frame arrays of `ARRAYS`, as `audio/deepspeech`.
+        num_frames: T.
+
+    Raises:
+        ShardError: a shard lacks one of the arrays; names it and the option that makes it.
+        ValueError: an array without a frame axis, T below 1, or no shard.
+    """
+
+    def __init__(
+        self, readers: Sequence[ShardReader], names: Sequence[str], num_frames: int
+    ) -> None:
+        if num_frames < 1 or not readers:
+            raise ValueError("a window needs at least one frame and one shard")
+        self.num_frames = num_frames
+        self._columns = {name: [_find_column(r, name) for r in readers] for name in names}
+        clips = [(shard, clip) for shard, reader in enumerate(readers) for clip in reader.clips]
+        room = [max(0, clip.num_frames - num_frames + 1) for _, clip in clips]
+        self._shard = np.array([shard for shard, _ in clips])
+        self._last = np.cumsum(room)
+        self._shift = np.array([clip.first_frame for _, clip in clips]) - self._last + room
+
+    def __len__(self) -> int:
+        return int(self._last[-1])
+
+    def locate(
+        self, windows: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(B,) number of the shard and (B,) first row on its frame axis, of (B,) windows."""
+        if len(windows) and not 0 <= windows.min() <= windows.max() < len(self):
+            raise ValueError(f"windows are numbered 0 to {len(self) - 1}")
+        clip = np.searchsorted(self._last, windows, side="right")
+        return self._shard[clip], windows + self._shift[clip]
+
+    def read(self, windows: npt.NDArray[np.int64], out: Batch | None = None) -> Batch:
+        """Name -> (B, T, ...) array in the stored dtype, of (B,) windows.
+
+        Args:
+            windows: numbers of windows, any order, repeated or not.
+            out: arrays of a former call with as many windows, to be written over.
+        """
+        shards, starts = self.locate(windows)
+        batch = self._allocate(len(windows)) if out is None else out
+        places = list(zip(shards.tolist(), starts.tolist(), strict=True))
+        for name, columns in self._columns.items():
+            rows, length = batch[name], self.num_frames
+            for row, (shard, start) in enumerate(places):
+                rows[row] = columns[shard][start : start + length]
+        return batch
+
+    def sample(
+        self, generator: np.random.Generator, num_windows: int, out: Batch | None = None
+    ) -> Batch:
+        """As `read`, for windows drawn evenly from all, with repetition.
+
+        Raises:
+            ValueError: every clip is shorter than T.
+        """
+        if not len(self):
+            raise ValueError(f"every clip is shorter than {self.num_frames} frames")
+        return self.read(generator.integers(len(self), size=num_windows), out)
+
+    def _allocate(self, num_windows: int) -> Batch:
+        return {
+            name: np.empty((num_windows, self.num_frames, *columns[0].shape[1:]), columns[0].dtype)
+            for name, columns in self._columns.items()
+        }
+
+
+def _find_column(reader: ShardReader, name: str) -> npt.NDArray[Any]:
+    column = reader.column(name)
+    if len(column) != reader.num_frames or name.startswith("clips/"):
+        raise ValueError(f"{name} has no frame axis")
+    return column
