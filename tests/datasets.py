@@ -76,7 +76,9 @@ def make_jpegs(num_frames: int, size: int) -> list[bytes]:
     return [simplejpeg.encode_jpeg(picture, quality=95) for picture in pictures]
 
 
-def write_shard(path: Path, clips: list[FakeClip], *, frame_size: int = 0) -> None:
+def write_shard(
+    path: Path, clips: list[FakeClip], *, frame_size: int = 0, au45_version: str = "1"
+) -> None:
     """Write a shard of random arrays, clip c with seed c."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
@@ -84,7 +86,7 @@ def write_shard(path: Path, clips: list[FakeClip], *, frame_size: int = 0) -> No
         temporary,
         fps=FPS,
         frame_size=frame_size,
-        provenance={"au45": Provenance(backend="embedded", version="1")},
+        provenance={"au45": Provenance(backend="embedded", version=au45_version)},
         options=OPTIONS,
         spool=path.parent / ".spool",
     ) as writer:

@@ -442,6 +442,35 @@ def test_windows_longer_than_any_clip_and_wrong_names_are_refused(shard: Path) -
         WindowReader([ShardReader(shard)], ["face/au45"], 2)
 
 
+def test_windows_of_chosen_clips_are_those_clips_alone_and_survive_pickling(
+    tmp_path: Path,
+) -> None:
+    """As for one part of the split, read by a data loader's worker."""
+    clips = [FakeClip(source=f"{i}.mp4", num_frames=6 + i) for i in range(3)]
+    write_shard(tmp_path / "a.h5", clips)
+    readers = [ShardReader(tmp_path / "a.h5")]
+    windows = WindowReader(readers, ["face/pose"], 6, clips=[clips[0].id, clips[2].id])
+    again = pickle.loads(pickle.dumps(windows))
+    assert len(windows) == len(again) == 1 + 3
+    expected = [readers[0].read("face/pose", 0)[:6], readers[0].read("face/pose", 2)[2:8]]
+    for reader in (windows, again):
+        np.testing.assert_array_equal(reader.read(np.array([0, 3]))["face/pose"], expected)
+    with pytest.raises(ValueError, match="in none of the shards"):
+        WindowReader(readers, ["face/pose"], 6, clips=["no such clip"])
+
+
+def test_shards_whose_backends_differ_are_not_mixed_unless_told_to(tmp_path: Path) -> None:
+    """Two versions of AU45; pose comes from the same one."""
+    for version in ("1", "2"):
+        clip = FakeClip(source=f"{version}.mp4")
+        write_shard(tmp_path / f"{version}.h5", [clip], au45_version=version)
+    readers = [ShardReader(tmp_path / f"{version}.h5") for version in ("1", "2")]
+    with pytest.raises(ShardError, match="au45 comes from"):
+        WindowReader(readers, ["face/au45"], 4)
+    assert len(WindowReader(readers, ["face/pose"], 4)) == 2 * 9
+    assert len(WindowReader(readers, ["face/au45"], 4, mix_backends=True)) == 2 * 9
+
+
 def test_a_reader_may_be_pickled_for_a_loaders_worker(shard: Path) -> None:
     """The file is opened again, not copied."""
     reader = ShardReader(shard)

@@ -15,6 +15,9 @@ from toolkit.video import OPEN_OPTIONS, Streams, check_exit, compile_command, fi
 SILENCE_DBFS = -60.0
 """A track whose peak stays under this is silent."""
 
+_MAX_SLIP = 0.02
+"""Seconds by which sound may stand beside its timestamp before it is moved there."""
+
 _VAD_SECONDS = 0.03
 _VAD_STRICTNESS = 3  # 0 to 3; at 3 room noise scores 0-0.07 and read speech 0.4-0.95
 _MAX_LAG = 0.3
@@ -34,33 +37,48 @@ def decode_audio(path: Path, streams: Streams, target: Path) -> int:
     if streams.audio is None:
         raise SourceError(Reason.NO_AUDIO, "the file has no audio stream")
     node = ffmpeg.input(file_url(path), threads=1, **OPEN_OPTIONS)[str(streams.audio)]
-    node = node.filter(
-        "aresample", SAMPLE_RATE, **{"async": 1}, first_pts=round(streams.start * SAMPLE_RATE)
-    )
-    command = compile_command(node, format="s16le", ac=1, ar=SAMPLE_RATE, threads=1)
-    size, words = _copy_output(command, target)
+    node = node.filter("asetpts", f"PTS-({streams.start:.6f})/TB")
+    mono = {"ac": 1, "ar": SAMPLE_RATE, "threads": 1}
+    decode = compile_command(node, format="nut", acodec="pcm_s16le", **mono)
+    size = _copy_output(decode, _placing_command(), target)
     if size < 2:
-        raise SourceError(Reason.NO_AUDIO, f"the audio stream does not decode: {words}")
+        raise SourceError(Reason.NO_AUDIO, "the audio stream does not decode")
     return size // 2
 
 
-def _copy_output(command: list[str], target: Path) -> tuple[int, str]:
-    """Run a command into a file, ourselves, so that a full disk is our error and not lost."""
+def _placing_command() -> list[str]:
+    """Puts decoded sound where its timestamps say, from time 0 on.
+
+    A process of its own, because ffmpeg starts a filter anew, and would place its sound from 0
+    on once more, where the channels or the rate change within a stream.
+    """
+    node = ffmpeg.input("pipe:", format="nut").filter(
+        "aresample", **{"async": 1}, min_hard_comp=_MAX_SLIP, first_pts=0
+    )
+    return compile_command(node, format="s16le", threads=1)
+
+
+def _copy_output(decode: list[str], place: list[str], target: Path) -> int:
+    """Run the pair into a file, ourselves, so that a full disk is our error and not lost."""
+    pipe, null = subprocess.PIPE, subprocess.DEVNULL
     with (
         target.open("wb") as file,
-        subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        ) as process,
+        subprocess.Popen(decode, stdin=null, stdout=pipe, stderr=null) as decoder,
+        subprocess.Popen(place, stdin=decoder.stdout, stdout=pipe, stderr=null) as placer,
     ):
+        if decoder.stdout:
+            decoder.stdout.close()
         size = 0
         try:
-            while block := process.stdout.read(1 << 18) if process.stdout else b"":
+            while block := placer.stdout.read(1 << 18) if placer.stdout else b"":
                 size += file.write(block)
         except BaseException:
-            process.kill()
+            decoder.kill()
+            placer.kill()
             raise
-    check_exit(process.returncode)
-    return size, f"ffmpeg exits with {process.returncode}"
+    check_exit(decoder.returncode)
+    check_exit(placer.returncode)
+    return size
 
 
 def read_samples(path: Path, first: int, last: int) -> npt.NDArray[np.int16]:

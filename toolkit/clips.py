@@ -37,9 +37,9 @@ class Stretch:
     message: str = ""
 
 
-def count_picture_frames(times: npt.NDArray[np.float64], fps: int, source_fps: float) -> int:
-    """Clock frames a source's picture lasts: the last frame is shown for one source period."""
-    end = float(times[-1]) + 1 / source_fps if source_fps > 0 else float(times[-1]) + 1 / fps
+def count_picture_frames(track: Track, fps: int) -> int:
+    """Clock frames a source's picture lasts, its last frame being shown as long as most are."""
+    end = float(track.times[-1]) + track.frame_seconds
     return max(1, math.ceil((end - TOLERANCE) * fps))
 
 
@@ -47,7 +47,6 @@ def cut_clips(
     track: Track,
     *,
     fps: int,
-    source_fps: float,
     audio_span: tuple[int, int],
     min_frames: int,
     max_frames: int,
@@ -57,15 +56,15 @@ def cut_clips(
     Args:
         track: what pass 1 saw.
         fps: clock rate.
-        source_fps: the source's own mean rate.
         audio_span: first and one past the last sample that the sound track covers.
         min_frames: shortest clip.
-        max_frames: longest clip; longer takes are divided evenly.
+        max_frames: longest clip; longer takes are divided evenly, or, where that would leave only
+            pieces that are too short, into longest clips and a rest that is turned down.
 
     Returns:
         Stretches that tile [first picture frame, end of the picture), in order.
     """
-    end = count_picture_frames(track.times, fps, source_fps)
+    end = count_picture_frames(track, fps)
     shown = show_frames(track.times, 0, end, fps)
     first = int(np.searchsorted(shown, 0))
     states = _label_frames(track, shown[first:])
@@ -126,8 +125,9 @@ def _bridge(states: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
 
 def _find_runs(states: npt.NDArray[np.int8]) -> Iterator[tuple[int, int, Reason | None]]:
     """(start, length, reason) of each run of equal states."""
-    edges = np.flatnonzero(np.diff(states)) + 1
-    starts = [0, *edges.tolist()] if len(states) else []
+    if not len(states):
+        return
+    starts = [0, *(np.flatnonzero(np.diff(states)) + 1).tolist()]
     for start, stop in zip(starts, [*starts[1:], len(states)], strict=True):
         yield start, stop - start, _REASONS.get(int(states[start]))
 
@@ -144,6 +144,12 @@ def _divide(
         yield Stretch(start, num, Reason.TOO_SHORT, f"{num} frames, of {min_frames} needed")
         return
     pieces = math.ceil(num / max_frames)
+    if num // pieces < min_frames:  # equal pieces would all be too short: lose the rest alone
+        pieces -= 1
+        rest = num - pieces * max_frames
+        yield from _divide(start, num - rest, None, min_frames, max_frames)
+        yield from _divide(start + num - rest, rest, None, min_frames, max_frames)
+        return
     for piece in range(pieces):
         low, high = piece * num // pieces, (piece + 1) * num // pieces
         yield Stretch(start + low, high - low)

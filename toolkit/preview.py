@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from toolkit.encode import write_video
 from toolkit.preview_clip import Floats, PreviewClip, load_clip
 from toolkit.preview_draw import (
     AXES,
@@ -28,7 +29,6 @@ from toolkit.preview_draw import (
 )
 from toolkit.preview_traces import HEIGHT, WIDTH, Traces, name_symbol
 from toolkit.storage import write_whole
-from toolkit.video import write_video
 
 SIDE = 512
 """Side (px) of the face picture."""

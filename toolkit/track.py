@@ -50,6 +50,17 @@ class Track:
     starts: npt.NDArray[np.bool_]
     spool: Path
 
+    @property
+    def mean_fps(self) -> float:
+        """Source frames a second, from their times; 0 where there is only one."""
+        span = float(self.times[-1] - self.times[0])
+        return (len(self.times) - 1) / span if span > 0 else 0.0
+
+    @property
+    def frame_seconds(self) -> float:
+        """How long the last frame is shown: the median time between frames, or 1/25 s."""
+        return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.04
+
     def read_landmarks(self, first: int, last: int) -> npt.NDArray[np.float32]:
         """(last − first, 478, 3) float32 meshes of source frames [first, last)."""
         count = (last - first) * NUM_LANDMARKS * 3

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -46,6 +46,16 @@ MAX_SIDE = 1920
 """Longest side (px) at which pass 1 looks for faces; larger pictures are scaled down to it."""
 
 OPEN_OPTIONS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": DEMUXERS}
+
+_EXACT = "area+accurate_rnd+full_chroma_int"
+"""How stored crops are scaled: `area` alone rounds chroma down, two levels of red and blue."""
+
+_MAX_RETURN = 1.0
+"""Seconds by which presentation times may run backwards: more, and they began anew."""
+
+_MAX_BEHIND = 8
+"""Frames in a row that may be so; a damaged file has a few."""
+
 _SHOWINFO = re.compile(rb"showinfo.*? n: *\d+ pts: *(-?\d+|NOPTS) ")
 _TIME_BASE = re.compile(rb"showinfo.*config in time_base: (\d+)/(\d+)")
 
@@ -105,7 +115,7 @@ def probe(path: Path) -> tuple[VideoInfo, Streams]:
         SourceError: `unreadable` or `no_video`.
     """
     try:
-        with av.open(file_url(path), options=dict(OPEN_OPTIONS)) as container:
+        with av.open(str(file_url(path)), options=dict(OPEN_OPTIONS)) as container:
             return _probe_container(container, path)
     except (av.FFmpegError, ValueError, OSError) as error:
         if isinstance(error, PermissionError):
@@ -118,7 +128,7 @@ def probe(path: Path) -> tuple[VideoInfo, Streams]:
 def read_duration(path: Path, unknown: float) -> float:
     """Seconds that the container claims to last; 0 if it does not open, `unknown` if unsaid."""
     try:
-        with av.open(file_url(path), options=dict(OPEN_OPTIONS)) as container:
+        with av.open(str(file_url(path)), options=dict(OPEN_OPTIONS)) as container:
             return container.duration / av.time_base if container.duration else unknown
     except (av.FFmpegError, ValueError, OSError):
         return 0.0
@@ -130,7 +140,7 @@ def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
     if video is None:
         raise SourceError(Reason.NO_VIDEO, "the file has no video stream")
     start = (container.start_time or 0) / av.time_base
-    frame = next(container.decode(video), None)
+    frame = _decode_first(container, video)
     if frame is None:
         raise SourceError(Reason.NO_VIDEO, "the video stream has no frame")
     width, height = _upright_size(frame, video)
@@ -146,6 +156,20 @@ def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
         focal=_read_focal(container.metadata | video.metadata, width, height),
     )
     return info, Streams(video=video.index, audio=audio and audio.index, start=start)
+
+
+def _decode_first(container: Any, video: Any) -> Any:
+    """The first frame that decodes; a recording that starts in mid-stream has packets before it."""
+    failure: av.FFmpegError | None = None
+    for packet in container.demux(video):
+        try:
+            if frames := packet.decode():
+                return frames[0]
+        except av.InvalidDataError as error:
+            failure = error
+    if failure:
+        raise failure
+    return None
 
 
 def _choose_stream(streams: list[Any]) -> Any:
@@ -242,10 +266,19 @@ def _fit(
         "crop", x1 - x0 - left - right, y1 - y0 - top - bottom, x0 + left, y0 + top, exact=1
     )
     if left or top or right or bottom:
-        node = node.filter("pad", x1 - x0, y1 - y0, left, top).filter(
-            "fillborders", left=left, right=right, top=top, bottom=bottom, mode="smear"
-        )
-    return node.filter("scale", *size, flags="area")
+        node = _smear(node, x1 - x0, y1 - y0, left, top, right, bottom)
+    return node.filter("scale", *size, flags=_EXACT)
+
+
+def _smear(node: Any, width: int, height: int, left: int, top: int, right: int, bottom: int) -> Any:
+    """Replicate the border by so many pixels, to a picture of the given size.
+
+    As wide on both sides and then cut, because fillborders refuses over half the picture.
+    """
+    x, y = max(left, right), max(top, bottom)
+    node = node.filter("pad", width - left - right + 2 * x, height - top - bottom + 2 * y, x, y)
+    node = node.filter("fillborders", left=x, right=x, top=y, bottom=y, mode="smear")
+    return node.filter("crop", width, height, x - left, y - top, exact=1)
 
 
 def _read_pipe(
@@ -258,15 +291,23 @@ def _read_pipe(
     _widen_pipe(process.stdout)
     log = _Log(process.stderr)
     picture = np.empty((height, width, 3), np.uint8)
-    count, time = 0, -step
+    count, num_behind, time = 0, 0, -step
     try:
         while _fill(process.stdout, picture):
-            time = max(log.next_time(origin, fallback=time + step), time)
+            measured = log.next_time(origin, fallback=time + step)
+            num_behind = num_behind + 1 if measured < time - _MAX_RETURN else 0
+            if num_behind > _MAX_BEHIND:
+                raise SourceError(
+                    Reason.UNREADABLE,
+                    f"presentation times begin anew after {time:.2f} s (recordings joined as they "
+                    "are?): ffmpeg -i it -c copy new.mkv mends that",
+                )
+            time = max(measured, time)
             yield Frame(time, picture)
             count += 1
         check_exit(process.wait())
         if not count:
-            raise SourceError(Reason.UNREADABLE, f"ffmpeg decoded no frame: {log.last_words()}")
+            raise SourceError(Reason.UNREADABLE, f"ffmpeg decoded no frame: {log.error_words()}")
     finally:
         process.kill()
         process.wait()
@@ -302,7 +343,7 @@ def _fill(pipe: IO[bytes] | None, picture: npt.NDArray[np.uint8]) -> bool:
 
 
 class _Log:
-    """Reads ffmpeg's log in a thread: presentation times by frame, and its last error lines."""
+    """Reads ffmpeg's log in a thread: presentation times by frame, first and last error lines."""
 
     def __init__(self, pipe: IO[bytes] | None) -> None:
         self._times: Queue[Fraction | None] = Queue()
@@ -320,7 +361,7 @@ class _Log:
             elif match := _TIME_BASE.search(line):
                 base = Fraction(int(match[1]), int(match[2]))
             elif b"[error]" in line or b"[fatal]" in line:
-                self._words = [*self._words[-2:], line.decode("utf-8", "replace").strip()]
+                self._words = [*self._words[:2], line.decode("utf-8", "replace").strip()]
 
     def next_time(self, origin: float, fallback: float) -> float:
         try:
@@ -329,7 +370,7 @@ class _Log:
             time = None
         return fallback if time is None else float(time) - origin
 
-    def last_words(self) -> str:
+    def error_words(self) -> str:
         self._thread.join(timeout=5)
         return " / ".join(self._words) or "no message"
 
@@ -345,62 +386,16 @@ def compile_command(node: Any, **output: Any) -> list[str]:
         "-nostdin", "-hide_banner", "-nostats", "-copyts", "-loglevel", "level+info",
         "-filter_threads", "1",
     )  # fmt: skip
-    return [find_ffmpeg(), *ffmpeg.compile(graph)[1:]]
+    return to_arguments(graph)
 
 
-def file_url(path: Path) -> str:
-    """`file:` and the absolute path, so that no name reads as an option or a protocol."""
-    return f"file:{Path(path).absolute()}"
+def to_arguments(graph: Any) -> list[str]:
+    return [find_ffmpeg(), *map(str, ffmpeg.compile(graph)[1:])]
 
 
-def write_video(
-    path: Path,
-    frames: Iterable[npt.NDArray[np.uint8]],
-    *,
-    fps: float,
-    pcm: npt.NDArray[np.int16] | None = None,
-    sample_rate: int = 16_000,
-    crf: int = 18,
-) -> None:
-    """Encode RGB pictures (height, width, 3) uint8 and mono sound to MP4 (H.264, AAC).
+def file_url(path: Path) -> Path:
+    """`file:` and the absolute path, so that no name reads as an option or a protocol.
 
-    Raises:
-        ToolkitError: ffmpeg failed; the message is ffmpeg's own.
+    A `Path`, because ffmpeg-python cannot take text that is not Unicode, as file names may be.
     """
-    frames = iter(frames)
-    first = next(frames)
-    height, width = first.shape[:2]
-    picture = ffmpeg.input(
-        "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=fps
-    ).filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
-    with contextlib.ExitStack() as stack:
-        nodes = [picture]
-        if pcm is not None:
-            sound = path.with_name(f".{path.name}.pcm")
-            stack.callback(sound.unlink, missing_ok=True)
-            pcm.astype("<i2").tofile(sound)
-            nodes.append(ffmpeg.input(file_url(sound), format="s16le", ar=sample_rate, ac=1))
-        graph = ffmpeg.output(
-            *nodes, file_url(path), format="mp4", vcodec="libx264", acodec="aac", pix_fmt="yuv420p",
-            crf=crf, preset="veryfast", movflags="+faststart", **{"threads": 1, "b:a": "128k"},
-        ).global_args("-y", "-hide_banner", "-loglevel", "error")  # fmt: skip
-        _feed([find_ffmpeg(), *ffmpeg.compile(graph)[1:]], first, frames, path)
-
-
-def _feed(
-    command: list[str],
-    first: npt.NDArray[np.uint8],
-    frames: Iterator[npt.NDArray[np.uint8]],
-    path: Path,
-) -> None:
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    pipe = process.stdin
-    if pipe is None:
-        raise ToolkitError(f"{path}: ffmpeg did not start")
-    with contextlib.suppress(BrokenPipeError):
-        pipe.write(first.tobytes())
-        for picture in frames:
-            pipe.write(picture.tobytes())
-    _, words = process.communicate()
-    if process.returncode:
-        raise ToolkitError(f"{path}: ffmpeg cannot encode: {words.decode('utf-8', 'replace')}")
+    return Path(f"file:{Path(path).absolute()}")

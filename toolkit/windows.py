@@ -3,12 +3,14 @@
 Axes: B windows of a batch, T frames of a window.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.errors import ShardError
+from toolkit.schema import ARRAYS
 from toolkit.shard import ShardReader
 
 Batch = dict[str, npt.NDArray[Any]]
@@ -24,27 +26,56 @@ class WindowReader:
         readers: shards to read.
         names: per-frame arrays of `ARRAYS`, as `audio/deepspeech`.
         num_frames: T.
+        clips: ids of the clips to read, as those of one part of the split; all by default.
+        mix_backends: read shards although other backends or weights made their arrays.
 
     Raises:
-        ShardError: a shard lacks one of the arrays; names it and the option that makes it.
-        ValueError: an array without a frame axis, T below 1, or no shard.
+        ShardError: a shard lacks one of the arrays (names it and the option that makes it), or
+            the shards' backends differ.
+        ValueError: an array without a frame axis, T below 1, no shard, or no clip of that id.
     """
 
     def __init__(
-        self, readers: Sequence[ShardReader], names: Sequence[str], num_frames: int
+        self,
+        readers: Sequence[ShardReader],
+        names: Sequence[str],
+        num_frames: int,
+        *,
+        clips: Collection[str] | None = None,
+        mix_backends: bool = False,
     ) -> None:
         if num_frames < 1 or not readers:
             raise ValueError("a window needs at least one frame and one shard")
+        self._arguments = (readers, names, num_frames, clips, mix_backends)
         self.num_frames = num_frames
         self._columns = {name: [_find_column(r, name) for r in readers] for name in names}
-        clips = [(shard, clip) for shard, reader in enumerate(readers) for clip in reader.clips]
+        if not mix_backends:
+            _check_backends(readers, names)
+        self._place(readers, None if clips is None else set(clips))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        readers, names, num_frames, clips, mix_backends = self._arguments
+        return _open_again, (type(self), readers, names, num_frames, clips, mix_backends)
+
+    def _place(self, readers: Sequence[ShardReader], wanted: set[str] | None) -> None:
+        clips = [
+            (shard, clip)
+            for shard, reader in enumerate(readers)
+            for clip in reader.clips
+            if wanted is None or clip.id in wanted
+        ]
+        if wanted is not None and len(clips) != len(wanted):
+            missing = sorted(wanted - {clip.id for _, clip in clips})
+            raise ValueError(f"{len(missing)} clips are in none of the shards, as {missing[:1]}")
+        num_frames = self.num_frames
         room = [max(0, clip.num_frames - num_frames + 1) for _, clip in clips]
-        self._shard = np.array([shard for shard, _ in clips])
-        self._last = np.cumsum(room)
-        self._shift = np.array([clip.first_frame for _, clip in clips]) - self._last + room
+        self._shard = np.array([shard for shard, _ in clips], np.int64)
+        self._last = np.cumsum(np.array(room, np.int64))
+        first = np.array([clip.first_frame for _, clip in clips], np.int64)
+        self._shift = first - self._last + np.array(room, np.int64)
 
     def __len__(self) -> int:
-        return int(self._last[-1])
+        return int(self._last[-1]) if len(self._last) else 0
 
     def locate(
         self, windows: npt.NDArray[np.int64]
@@ -95,3 +126,20 @@ def _find_column(reader: ShardReader, name: str) -> npt.NDArray[Any]:
     if len(column) != reader.num_frames or name.startswith("clips/"):
         raise ValueError(f"{name} has no frame axis")
     return column
+
+
+def _open_again(kind: type[WindowReader], *arguments: Any) -> WindowReader:
+    readers, names, num_frames, clips, mix_backends = arguments
+    return kind(readers, names, num_frames, clips=clips, mix_backends=mix_backends)
+
+
+def _check_backends(readers: Sequence[ShardReader], names: Sequence[str]) -> None:
+    first = readers[0]
+    for feature in {ARRAYS[name].feature for name in names}:
+        for reader in readers[1:]:
+            theirs, ours = reader.provenance.get(feature), first.provenance.get(feature)
+            if theirs != ours:
+                raise ShardError(
+                    f"{reader.path}: its {feature} comes from {theirs}, that of {first.path} from "
+                    f"{ours}: train on one kind, or give mix_backends=True"
+                )

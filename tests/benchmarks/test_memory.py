@@ -1,5 +1,6 @@
 """Memory of a worker against the length of a video: it must stay flat."""
 
+import contextlib
 import os
 import subprocess
 import threading
@@ -53,7 +54,8 @@ def measure_peak(video: Path, out: Path) -> float:
     def watch() -> None:
         nonlocal peak
         while not stop.is_set():
-            peak = max(peak, sum(map(_read_memory, psutil.Process().children(recursive=True))))
+            with contextlib.suppress(psutil.NoSuchProcess):
+                peak = max(peak, sum(map(_read_memory, _list_processes())))
             time.sleep(0.05)
 
     thread = threading.Thread(target=watch)
@@ -64,6 +66,12 @@ def measure_peak(video: Path, out: Path) -> float:
         stop.set()
         thread.join()
     return peak
+
+
+def _list_processes() -> list[psutil.Process]:
+    """The workers, and what they run once it is ffmpeg: a fork about to be is the worker again."""
+    workers = psutil.Process().children()
+    return workers + [c for w in workers for c in w.children() if c.name().startswith("ffmpeg")]
 
 
 def _read_memory(process: psutil.Process) -> float:

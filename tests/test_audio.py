@@ -1,0 +1,268 @@
+"""Sound at 16 kHz mono on the picture's clock, and what is measured of it, by hand calculation."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.numbered import (
+    FORMATS,
+    H264,
+    VP9,
+    draw_numbers,
+    encode,
+    find_clicks,
+    make_clicks,
+    make_tone,
+    read_all,
+    run_ffmpeg,
+    write_wav,
+)
+from toolkit.audio import (
+    decode_audio,
+    measure_agreement,
+    measure_loudness,
+    measure_peak,
+    measure_speech_share,
+    read_samples,
+)
+from toolkit.errors import SourceError
+from toolkit.schema import VideoInfo
+from toolkit.video import probe
+
+PCM = ("-c:a", "pcm_s16le")
+BLACK = np.zeros((48, 64, 3), np.uint8)
+WHITE = np.full((48, 64, 3), 255, np.uint8)
+
+
+def decode(path: Path) -> tuple[VideoInfo, npt.NDArray[np.int16]]:
+    info, streams = probe(path)
+    sound = path.with_suffix(".s16")
+    count = decode_audio(path, streams, sound)
+    samples = read_samples(sound, 0, count)
+    assert len(samples) == count == sound.stat().st_size // 2
+    return info, samples
+
+
+# --- picture and sound together -----------------------------------------------------------------
+
+CLAPS = (8, 33, 60)
+CLAP_FORMATS = {
+    "mp4": (*H264, "-c:a", "aac"),
+    "mov": (*H264, *PCM),
+    "mkv": (*H264, "-c:a", "aac"),
+    "webm": (*VP9, "-c:a", "libopus"),
+    "ts": (*H264, "-c:a", "aac"),
+    "mpg": (*FORMATS["mpeg1_b.mpg"], "-c:a", "mp2"),
+    "avi": (*FORMATS["mpeg4.avi"], "-c:a", "libmp3lame"),
+    "wmv": (*FORMATS["wmv2.wmv"], "-c:a", "wmav2"),
+    "flv": (*H264, "-c:a", "aac"),
+}
+
+
+@pytest.mark.parametrize(
+    ("rate", "sample_rate", "late"),
+    [(25.0, 48_000, ""), (30_000 / 1001, 44_100, ""), (25.0, 48_000, "picture"),
+     (25.0, 48_000, "sound")],
+    ids=["plain", "29.97", "picture-late", "sound-late"],
+)  # fmt: skip
+@pytest.mark.parametrize("suffix", CLAP_FORMATS)
+def test_a_clap_is_heard_when_it_is_seen(
+    suffix: str, rate: float, sample_rate: int, late: str, tmp_path: Path
+) -> None:
+    if suffix == "mpg" and rate != 25:
+        pytest.skip("MPEG-1 knows 29.97 only as a fraction that raw input does not give")
+    if suffix == "avi" and late == "sound":
+        pytest.skip("ffmpeg's AVI muxer drops the delay")
+    delay = 0.52
+    pictures = [WHITE if k in CLAPS else BLACK for k in range(75)]
+    claps = [k / rate for k in CLAPS]
+    clicks = make_clicks(75 / rate, sample_rate, claps)
+    sound = write_wav(tmp_path / "claps.wav", clicks, sample_rate)
+    inputs = ("-itsoffset", str(delay), "-i", sound) if late == "sound" else ("-i", sound)
+    shift = ("-vf", f"setpts=PTS+{delay}/TB") if late == "picture" else ()
+    path = encode(
+        tmp_path / f"clap.{suffix}", pictures, "-map", "0:v", "-map", "1:a", *shift,
+        *CLAP_FORMATS[suffix], rate=rate, inputs=inputs,
+    )  # fmt: skip
+    _, times, shown = read_all(path)
+    seen = [t for t, picture in zip(times, shown, strict=True) if picture.mean() > 128]
+    _, samples = decode(path)
+    heard = find_clicks(samples)
+    truth = {"picture": delay, "sound": -delay}.get(late, 0.0)
+    assert len(seen) == len(heard) == 3
+    np.testing.assert_allclose(np.array(seen) - heard, truth, atol=0.02)
+
+
+def test_a_clap_in_a_stream_whose_clock_wraps(tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "c.wav", make_clicks(3, 48_000, [0.5, 2.5]), 48_000)
+    path = encode(tmp_path / "c.ts", [BLACK] * 75, *H264, "-c:a", "aac", inputs=("-i", sound))
+    run_ffmpeg("-i", path, "-c", "copy", "-output_ts_offset", "95441", tmp_path / "wrapped.ts")
+    assert find_clicks(decode(tmp_path / "wrapped.ts")[1]) == find_clicks(decode(path)[1])
+
+
+@pytest.mark.parametrize("gap", [0.02, 0.05, 0.09, 0.5])
+def test_a_gap_in_the_sound_does_not_move_what_follows(gap: float, tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "c.wav", make_clicks(3, 48_000, [0.5, 2.0]), 48_000)
+    cut = f"asetnsamples=480,aselect='not(between(t,1,{1 + gap - 0.001}))'"
+    path = encode(tmp_path / "gap.mkv", [BLACK] * 75, *H264, "-af", cut, *PCM, inputs=("-i", sound))
+    _, samples = decode(path)
+    np.testing.assert_allclose(find_clicks(samples), [0.5, 2.0], atol=0.021)
+    assert len(samples) == pytest.approx(48_000, abs=330)
+
+
+def test_a_change_of_channels_within_a_stream_does_not_move_what_follows(tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "c.wav", make_clicks(2, 48_000, [0.5]), 48_000)
+    parts = [
+        encode(
+            tmp_path / f"{channels}.ts", [BLACK] * 50, *H264, "-c:a", "aac", "-ac", str(channels),
+            "-output_ts_offset", str(offset), inputs=("-i", sound),
+        ).read_bytes()
+        for channels, offset in ((1, 0), (2, 2))
+    ]  # fmt: skip
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(parts))
+    _, samples = decode(path)
+    np.testing.assert_allclose(find_clicks(samples), [0.52, 2.52], atol=0.03)
+    assert len(samples) / 16_000 == pytest.approx(4, abs=0.05)
+
+
+# --- channels, rates, choice --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+def test_any_rate_and_channels_become_16_khz_mono_at_the_same_level(
+    rate: int, channels: int, tmp_path: Path
+) -> None:
+    tone = np.stack([make_tone(0.5, rate)] * channels, axis=1)
+    sound = write_wav(tmp_path / "tone.wav", tone, rate)
+    path = encode(tmp_path / "t.mkv", [BLACK] * 12, *H264, *PCM, inputs=("-i", sound))
+    _, samples = decode(path)
+    assert len(samples) == pytest.approx(8_000, abs=2)
+    middle = samples[800:-800]
+    expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(8_000) / 16_000)[800:7_200]
+    np.testing.assert_allclose(middle[:6_000] / 32_768, expected[:6_000], atol=0.02)
+
+
+def test_stereo_is_averaged(tmp_path: Path) -> None:
+    left = np.stack([make_tone(0.5, 16_000), np.zeros(8_000)], axis=1)
+    sound = write_wav(tmp_path / "left.wav", left, 16_000)
+    path = encode(tmp_path / "t.mkv", [BLACK] * 12, *H264, *PCM, inputs=("-i", sound))
+    level = 20 * np.log10(0.5 * 0.5 / np.sqrt(2))
+    assert measure_loudness(decode(path)[1]) == pytest.approx(level, abs=0.05)
+
+
+def test_the_default_track_is_heard(tmp_path: Path) -> None:
+    low = write_wav(tmp_path / "low.wav", make_tone(0.5, 16_000, 300), 16_000)
+    high = write_wav(tmp_path / "high.wav", make_tone(0.5, 16_000, 3000), 16_000)
+    path = encode(
+        tmp_path / "two.mkv", [BLACK] * 12, "-map", "0", "-map", "1", "-map", "2", *H264, *PCM,
+        "-disposition:a:0", "0", "-disposition:a:1", "default", inputs=("-i", low, "-i", high),
+    )  # fmt: skip
+    spectrum = np.abs(np.fft.rfft(decode(path)[1].astype(float)))
+    assert np.argmax(spectrum) * 2 == pytest.approx(3000, abs=4)
+
+
+def test_sound_that_ends_early_ends_there(tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "t.wav", make_tone(0.5, 16_000), 16_000)
+    path = encode(tmp_path / "t.mkv", draw_numbers(50), *H264, *PCM, inputs=("-i", sound))
+    assert len(decode(path)[1]) == 8_000
+
+
+def test_no_sound_is_a_reason(tmp_path: Path) -> None:
+    path = encode(tmp_path / "mute.mp4", [BLACK] * 5, *H264)
+    with pytest.raises(SourceError, match="no audio stream") as caught:
+        decode(path)
+    assert caught.value.reason == "no_audio"
+
+
+def test_sound_that_does_not_decode_is_a_reason(tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "t.wav", make_tone(1, 16_000), 16_000)
+    path = encode(tmp_path / "t.mkv", [BLACK] * 25, *H264, "-c:a", "flac", inputs=("-i", sound))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"\xff\xf8", b"\x00\x00"))
+    with pytest.raises(SourceError) as caught:
+        decode(path)
+    assert caught.value.reason == "no_audio"
+
+
+# --- measures -----------------------------------------------------------------------------------
+
+
+def test_loudness_and_peak_by_hand(tmp_path: Path) -> None:
+    square = np.tile(np.array([8192, -8192], np.int16), 4_000)
+    assert measure_loudness(square) == pytest.approx(20 * np.log10(0.25))
+    assert measure_loudness(np.zeros(100, np.int16)) == -120
+    (tmp_path / "s").write_bytes(square.tobytes())
+    assert measure_peak(tmp_path / "s") == pytest.approx(-12.041, abs=1e-3)
+    loudest = square.copy()
+    loudest[5_000] = -32_768
+    (tmp_path / "s").write_bytes(loudest.tobytes())
+    assert measure_peak(tmp_path / "s") == 0.0
+    assert measure_peak(tmp_path / "s", 5_001) == pytest.approx(-12.041, abs=1e-3)
+    (tmp_path / "s").write_bytes(bytes(2_000))
+    assert measure_peak(tmp_path / "s") == -np.inf
+
+
+def test_the_peak_of_a_long_track_is_found_wherever_it_lies(tmp_path: Path) -> None:
+    samples = np.zeros(2_200_000, np.int16)
+    for place in (0, 1_048_575, 1_048_576, 2_199_999):
+        samples[:] = 0
+        samples[place] = 16_384
+        (tmp_path / "s").write_bytes(samples.tobytes())
+        assert measure_peak(tmp_path / "s") == pytest.approx(-6.0206, abs=1e-3)
+
+
+def test_silence_and_noise_are_no_speech() -> None:
+    noise = np.random.default_rng(0).normal(0, 100, 48_000).astype(np.int16)
+    assert measure_speech_share(np.zeros(48_000, np.int16)) == 0
+    assert measure_speech_share(noise) < 0.1
+    assert measure_speech_share(np.zeros(10, np.int16)) == 0
+
+
+def test_a_voice_between_pauses_is_the_share_it_takes() -> None:
+    """Vowel-like: a pulse train of 120 Hz through three resonances, half of the time."""
+    from scipy.signal import lfilter
+
+    pulses = np.zeros(64_000)
+    pulses[:: 16_000 // 120] = 1
+    voice = pulses
+    for hertz, width in ((700, 80), (1200, 90), (2600, 120)):
+        radius = np.exp(-np.pi * width / 16_000)
+        angle = 2 * np.pi * hertz / 16_000
+        voice = lfilter([1], [1, -2 * radius * np.cos(angle), radius**2], voice)
+    voice = voice / np.abs(voice).max() * 12_000
+    voice[32_000:] = 0
+    assert measure_speech_share(voice.astype(np.int16)) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("fps", [25, 30])
+@pytest.mark.parametrize("lag", [-7, -3, 0, 2, 6])
+def test_a_known_lag_is_found_and_is_positive_where_the_picture_is_late(lag: int, fps: int) -> None:
+    count = 8 * fps
+    rng = np.random.default_rng(lag + 100)
+    level = np.convolve(rng.uniform(0, 1, count + 40), np.ones(4) / 4, "same")
+    opening = level[20 - lag : 20 - lag + count]  # frame t shows what is heard at t − lag
+    heard = level[20 : 20 + count]
+    place = np.arange(count * 16_000 // fps) * fps / 16_000
+    envelope = 10 ** (2 * np.interp(place, np.arange(count) + 0.5, heard) - 2)
+    pcm = (envelope * rng.normal(0, 8_000, len(envelope))).clip(-32_768, 32_767).astype(np.int16)
+    corr, found = measure_agreement(opening, pcm, fps)
+    assert abs(found * fps - lag) <= 1
+    assert corr > 0.8
+
+
+def test_what_does_not_move_agrees_with_nothing() -> None:
+    noise = np.random.default_rng(0).normal(0, 3_000, 160_000).astype(np.int16)
+    assert measure_agreement(np.ones(300), noise, 30) == (0.0, 0.0)
+    assert measure_agreement(np.arange(300.0) % 7, np.zeros(160_000, np.int16), 30) == (0.0, 0.0)
+
+
+def test_a_mouth_that_moves_by_itself_agrees_little() -> None:
+    rng = np.random.default_rng(5)
+    opening = np.convolve(rng.uniform(0, 1, 600), np.ones(4) / 4, "same")
+    envelope = np.repeat(rng.uniform(0.01, 1, 600), 533)
+    pcm = (envelope * rng.normal(0, 5_000, len(envelope))).astype(np.int16)
+    assert measure_agreement(opening, pcm, 30)[0] < 0.3

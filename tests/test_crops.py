@@ -1,0 +1,154 @@
+"""Pass 2: the pictures of a stretch are those of pass 1, wherever it lies and whatever the file."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.numbered import (
+    FORMATS,
+    Picture,
+    draw_number,
+    draw_numbers,
+    encode,
+    encode_at,
+    list_encoders,
+    read_all,
+    read_number,
+)
+from toolkit.clock import show_frames
+from toolkit.crops import encode_crops, read_crops, read_pictures
+from toolkit.errors import SourceError
+from toolkit.schema import ClipInput
+from toolkit.video import probe
+
+FRAMES = 760
+NAMES = (
+    "h264_b.mp4", "h264_b.mkv", "h264_b.ts", "h264.avi", "vp9.webm", "mpeg1_b.mpg", "mpeg2_b.ts",
+    "mpeg4.avi", "wmv2.wmv",
+)  # fmt: skip
+
+
+def refuse() -> npt.NDArray[np.float32]:
+    raise AssertionError("pass 2 needs no landmarks")
+
+
+def make_clip(
+    path: Path, times: list[float], first: int, last: int, crop: tuple[int, int, int, int]
+) -> ClipInput:
+    """A clip on the clock of 30 a second."""
+    info, _ = probe(path)
+    index = show_frames(np.array(times), first, last, 30)
+    return ClipInput(
+        clip_id="clip", path=path, fps=30, start_frame=first, num_frames=last - first,
+        picture_size=(info.width, info.height), intrinsics=(1, 1, 1, 1), crop=crop,
+        valid=np.ones(last - first, bool), source_time=np.array(times)[index], source_index=index,
+        source_num_frames=len(times), load_landmarks=refuse,
+        load_pcm=lambda: np.zeros(0, np.int16), read_frames=lambda: iter(()),
+    )  # fmt: skip
+
+
+def read_again(clip: ClipInput, size: int) -> tuple[list[Picture], list[bool]]:
+    crops = [
+        (picture.copy(), is_new) for picture, is_new in read_crops(clip, *probe(clip.path), size)
+    ]
+    return [picture for picture, _ in crops], [is_new for _, is_new in crops]
+
+
+@pytest.fixture(scope="module")
+def numbers() -> list[Picture]:
+    return draw_numbers(FRAMES, 48, 48)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_seeking_gives_the_very_pictures_of_decoding_from_the_start(
+    name: str, numbers: list[Picture], tmp_path: Path
+) -> None:
+    """30 s in groups of up to 20 s, so that a seek that lands wrongly shows."""
+    if FORMATS[name][1] not in list_encoders():
+        pytest.skip(f"this ffmpeg cannot encode {FORMATS[name][1]}")
+    path = encode(tmp_path / name, numbers, *FORMATS[name], "-g", "500")
+    crop = (-6, 0, 42, 48)
+    _, times, whole = read_all(path, size=(32, 32), crop=crop)
+    for first in (43, 781):
+        clip = make_clip(path, times, first, first + 8, crop)
+        pictures, _ = read_again(clip, 32)
+        for picture, index in zip(pictures, clip.source_index, strict=True):
+            np.testing.assert_array_equal(picture, whole[index])
+
+
+def test_repeated_frames_are_said_to_be_so(tmp_path: Path) -> None:
+    path = encode_at(tmp_path / "slow.mkv", [0, 100, 133, 500])
+    _, times, _ = read_all(path)
+    pictures, is_new = read_again(make_clip(path, times, 0, 16, (0, 0, 64, 64)), 64)
+    assert is_new == [t in (0, 3, 4, 15) for t in range(16)]
+    changes = [bool(np.any(a != b)) for a, b in itertools.pairwise(pictures)]
+    assert changes == is_new[1:]
+
+
+def test_whole_pictures_are_at_source_size_one_a_clock_frame(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", draw_numbers(25), *FORMATS["h264.mp4"])
+    _, times, _ = read_all(path)
+    clip = make_clip(path, times, 5, 20, (0, 0, 32, 32))
+    pictures = [picture.copy() for picture in read_pictures(clip, *probe(path))]
+    assert [read_number(picture) for picture in pictures] == clip.source_index.tolist()
+    assert pictures[0].shape == (64, 96, 3)
+
+
+def test_a_file_that_decodes_otherwise_the_second_time_is_unreadable(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", draw_numbers(25), *FORMATS["h264.mp4"])
+    clip = make_clip(path, [k / 25 + 0.013 for k in range(25)], 0, 10, (0, 0, 32, 32))
+    with pytest.raises(SourceError, match="does not give the frame at 0"):
+        read_again(clip, 32)
+
+
+def test_a_file_that_has_become_shorter_is_unreadable(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", draw_numbers(25), *FORMATS["h264.mp4"])
+    clip = make_clip(path, [k / 25 for k in range(50)], 20, 50, (0, 0, 32, 32))
+    with pytest.raises(SourceError, match="does not give the frame"):
+        read_again(clip, 32)
+
+
+def test_crops_are_encoded_with_the_colours_at_their_landmarks(tmp_path: Path) -> None:
+    import cv2
+
+    pictures = [draw_number(k, 64, 64) for k in (0, 5, 4095)]
+    crops = [(pictures[0], True), (pictures[0], False), (pictures[1], True), (pictures[2], True)]
+    rng = np.random.default_rng(0)
+    landmarks = rng.uniform(-5, 70, (4, 478, 3)).astype(np.float32)
+    pass2 = encode_crops(iter(crops), landmarks, tmp_path / "j", size=64, store=True)
+    jpegs = list(pass2.read_jpegs())
+    assert len(jpegs) == len(pass2.lengths) == 4
+    assert jpegs[0] == jpegs[1] != jpegs[2]
+    decoded = cv2.imdecode(np.frombuffer(jpegs[3], np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert np.abs(decoded.astype(int) - pictures[2]).mean() < 3
+    x, y = np.floor(landmarks[2, :468, :2]).clip(0, 63).astype(int).T
+    np.testing.assert_array_equal(pass2.colors[2], pictures[1][y, x])
+    assert pass2.colors.shape == (4, 468, 3)
+
+
+def test_nothing_is_stored_where_no_frames_are_wanted(tmp_path: Path) -> None:
+    crops = iter([(draw_number(0, 64, 64), True)])
+    landmarks = np.zeros((1, 478, 3), np.float32)
+    pass2 = encode_crops(crops, landmarks, tmp_path / "j", size=64, store=False)
+    assert list(pass2.read_jpegs()) == []
+    assert (tmp_path / "j").stat().st_size == 0
+
+
+def test_a_blurred_picture_is_less_sharp(tmp_path: Path) -> None:
+    import cv2
+
+    sharp = np.random.default_rng(0).integers(0, 255, (256, 256, 3), np.uint8)
+    landmarks = np.zeros((1, 478, 3), np.float32)
+
+    def measure(picture: Picture) -> float:
+        crops = iter([(picture, True)])
+        return encode_crops(crops, landmarks, tmp_path / "j", size=256, store=False).sharpness
+
+    grey = cv2.cvtColor(sharp, cv2.COLOR_RGB2GRAY).astype(float)
+    edges = np.pad(grey, 1, mode="reflect")
+    around = edges[:-2, 1:-1] + edges[2:, 1:-1] + edges[1:-1, :-2] + edges[1:-1, 2:]
+    assert measure(sharp) == pytest.approx((around - 4 * grey).var(), rel=1e-3)
+    assert measure(np.asarray(cv2.blur(sharp, (5, 5)), np.uint8)) < measure(sharp) / 10

