@@ -1,6 +1,7 @@
 """What `ttk ingest` can be told; the command derives its options from this record."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +48,7 @@ class IngestOptions:
     coefficients: str = _backend("coefficients", "3DMM coefficients.")
     focal: float | None = _option(None, "Focal length of the camera, source px.")
     interocular_mm: float | None = _option(
-        None, "Distance between the eyes' outer corners, for the scale of pose; else the iris."
+        None, "Between the eyes' outer corners, for the scale of pose; else from the iris."
     )
     openface_csv: Path | None = _option(None, "Folder of CSVs OpenFace has made, for `openface`.")
     openface_binary: Path | None = _option(None, "OpenFace's FeatureExtraction, for `openface`.")
@@ -61,16 +62,20 @@ class IngestOptions:
             raise ValueError(f"--fps {self.fps}: choose from {FRAME_RATES}")
         if self.frame_size < 0 or 0 < self.frame_size < 32:
             raise ValueError(f"--frame-size {self.frame_size}: 0, or at least 32 px")
+        if not math.isfinite(self.clip_seconds):
+            raise ValueError(f"--clip-seconds {self.clip_seconds}: give a number of seconds")
         if self.min_frames < 1 or self.clip_seconds * self.fps < self.min_frames:
             raise ValueError(
                 f"--min-frames {self.min_frames} must be at least 1 and no more than "
                 f"--clip-seconds holds ({self.max_frames})"
             )
-        if self.shard_minutes <= 0:
+        if self.identity not in ("parent", "stem") and not self.identity.lower().endswith(".csv"):
+            raise ValueError(f"--identity {self.identity}: give parent, stem or a .csv file")
+        if not self.shard_minutes > 0:
             raise ValueError(f"--shard-minutes {self.shard_minutes}: must be more than 0")
         for name in ("focal", "interocular_mm"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"--{name.replace('_', '-')} {value}: must be more than 0")
 
     @property

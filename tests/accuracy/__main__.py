@@ -4,6 +4,7 @@ Samples are generated; real videos are used where TTK_REAL_DATA (else ../shared/
 and the tables made from them are left as they are where it does not.
 """
 
+import math
 import os
 import re
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 
 from tests.accuracy.blinks import measure_blinks
 from tests.accuracy.clock import check_frame_counts
+from tests.accuracy.marks import compare_landmarks
+from tests.accuracy.model import measure_model
 from tests.accuracy.openface import compare_openface
 from tests.accuracy.real import find_data, ingest_real
 from tests.accuracy.samples import (
@@ -23,7 +26,7 @@ from tests.accuracy.samples import (
     measure_sample_mouth,
     measure_sample_pose,
 )
-from tests.accuracy.stills import compare_aflw2000, compare_landmarks
+from tests.accuracy.stills import compare_aflw2000
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "accuracy.md"
@@ -51,7 +54,8 @@ def main() -> None:
             "real-blinks": lambda: measure_blinks(clips, folder),
             "openface": lambda: compare_openface(clips, folder),
             "aflw2000": lambda: compare_aflw2000(folder),
-            "landmarks": lambda: compare_landmarks(folder),
+            "landmarks": lambda: list(compare_landmarks(folder)),
+            "face-model": lambda: measure_model(clips),
             "frame-counts": lambda: [check_frame_counts(clips)],
         }
     for name, measure in tables.items():
@@ -71,7 +75,9 @@ def write_table(rows: Rows) -> str:
 
 def _write_cell(value: Any) -> str:
     if isinstance(value, float):
-        return "–" if value != value else f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+        if math.isnan(value):
+            return "–"
+        return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
     return str(value)
 
 

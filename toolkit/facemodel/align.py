@@ -1,9 +1,12 @@
 """Rigid alignment: the pose under which 3-D points are seen at given pixels, many frames at once.
 
 Gauss–Newton on the reprojection error (Hartley and Zisserman 2004, §6 and A6), started from the
-affine camera that fits best. Every frame is solved by itself, in a fixed number of steps, so a
-frame's pose does not depend on what else is in the batch. Legend: n frames, V points.
+affine camera that fits best; relative depths along the line of sight may add to it. Every frame is
+solved by itself, in a fixed number of steps, so a frame's pose does not depend on what else is in
+the batch. Legend: n frames, V points, D points with a depth.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +22,21 @@ BLOCK = 64
 """Frames solved together: what they need fits a core's cache."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Depths:
+    """Relative depths of points, known up to one constant a frame.
+
+    Attributes:
+        points: (D, 3) mm.
+        values: (n, D) px, in the scale of the picture at the head's distance, further is larger.
+        weight: of their squared errors, where an image point's is 1.
+    """
+
+    points: Floats
+    values: Floats
+    weight: float
+
+
 def solve_pose(
     points: npt.ArrayLike,
     pixels: npt.ArrayLike,
@@ -26,6 +44,7 @@ def solve_pose(
     *,
     weights: npt.ArrayLike | None = None,
     start: npt.ArrayLike | None = None,
+    depths: Depths | None = None,
     steps: int = STEPS,
 ) -> Floats:
     """Poses (n, 6) that bring points nearest to pixels, by weighted least squares.
@@ -33,9 +52,10 @@ def solve_pose(
     Args:
         points: (V, 3) or (n, V, 3) mm, axes as the camera's at zero pose.
         pixels: (n, V, 2) where they are seen.
-        intrinsics: (4,) fx, fy, cx, cy in px.
+        intrinsics: (4,) or (n, 4) fx, fy, cx, cy in px.
         weights: (V,) or (n, V) of the squared errors; 1 where not given.
         start: (n, 6) to begin from; from the affine camera where not given.
+        depths: more points, of which the depth is known and counts.
         steps: Gauss–Newton steps.
 
     Returns:
@@ -47,18 +67,27 @@ def solve_pose(
     n = len(pixels)
     points = np.broadcast_to(points, (n, *points.shape[-2:]))
     weights = np.broadcast_to(weights, (n, points.shape[1]))
-    fx, fy, cx, cy = np.asarray(intrinsics, dtype=np.float64)
+    K = np.broadcast_to(np.asarray(intrinsics, dtype=np.float64), (n, 4))[:, None]
     pose = np.empty((n, 6))
     for first in range(0, n, BLOCK):
         block = slice(first, first + BLOCK)
-        seen = (pixels[block] - (cx, cy)) / (fx, fy)
+        seen = (pixels[block] - K[block, :, 2:]) / K[block, :, :2]
         begin = None if start is None else np.asarray(start, dtype=np.float64)[block]
-        pose[block] = _solve_block(points[block], seen, weights[block], begin, steps)
+        deep = None
+        if depths is not None:
+            values = np.asarray(depths.values[block], dtype=np.float64) / K[block, 0, :1]
+            deep = Depths(points=depths.points, values=values, weight=depths.weight)
+        pose[block] = _solve_block(points[block], seen, weights[block], begin, deep, steps)
     return pose
 
 
 def _solve_block(
-    points: Floats, seen: Floats, weights: Floats, start: Floats | None, steps: int
+    points: Floats,
+    seen: Floats,
+    weights: Floats,
+    start: Floats | None,
+    deep: Depths | None,
+    steps: int,
 ) -> Floats:
     if start is None:
         R, t = _fit_affine(points, seen, weights)
@@ -68,7 +97,12 @@ def _solve_block(
     for _ in range(steps):
         jacobian, error = _linearise(points @ np.swapaxes(R, 1, 2), t, seen, root)
         normal = jacobian @ np.swapaxes(jacobian, 1, 2)
-        step = np.linalg.solve(normal, jacobian @ error[:, :, None])[:, :, 0]
+        gradient = jacobian @ error[:, :, None]
+        if deep is not None:
+            jacobian, error = _linearise_depth(deep.points @ np.swapaxes(R, 1, 2), t, deep.values)
+            normal += deep.weight * (jacobian @ np.swapaxes(jacobian, 1, 2))
+            gradient += deep.weight * (jacobian @ error[:, :, None])
+        step = np.linalg.solve(normal, gradient)[:, :, 0]
         R = _rotation_from_vector(step[:, :3]) @ R
         t = _keep_in_front(t, step[:, 3:])
     return np.concatenate([euler_from_rotation(R), t], axis=1)
@@ -92,6 +126,21 @@ def _linearise(turned: Floats, t: Floats, seen: Floats, root: Floats) -> tuple[F
     jy[:, 3], jy[:, 4], jy[:, 5] = 0.0, scale, -y * scale
     error = np.concatenate([(seen[..., 0] - x) * root, (seen[..., 1] - y) * root], axis=1)
     return jacobian, error
+
+
+def _linearise_depth(turned: Floats, t: Floats, values: Floats) -> tuple[Floats, Floats]:
+    """Jacobian (n, 6, D) and error (n, D) of depths along the line of sight, less their mean.
+
+    A depth is in the scale of image points at the head's distance: mm over t₃.
+    """
+    ray = t / np.linalg.norm(t, axis=1, keepdims=True)
+    depth = (turned @ ray[:, :, None])[..., 0] / t[:, 2:]
+    jacobian = np.zeros((len(turned), 6, turned.shape[1]))
+    jacobian[:, :3] = np.swapaxes(np.cross(turned, ray[:, None]), 1, 2) / t[:, 2, None, None]
+    jacobian[:, 5] = -depth / t[:, 2:]
+    jacobian -= jacobian.mean(axis=2, keepdims=True)
+    error = values - depth
+    return jacobian, error - error.mean(axis=1, keepdims=True)
 
 
 def _fit_affine(points: Floats, seen: Floats, weights: Floats) -> tuple[Floats, Floats]:

@@ -35,10 +35,10 @@ AU45_MAX = 5.0
 DEFAULT_PATH = Path(__file__).parent.parent / "assets" / "face_model.npz"
 """The model that comes with the toolkit."""
 
-_EYES = ((33, 133), (263, 362))
+_OUTER_CORNERS = (33, 263)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FaceModel:
     """A face model; arrays are read-only. One unit of a coefficient is one standard deviation.
 
@@ -52,7 +52,8 @@ class FaceModel:
         triangles: (F, 3) int64, counter-clockwise seen from outside in a y-up drawing; in these
             axes (y down) `(b − a) × (c − a)` points outwards.
         keypoints: (68,) int64: vertices of the 68-point view.
-        rigidity: (V,) float32: weight of a vertex in the head's pose, 0 to 1.
+        rigidity: (V,) float32: weight of a vertex's image point in the head's pose, 0 to 1.
+        steadiness: (V,) float32: the same of its depth, where a depth is known.
         record: what it was built from, its licence and figures.
     """
 
@@ -65,6 +66,7 @@ class FaceModel:
     triangles: npt.NDArray[np.int64]
     keypoints: npt.NDArray[np.int64]
     rigidity: npt.NDArray[np.float32]
+    steadiness: npt.NDArray[np.float32]
     record: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -79,6 +81,7 @@ class FaceModel:
             "triangles": (len(self.triangles), 3),
             "keypoints": (68,),
             "rigidity": (V,),
+            "steadiness": (V,),
         }
         for name, shape in shapes.items():
             dtype = np.int64 if name in ("triangles", "keypoints") else np.float32
@@ -95,7 +98,7 @@ class FaceModel:
 
     @property
     def interocular(self) -> float:
-        """Distance of the mean face's eye centres (midpoints of the corners), mm."""
+        """Distance of the mean face's outer eye corners, mm."""
         return measure_interocular(self.mean_shape)
 
     def shape(
@@ -160,7 +163,7 @@ class FaceModel:
         V = len(bfm.mean_shape)
         turn = np.array([1.0, -1.0, -1.0], np.float32)[:, None]
         return cls(
-            mean_shape=flip_axes(bfm.mean_shape - bfm.head_origin),
+            mean_shape=flip_axes(bfm.mean_shape - bfm.head_origin).astype(np.float32),
             mean_texture=bfm.mean_texture,
             identity=bfm.identity_basis * turn,
             expression=bfm.expression_basis * turn,
@@ -169,6 +172,7 @@ class FaceModel:
             triangles=orient_outward(flip_axes(bfm.mean_shape), bfm.triangles),
             keypoints=bfm.keypoints,
             rigidity=np.ones(V, np.float32),
+            steadiness=np.ones(V, np.float32),
             record={"licence": "Basel Face Model 2009: not to be handed on"},
         )
 
@@ -190,9 +194,8 @@ def combine(basis: npt.NDArray[np.float32], coefficients: npt.ArrayLike) -> Floa
 
 
 def measure_interocular(shape: npt.ArrayLike) -> float:
-    """Distance of the eye centres (midpoints of the corners) of a mesh (V, 3), its unit."""
-    shape = np.asarray(shape, np.float64)
-    right, left = (shape[list(corners)].mean(axis=0) for corners in _EYES)
+    """Distance of the outer eye corners of a mesh (468, 3), its unit."""
+    right, left = np.asarray(shape, np.float64)[list(_OUTER_CORNERS)]
     return float(np.linalg.norm(right - left))
 
 
@@ -203,7 +206,8 @@ def vertex_normals(shape: npt.ArrayLike, triangles: npt.NDArray[np.int64]) -> Fl
     faces = np.cross(b - a, c - a)
     normals = np.zeros_like(shape)
     for k in range(3):
-        np.add.at(normals, (..., triangles[:, k], slice(None)), faces)
+        for axis in range(3):
+            normals[..., axis] += _scatter(faces[..., axis], triangles[:, k], shape.shape[-2])
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
     return np.asarray(normals / np.maximum(length, 1e-12))
 
@@ -217,6 +221,13 @@ def orient_outward(shape: npt.ArrayLike, triangles: npt.NDArray[np.int64]) -> np
     triangles = _agree_with_neighbours(np.array(triangles, np.int64))
     normals = vertex_normals(shape, triangles)
     return triangles[:, ::-1].copy() if normals[:, 2].mean() > 0 else triangles
+
+
+def _scatter(values: Floats, index: npt.NDArray[np.int64], size: int) -> Floats:
+    """Sums (…, size) of values (…, F) by their index."""
+    rows = values.reshape(-1, values.shape[-1])
+    sums = np.stack([np.bincount(index, weights=row, minlength=size) for row in rows])
+    return np.asarray(sums.reshape(*values.shape[:-1], size))
 
 
 def _agree_with_neighbours(triangles: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

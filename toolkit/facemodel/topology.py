@@ -12,6 +12,9 @@ Floats = npt.NDArray[np.float64]
 
 NUM_VERTICES = 468
 
+FAR = 0.1
+"""Distance of a vertex from its partner's mirror image, over the face's width, that is too far."""
+
 UPPER_LID = (246, 161, 160, 159, 158, 157, 173)
 LOWER_LID = (7, 163, 144, 145, 153, 154, 155)
 EYE_CORNERS = (33, 133)
@@ -50,7 +53,8 @@ def list_triangles(mirror: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     faces = [c for c in cliques if any(uses[e] < 3 for e in itertools.combinations(c, 2))]
     eye = np.array(_span(EYE_CORNERS, UPPER_LID, LOWER_LID))
     mouth = np.array(_span(LIP_CORNERS, UPPER_LIP, LOWER_LIP))
-    return np.concatenate([np.array(faces), eye, mirror[eye], mouth]).astype(np.int64)
+    every = np.concatenate([np.array(faces), eye, mirror[eye], mouth])
+    return np.asarray(every, np.int64)
 
 
 def _span(
@@ -71,7 +75,7 @@ def find_mirror(shape: npt.ArrayLike) -> npt.NDArray[np.int64]:
         shape: (V, 3) with x = 0 near its plane of symmetry.
 
     Raises:
-        ValueError: the best matching pairs no vertex back: the mesh is not near symmetric.
+        ValueError: partners lie far from each other's mirror images, or are not mutual.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -79,7 +83,8 @@ def find_mirror(shape: npt.ArrayLike) -> npt.NDArray[np.int64]:
     other = shape * (-1.0, 1.0, 1.0)
     cost = ((shape[:, None] - other[None]) ** 2).sum(axis=-1)
     mirror = np.asarray(linear_sum_assignment(cost)[1], np.int64)
-    if (mirror[mirror] != np.arange(len(shape))).any():
+    far = np.sqrt(cost[np.arange(len(shape)), mirror].max()) > FAR * np.ptp(shape[:, 0])
+    if far or (mirror[mirror] != np.arange(len(shape))).any():
         raise ValueError("the mesh has no mirror symmetry about x = 0")
     return mirror
 

@@ -1,6 +1,6 @@
 """Features: the table of backends, and how to make one.
 
-`create_extractor("au45", "openface", openface_csv=...)` gives the extractor that `--au45 openface` uses.
+`create_extractor("au45", "openface", openface_csv=folder)` gives what `--au45 openface` uses.
 """
 
 import importlib

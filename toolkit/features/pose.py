@@ -2,8 +2,9 @@
 
 Six numbers a frame in OpenFace's convention: pitch, yaw, roll in rad, tx, ty, tz in mm; camera
 axes x right, y down, z forward; R = Rx·Ry·Rz; head origin: the centroid of the mean shape's
-68-point view. Only points that move with the skull count: each by its rigidity in the face model
-(none of lips, lids and jaw). No filter over time.
+68-point view. Of the image points only those count that move with the skull (none of lips, lids,
+jaw and forehead); the mesh's depth, weakly, adds what the picture cannot say of pitch. No filter
+over time.
 """
 
 from collections.abc import Iterable
@@ -11,26 +12,21 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.facemodel.align import solve_pose
 from toolkit.facemodel.camera import transform
+from toolkit.facemodel.fit import pose_mesh
 from toolkit.facemodel.model import DEFAULT_PATH, FaceModel, load_default
+from toolkit.facemodel.reconstruct import IRIS_MM, measure_iris
 from toolkit.features.base import Arrays, Extractor
 from toolkit.schema import ClipInput, Provenance
 from toolkit.weights import hash_file
 
 Floats = npt.NDArray[np.float64]
 
-IRIS_MM = 11.7
-"""Horizontal visible diameter of the human iris (mean 11.7, sd 0.4 mm between adults)."""
-
-IRISES = ((469, 471), (474, 476))
-"""Ends of each iris's horizontal diameter in the mesh, the subject's right eye first."""
-
 SCALE_SD = 0.04
 """Between people, sd of the logarithm of face size over iris size."""
 
 READING_SD = 0.035
-READING_PX = 0.4
+READING_PX = 0.6
 """Error of a source's median iris diameter: a share of it, and pixels; measured over clips of the
 same people."""
 
@@ -52,11 +48,11 @@ class MeshPose(Extractor):
         """Load the face model.
 
         Args:
-            interocular_mm: distance of the eyes' centres (midway between their corners); the
-                head is scaled to it. From the irises where None.
+            interocular_mm: distance between the eyes' outer corners, to which the head is scaled;
+                from the irises where None.
         """
-        if interocular_mm is not None and not 20 < interocular_mm < 120:
-            raise ValueError(f"interocular_mm is {interocular_mm}: a face has 45 to 80 mm")
+        if interocular_mm is not None and not 40 < interocular_mm < 150:
+            raise ValueError(f"interocular_mm is {interocular_mm}: a face has 65 to 110 mm")
         self._model = load_default()
         self._given = interocular_mm and interocular_mm / self._model.interocular
         self._scale: float | None = None
@@ -115,15 +111,9 @@ def fit_pose(
     if landmarks.ndim != 3 or landmarks.shape[1] < 468:
         raise ValueError(f"landmarks have shape {landmarks.shape}, not (n, 468 or more, 2 or 3)")
     model = model or load_default()
-    rigid = np.flatnonzero(model.rigidity)
-    pose = solve_pose(
-        model.mean_shape[rigid],
-        landmarks[:, rigid, :2],
-        intrinsics,
-        weights=model.rigidity[rigid],
-    )
+    pose = pose_mesh(model, landmarks, intrinsics, model.mean_shape)
     pose[:, 3:] *= scale
-    return pose
+    return np.asarray(pose)
 
 
 def measure_irises(
@@ -146,13 +136,12 @@ def measure_irises(
     model = model or load_default()
     landmarks = np.asarray(landmarks, np.float64)
     pose = fit_pose(landmarks, intrinsics, model=model)
-    ends = [landmarks[:, a, :2] - landmarks[:, b, :2] for a, b in IRISES]
-    pixels = np.linalg.norm(ends, axis=-1).mean(axis=0) / np.cos(pose[:, 1])
+    pixels = measure_iris(landmarks) / np.cos(pose[:, 1])
     eyes = model.mean_shape[list(_EYE_CORNERS)].mean(axis=0)
     depth = transform(eyes[None], pose)[:, 0, 2]
     frontal = np.abs(pose[:, 1]) < MAX_YAW
     found = np.stack([pixels * depth / intrinsics[0], pixels], axis=1)
-    return found[frontal] if frontal.any() else found
+    return np.asarray(found[frontal] if frontal.any() else found)
 
 
 def choose_scale(irises: npt.ArrayLike) -> float:
