@@ -27,7 +27,7 @@ def check_frame_counts(clips: Iterable[RealClip]) -> dict[str, Any]:
             times, entry.start_frame, entry.start_frame + entry.num_frames, clip.fps
         )
         stored = np.asarray(clip.read("video/source_time"), float)
-        wrong_frames += int((np.abs(stored - times[shown]) > 1e-6).sum())
+        wrong_frames += int((np.abs(stored - times[shown]) > 1e-3).sum())
     return {
         "clips": num_clips,
         "frame arrays": num_arrays,

@@ -39,7 +39,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 def compare_openface(clips: Iterable[RealClip], folder: Path) -> list[dict[str, Any]]:
     """Per axis: median over clips of correlation, absolute difference and offset."""
-    samples: dict[str, list[tuple[float, float, float]]] = {}
+    samples: dict[str, list[tuple[float, ...]]] = {}
     for clip in clips:
         rows = read_rows(clip, folder)
         if rows is None:
@@ -59,13 +59,17 @@ def compare_openface(clips: Iterable[RealClip], folder: Path) -> list[dict[str, 
     return [_summarise(name, values) for name, values in samples.items()]
 
 
-def _compare(ours: Any, theirs: Any, moving: float) -> tuple[float, float, float]:
-    moves = theirs.std() > moving and ours.std() > 0
-    correlation = float(np.corrcoef(ours, theirs)[0, 1]) if moves else float("nan")
-    return correlation, float(np.abs(ours - theirs).mean()), float(np.median(ours - theirs))
+def _compare(ours: Any, theirs: Any, moving: float) -> tuple[float, ...]:
+    """Correlation and ratio of standard deviations (NaN without motion), difference, offset."""
+    correlation = ratio = float("nan")
+    if theirs.std() > moving and ours.std() > 0:
+        correlation = float(np.corrcoef(ours, theirs)[0, 1])
+        ratio = float(ours.std() / theirs.std())
+    difference = float(np.abs(ours - theirs).mean())
+    return correlation, ratio, difference, float(np.median(ours - theirs))
 
 
-def _summarise(name: str, values: list[tuple[float, float, float]]) -> dict[str, Any]:
+def _summarise(name: str, values: list[tuple[float, ...]]) -> dict[str, Any]:
     table = np.array(values)
     moving = np.isfinite(table[:, 0])
     unit = AXES[name][3] if name in AXES else "0–5"
@@ -76,6 +80,7 @@ def _summarise(name: str, values: list[tuple[float, float, float]]) -> dict[str,
         "clips that move": int(moving.sum()),
         "median r": float(np.median(table[moving, 0])),
         "lower quartile r": float(np.quantile(table[moving, 0], 0.25)),
-        "median |difference|": float(np.median(table[:, 1])),
-        "median offset": float(np.median(table[:, 2])),
+        "median ratio of sd": float(np.median(table[moving, 1])),
+        "median abs. difference": float(np.median(table[:, 2])),
+        "median offset": float(np.median(table[:, 3])),
     }

@@ -77,7 +77,7 @@ def measure_sample_pose(out: Path) -> list[dict[str, Any]]:
                 "unit": unit,
                 "r": float(np.corrcoef(x, y)[0, 1]),
                 "slope": float(x @ y / (y @ y)),
-                "mean |difference| about the mean": float(np.abs(x - y).mean()),
+                "mean abs. difference about the mean": float(np.abs(x - y).mean()),
                 "offset": float(np.mean(np.concatenate(a)) - np.mean(np.concatenate(b))),
             }
         )

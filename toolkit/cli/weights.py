@@ -1,8 +1,6 @@
 """`ttk weights`: what weights exist, where they lie, whether they are intact."""
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from toolkit.cli.base import command, json_option, print_json
 from toolkit.errors import SetupError
@@ -23,7 +21,7 @@ def weights(fetch: str | None, check: bool, as_json: bool) -> None:
     if as_json:
         print_json(_describe(found))
     else:
-        _print_table(found)
+        _print_list(found)
     damaged = [
         str(WEIGHTS[name].path) for name, status in found.items() if status is Status.DAMAGED
     ]
@@ -49,16 +47,13 @@ def _describe(found: dict[str, Status]) -> list[dict[str, str | None]]:
     return rows
 
 
-def _print_table(found: dict[str, Status]) -> None:
-    table = Table("name", "status", "what it is", show_lines=True)
+def _print_list(found: dict[str, Status]) -> None:
+    """A block of lines for each file: paths and addresses stay whole, to be copied."""
     for name, status in found.items():
         entry = WEIGHTS[name]
-        note = f"{status}: {entry.stand_in}" if status is Status.STAND_IN else str(status)
-        lines = (
-            f"for: {entry.purpose}",
-            f"licence: {entry.licence}",
-            f"from: {entry.published}",
-            f"at: {entry.path}",
-        )
-        table.add_row(name, note, "\n".join(lines))
-    Console(markup=False, highlight=False).print(table)
+        note = f" ({entry.stand_in})" if status is Status.STAND_IN else ""
+        click.echo(f"{name}: {status}{note}")
+        click.echo(f"  for      {entry.purpose}")
+        click.echo(f"  licence  {entry.licence}")
+        click.echo(f"  from     {entry.published}")
+        click.echo(f"  at       {entry.path}")
