@@ -26,7 +26,7 @@ from toolkit.describe import describe_clip, prepare_clip, to_crop
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.blink import compute_ear
 from toolkit.jobs import Plan, digest_options, hash_file, make_plan, record_plan, source_path
-from toolkit.manifest import write_part
+from toolkit.manifest import find_part, write_part
 from toolkit.options import IngestOptions
 from toolkit.schema import (
     NOMINAL_SIZE,
@@ -44,12 +44,18 @@ from toolkit.video import Streams, probe
 from toolkit.workers import Crashes, Progress, open_runner
 from toolkit.workspace import lock_dataset, open_workspace, sweep_workspaces
 
+_NO_MEMORY = ("alloc_cpu", "can't allocate memory", "cannot allocate memory", "insufficient memory")
+"""How torch, OpenCV and ffmpeg say, by other errors than MemoryError, that memory is short."""
+
+_MISSING = 0.5
+"""Seconds by which picture and sound may both end before the file says: containers round."""
+
 Row = dict[str, Any]
 Report = Callable[[Progress], None]
 
 
 def ingest(
-    inputs: Iterable[Path | str],
+    inputs: Iterable[Path | str] | Path | str,
     options: IngestOptions | None = None,
     *,
     out: Path | str = ".",
@@ -79,13 +85,16 @@ def ingest(
     Raises:
         ToolkitError: what is not one video's fault; everything published stays.
     """
+    if workers < 0 or not 0 <= job_slice[0] < job_slice[1]:
+        raise ValueError(f"workers={workers}, job_slice={job_slice}: 0 or more; (i, n) with i < n")
     options, dataset = options or IngestOptions(), Path(out)
     with guard_storage(dataset), contextlib.ExitStack() as stack:
         with lock_dataset(dataset):
             sweep_workspaces(dataset)
             plan = plan_ingest(inputs, options, dataset, retry_rejected, on_source)
             mine = [job for job in plan.jobs if int(job.id, 16) % job_slice[1] == job_slice[0]]
-            load = functools.partial(load_backends, options)
+            recorded = IngestOptions.from_arrays(options.of_arrays())  # as the jobs will ask for
+            load = functools.partial(load_backends, recorded) if mine else lambda: None
             run = stack.enter_context(open_runner(min(workers, len(mine)), load, run_job))
             record_plan(plan, dataset)
         plan = replace(plan, jobs=tuple(mine))
@@ -96,13 +105,14 @@ def ingest(
 
 
 def plan_ingest(
-    inputs: Iterable[Path | str],
+    inputs: Iterable[Path | str] | Path | str,
     options: IngestOptions,
     dataset: Path,
     retry_rejected: bool = False,
     on_source: Callable[[Path], None] = lambda path: None,
 ) -> Plan:
     """What `ingest` would do; writes nothing."""
+    inputs = [inputs] if isinstance(inputs, (str, Path)) else inputs
     return make_plan(
         [Path(given) for given in inputs],
         dataset,
@@ -120,13 +130,14 @@ def run_job(job: Job, dataset: Path, crashes: Crashes, report: Report) -> None:
     A pure function of the job's record: it gives the same shard wherever and whenever it runs.
     """
     with guard_storage(dataset), open_workspace(dataset, job.id) as spool:
-        if spool is None:
+        if spool is None or find_part(dataset, "sources", job.id).is_file():
             report(Progress("busy", job.id))
             return
         maker = ShardMaker(job, dataset, spool, report)
-        for source in job.sources:
-            maker.add_source(source, crashes.get(source.path))
-        maker.publish()
+        with maker.shard:
+            for source in job.sources:
+                maker.add_source(source, crashes.get(source.path))
+            maker.publish()
 
 
 class ShardMaker:
@@ -139,7 +150,7 @@ class ShardMaker:
         self._clips: list[Row] = []
         self._rejected: list[Row] = []
         self._sources: list[Row] = []
-        self._shard = ShardWriter(
+        self.shard = ShardWriter(
             spool / "shard.h5",
             fps=self._options.fps,
             frame_size=self._options.frame_size,
@@ -187,10 +198,10 @@ class ShardMaker:
         track = track_faces(
             path, info, streams, mesh=self._backends.mesh, spool=mesh, on_frame=self._count(source)
         )
+        info = replace(info, fps=track.mean_fps or info.fps)  # what it claims may be anything
         stretches = cut_clips(
             track,
             fps=fps,
-            source_fps=info.fps,
             audio_span=(round((info.audio_start or 0) * SAMPLE_RATE), num_samples),
             min_frames=self._options.min_frames,
             max_frames=self._options.max_frames,
@@ -223,7 +234,11 @@ class ShardMaker:
                 reason, message = explain_failure(error, source.path)
                 stretch = Stretch(clip.start_frame, clip.num_frames, reason, message)
                 self._reject_stretch(source, stretch)
-        return sum(stretch.num for stretch in stretches) / fps
+        return self._reject_missing(
+            source,
+            info,
+            end=max(num_samples / SAMPLE_RATE, *((s.start + s.num) / fps for s in stretches)),
+        ) + sum(stretch.num / fps for stretch in stretches)
 
     def _add_clip(self, source: Source, clip: ClipInput, info: VideoInfo, streams: Streams) -> None:
         """Pass 2 and the features of one clip, into the shard and its row."""
@@ -248,7 +263,7 @@ class ShardMaker:
         row = describe_clip(
             clip, landmarks=landmarks, pcm=pcm, sharpness=pass2.sharpness, info=info
         )
-        self._shard.add_clip(
+        self.shard.add_clip(
             clip_id=clip.clip_id,
             identity=source.identity,
             source=source.path,
@@ -279,10 +294,9 @@ class ShardMaker:
         rows = [row | made for row in self._rejected]
         write_part(dataset, "rejected", job.id, rows)
         shard = dataset / "shards" / f"{job.id}.h5"
-        with self._shard:
-            if self._clips:
-                self._shard.finish()
-                publish(self._shard.path, shard)
+        if self._clips:
+            self.shard.finish()
+            publish(self.shard.path, shard)
         of_shard = made | {
             "shard": f"shards/{shard.name}",
             "shard_sha256": hash_file(shard) if self._clips else "",
@@ -305,6 +319,15 @@ class ShardMaker:
 
         return step
 
+    def _reject_missing(self, source: Source, info: VideoInfo, end: float) -> float:
+        """A row for what a truncated file claims and does not hold; returns how long that is, s."""
+        missing = (info.duration or 0.0) - end
+        if missing < _MISSING:
+            return 0.0
+        message = f"the file claims {info.duration:.1f} s and ends after {end:.1f}: is it whole?"
+        self._reject(source, end, missing, Reason.UNREADABLE, message)
+        return missing
+
     def _reject_stretch(self, source: Source, stretch: Stretch) -> None:
         fps = self._options.fps
         reason = stretch.reason or Reason.FAILED
@@ -320,7 +343,7 @@ class ShardMaker:
                 "start": start,
                 "duration": duration,
                 "reason": str(reason),
-                "message": message,
+                "message": message.encode("utf-8", "backslashreplace").decode(),
             }
         )
 
@@ -332,6 +355,8 @@ def explain_failure(error: Exception, name: str) -> tuple[Reason, str]:
     if isinstance(error, (ToolkitError, MemoryError, OSError)):
         raise error
     text = " ".join(str(error).split()) or "no message"
+    if any(words in text.lower() for words in _NO_MEMORY):
+        raise MemoryError(f"{name}: {text}") from error
     return Reason.FAILED, f"{type(error).__name__}: {text}"
 
 

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from toolkit.errors import ManifestError, OptionsError, ToolkitError
 from toolkit.manifest import delete_job, read_done_jobs, read_jobs, read_table, write_job
 from toolkit.schema import Job, Source
 from toolkit.video import SUFFIXES, read_duration
+from toolkit.workspace import is_running
 
 _LISTS = frozenset({".txt", ".lst", ".list"})
 _BLOCK = 1 << 22
@@ -44,9 +46,13 @@ def find_sources(inputs: Iterable[Path]) -> dict[Path, str]:
     is; a `.txt`, `.lst` or `.list` file is a list of paths, one a line, relative to the list.
     """
     found: dict[Path, str] = {}
+    inputs = sorted(inputs)
     for given in inputs:
-        for path, folder in _expand(Path(given)):
+        for path, folder in _expand(given):
             found[Path(os.path.abspath(path))] = folder  # noqa: PTH100  keeps symbolic links
+    if not found:
+        names = ", ".join(str(given) for given in inputs) or "nothing"
+        raise ToolkitError(f"no videos in {names}: give video files, folders of them or lists")
     return dict(sorted(found.items()))
 
 
@@ -59,9 +65,9 @@ def _expand(given: Path) -> Iterator[tuple[Path, str]]:
     elif not given.is_file():
         raise ToolkitError(f"{given}: no such file or folder")
     elif given.suffix.lower() in _LISTS:
-        for line in given.read_text("utf-8").splitlines():
+        for line in os.fsdecode(given.read_bytes()).split("\n"):
             if line.strip():
-                yield from _expand(given.parent / line)
+                yield from _expand(given.parent / line.removesuffix("\r"))
     else:
         yield given, given.parent.name
 
@@ -72,8 +78,19 @@ def _is_hidden(path: Path, root: Path) -> bool:
 
 def encode_path(path: Path, dataset: Path) -> str:
     """A source's path as the manifest writes it: from the dataset's folder, always UTF-8."""
-    relative = os.path.relpath(path, dataset.absolute())
-    return os.fsencode(relative).decode("utf-8", "backslashreplace")
+    return _encode(os.path.relpath(path, dataset.resolve()))
+
+
+def _encode(text: str) -> str:
+    r"""UTF-8 whatever the bytes: those that are not stand as `\xNN`, a backslash as two."""
+    return os.fsencode(text.replace("\\", "\\\\")).decode("utf-8", "backslashreplace")
+
+
+def _decode(text: str) -> str:
+    def restore(match: re.Match[str]) -> str:
+        return "\\" if match[1] is None else os.fsdecode(bytes.fromhex(match[1]))
+
+    return re.sub(r"\\(?:\\|x([0-9a-f]{2}))", restore, text)
 
 
 def make_plan(
@@ -125,20 +142,37 @@ def make_plan(
             fresh.append(source)
     taken = {s.sha256: s.path for s in done.sources.values() if s.path not in done.without_clips}
     taken |= {s.sha256: s.path for job in pending for s in job.sources if not s.duplicate_of}
-    attempts = {s.path: job.attempt for job in recorded for s in job.sources}
-    jobs = _group(_mark_duplicates(fresh, taken), options, shard_minutes, attempts)
+    attempts = _count_attempts(recorded)
+    waiting = sum(source.duration for job in pending for source in job.sources)
+    jobs = _group(_mark_duplicates(fresh, taken), options, shard_minutes, attempts, waiting)
     return Plan(jobs=(*pending, *jobs), num_done=num_done)
 
 
 def record_plan(plan: Plan, dataset: Path) -> None:
-    """Write every job of a plan before the first one starts; drop those that no longer apply."""
-    keep = {job.id for job in plan.jobs}
-    done = read_done_jobs(dataset)
-    for job in read_jobs(dataset):
-        if job.id not in keep and job.id not in done:
-            delete_job(dataset, job.id)
+    """Write every job of a plan before the first one starts; drop those that no longer apply.
+
+    Raises:
+        ToolkitError: one that no longer applies is being run by another process.
+    """
+    keep = {job.id for job in plan.jobs} | read_done_jobs(dataset)
+    stale = [job.id for job in read_jobs(dataset) if job.id not in keep]
+    for job_id in stale:
+        if is_running(dataset, job_id):
+            raise ToolkitError(
+                f"{dataset}: another process runs job {job_id}, whose sources have changed since: "
+                "wait until it ends, then run again"
+            )
+    for job_id in stale:
+        delete_job(dataset, job_id)
     for job in plan.jobs:
         write_job(dataset, job)
+
+
+def _count_attempts(recorded: Iterable[Job]) -> dict[str, int]:
+    attempts: dict[str, int] = {}
+    for job in sorted(recorded, key=lambda job: job.attempt):
+        attempts |= {source.path: job.attempt for source in job.sources}
+    return attempts
 
 
 def digest_options(options: Mapping[str, object]) -> str:
@@ -209,23 +243,11 @@ def _is_unchanged(source: Source, dataset: Path) -> bool:
 
 def source_path(source: Source, dataset: Path) -> Path:
     """Where a source lies: the inverse of `encode_path`."""
-    if "\\x" not in source.path:
-        return dataset / source.path
-    for folder, name in _surrogate_candidates(source.path, dataset):
-        return folder / name
-    return dataset / source.path
-
-
-def _surrogate_candidates(path: str, dataset: Path) -> Iterator[tuple[Path, str]]:
-    """The file, in its folder, whose name is written the same way."""
-    folder = dataset / Path(path).parent
-    for entry in os.listdir(folder) if folder.is_dir() else ():  # noqa: PTH208
-        if os.fsencode(entry).decode("utf-8", "backslashreplace") == Path(path).name:
-            yield folder, entry
+    return dataset / _decode(source.path)
 
 
 def _describe(path: Path, encoded: str, identity: str, known: Source | None) -> Source:
-    stat = path.stat()
+    stat = _check_readable(path)
     same = known is not None and (known.size, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
     if known is not None and same:
         sha256, duration = known.sha256, known.duration
@@ -239,6 +261,15 @@ def _describe(path: Path, encoded: str, identity: str, known: Source | None) -> 
         identity=identity,
         duration=duration,
     )
+
+
+def _check_readable(path: Path) -> os.stat_result:
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno())
+    except OSError as error:
+        text = f"{path}: cannot be read ({error.strerror}): make it readable or leave it out"
+        raise ToolkitError(text) from error
 
 
 def _is_done(source: Source, row: Source | None) -> bool:
@@ -258,10 +289,15 @@ def _group(
     options: Mapping[str, object],
     shard_minutes: float,
     attempts: Mapping[str, int],
+    waiting: float,
 ) -> Iterator[Job]:
-    """Jobs of about `shard_minutes`; smaller ones where there is little, for all workers' sake."""
+    """Jobs of about `shard_minutes`; smaller ones where there is little, for all workers' sake.
+
+    `waiting` s of video lie in jobs recorded before: counted in, so that a plan that was killed
+    while it was recorded goes on with jobs of the same size.
+    """
     sources = list(sources)
-    total = sum(source.duration for source in sources)
+    total = waiting + sum(source.duration for source in sources)
     longest = min(60 * shard_minutes, max(_MIN_SECONDS, total / _MIN_JOBS))
     batch: list[Source] = []
     seconds = 0.0
@@ -285,16 +321,14 @@ def _make_job(
 
 def _name_identities(found: Mapping[Path, str], rule: str) -> dict[Path, str]:
     if rule == "parent":
-        return {path: folder or path.stem for path, folder in found.items()}
+        return {path: _encode(folder or path.stem) for path, folder in found.items()}
     if rule == "stem":
-        return {path: path.stem for path in found}
+        return {path: _encode(path.stem) for path in found}
     table = _read_identities(Path(rule))
     return {path: _look_up(path, table, rule) for path in found}
 
 
 def _read_identities(path: Path) -> dict[str, str]:
-    if path.suffix.lower() != ".csv":
-        raise ValueError(f"--identity {path}: give parent, stem or a .csv file")
     if not path.is_file():
         raise ToolkitError(f"{path}: no such file (--identity wants columns source, identity)")
     with path.open(encoding="utf-8-sig", newline="") as file:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import multiprocessing
 import os
+import pickle
 import signal
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import StorageError, ToolkitError
 from toolkit.schema import Job
 
 MAX_CRASHES = 2
@@ -30,7 +31,8 @@ class Progress:
 
     Attributes:
         kind: `source` is begun; `count` more `frames`; source `done`, with `count` clips;
-            `job_done`; `busy`, another process runs that job; `ready`, a worker was restarted.
+            `job_done`; `busy`, another process runs or ran that job; `ready`, a worker has been
+            restarted.
         job: id of the job.
         source: path of the source.
         count: see `kind`.
@@ -56,15 +58,14 @@ def open_runner(
     is written.
     """
     if not workers:
-        yield functools.partial(_run_here, prepare, run)
+        prepare()
+        yield functools.partial(_run_here, run)
         return
     with WorkerPool(workers, prepare, run) as pool:
         yield pool.run
 
 
-def _run_here(
-    prepare: Callable[[], object], run: RunJob, jobs: Iterable[Job], dataset: Path
-) -> Iterator[Progress]:
+def _run_here(run: RunJob, jobs: Iterable[Job], dataset: Path) -> Iterator[Progress]:
     """Run jobs one after another in this process; progress comes a job at a time."""
     for job in jobs:
         events: list[Progress] = []
@@ -77,9 +78,13 @@ class WorkerPool:
     """Spawned processes, each with one thread and its models loaded once."""
 
     def __init__(self, count: int, prepare: Callable[[], object], run: RunJob) -> None:
+        if count < 1:
+            raise ValueError(f"{count} workers: at least 1")
         self._prepare, self._run = prepare, run
-        self._workers = [_Worker(prepare, run) for _ in range(count)]
+        self._workers: list[_Worker] = []
         try:
+            for _ in range(count):
+                self._workers.append(_Worker(prepare, run))
             for worker in self._workers:
                 worker.expect_ready()
         except BaseException:
@@ -102,7 +107,7 @@ class WorkerPool:
             for worker in self._wait():
                 try:
                     event = worker.receive()
-                except EOFError:
+                except _WorkerDiedError:
                     job = worker.bury()
                     crashes.setdefault(job.id, Counter())[worker.source] += 1
                     _check_setup_crash(crashes[job.id])
@@ -137,6 +142,10 @@ def _check_setup_crash(counts: Counter[str]) -> None:
         raise ToolkitError("workers die before they reach a source: try --workers 0 --debug")
 
 
+class _WorkerDiedError(Exception):
+    """The other end of the pipe is gone."""
+
+
 class _Worker:
     def __init__(self, prepare: Callable[[], object], run: RunJob) -> None:
         self.job: Job | None = None
@@ -147,20 +156,15 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, prepare, run), daemon=True)
-        saved = {name: os.environ.get(name) for name in _THREADS}
-        os.environ.update(dict.fromkeys(_THREADS, "1"))
-        try:
+        with _worker_environment():
             self.process.start()
-        finally:
-            for name, value in saved.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
         theirs.close()
         self.source = ""
 
     def expect_ready(self) -> None:
         try:
             answer = self.connection.recv()
-        except EOFError as error:
+        except (EOFError, OSError) as error:
             self.process.join()
             text = f"a worker died at its start (exit code {self.process.exitcode})"
             raise ToolkitError(text) from error
@@ -169,10 +173,14 @@ class _Worker:
 
     def give(self, job: Job, dataset: Path, crashes: Crashes) -> None:
         self.job, self.source = job, ""
-        self.connection.send((job, dataset, crashes))
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # receive() will tell
+            self.connection.send((job, dataset, crashes))
 
     def receive(self) -> Progress:
-        event: Any = self.connection.recv()
+        try:
+            event: Any = self.connection.recv()
+        except (EOFError, OSError) as error:
+            raise _WorkerDiedError from error
         if isinstance(event, BaseException):
             raise event
         if event is None:  # a restarted worker is ready
@@ -197,25 +205,69 @@ class _Worker:
         self.connection.close()
 
 
+@contextlib.contextmanager
+def _worker_environment() -> Iterator[None]:
+    """What a process started inside inherits: one thread for each library, deaf to Ctrl-C.
+
+    SIGINT stays blocked in it and in the programs it runs: the parent alone answers to it, by
+    killing its workers.
+    """
+    saved = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        for name, value in saved.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
 def _serve(connection: Connection, prepare: Callable[[], object], run: RunJob) -> None:
     """A worker's life: load, say so, then job after job until the other end closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def tell(event: object) -> None:
+        try:
+            connection.send(event)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise SystemExit from error  # nobody waits for the result: clean up and end
+
     try:
         prepare()
-        connection.send(None)
+        tell(None)
         while True:
-            job, dataset, crashes = connection.recv()
-            run(job, dataset, crashes, connection.send)
-            connection.send(Progress("job_done", job.id))
-    except (EOFError, BrokenPipeError):
-        return
+            job, dataset, crashes = _receive_job(connection)
+            run(job, dataset, crashes, tell)
+            tell(Progress("job_done", job.id))
     except Exception as error:
-        connection.send(_make_sendable(error))
+        tell(_make_sendable(error))
+
+
+def _receive_job(connection: Connection) -> tuple[Job, Path, Crashes]:
+    try:
+        job: tuple[Job, Path, Crashes] = connection.recv()
+    except (EOFError, ConnectionResetError) as error:
+        raise SystemExit from error
+    return job
 
 
 def _make_sendable(error: Exception) -> Exception:
-    if isinstance(error, (ToolkitError, OSError, ValueError)):
-        return error
+    """The error as the parent is to raise it, with the worker's traceback for `--debug`."""
     import traceback
 
-    return ToolkitError(f"unexpected: {''.join(traceback.format_exception(error))}")
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        sent: Exception = StorageError(f"memory is short: use fewer --workers ({text})")
+    elif isinstance(error, (ToolkitError, OSError, ValueError)) and _survives_pickling(error):
+        sent = error
+    else:
+        sent = ToolkitError(f"unexpected {type(error).__name__}: {text}: run again with --debug")
+    sent.add_note("in a worker:\n" + "".join(traceback.format_exception(error)))
+    return sent
+
+
+def _survives_pickling(error: Exception) -> bool:
+    try:
+        return type(pickle.loads(pickle.dumps(error))) is type(error)
+    except Exception:
+        return False

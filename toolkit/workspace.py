@@ -12,7 +12,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_PREFIX = ".tmp-"
+from toolkit.manifest import PARTS
+
+_PREFIX, _DEAD = ".tmp-", ".dead"
+_PATIENCE = 20
+"""Tries, 10 ms apart, to lock a folder: others hold one for a moment to see whether it is dead."""
 
 
 @contextlib.contextmanager
@@ -26,20 +30,39 @@ def open_workspace(dataset: Path, job_id: str) -> Iterator[Path | None]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
+        _remove(folder, lock)
 
 
 def sweep_workspaces(dataset: Path) -> int:
     """Remove the temporary files of runs that are dead; returns how many folders there were."""
     count = 0
-    for folder in (dataset / "shards").glob(f"{_PREFIX}*"):
+    for folder in sorted((dataset / "shards").glob(f"{_PREFIX}*"), reverse=True):
         lock = _try_lock(folder)
         if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
+            # under another name first, so that whoever wants the job now need not wait
+            dead = folder.rename(folder.with_name(f"{folder.name.removesuffix(_DEAD)}{_DEAD}"))
+            _remove(dead, lock)
             count += 1
+    for path in (dataset / "manifests").glob("*/.*.tmp"):
+        if not is_running(dataset, path.name[1:].partition(".")[0]):
+            path.unlink(missing_ok=True)
     return count
+
+
+def _remove(folder: Path, lock: int) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def is_running(dataset: Path, job_id: str) -> bool:
+    """Whether a process, this one or another, has the job's workspace open."""
+    folder = dataset / "shards" / f"{_PREFIX}{job_id}"
+    lock = _try_lock(folder)
+    if lock is not None:
+        os.close(lock)
+    return lock is None and folder.is_dir()
 
 
 @contextlib.contextmanager
@@ -47,7 +70,8 @@ def lock_dataset(dataset: Path) -> Iterator[None]:
     """One planner at a time: holds a lock on `manifests/` while a plan is made and written."""
     folder = dataset / "manifests"
     folder.mkdir(parents=True, exist_ok=True)
-    (dataset / "shards").mkdir(exist_ok=True)
+    for name in ("shards", *(f"manifests/{table}" for table in ("jobs", *PARTS))):
+        (dataset / name).mkdir(exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -58,16 +82,22 @@ def lock_dataset(dataset: Path) -> Iterator[None]:
 
 def _create_locked(folder: Path) -> int | None:
     """Make the folder and lock it; again if a sweep removed it in between."""
-    for _ in range(100):
+    for _ in range(_PATIENCE):
         folder.mkdir(parents=True, exist_ok=True)
         lock = _try_lock(folder)
-        if lock is None:
-            return None
-        if folder.exists() and folder.stat().st_ino == os.fstat(lock).st_ino:
+        if lock is not None and _is_at(folder, lock):
             return lock
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)
         time.sleep(0.01)
     return None
+
+
+def _is_at(folder: Path, handle: int) -> bool:
+    try:
+        return folder.stat().st_ino == os.fstat(handle).st_ino
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(folder: Path) -> int | None:

@@ -34,16 +34,25 @@ class Command(click.Command):
         debug = ctx.params.pop("debug", False)
         try:
             return super().invoke(ctx)
-        except (ToolkitError, OSError, MemoryError) as error:
-            _fail(error, 1, debug)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click's own business
+        except KeyboardInterrupt as error:
+            _fail(error, 1, debug, "interrupted: nothing half-done is kept; run the same again")
+        except MemoryError as error:
+            _fail(error, 1, debug, f"memory is short: free some or use fewer --workers ({error})")
+        except (ToolkitError, OSError) as error:
+            _fail(error, 1, debug, str(error))
         except ValueError as error:
-            _fail(error, 2, debug)
+            _fail(error, 2, debug, str(error))
+        except Exception as error:
+            text = f"unexpected {type(error).__name__}: {error}: run again with --debug"
+            _fail(error, 1, debug, text)
 
 
-def _fail(error: BaseException, code: int, debug: bool) -> typing.NoReturn:
+def _fail(error: BaseException, code: int, debug: bool, text: str) -> typing.NoReturn:
     if debug:
         traceback.print_exception(error)
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(text.split()) or type(error).__name__
     click.echo(f"ttk: error: {text}", err=True)
     raise SystemExit(code)
 

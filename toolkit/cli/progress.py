@@ -56,7 +56,7 @@ class IngestProgress:
             self._num_done += 1
             self._done_seconds += self._durations.get(progress.source, 0.0)
         elif progress.kind == "busy":
-            self._say(f"job {progress.job} is being run by another process: left to it")
+            self._say(f"job {progress.job} is left to the process that runs it")
         if self._bar is not None:
             self._bar.update(self._task, completed=self._num_done, text=self._describe())
         else:

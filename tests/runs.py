@@ -1,0 +1,106 @@
+"""Run `ttk` as a user does, and compare what datasets hold."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.manifest import read_table
+from toolkit.options import IngestOptions
+from toolkit.shard import ShardReader
+
+FLAGS = ("--min-frames", "27", "--coefficients", "none", "--shard-minutes", "0.01")
+"""Short clips, one source in a job, and no feature that takes long."""
+
+OPTIONS = IngestOptions(min_frames=27, coefficients="none", shard_minutes=0.01)
+"""The same for the library."""
+
+Result = subprocess.CompletedProcess[str]
+
+
+def run_ttk(*arguments: object, **more: Any) -> Result:
+    """Run `ttk` to its end in another process."""
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, errors="surrogateescape",
+        timeout=300, check=False, **more,
+    )  # fmt: skip
+
+
+def start_ttk(*arguments: object, **more: Any) -> "subprocess.Popen[str]":
+    """Start `ttk` as the leader of a process group of its own."""
+    return subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, **more,
+    )  # fmt: skip
+
+
+def command(*arguments: object) -> list[str]:
+    """The argument list."""
+    words = [os.fspath(word) if isinstance(word, Path) else str(word) for word in arguments]
+    return [sys.executable, "-c", "from toolkit.cli import main; main()", *words]
+
+
+def kill_group(process: "subprocess.Popen[str]", number: int = signal.SIGKILL) -> None:
+    """Signal the whole process group and wait for its leader."""
+    os.killpg(process.pid, number)
+    process.communicate(timeout=60)
+
+
+def error_lines(result: Result) -> list[str]:
+    """The lines of stderr that tell of an error."""
+    return [line for line in result.stderr.splitlines() if line.startswith("ttk: error:")]
+
+
+def read_dataset(dataset: Path) -> dict[str, Any]:
+    """Everything a dataset holds but times: names of files, bytes of shards, rows of tables."""
+    files = sorted(p for p in dataset.rglob("*") if p.is_file() or p.name.startswith("."))
+    return {
+        "files": [p.relative_to(dataset).as_posix() for p in files],
+        "shards": {p.name: p.read_bytes() for p in files if p.suffix == ".h5"},
+        "jobs": {p.name: p.read_bytes() for p in files if p.suffix == ".json"},
+        **{name: read_rows(dataset, name) for name in ("clips", "rejected", "sources")},
+    }
+
+
+def read_rows(dataset: Path, table: str) -> list[dict[str, Any]]:
+    """A table's rows without the time they were made at, in one order."""
+    frame = read_table(dataset, table).drop(columns="ingested_at")
+    rows = [
+        {key: as_plain(value) for key, value in row.items()} for row in frame.to_dict("records")
+    ]
+    return sorted(rows, key=lambda row: (row["source"], repr(sorted(row.items()))))
+
+
+def as_plain(value: Any) -> Any:
+    """Arrays as lists and NaN as None, so that == compares."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def read_clips(dataset: Path) -> dict[str, dict[str, Any]]:
+    """Clip id -> its row and its arrays, wherever in which shard it lies."""
+    clips: dict[str, dict[str, Any]] = {}
+    for row in read_rows(dataset, "clips"):
+        reader, index = ShardReader(dataset / row["shard"]), row["index"]
+        arrays = {
+            name: reader.read(name, index).tobytes()
+            for name in reader.names
+            if not name.startswith(("clips/", "video/jpeg"))
+        }
+        shown = reader.clips[index]
+        jpegs = [
+            reader.jpeg(t) for t in range(shown.first_frame, shown.first_frame + shown.num_frames)
+        ]
+        where = {"job", "shard", "shard_sha256", "index"}
+        clips[row["clip_id"]] = {
+            "row": {key: value for key, value in row.items() if key not in where},
+            "arrays": arrays,
+            "jpegs": jpegs,
+            "crop": shown.crop,
+        }
+    return clips

@@ -1,0 +1,367 @@
+"""The command line: help, exit codes, errors in one line, what goes to stdout and to stderr."""
+
+import ast
+import importlib
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import toolkit
+from tests.runs import FLAGS, command, error_lines, run_ttk
+from toolkit.cli import COMMANDS, main
+from toolkit.cli.base import Command, options_from
+from toolkit.cli.progress import IngestProgress, _write_time
+from toolkit.cli.reference import write_reference
+from toolkit.jobs import Plan
+from toolkit.options import IngestOptions
+from toolkit.schema import Job, Source
+from toolkit.workers import Progress
+
+ROOT = Path(__file__).parents[1]
+HEAVY = ("torch", "mediapipe", "tensorflow", "matplotlib", "skimage", "pandas", "cv2", "numpy")
+
+
+def find(name: str) -> click.Command:
+    found = main.get_command(click.Context(main), name)
+    assert found is not None
+    return found
+
+
+# --- help ---------------------------------------------------------------------------------------
+
+
+def test_the_commands_are_those_that_are_documented() -> None:
+    assert list(COMMANDS) == ["ingest", "split", "stats", "validate", "show", "sample", "weights"]
+    for command_ in COMMANDS.values():
+        module, function = command_.split(":")
+        assert isinstance(getattr(importlib.import_module(module), function), Command)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_says_what_it_does_and_shows_an_example(name: str) -> None:
+    found = find(name)
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0
+    assert f"Example:\n    ttk {name}" in result.output
+    assert "--debug" in result.output
+    assert found.get_short_help_str().endswith(".")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_has_a_help_text(name: str) -> None:
+    for parameter in find(name).params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+            assert parameter.help[0].isupper() or parameter.help[0].isdigit(), parameter.help
+            assert parameter.help.rstrip("]").rstrip().endswith((".", "use", "'.")), parameter.help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_examples_are_command_lines_that_parse(name: str) -> None:
+    import shlex
+
+    found = find(name)
+    assert found.epilog is not None
+    _, *words = shlex.split(found.epilog.split("Example:")[1])
+    assert words[0] == name
+    parent = click.Context(main, **main.context_settings)
+    found.make_context(name, words[1:], parent=parent)
+
+
+def test_the_reference_page_is_what_help_says() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    assert page == write_reference(), "run make docs"
+
+
+def test_the_reference_page_does_not_depend_on_the_terminal() -> None:
+    for width in ("40", "200"):
+        result = subprocess.run(
+            [sys.executable, "-m", "toolkit.cli.reference"], capture_output=True, text=True,
+            env={**os.environ, "COLUMNS": width}, check=True, cwd=ROOT,
+        )  # fmt: skip
+        assert result.stdout == write_reference()
+
+
+def test_every_option_of_the_stage_is_an_option_of_the_command() -> None:
+    import dataclasses
+
+    flags = {flag for parameter in find("ingest").params for flag in parameter.opts}
+    for field in dataclasses.fields(IngestOptions):
+        assert "--" + field.name.replace("_", "-") in flags
+
+
+def test_defaults_of_the_command_are_those_of_the_stage() -> None:
+    seen: list[IngestOptions] = []
+
+    @click.command()
+    @options_from(IngestOptions)
+    def probe(**fields: Any) -> None:
+        seen.append(IngestOptions(**fields))
+
+    assert CliRunner().invoke(probe, []).exit_code == 0
+    assert seen == [IngestOptions()]
+    given = ["--fps", "25", "--frame-size", "0", "--focal", "700", "--bfm", "a b.mat"]
+    assert CliRunner().invoke(probe, given).exit_code == 0
+    assert seen[1] == IngestOptions(fps=25, frame_size=0, focal=700.0, bfm=Path("a b.mat"))
+
+
+# --- what is loaded -----------------------------------------------------------------------------
+
+
+def _loaded_by(code: str) -> set[str]:
+    result = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(list(sys.modules))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(ast.literal_eval(result.stdout.splitlines()[-1]))
+
+
+def test_importing_the_package_loads_no_library() -> None:
+    assert not _loaded_by("import toolkit") & set(HEAVY)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], *([n, "--help"] for n in COMMANDS)])
+def test_help_loads_neither_torch_nor_mediapipe(words: list[str]) -> None:
+    code = f"from toolkit.cli import main\nmain({words!r}, standalone_mode=False)"
+    assert not _loaded_by(code) & {"torch", "mediapipe", "tensorflow", "matplotlib"}
+
+
+def test_public_names_are_sorted_and_all_there() -> None:
+    assert toolkit.__all__ == sorted(toolkit.__all__)
+    for name in toolkit.__all__:
+        assert getattr(toolkit, name).__name__ == name
+    assert set(toolkit.__all__) == set(toolkit._MODULES)
+    assert set(toolkit.__all__) <= set(dir(toolkit))
+    with pytest.raises(AttributeError, match="nonsense"):
+        toolkit.nonsense  # noqa: B018
+
+
+def test_no_public_name_is_also_a_modules_name() -> None:
+    modules = {path.stem for path in Path(toolkit.__file__).parent.iterdir()}
+    assert not modules & set(toolkit.__all__)
+
+
+# --- exit codes and errors ----------------------------------------------------------------------
+
+WRONG_DATA = [
+    ["ingest", "gone.mp4"],
+    ["ingest", "."],
+    ["ingest", "some.txt", "--identity", "gone.csv"],
+    ["split"],
+    ["stats"],
+    ["stats", "--blinks", "--json"],
+    ["validate"],
+    ["show", "abc", "--out", "x.mp4"],
+]
+WRONG_USE = [
+    [],
+    ["nonsense"],
+    ["ingest"],
+    ["ingest", "x", "--fps", "24"],
+    ["ingest", "x", "--workers", "-1"],
+    ["ingest", "x", "--job-slice", "2/2"],
+    ["ingest", "x", "--job-slice", "one"],
+    ["ingest", "x", "--min-frames", "0"],
+    ["ingest", "x", "--clip-seconds", "nan"],
+    ["ingest", "x", "--pose", "guess"],
+    ["ingest", ".", "--identity", "mother"],
+    ["ingest", "x", "--out", "some.txt"],
+    ["split", "--ratio", "1-2"],
+    ["split", "--by", "colour"],
+    ["stats", "--by", "colour"],
+    ["show"],
+    ["show", "abc"],
+    ["sample"],
+    ["sample", "x", "--seconds", "0"],
+    ["sample", "x", "--size", "100"],
+    ["weights", "--fetch", "nonsense"],
+]
+
+
+def _run_here(words: list[str], folder: Path, patch: pytest.MonkeyPatch) -> Any:
+    patch.chdir(folder)
+    patch.setenv("COLUMNS", "100")
+    (folder / "some.txt").write_text("v/a.mp4\n")
+    (folder / "v").mkdir(exist_ok=True)
+    if words[:2] != ["ingest", "."] or "--identity" in words:
+        (folder / "v" / "a.mp4").write_text("no video")
+    return CliRunner().invoke(main, words)
+
+
+@pytest.mark.parametrize("words", WRONG_DATA, ids=" ".join)
+def test_trouble_with_data_is_one_line_and_exit_code_1(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = _run_here(words, tmp_path, monkeypatch)
+    assert result.exit_code == 1
+    assert not result.stdout
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("ttk: error: ")
+
+
+@pytest.mark.parametrize("words", WRONG_USE, ids=" ".join)
+def test_a_mistake_in_the_command_line_is_exit_code_2_and_changes_nothing(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = _run_here(words, tmp_path, monkeypatch)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["some.txt", "v"]
+
+
+def test_debug_adds_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = _run_here(["ingest", "gone.mp4", "--debug"], tmp_path, monkeypatch)
+    assert result.exit_code == 1
+    assert "Traceback (most recent call last)" in result.stderr
+    assert "in find_sources" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("ttk: error: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (ValueError("two\nlines"), 2, "two lines"),
+        (KeyError("k"), 1, "unexpected KeyError: 'k': run again with --debug"),
+        (RuntimeError(""), 1, "unexpected RuntimeError: : run again with --debug"),
+        (MemoryError(), 1, "memory is short"),
+        (OSError(5, "Input/output error", "x.h5"), 1, "x.h5"),
+        (KeyboardInterrupt(), 1, "interrupted"),
+    ],
+)
+def test_any_error_is_one_line(error: BaseException, code: int, words: str) -> None:
+    def fail() -> None:
+        raise error
+
+    failing = Command("fail", callback=fail, example="ttk fail")
+    result = CliRunner().invoke(failing, [])
+    assert result.exit_code == code
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("ttk: error: ")
+    assert words in line
+
+
+def test_a_name_that_is_not_utf8_can_be_complained_about(tmp_path: Path) -> None:
+    result = run_ttk("ingest", Path(os.fsdecode(b"caf\xe9.mp4")), "--out", tmp_path)
+    assert result.returncode == 1
+    (line,) = error_lines(result)
+    assert "no such file or folder" in line
+
+
+# --- progress and results -----------------------------------------------------------------------
+
+
+def test_an_ingest_tells_of_progress_in_plain_lines_and_prints_the_funnel(
+    tmp_path: Path, bad_files: dict[Path, str]
+) -> None:
+    silent = next(path for path, reason in bad_files.items() if reason == "no_audio")
+    result = run_ttk("ingest", silent, "--out", tmp_path / "d", *FLAGS, "--workers", 0)
+    assert result.returncode == 0, result.stderr
+    assert "1 sources in 1 jobs, 0.0 min of video; 0 sources done before" in result.stderr
+    assert "\x1b" not in result.stderr + result.stdout
+    assert "no_audio" in result.stdout
+    assert "sources in" not in result.stdout
+    again = run_ttk("ingest", silent, "--out", tmp_path / "d", *FLAGS, "--json")
+    assert json.loads(again.stdout)["rejected"][0]["reason"] == "no_audio"
+    planned = run_ttk("ingest", silent, "--out", tmp_path / "d", *FLAGS, "--json", "--dry-run")
+    assert json.loads(planned.stdout) == {"jobs": [], "num_done": 1}
+
+
+def test_a_slice_without_jobs_is_done_at_once(tmp_path: Path, bad_files: dict[Path, str]) -> None:
+    path = next(iter(bad_files))
+    codes = [
+        run_ttk("ingest", path, "--out", tmp_path / "d", *FLAGS, "--workers", 0, "--job-slice",
+                f"{k}/40").returncode
+        for k in (0, 1)
+    ]  # fmt: skip
+    assert codes == [0, 0]  # at most one of them had the job
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["stats", "--json"], ["stats", "--blinks", "--by", "identity", "--json"],
+     ["validate", "--json"], ["weights", "--json"], ["split", "--json", "--by", "clip"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_json_is_one_document_on_stdout(words: list[str], reference: Path, tmp_path: Path) -> None:
+    import shutil
+
+    data = tmp_path / "data"
+    shutil.copytree(reference, data)
+    where = [] if words[0] == "weights" else ["--data", str(data)]
+    result = CliRunner().invoke(main, [*words, *where])
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout) is not None
+
+
+def _make_plan(count: int) -> Plan:
+    sources = tuple(
+        Source(path=f"{k}.mp4", size=1, mtime_ns=1, sha256=str(k), identity="a", duration=60.0)
+        for k in range(count)
+    )
+    return Plan(jobs=(Job(id="j", sources=sources, options={}),), num_done=2)
+
+
+def test_progress_says_videos_frames_a_second_and_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with IngestProgress() as progress:
+        progress.start(_make_plan(4))
+        for _ in range(60):
+            progress.advance(Progress("frames", "j", "0.mp4", 60))
+        now[0] += 30
+        progress.advance(Progress("done", "j", "0.mp4", 1))
+        progress.advance(Progress("busy", "k"))
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert captured.err.splitlines() == [
+        "4 sources in 1 jobs, 4.0 min of video; 2 sources done before",
+        "1/4 sources, 120 frames/s, 1:30 left",
+        "job k is left to the process that runs it",
+    ]
+
+
+def test_progress_is_a_bar_on_a_terminal(tmp_path: Path, bad_files: dict[Path, str]) -> None:
+    parent, child = pty.openpty()
+    words = ("ingest", next(iter(bad_files)), "--out", tmp_path / "d", *FLAGS, "--workers", 0)
+    process = subprocess.Popen(
+        command(*words), stdout=subprocess.DEVNULL, stderr=child,
+        env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(child)
+    shown = b""
+    try:
+        while block := os.read(parent, 4096):
+            shown += block
+    except OSError:
+        pass  # the other end is closed
+    os.close(parent)
+    assert process.wait() == 0
+    assert "━".encode() in shown
+    assert b"1/1" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (3600, "1:00:00"), (-3, "0:00")],
+)  # fmt: skip
+def test_times_are_written_as_people_read_them(seconds: float, text: str) -> None:
+    assert _write_time(seconds) == text
+
+
+def test_a_reader_that_stops_reading_is_no_error(reference: Path) -> None:
+    words = subprocess.list2cmdline(command("stats", "--by", "source", "--data", reference))
+    result = subprocess.run(
+        ["bash", "-c", f"{words} | true"], capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in result.stderr
+    assert "ttk: error" not in result.stderr

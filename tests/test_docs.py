@@ -1,0 +1,415 @@
+"""The documentation says what the code does: links, tree, tables, numbers, commands, code."""
+
+import re
+import runpy
+import shlex
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from tests.datasets import FakeClip, write_dataset
+from toolkit import clips, schema
+from toolkit.cli import main
+from toolkit.crops import JPEG_QUALITY
+from toolkit.facemodel.camera import deng_intrinsics, project
+from toolkit.features import BACKENDS, blink
+from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, TABLES, ClipInput, Reason, VideoInfo
+from toolkit.split import SplitOptions, split_dataset
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = (ROOT / "README.md", ROOT / "manifests" / "README.md", *sorted(DOCS.glob("*.md")))
+GENERATED = {DOCS / "cli.md"}
+MAX_BYTES = 300_000
+NOT_RUN = "<!-- not run"
+
+
+def read_page(name: str) -> str:
+    """A page's text."""
+    return (ROOT / name).read_text("utf-8")
+
+
+def find_blocks(text: str, language: str) -> Iterator[str]:
+    """Fenced blocks of a language, less those marked as not run."""
+    before = ""
+    for index, part in enumerate(re.split(r"^```", text, flags=re.MULTILINE)):
+        opener, _, block = part.partition("\n")
+        if index % 2 and opener == language and not before.startswith(NOT_RUN):
+            yield block
+        before = part.rstrip().rsplit("\n", 1)[-1]
+
+
+# --- links, tree, pictures ----------------------------------------------------------------------
+
+
+def find_anchors(path: Path) -> set[str]:
+    """What can stand behind `#`: the headings as web pages write them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """To a file, and to a heading in it where the link names one."""
+    broken = []
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        if not path.exists() or (anchor and anchor not in find_anchors(path)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_every_picture_is_small_and_used() -> None:
+    """Under 300 kB each; none that no page shows."""
+    shown = "".join(page.read_text("utf-8") for page in PAGES)
+    pictures = sorted((DOCS / "figures").glob("*.png"))
+    assert pictures
+    assert [p.name for p in pictures if p.stat().st_size > MAX_BYTES] == []
+    assert [p.name for p in pictures if f"figures/{p.name})" not in shown] == []
+
+
+def read_tree() -> dict[str, str]:
+    """Path -> caption, from the README's tree."""
+    (block,) = (b for b in find_blocks(read_page("README.md"), "") if b.startswith("toolkit/\n"))
+    found: dict[str, str] = {}
+    folders: list[str] = []
+    for line in block.splitlines():
+        indent, name, caption = re.fullmatch(r"( *)(\S+) *(.*)", line).groups()  # type: ignore[union-attr]
+        folders = folders[: len(indent) // 2]
+        found["".join([*folders, name])] = caption
+        if name.endswith("/"):
+            folders.append(name)
+    return found
+
+
+def list_files() -> set[str]:
+    """Everything of the toolkit, and every page and script of the documentation."""
+    toolkit = (p for p in (ROOT / "toolkit").rglob("*") if p.is_file())
+    paths = [p for p in toolkit if "__pycache__" not in p.parts and not p.name.startswith(".")]
+    paths += [p for suffix in ("md", "py") for p in DOCS.rglob(f"*.{suffix}")]
+    return {path.relative_to(ROOT).as_posix() for path in paths} | {"docs/cli.md"}
+
+
+def test_the_tree_has_every_file_with_a_caption() -> None:
+    """Of the toolkit and the documentation; and nothing that is not there."""
+    tree = read_tree()
+    folders = {name for name in tree if name.endswith("/")}
+    assert sorted(list_files() - tree.keys()) == []
+    gone = [name for name in tree if not (ROOT / name).exists() and ROOT / name not in GENERATED]
+    assert gone == []
+    assert [name for name, caption in tree.items() if not caption and name not in folders] == []
+
+
+# --- tables, words, numbers ---------------------------------------------------------------------
+
+
+def test_the_tables_of_formats_are_those_of_the_schema() -> None:
+    """Nothing would change if `python docs/make_tables.py` were run again."""
+    fill_page = runpy.run_path(str(DOCS / "make_tables.py"))["fill_page"]
+    text = read_page("docs/formats.md")
+    assert fill_page(text) == text
+    assert f"schema version {schema.SCHEMA_VERSION}" in text
+    assert all(name in text for name in (*ARRAYS, *TABLES))
+
+
+def test_formats_names_every_reason() -> None:
+    """Each with what it means."""
+    text = read_page("docs/formats.md")
+    assert [r for r in Reason if not re.search(rf"^\| `{r}` \| \S", text, re.MULTILINE)] == []
+
+
+def test_every_dependency_has_a_reason_and_no_other_has() -> None:
+    """Of pyproject.toml, extras included."""
+    project = tomllib.loads(read_page("pyproject.toml"))["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    wanted = {re.split(r"[\[<>=~! ]", text)[0] for texts in lists for text in texts} - {"ttk"}
+    section = read_page("docs/architecture.md").split("## Dependencies")[1]
+    rows = re.findall(r"^\| (.+) \| (.+?) \|$", section, re.MULTILINE)
+    given = {name for cells, reason in rows if reason for name in re.findall(r"`([^`]+)`", cells)}
+    assert given - set(project["optional-dependencies"]) == wanted
+
+
+def test_the_glossary_has_every_word_of_the_schema() -> None:
+    """Tables, features, records, and what arrays are called."""
+    rows = re.findall(r"^\| (.+?) \|", read_page("docs/glossary.md"), re.MULTILINE)
+    words = {word.lower().rstrip("s") for row in rows for word in row.replace("-", " ").split()}
+    records = ("source", "job", "blink", "provenance", "reason")
+    names = {*TABLES, *BACKENDS, *records, *(a.feature for a in ARRAYS.values() if a.feature)}
+    assert sorted(n for n in names if n.rstrip("s") not in words) == []
+    for name in ARRAYS:
+        parts = {part.rstrip("s") for part in name.split("/")[1].split("_")}
+        assert parts & words, name
+
+
+def test_words_of_the_glossary_are_in_order() -> None:
+    """Alphabetical, case aside, and each once."""
+    rows = re.findall(r"^\| (.+?) \|", read_page("docs/glossary.md"), re.MULTILINE)[2:-1]
+    words = [row.lower() for row in rows]
+    assert words == sorted(set(words))
+
+
+@pytest.mark.parametrize(
+    ("axis", "text", "point", "moves"),
+    [
+        ("pitch", "looks down", (0, 0, -100), (0, 1)),
+        ("yaw", "turns to the subject's right", (0, 0, -100), (-1, 0)),
+        ("roll", "tilts to the subject's left", (0, -100, 0), (1, 0)),
+    ],
+)
+def test_signs_of_the_pose_are_as_stated(
+    axis: str, text: str, point: tuple[int, ...], moves: tuple[int, int]
+) -> None:
+    """Nose or crown, under a small positive angle, moves as the page says."""
+    assert f"| {axis} | {text} |" in read_page("docs/conventions.md")
+    pose = np.zeros(6)
+    pose[5] = 600
+    turned = pose.copy()
+    turned[("pitch", "yaw", "roll").index(axis)] = 0.1
+    camera = (500, 500, 320, 240)
+    shift = project([point], turned, camera)[0] - project([point], pose, camera)[0]
+    along = int(np.argmax(np.abs(moves)))
+    assert np.sign(shift[along]) == moves[along]
+    assert abs(shift[1 - along]) < 0.2 * abs(shift[along])
+
+
+def test_numbers_of_the_conventions_are_those_of_the_code() -> None:
+    """Crop, AU45, blinks, symbols: a constant that changes shows here."""
+    least, most = blink.MIN_SECONDS, blink.MAX_SECONDS
+    frames = f"{int(least * 30)} to {int(np.ceil(most * 30))} frames"
+    text = read_page("docs/conventions.md")
+    stated = (
+        f"is {clips.CROP_SCALE:g} times the longer side",
+        f"raised by {clips.CROP_RAISE:g} side",
+        f"dips shorter than {blink.DIP_SECONDS:g} s",
+        f"between {blink.MIN_LEVEL:g} of and all of",
+        f"the {blink.OPEN_PERCENTILE}th percentile",
+        f"from 0 (open) to {blink.MAX_INTENSITY:g}",
+        f"a peak of at least {blink.ON_INTENSITY:g};",
+        f"fallen to {blink.OPEN_SHARE:g} of the lesser",
+        f"over {blink.APEX_SHARE:g} of the peak",
+        f"lasts {least:g} to {most:g} s: {frames}",
+        f"{len(DEEPSPEECH_SYMBOLS)} scores per frame",
+    )
+    assert [phrase for phrase in stated if phrase not in text] == []
+    assert f"quality {JPEG_QUALITY}" in read_page("docs/formats.md")
+    assert f"at most {('', 'one', 'two', 'three', 'four', 'five')[clips.MAX_GAP]} frames" in (
+        read_page("docs/formats.md")
+    )
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    """Names in backquotes that begin with a folder of the project; new ones of extending aside."""
+    new = {"toolkit/features/ear.py", "toolkit/cli/people.py"}
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(
+            r"`((?:toolkit|tests|docs|zoo)/[\w/]+\.\w+)`", page.read_text("utf-8")
+        )
+    }
+    assert named > new
+    assert sorted(name for name in named - new if not (ROOT / name).exists()) == []
+
+
+# --- commands and code --------------------------------------------------------------------------
+
+
+def list_commands() -> list[str]:
+    """Every `ttk` and `make` line of the pages' shell blocks."""
+    texts = (page.read_text("utf-8") for page in PAGES if page not in GENERATED)
+    lines = (
+        line for text in texts for block in find_blocks(text, "sh") for line in block.split("\n")
+    )
+    return [line for line in lines if line.startswith(("ttk ", "make "))]
+
+
+@pytest.mark.parametrize("line", sorted(set(list_commands())))
+def test_every_command_line_can_be_typed(line: str) -> None:
+    """Command, options and their values exist; nothing is run."""
+    program, name, *arguments = shlex.split(line, comments=True)
+    if program == "make":
+        assert re.search(rf"^{name}:", read_page("Makefile"), re.MULTILINE)
+        return
+    assert isinstance(main, click.Group)
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    command.make_context(name, arguments)
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a dataset `demo` of random numbers as the pages use it."""
+    good: dict[str, object] = {"speech_share": 0.9, "valid_share": 1.0}
+    names = ("ann", "bob", "cat", "dan")
+    people = [
+        FakeClip(identity=name, source=f"videos/{name}.mp4", num_frames=140, row=good)
+        for name in names
+    ]
+    write_dataset(tmp_path / "demo", {"a": people[:2], "b": people[2:]}, frame_size=256)
+    split_dataset(tmp_path / "demo", SplitOptions())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+def test_code_of_the_tours_runs(page: str, demo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Block after block, as a reader would; each prints something."""
+    namespace: dict[str, Any] = {}
+    blocks = list(find_blocks(read_page(page), "python"))
+    assert blocks
+    for block in blocks:
+        exec(compile(block, page, "exec"), namespace)
+        assert capsys.readouterr().out
+    assert len(namespace["windows"]) == 4 * (140 - 128 + 1)
+
+
+def test_code_of_the_conventions_runs() -> None:
+    """The 68-point view and the vector of 257, of numbers made here."""
+    n, generator = 3, np.random.default_rng(0)
+    pose = np.tile([0.1, 0.2, 0.0, 0.0, 0.0, 900.0], (n, 1))
+    scale, offset = np.ones(n), np.zeros((n, 2))
+    namespace: dict[str, Any] = {
+        "landmarks": generator.random((n, 478, 3)),
+        "model_pose": pose,
+        "scale": scale,
+        "offset": offset,
+        "intrinsics": deng_intrinsics(scale, offset),
+        "identity": np.ones(80),
+        "texture": np.ones(80),
+        "expression": np.ones((n, 64)),
+        "illumination": np.ones((n, 27)),
+    }
+    for block in find_blocks(read_page("docs/conventions.md"), "python"):
+        exec(compile(block, "conventions.md", "exec"), namespace)
+    assert namespace["points68"].shape == (n, 68, 2)
+    assert namespace["vector"].shape == (n, 257)
+    # a metre is their distance: 900 mm away is 1 dm nearer, along their z to the viewer
+    np.testing.assert_allclose(namespace["vector"][:, 256], 1.0)
+
+
+# --- extending ----------------------------------------------------------------------------------
+
+EXTENDING = read_page("docs/extending.md")
+
+
+def find_file(name: str) -> str:
+    """The code that the page puts into a file of its own."""
+    after = EXTENDING.split(f"`{name}`:\n", 1)[1]
+    return next(find_blocks(after, "python"))
+
+
+def find_change(name: str, word: str) -> str:
+    """A file's source after the page's change to it that adds `word`."""
+    (diff,) = (d for d in find_blocks(EXTENDING, "diff") if f"--- {name}\n" in d and word in d)
+    lines = diff.splitlines()[1:]
+    before = "\n".join(line[1:] for line in lines if line[0] == " ")
+    after = "\n".join(line[1:] for line in lines)
+    source = read_page(name)
+    assert source.count(before) == 1, f"{name} has not, or more than once: {before}"
+    return source.replace(before, after)
+
+
+def load_source(source: str, name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module of this source, under this name for as long as the test lasts."""
+    module = ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, module)
+    exec(compile(source, name, "exec"), module.__dict__)
+    return module
+
+
+def make_clip(num_frames: int = 60) -> ClipInput:
+    """A clip whose mesh has random points; frame 30 is a blink, in frame 40 one eye is shut."""
+    landmarks = np.random.default_rng(0).random((1, 478, 3), np.float32).repeat(num_frames, axis=0)
+    for frames, (points, _) in zip(((30, 40), (30,)), blink.EYES, strict=True):
+        for frame in frames:
+            landmarks[frame, [points[1], points[2]]] = landmarks[frame, [points[5], points[4]]]
+    return ClipInput(
+        clip_id="c",
+        path=Path("c.mp4"),
+        fps=30,
+        start_frame=0,
+        num_frames=num_frames,
+        picture_size=(640, 480),
+        intrinsics=(500.0, 500.0, 320.0, 240.0),
+        crop=(0.0, 0.0, 256.0, 256.0),
+        valid=np.ones(num_frames, np.bool_),
+        source_time=np.arange(num_frames) / 30,
+        source_index=np.arange(num_frames),
+        source_num_frames=num_frames,
+        load_landmarks=landmarks.copy,
+        load_pcm=lambda: np.zeros(num_frames * 16000 // 30, np.int16),
+        read_frames=lambda: iter(()),
+        arrays={"face/valid": np.ones(num_frames, np.bool_)},
+    )
+
+
+def test_the_new_backend_is_found_and_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row a frame, 0 to 5; the shut eyes stand out; the table offers it."""
+    load_source(find_file("toolkit/features/ear.py"), "toolkit.features.ear", monkeypatch)
+    table = find_change("toolkit/features/__init__.py", "EarAU45")
+    features = load_source(table, "patched_features", monkeypatch)
+    assert "ear" in features.list_extractors("au45")
+    clip, extractor = make_clip(), features.create_extractor("au45", "ear")
+    extractor.fit([clip])
+    au45 = extractor.extract(clip)["face/au45"]
+    assert au45.shape == (60,)
+    assert au45.dtype == np.float32
+    assert au45[[30, 40]] == pytest.approx(5, abs=1e-4)
+    np.testing.assert_allclose(np.delete(au45, (30, 40)), 0, atol=1e-5)
+
+
+def test_the_new_column_has_a_name_and_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the schema, and in a clip's row."""
+    patched = load_source(
+        find_change("toolkit/schema.py", "mouth_opening"), "patched_schema", monkeypatch
+    )
+    assert "mouth_opening" in [column.name for column in patched.CLIP_COLUMNS]
+    describe = load_source(
+        find_change("toolkit/describe.py", "mouth_opening"), "patched_describe", monkeypatch
+    )
+    clip = make_clip()
+    info = VideoInfo(
+        width=640,
+        height=480,
+        fps=30,
+        duration=2,
+        video_start=0,
+        audio_start=0,
+        interlaced=False,
+    )
+    landmarks = clip.load_landmarks()
+    row = describe.describe_clip(
+        clip, landmarks=landmarks, pcm=clip.load_pcm(), sharpness=1.0, info=info
+    )
+    assert row["mouth_opening"] == pytest.approx(float(describe.measure_opening(landmarks)[0]))
+
+
+def test_the_new_array_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the schema; and ingest's source still compiles with its line."""
+    patched = load_source(find_change("toolkit/schema.py", "face/mouth"), "patched", monkeypatch)
+    assert patched.ARRAYS["face/mouth"].axis == "N"
+    compile(find_change("toolkit/ingest.py", "face/mouth"), "ingest.py", "exec")
+
+
+def test_the_new_command_runs(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listed in the help, and printing a line for each person."""
+    load_source(find_file("toolkit/cli/people.py"), "toolkit.cli.people", monkeypatch)
+    table = find_change("toolkit/cli/__init__.py", "people")
+    program = load_source(table, "patched_cli", monkeypatch).main
+    assert "people" in CliRunner().invoke(program, ["--help"]).output
+    result = CliRunner().invoke(program, ["people", "--data", "demo"], catch_exceptions=False)
+    assert result.output.splitlines() == [
+        f"{name}  0.1 min" for name in ("ann", "bob", "cat", "dan")
+    ]

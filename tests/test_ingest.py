@@ -1,0 +1,425 @@
+"""Ingest end to end on generated videos: what comes out, and what changes nothing about it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.media import vary
+from tests.runs import (
+    FLAGS,
+    OPTIONS,
+    read_clips,
+    read_dataset,
+    read_rows,
+    run_ttk,
+    start_ttk,
+)
+from toolkit import ingest as stage
+from toolkit.errors import OptionsError, ToolkitError
+from toolkit.features.pose import MeshPose
+from toolkit.ingest import explain_failure, ingest, plan_ingest, run_job
+from toolkit.jobs import Plan, record_plan
+from toolkit.manifest import read_table
+from toolkit.options import IngestOptions
+from toolkit.shard import ShardReader
+from toolkit.split import SplitOptions, split_dataset
+from toolkit.stats import yield_funnel
+from toolkit.validate import validate_dataset
+from toolkit.workspace import lock_dataset, open_workspace
+
+TINY = IngestOptions(
+    min_frames=27, shard_minutes=0.01, frame_size=0, pose="none", au45="none", deepspeech="none",
+    coefficients="none",
+)  # fmt: skip
+
+
+@pytest.fixture
+def inputs(videos: Path, bad_files: dict[Path, str]) -> list[Path]:
+    """What the reference was made of."""
+    return [videos, next(iter(bad_files)).parent]
+
+
+@pytest.fixture
+def three(tmp_path: Path, videos: Path) -> Path:
+    """A folder with one good video under three names and contents."""
+    content = (videos / "person00" / "clip00.mp4").read_bytes()
+    folder = tmp_path / "three"
+    folder.mkdir()
+    for number, name in enumerate(("a.mp4", "b.mp4", "c.mp4")):
+        (folder / name).write_bytes(vary(content, number))
+    return folder
+
+
+# --- what comes out -----------------------------------------------------------------------------
+
+
+def test_everything_that_is_no_clip_has_a_row_with_its_reason_and_the_rest_goes_on(
+    reference: Path, bad_files: dict[Path, str]
+) -> None:
+    found: dict[str, list[str]] = {}
+    for row in read_rows(reference, "rejected"):
+        found.setdefault(Path(row["source"]).name, []).append(row["reason"])
+        assert row["message"]
+        assert "\n" not in row["message"]
+    assert found.keys() == {path.name for path in bad_files}
+    for path, reason in bad_files.items():
+        assert reason in found[path.name]
+    assert len(read_rows(reference, "clips")) == 4
+    assert len(read_rows(reference, "sources")) == 4 + len(bad_files)
+
+
+def test_a_finished_run_leaves_shards_and_manifest_and_nothing_else(reference: Path) -> None:
+    folders = {Path(name).parent.as_posix() for name in read_dataset(reference)["files"]}
+    tables = {f"manifests/{table}" for table in ("clips", "jobs", "rejected", "sources")}
+    assert folders == tables | {"shards"}
+    assert not list(reference.rglob(".*"))
+    assert not validate_dataset(reference)
+
+
+def test_clips_are_whole_and_their_rows_say_what_is_in_the_shard(
+    reference: Path, videos: Path
+) -> None:
+    for row in read_rows(reference, "clips"):
+        reader = ShardReader(reference / row["shard"])
+        clip = reader.clips[row["index"]]
+        assert (clip.id, clip.identity, clip.source) == (
+            row["clip_id"], row["identity"], row["source"],
+        )  # fmt: skip
+        assert clip.num_frames == row["num_frames"] == 45
+        assert (reference / row["source"]).resolve().is_relative_to(videos)
+        assert row["identity"] == (reference / row["source"]).resolve().parent.name
+        assert reader.frame(row["index"], 44).shape == (256, 256, 3)
+        assert row["coefficients_backend"] == "none"
+        assert "face/expression" not in reader.names
+
+
+def test_a_file_that_was_cut_off_gives_what_it_holds_and_a_row_for_the_rest(
+    dataset: Path, three: Path
+) -> None:
+    content = (three / "a.mp4").read_bytes()
+    whole = next(at for at in range(len(content)) if content[at : at + 4] == b"mdat")
+    cut = three / "b.mp4"
+    cut.write_bytes(content[: whole + (len(content) - whole) // 2])
+    ingest(cut, IngestOptions(**{**TINY.of_arrays(), "min_frames": 10}), out=dataset)  # type: ignore[arg-type]
+    (clip,) = read_rows(dataset, "clips")
+    assert 10 <= clip["num_frames"] < 40
+    lost = [row for row in read_rows(dataset, "rejected") if row["reason"] == "unreadable"]
+    assert "claims 1.5 s and ends after" in lost[0]["message"]
+    funnel = yield_funnel(dataset)
+    assert funnel.hours_in * 3600 == pytest.approx(1.5, abs=0.07)
+    assert funnel.other == pytest.approx(0, abs=1e-4)
+
+
+def test_the_funnel_adds_up(reference: Path) -> None:
+    funnel = yield_funnel(reference)
+    assert funnel.num_clips == 4
+    assert funnel.hours_out == pytest.approx(4 * 1.5 / 3600)
+    parts = funnel.hours_out + sum(part.hours for part in funnel.rejected) + funnel.other
+    assert parts == pytest.approx(funnel.hours_in)
+    assert funnel.other == pytest.approx(0, abs=1e-4)
+
+
+# --- what changes nothing -----------------------------------------------------------------------
+
+
+def test_the_library_in_one_process_gives_what_the_command_gives(
+    reference: Path, dataset: Path, inputs: list[Path]
+) -> None:
+    ingest(inputs, OPTIONS, out=dataset)
+    assert read_dataset(dataset) == read_dataset(reference)
+
+
+def test_two_workers_and_another_order_of_files_change_nothing(
+    reference: Path, dataset: Path, inputs: list[Path]
+) -> None:
+    files = sorted((path for folder in inputs for path in folder.rglob("*.*")), reverse=True)
+    people = {path: path.parent.name for path in files if "person" in path.parent.name}
+    table = dataset.with_suffix(".csv")
+    rows = [f"{path.name},{people.get(path, path.stem)}" for path in files]
+    table.write_text("\n".join(["source,identity", *rows]))
+    result = run_ttk(
+        "ingest", *files, "--out", dataset, "--workers", 2, *FLAGS, "--identity", table
+    )
+    assert result.returncode == 0, result.stderr
+    assert read_dataset(dataset) == read_dataset(reference)
+
+
+def test_slices_one_after_the_other_change_nothing(
+    reference: Path, dataset: Path, inputs: list[Path]
+) -> None:
+    ran = [ingest(inputs[::-1], OPTIONS, out=dataset, job_slice=(k, 3)) for k in (2, 0, 1)]
+    assert read_dataset(dataset) == read_dataset(reference)
+    assert sum(len(plan.jobs) for plan in ran) == len(read_dataset(reference)["jobs"])
+
+
+@pytest.mark.parametrize("sliced", [True, False])
+def test_processes_at_the_same_time_change_nothing(
+    sliced: bool, reference: Path, dataset: Path, inputs: list[Path]
+) -> None:
+    more = [["--job-slice", f"{k}/2"] if sliced else [] for k in range(2)]
+    started = [
+        start_ttk("ingest", *inputs, "--out", dataset, "--workers", 1, *FLAGS, *flags)
+        for flags in more
+    ]
+    words = [process.communicate(timeout=200)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], words
+    assert read_dataset(dataset) == read_dataset(reference)
+
+
+def test_videos_added_later_change_no_clip(
+    reference: Path, dataset: Path, videos: Path, inputs: list[Path]
+) -> None:
+    ingest([videos / "person01"], OPTIONS, out=dataset)
+    before = read_dataset(dataset)["shards"]
+    ingest(inputs, OPTIONS, out=dataset)
+    assert before.items() <= read_dataset(dataset)["shards"].items()
+    # a folder given by itself names nobody, so the first clips are called by their stems
+    expected, found = read_clips(reference), read_clips(dataset)
+    assert {clip["row"].pop("identity") for clip in found.values()} == {
+        "person00", "clip02", "clip03",
+    }  # fmt: skip
+    for clip in expected.values():
+        del clip["row"]["identity"]
+    assert found == expected
+
+
+def test_running_again_does_nothing(dataset: Path, three: Path) -> None:
+    ingest(three, TINY, out=dataset)
+    before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*.*")}
+    plan = ingest(three, TINY, out=dataset)
+    assert plan == Plan(jobs=(), num_done=3)
+    assert {path: path.stat().st_mtime_ns for path in dataset.rglob("*.*")} == before
+
+
+def test_a_job_that_ended_elsewhere_since_the_plan_is_not_run_again(
+    dataset: Path, three: Path
+) -> None:
+    plan = plan_ingest([three], TINY, dataset)
+    ingest(three, TINY, out=dataset)
+    before = {path: path.stat().st_mtime_ns for path in dataset.rglob("*.*")}
+    told: list[str] = []
+    for job in plan.jobs:
+        run_job(job, dataset, {}, lambda progress: told.append(progress.kind))
+    assert told == ["busy"] * 3
+    assert {path: path.stat().st_mtime_ns for path in dataset.rglob("*.*")} == before
+
+
+def test_a_job_that_another_process_runs_is_left_to_it(dataset: Path, three: Path) -> None:
+    with lock_dataset(dataset):
+        record_plan(plan := plan_ingest([three], TINY, dataset), dataset)
+    told: list[tuple[str, str]] = []
+    with open_workspace(dataset, plan.jobs[1].id) as folder:
+        assert folder is not None
+        (folder / "half").touch()
+        ingest(three, TINY, out=dataset, on_progress=lambda p: told.append((p.kind, p.job)))
+        assert (folder / "half").exists()
+    assert [job for kind, job in told if kind == "busy"] == [plan.jobs[1].id]
+    assert len(read_rows(dataset, "sources")) == 2
+    ingest(three, TINY, out=dataset)
+    assert len(read_rows(dataset, "sources")) == 3
+
+
+# --- names --------------------------------------------------------------------------------------
+
+NAMES = [
+    b"plain.mp4",
+    b"with space.mp4",
+    b'it\'s "quoted" `so` $HOME;&|.mp4',
+    b"new\nline.mp4",
+    b"-dash.mp4",
+    "ünï—日本語🎬.mp4".encode(),
+    b"percent%03d[1]*?.mp4",
+    b"back\\slash\\xff.mp4",
+    b"latin1-caf\xe9.mp4",
+    b"file:concat:a|b.mp4",
+]
+
+
+def test_any_file_name_makes_the_whole_journey(tmp_path: Path, videos: Path) -> None:
+    content = (videos / "person00" / "clip00.mp4").read_bytes()
+    folder = tmp_path / os.fsdecode(b"dir \xff '\n")
+    folder.mkdir()
+    for number, name in enumerate(NAMES):
+        (folder / os.fsdecode(name)).write_bytes(vary(content, number))
+    data = tmp_path / "data set"
+    args = ["--out", "data set", "--workers", "0", "--min-frames", "27", "--frame-size", "0"]
+    none = [f"--{name}=none" for name in ("pose", "au45", "deepspeech", "coefficients")]
+    result = run_ttk("ingest", *args, *none, "--", folder.name, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    clips = read_rows(data, "clips")
+    assert len({row["clip_id"] for row in clips}) == len(NAMES)
+    assert len({row["source"] for row in clips}) == len(NAMES)
+    assert not read_rows(data, "rejected")
+    assert not validate_dataset(data)
+    split_dataset(data, SplitOptions())
+    shown = run_ttk("ingest", *args, *none, "--dry-run", "--", folder.name, cwd=tmp_path)
+    assert "10 sources are done already" in shown.stdout
+    for command in (["stats", "--by", "source"], ["stats", "--json"], ["validate"]):
+        result = run_ttk(*command, "--data", data)
+        assert result.returncode == 0, result.stderr
+
+
+def test_a_name_with_a_leading_dash_can_be_given_from_its_own_folder(
+    tmp_path: Path, three: Path
+) -> None:
+    (three / "a.mp4").rename(three / "-a.mp4")
+    result = run_ttk("ingest", "--dry-run", "--out", tmp_path, "--", "-a.mp4", cwd=three)
+    assert result.returncode == 0, result.stderr
+    assert "three/-a.mp4  [-a]" in result.stdout
+
+
+# --- sources that change ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["vanish", "rewrite"])
+def test_a_source_that_changes_after_the_plan_is_an_error_that_names_it(
+    change: str, dataset: Path, three: Path
+) -> None:
+    video = three / "b.mp4"
+
+    def disturb(plan: Plan) -> None:
+        if change == "vanish":
+            video.unlink()
+        else:
+            video.write_bytes(vary(video.read_bytes(), 9))
+
+    with pytest.raises(ToolkitError, match=r"b\.mp4: (cannot be read any more|changed since)"):
+        ingest(three, TINY, out=dataset, on_plan=disturb)
+    assert not read_rows(dataset, "rejected")
+    ingest(three, TINY, out=dataset)
+    left = {"a.mp4", "b.mp4", "c.mp4"} - ({"b.mp4"} if change == "vanish" else set())
+    assert {Path(row["source"]).name for row in read_rows(dataset, "clips")} == left
+    assert not validate_dataset(dataset)
+    assert len(read_dataset(dataset)["jobs"]) == len(left)
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, three: Path) -> None:
+    result = run_ttk("ingest", three, "--out", tmp_path / "d", "--dry-run")
+    assert result.returncode == 0, result.stderr
+    assert "a.mp4  [a]" in result.stdout
+    assert not (tmp_path / "d").exists()
+
+
+def test_other_options_on_a_second_run_are_refused_by_name(dataset: Path, three: Path) -> None:
+    ingest(three, TINY, out=dataset)
+    before = read_dataset(dataset)
+    with pytest.raises(OptionsError, match="--fps 30, not 25"):
+        ingest(three, IngestOptions(fps=25), out=dataset)
+    assert read_dataset(dataset) == before
+
+
+def test_what_gave_no_clip_is_run_again_only_when_asked(
+    dataset: Path, bad_files: dict[Path, str]
+) -> None:
+    wanted = [path for path, reason in bad_files.items() if reason in ("no_audio", "unreadable")]
+    ingest(wanted, TINY, out=dataset)
+    before = read_rows(dataset, "rejected")
+    assert not ingest(wanted, TINY, out=dataset).jobs
+    plan = ingest(wanted, TINY, out=dataset, retry_rejected=True)
+    assert {job.attempt for job in plan.jobs} == {2}
+    after = read_rows(dataset, "rejected")
+    for row in (*before, *after):
+        del row["job"]
+    assert after == before  # one row for each, not two
+    assert not validate_dataset(dataset)
+
+
+# --- failures -----------------------------------------------------------------------------------
+
+
+def test_a_bug_in_a_feature_costs_that_clip_and_says_so(
+    dataset: Path, three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract = MeshPose.extract
+
+    def fail_on_b(self: Any, clip: Any) -> Any:
+        if clip.path.name == "b.mp4":
+            raise ZeroDivisionError("by\nnothing")
+        return extract(self, clip)
+
+    monkeypatch.setattr(MeshPose, "extract", fail_on_b)
+    ingest(three, IngestOptions(**{**TINY.of_arrays(), "pose": "mesh"}), out=dataset)  # type: ignore[arg-type]
+    (row,) = read_rows(dataset, "rejected")
+    assert (Path(row["source"]).name, row["reason"]) == ("b.mp4", "failed")
+    assert row["message"] == "ZeroDivisionError: by nothing"
+    assert row["duration"] == 1.5
+    assert len(read_rows(dataset, "clips")) == 2
+
+
+def test_a_source_that_killed_its_worker_twice_is_failed(dataset: Path, three: Path) -> None:
+    plan = plan_ingest([three], TINY, dataset)
+    path = plan.jobs[0].sources[0].path
+    run_job(plan.jobs[0], dataset, {path: "it killed its worker 2 times"}, lambda _: None)
+    (row,) = read_rows(dataset, "rejected")
+    assert (row["reason"], row["message"]) == ("failed", "it killed its worker 2 times")
+
+
+def test_a_message_that_is_no_utf8_does_not_stop_the_batch(
+    dataset: Path, three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(os.fsdecode(b"caf\xe9.mp4"))
+
+    monkeypatch.setattr(stage, "track_faces", fail)
+    ingest(three, TINY, out=dataset)
+    assert {row["message"] for row in read_rows(dataset, "rejected")} == {
+        "RuntimeError: caf\\udce9.mp4"
+    }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), OSError(28, "No space left"), ToolkitError("x"),
+     RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"),
+     RuntimeError("OpenCV(4.11) error: (-4:Insufficient memory) Failed to allocate 9 bytes")],
+)  # fmt: skip
+def test_what_is_not_the_videos_fault_becomes_no_row(error: Exception) -> None:
+    with pytest.raises((MemoryError, OSError, ToolkitError)):
+        explain_failure(error, "a.mp4")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"workers": -1}, {"job_slice": (2, 2)}, {"job_slice": (0, 0)}, {"job_slice": (-1, 2)}]
+)
+def test_a_callers_mistake_is_a_value_error(wrong: Any, dataset: Path, three: Path) -> None:
+    with pytest.raises(ValueError, match="job_slice"):
+        ingest(three, TINY, out=dataset, **wrong)
+    assert not dataset.exists()
+
+
+def test_models_are_loaded_once(
+    dataset: Path, three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    original = stage.load_backends.__wrapped__
+
+    def count(options: Any) -> Any:
+        made.append(options)
+        return original(options)
+
+    import functools
+
+    monkeypatch.setattr(stage, "load_backends", functools.lru_cache(maxsize=1)(count))
+    ingest(three, TINY, out=dataset)
+    assert len(made) == 1
+
+
+def test_a_gap_free_clip_says_that_all_its_frames_are_measured(reference: Path) -> None:
+    assert read_table(reference, "clips")["valid_share"].tolist() == [1.0] * 4
+
+
+@pytest.fixture(autouse=True)
+def _tidy(dataset: Path) -> Iterator[None]:
+    yield
+    shutil.rmtree(dataset, ignore_errors=True)
+
+
+def test_numbers_of_the_reference_are_finite(reference: Path) -> None:
+    for row in read_rows(reference, "clips"):
+        numbers = [value for value in row.values() if isinstance(value, float)]
+        assert np.isfinite(numbers).all()

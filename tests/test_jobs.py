@@ -1,0 +1,437 @@
+"""The plan: what is new, in which jobs, by what names; files stand for videos here."""
+
+import dataclasses
+import json
+import os
+import random
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from toolkit import jobs
+from toolkit.errors import ManifestError, OptionsError, ToolkitError
+from toolkit.jobs import Plan, encode_path, find_sources, make_plan, record_plan, source_path
+from toolkit.manifest import read_jobs, write_part
+from toolkit.options import IngestOptions
+from toolkit.schema import Job, Source
+from toolkit.workspace import lock_dataset, open_workspace
+
+OPTIONS = {"fps": 30, "pose": "mesh"}
+
+
+@pytest.fixture(autouse=True)
+def _durations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file lasts as many seconds as it has bytes."""
+    monkeypatch.setattr(jobs, "read_duration", lambda path, unknown: float(path.stat().st_size))
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def write_many(folder: Path, count: int, seconds: int = 40) -> list[Path]:
+    return [write(folder / f"v{k:03d}.mp4", f"{k:03d}" * (seconds // 3)) for k in range(count)]
+
+
+def plan(*inputs: Path, dataset: Path, minutes: float = 1.0, **more: object) -> Plan:
+    arguments = {"identity": "parent", "shard_minutes": minutes, **more}
+    return make_plan(inputs, dataset, OPTIONS, **arguments)  # type: ignore[arg-type]
+
+
+def record(made: Plan, dataset: Path) -> None:
+    with lock_dataset(dataset):
+        record_plan(made, dataset)
+
+
+def finish(job: Job, dataset: Path, clips: int = 1) -> None:
+    """Leave what a job leaves that is done."""
+    made = {"job": job.id, "ingested_at": datetime(2026, 1, job.attempt, tzinfo=UTC)}
+    rows = [
+        {
+            "source": source.path,
+            "num_clips": 0 if source.duplicate_of else clips,
+            **{name: getattr(source, name) for name in ("size", "mtime_ns", "sha256")},
+            **{name: getattr(source, name) for name in ("identity", "duration")},
+            **made,
+        }
+        for source in job.sources
+    ]
+    write_part(dataset, "sources", job.id, rows)
+
+
+def names(made: Plan) -> list[list[str]]:
+    return [[Path(source.path).name for source in job.sources] for job in made.jobs]
+
+
+# --- what is found ------------------------------------------------------------------------------
+
+
+def test_a_folder_is_searched_through_for_videos(tmp_path: Path) -> None:
+    for name in ("b.MP4", "sub/a.mkv", "sub/deep/c.webm", "notes.md", ".hidden/d.mp4", ".e.mp4"):
+        write(tmp_path / name, name)
+    found = find_sources([tmp_path])
+    assert {path.name: folder for path, folder in found.items()} == {
+        "b.MP4": "", "a.mkv": "sub", "c.webm": "deep",
+    }  # fmt: skip
+
+
+def test_a_list_names_paths_relative_to_itself_one_a_line(tmp_path: Path) -> None:
+    for name in ("in/a b.mp4", "in/ü\u2028x.mp4", "in/c.xyz"):
+        write(tmp_path / name, name)
+    text = "a b.mp4\r\n\nü\u2028x.mp4\nc.xyz".encode()
+    listed = write(tmp_path / "in" / "all.txt", text)
+    assert [path.name for path in find_sources([listed])] == ["a b.mp4", "c.xyz", "ü\u2028x.mp4"]
+
+
+def test_a_list_may_name_files_that_are_not_utf8(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.mp4")
+    write(tmp_path / name, "x")
+    assert [p.name for p in find_sources([write(tmp_path / "l.txt", b"caf\xe9.mp4\n")])] == [name]
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "listed"])
+def test_nothing_to_ingest_is_an_error_that_names_what_was_given(kind: str, tmp_path: Path) -> None:
+    given_ = tmp_path / "given"
+    if kind == "empty":
+        given_.mkdir()
+    elif kind == "listed":
+        given_ = write(tmp_path / "given.txt", "gone.mp4\n")
+    with pytest.raises(ToolkitError, match=r"given|gone"):
+        find_sources([given_])
+
+
+def test_a_file_given_twice_is_one_source_and_the_order_of_giving_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    videos = tmp_path / "videos"
+    inputs = [videos, write(videos / "a.mp4", "aaa"), write(videos / "sub" / "b.mp4", "bbb")]
+    expected = find_sources(inputs)
+    assert len(expected) == 2
+    for _ in range(5):
+        random.shuffle(inputs)
+        assert find_sources(inputs) == expected
+
+
+# --- names --------------------------------------------------------------------------------------
+
+
+NAME = st.binary(min_size=1, max_size=40).filter(
+    lambda raw: b"/" not in raw and b"\0" not in raw and raw not in (b".", b"..")
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(NAME, min_size=1, max_size=3))
+def test_any_path_is_written_as_utf8_and_found_again(parts: list[bytes]) -> None:
+    dataset = Path("/somewhere/data")
+    path = Path("/somewhere/videos").joinpath(*(os.fsdecode(part) for part in parts))
+    encoded = encode_path(path, dataset)
+    encoded.encode()
+    source = Source(path=encoded, size=0, mtime_ns=0, sha256="", identity="", duration=0)
+    found = os.path.normpath(source_path(source, dataset))
+    assert os.fsencode(found) == os.fsencode(path)
+
+
+@settings(max_examples=200)
+@given(NAME, NAME)
+def test_two_paths_are_never_written_the_same_way(one: bytes, other: bytes) -> None:
+    encoded = [encode_path(Path("/v") / os.fsdecode(name), Path("/d")) for name in (one, other)]
+    assert (encoded[0] == encoded[1]) == (one == other)
+
+
+def test_a_name_that_spells_an_escape_is_not_taken_for_one(tmp_path: Path) -> None:
+    write(tmp_path / "v" / os.fsdecode(b"a\xff.mp4"), "one")
+    write(tmp_path / "v" / "a\\xff.mp4", "two")
+    (tmp_path / "d").mkdir()
+    made = plan(tmp_path / "v", dataset=tmp_path / "d")
+    assert {
+        source_path(source, tmp_path / "d").read_bytes()
+        for job in made.jobs
+        for source in job.sources
+    } == {b"one", b"two"}
+
+
+def test_a_dataset_behind_a_symbolic_link_finds_its_sources(tmp_path: Path) -> None:
+    (tmp_path / "far" / "away" / "data").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "away" / "data")
+    video = write(tmp_path / "videos" / "a.mp4", "abc")
+    (source,) = plan(video, dataset=tmp_path / "link").jobs[0].sources
+    assert source_path(source, tmp_path / "link").read_text() == "abc"
+    assert source_path(source, tmp_path / "far" / "away" / "data").read_text() == "abc"
+
+
+def test_an_identity_that_is_not_utf8_can_be_recorded(tmp_path: Path) -> None:
+    write(tmp_path / "v" / os.fsdecode(b"caf\xe9") / "a.mp4", "one")
+    write(tmp_path / "v" / os.fsdecode(b"\xff.mp4"), "two")
+    made = plan(tmp_path / "v", dataset=tmp_path / "d")
+    record(made, tmp_path / "d")
+    found = {s.identity for job in read_jobs(tmp_path / "d") for s in job.sources}
+    assert found == {"caf\\xe9", "\\xff"}
+
+
+def test_identities_by_folder_stem_or_table(tmp_path: Path) -> None:
+    inside = write(tmp_path / "v" / "ann" / "1.mp4", "1")
+    write(tmp_path / "v" / "2.mp4", "2")
+
+    def identities(rule: str) -> dict[str, str]:
+        made = plan(tmp_path / "v", dataset=tmp_path / "d", identity=rule)
+        return {Path(s.path).name: s.identity for job in made.jobs for s in job.sources}
+
+    assert identities("parent") == {"1.mp4": "ann", "2.mp4": "2"}
+    assert identities("stem") == {"1.mp4": "1", "2.mp4": "2"}
+    table = write(tmp_path / "who.csv", f"source,identity\nann/1.mp4,Ann\n2,Bob\n{inside}x,No\n")
+    assert identities(str(table)) == {"1.mp4": "Ann", "2.mp4": "Bob"}
+    table.write_text("source,identity\n1.mp4,Ann\n")
+    with pytest.raises(ToolkitError, match=r"2\.mp4.*has no row"):
+        identities(str(table))
+    with pytest.raises(ManifestError, match="columns source and identity"):
+        identities(str(write(tmp_path / "bad.csv", "file;who\n")))
+    with pytest.raises(ToolkitError, match="no such file"):
+        identities(str(tmp_path / "gone.csv"))
+
+
+# --- jobs ---------------------------------------------------------------------------------------
+
+
+def test_jobs_hold_about_as_many_minutes_as_asked_for_and_every_source_once(
+    tmp_path: Path,
+) -> None:
+    videos = write_many(tmp_path / "v", 50, 60)
+    made = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=3)
+    assert [len(job.sources) for job in made.jobs] == [3] * 16 + [2]
+    assert sorted(name for job in names(made) for name in job) == [video.name for video in videos]
+
+
+def test_little_video_is_divided_so_that_all_workers_have_some(tmp_path: Path) -> None:
+    write_many(tmp_path / "v", 32, 60)
+    assert [len(j.sources) for j in plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10).jobs] \
+        == [2] * 16  # fmt: skip
+
+
+def test_a_plan_does_not_depend_on_the_order_of_its_inputs(tmp_path: Path) -> None:
+    videos = write_many(tmp_path / "v", 9)
+    expected = plan(*videos, dataset=tmp_path / "d")
+    random.shuffle(videos)
+    assert plan(*videos, dataset=tmp_path / "d") == expected
+    assert plan(tmp_path / "v", *videos[:3], dataset=tmp_path / "d", identity="stem").num_done == 0
+
+
+def test_planning_writes_nothing(tmp_path: Path) -> None:
+    plan(*write_many(tmp_path / "v", 2), dataset=tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+
+
+def test_recorded_jobs_are_run_as_they_were_recorded_whatever_comes_later(tmp_path: Path) -> None:
+    write_many(tmp_path / "v", 5)
+    first = plan(tmp_path / "v", dataset=tmp_path / "d")
+    record(first, tmp_path / "d")
+    write(tmp_path / "v" / "a_new.mp4", "new")
+    second = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10)
+    assert all(job in second.jobs for job in first.jobs)
+    assert names(second)[-1] == ["a_new.mp4"]
+
+
+@pytest.mark.parametrize("seconds", [40, 90])
+def test_a_plan_whose_recording_was_killed_goes_on_with_the_same_jobs(
+    seconds: int, tmp_path: Path
+) -> None:
+    write_many(tmp_path / "v", 60, seconds)  # 40 and 90 min: jobs of a sixteenth of that
+    whole = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10)
+    assert len(whole.jobs) >= 15
+    for recorded in range(len(whole.jobs)):
+        dataset = tmp_path / f"d{recorded}"
+        record(Plan(jobs=whole.jobs[:recorded], num_done=0), dataset)
+        again = plan(tmp_path / "v", dataset=dataset, minutes=10)
+        assert {job.id for job in again.jobs} == {job.id for job in whole.jobs}
+
+
+def test_what_is_done_is_not_planned_again_and_not_hashed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos = write_many(tmp_path / "v", 3)
+    made = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10)
+    record(made, tmp_path / "d")
+    for job in made.jobs:
+        finish(job, tmp_path / "d")
+    monkeypatch.setattr(jobs, "hash_file", lambda path: pytest.fail(f"hashed {path}"))
+    assert plan(*videos, dataset=tmp_path / "d") == Plan(jobs=(), num_done=3)
+    monkeypatch.undo()
+    os.utime(videos[0])  # touched, the same content
+    assert plan(*videos, dataset=tmp_path / "d") == Plan(jobs=(), num_done=3)
+
+
+def test_a_source_with_new_content_is_planned_again(tmp_path: Path) -> None:
+    videos = write_many(tmp_path / "v", 2)
+    made = plan(*videos, dataset=tmp_path / "d", minutes=10)
+    record(made, tmp_path / "d")
+    finish(made.jobs[0], tmp_path / "d")
+    write(videos[1], "quite another")
+    again = plan(*videos, dataset=tmp_path / "d")
+    assert names(again) == [["v001.mp4"]]
+    assert again.num_done == 1
+
+
+@pytest.mark.parametrize("change", ["delete", "rewrite", "touch"])
+def test_a_recorded_job_whose_source_is_gone_or_changed_is_planned_anew(
+    change: str, tmp_path: Path
+) -> None:
+    videos = write_many(tmp_path / "v", 2, 12)
+    dataset = tmp_path / "d"
+    first = plan(tmp_path / "v", dataset=dataset)
+    record(first, dataset)
+    write(dataset / "shards" / f"{first.jobs[0].id}.h5", "published, then killed")
+    if change == "delete":
+        videos[0].unlink()
+    elif change == "rewrite":
+        write(videos[0], "changed")
+    else:
+        os.utime(videos[0], ns=(1, 1))
+    again = plan(tmp_path / "v", dataset=dataset)
+    record(again, dataset)
+    kept = ["v001.mp4"] if change == "delete" else ["v000.mp4", "v001.mp4"]
+    assert names(again) == [kept]
+    assert [job.id for job in read_jobs(dataset)] == [again.jobs[0].id]
+    assert again.jobs[0].id != first.jobs[0].id
+    assert not list((dataset / "shards").iterdir())
+
+
+def test_a_job_that_another_process_runs_is_not_deleted_though_its_source_changed(
+    tmp_path: Path,
+) -> None:
+    (video,) = write_many(tmp_path / "v", 1)
+    dataset = tmp_path / "d"
+    first = plan(video, dataset=dataset)
+    record(first, dataset)
+    write(video, "changed")
+    with open_workspace(dataset, first.jobs[0].id):
+        with pytest.raises(ToolkitError, match="another process runs job"):
+            record(plan(video, dataset=dataset), dataset)
+        assert [job.id for job in read_jobs(dataset)] == [first.jobs[0].id]
+    record(plan(video, dataset=dataset), dataset)
+    assert [job.id for job in read_jobs(dataset)] != [first.jobs[0].id]
+
+
+def test_rejected_sources_are_run_again_when_asked_for_each_time_as_another_job(
+    tmp_path: Path,
+) -> None:
+    videos = write_many(tmp_path / "v", 2, 90)
+    dataset, ids = tmp_path / "d", set()
+    made = plan(*videos, dataset=dataset)
+    record(made, dataset)
+    good, bad = made.jobs
+    finish(good, dataset)
+    finish(bad, dataset, clips=0)
+    assert not plan(*videos, dataset=dataset).jobs
+    for attempt in range(2, 12):  # ids are digests: some sort before and some behind the last one
+        (again,) = plan(*videos, dataset=dataset, retry_rejected=True).jobs
+        assert again.attempt == attempt
+        assert again.sources == bad.sources
+        ids.add(again.id)
+        record(Plan(jobs=(again,), num_done=1), dataset)
+        finish(again, dataset, clips=0)
+    assert len(ids) == 10
+
+
+# --- duplicates ---------------------------------------------------------------------------------
+
+
+def test_the_same_content_under_other_names_is_done_once(tmp_path: Path) -> None:
+    for name in ("b.mp4", "a.mp4", "c/c.mp4"):
+        write(tmp_path / "v" / name, "same")
+    (job,) = plan(tmp_path / "v", dataset=tmp_path / "d").jobs
+    assert [s.duplicate_of for s in job.sources] == [None, "../v/a.mp4", "../v/a.mp4"]
+
+
+def test_a_copy_of_what_is_done_or_recorded_is_a_duplicate_later_too(tmp_path: Path) -> None:
+    write(tmp_path / "v" / "m.mp4", "same")
+    first = plan(tmp_path / "v", dataset=tmp_path / "d")
+    record(first, tmp_path / "d")
+    write(tmp_path / "v" / "a.mp4", "same")
+    for _ in ("recorded", "done"):
+        made = plan(tmp_path / "v", dataset=tmp_path / "d")
+        assert made.jobs[-1].sources[0].duplicate_of == "../v/m.mp4"
+        finish(first.jobs[0], tmp_path / "d")
+
+
+# --- options ------------------------------------------------------------------------------------
+
+
+def _changes() -> list[tuple[str, object]]:
+    other = {"fps": 25, "frame_size": 0, "clip_seconds": 9.0, "min_frames": 27, "focal": 700.0,
+             "deepspeech": "none", "pose": "none", "au45": "none", "coefficients": "none",
+             "interocular_mm": 90.0, "openface_csv": Path("x"), "openface_binary": Path("x"),
+             "weights": Path("x"), "deng_checkpoint": Path("x"), "bfm": Path("x")}  # fmt: skip
+    return list(other.items())
+
+
+@pytest.mark.parametrize(("name", "value"), _changes())
+def test_other_options_are_refused_by_name(name: str, value: object, tmp_path: Path) -> None:
+    options = IngestOptions()
+    (video,) = write_many(tmp_path / "v", 1)
+    kwargs = {"identity": "parent", "shard_minutes": 1.0}
+    made = make_plan([video], tmp_path / "d", options.of_arrays(), **kwargs)  # type: ignore[arg-type]
+    record(made, tmp_path / "d")
+    changed = dataclasses.replace(options, **{name: value})  # type: ignore[arg-type]
+    with pytest.raises(OptionsError, match="--" + name.replace("_", "-") + r" .*--out"):
+        make_plan([video], tmp_path / "d", changed.of_arrays(), **kwargs)  # type: ignore[arg-type]
+
+
+def test_every_option_that_shapes_arrays_is_compared() -> None:
+    assert {name for name, _ in _changes()} == set(IngestOptions().of_arrays())
+
+
+@settings(max_examples=50)
+@given(st.sampled_from([25, 30]), st.sampled_from([0, 256, 512]), st.integers(1, 75))
+def test_options_survive_their_record(fps: int, size: int, frames: int) -> None:
+    options = IngestOptions(fps=fps, frame_size=size, min_frames=frames, bfm=Path("a b"))
+    assert IngestOptions.from_arrays(json.loads(json.dumps(options.of_arrays()))) == options
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"fps": 24}, {"identity": "mother"}, {"frame_size": -1}, {"frame_size": 16},
+     {"min_frames": 0}, {"clip_seconds": 1},
+     {"shard_minutes": 0}, {"focal": -1.0}, {"interocular_mm": 0.0},
+     {"clip_seconds": float("nan")}, {"shard_minutes": float("nan")}],
+)  # fmt: skip
+def test_options_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="--" + next(iter(wrong)).split("_")[0]):
+        IngestOptions(**wrong)  # type: ignore[arg-type]
+
+
+# --- trouble ------------------------------------------------------------------------------------
+
+
+def test_a_damaged_record_is_an_error_that_names_it(tmp_path: Path) -> None:
+    write(tmp_path / "d" / "manifests" / "jobs" / "abc.json", '{"id": "abc"')
+    with pytest.raises(ManifestError, match=r"abc\.json: damaged"):
+        plan(*write_many(tmp_path / "v", 1), dataset=tmp_path / "d")
+
+
+def test_an_unreadable_video_is_named_not_the_dataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (video,) = write_many(tmp_path / "v", 1)
+
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ToolkitError, match=r"v000\.mp4: cannot be read \(Permission denied\)"):
+        plan(video, dataset=tmp_path / "d")
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(max_size=30))
+def test_a_jobs_record_reads_back_as_it_was(tmp_path: Path, text: str) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    source = Source(path=text, size=1, mtime_ns=2, sha256="3", identity=text, duration=0.1 + 0.2)
+    job = Job(id="0" * 12, sources=(source,), options={"focal": 0.1}, attempt=2)
+    record(Plan(jobs=(job,), num_done=0), tmp_path)
+    assert asdict(read_jobs(tmp_path)[0]) == asdict(job)

@@ -1,0 +1,463 @@
+"""Ingest is killed, starved, refused; then the same command gives the undisturbed result."""
+
+import contextlib
+import gc
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.media import run_ffmpeg, vary
+from tests.runs import (
+    FLAGS,
+    error_lines,
+    kill_group,
+    read_dataset,
+    read_rows,
+    run_ttk,
+    start_ttk,
+)
+from toolkit import storage
+from toolkit.audio import decode_audio
+from toolkit.errors import StorageError, ToolkitError
+from toolkit.ingest import ingest
+from toolkit.options import IngestOptions
+from toolkit.validate import validate_dataset
+from toolkit.video import probe, read_frames
+
+TINY = IngestOptions(
+    min_frames=27, shard_minutes=0.01, frame_size=64, pose="none", au45="none", deepspeech="none",
+    coefficients="none",
+)  # fmt: skip
+NONE = tuple(f"--{name}=none" for name in ("pose", "au45", "deepspeech", "coefficients"))
+LIGHT = ("--min-frames", "27", "--shard-minutes", "0.01", "--frame-size", "0", *NONE)
+
+
+@pytest.fixture(autouse=True)
+def _tidy(dataset: Path) -> Iterator[None]:
+    yield
+    shutil.rmtree(dataset, ignore_errors=True)
+
+
+@pytest.fixture
+def three(tmp_path: Path, videos: Path) -> Path:
+    """A folder with one good video under three names and contents."""
+    content = (videos / "person00" / "clip00.mp4").read_bytes()
+    folder = tmp_path / "three"
+    folder.mkdir()
+    for number, name in enumerate(("a.mp4", "b.mp4", "c.mp4")):
+        (folder / name).write_bytes(vary(content, number))
+    return folder
+
+
+def wait_for(happened: Callable[[], object], process: "subprocess.Popen[str]") -> None:
+    """Wait until something is so, or the process has ended."""
+    while not happened() and process.poll() is None:
+        time.sleep(0.005)
+
+
+def has(dataset: Path, pattern: str, count: int = 1) -> Callable[[], bool]:
+    return lambda: len(list(dataset.glob(pattern))) >= count
+
+
+# --- kill -9 of the whole group -----------------------------------------------------------------
+
+MOMENTS = {
+    "recording": ("manifests/jobs/*.json", 1),
+    "working": ("shards/.tmp-*/mesh.f32", 2),
+    "published": ("shards/*.h5", 2),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_after_kill_9_of_everything_the_same_command_gives_the_undisturbed_result(
+    moment: str, reference: Path, dataset: Path, videos: Path, bad_files: dict[Path, str]
+) -> None:
+    words = ("ingest", videos, next(iter(bad_files)).parent, "--out", dataset, *FLAGS)
+    process = start_ttk(*words, "--workers", 2)
+    wait_for(has(dataset, *MOMENTS[moment]), process)
+    assert process.poll() is None
+    kill_group(process)
+    done = run_ttk(*words, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert read_dataset(dataset) == read_dataset(reference)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(6))
+def test_after_kill_9_at_random_moments_nothing_is_lost_or_left(
+    seed: int, reference: Path, dataset: Path, videos: Path, bad_files: dict[Path, str]
+) -> None:
+    """Four kills and more in every run: over twenty in all, each in what the last one left."""
+    moments = random.Random(seed)
+    words = ("ingest", videos, next(iter(bad_files)).parent, "--out", dataset, *FLAGS)
+    for workers in (2, 1, 2, 0, 2):
+        begun = dataset / "manifests"
+        process = start_ttk(*words, "--workers", workers)
+        if not begun.exists():
+            wait_for(begun.exists, process)
+        time.sleep(moments.uniform(0, 9))
+        with contextlib.suppress(ProcessLookupError):
+            kill_group(process)
+    done = run_ttk(*words, "--workers", 2)
+    assert done.returncode == 0, done.stderr
+    assert read_dataset(dataset) == read_dataset(reference)
+
+
+class PowerCutError(BaseException):
+    """Raised in place of a system call: nothing after it happens."""
+
+
+class PowerCut:
+    """Lets `number` steps of storage happen; from then on nothing is written, renamed, removed."""
+
+    def __init__(self, number: int, patch: pytest.MonkeyPatch) -> None:
+        self.left, self.is_off = number, False
+        self._patch = patch
+        self._wrap(Path, "replace")
+        self._wrap(Path, "unlink")
+        self._wrap(Path, "mkdir")
+        self._wrap(shutil, "rmtree")
+        self._wrap(storage, "sync_file")
+
+    def _wrap(self, owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+
+        def step(*args: Any, **kwargs: Any) -> Any:
+            if self.is_off or self.left == 0:
+                self.is_off = True
+                raise PowerCutError
+            self.left -= 1
+            return original(*args, **kwargs)
+
+        self._patch.setattr(owner, name, step)
+
+
+def test_a_power_cut_at_any_step_of_storage_leaves_what_the_next_run_completes(
+    dataset: Path, three: Path, videos: Path, bad_files: dict[Path, str]
+) -> None:
+    inputs = [three / "c.mp4", next(p for p, reason in bad_files.items() if reason == "no_audio")]
+    run_ffmpeg("-i", three / "a.mp4", "-t", "0.4", inputs[0])
+    options = replace(TINY, min_frames=5)
+    whole = dataset.with_name(f"{dataset.name}-whole")
+    ingest(inputs, options, out=whole)
+    expected = read_dataset(whole)
+    shutil.rmtree(whole)
+    number, is_over = 0, False
+    while not is_over:
+        with pytest.MonkeyPatch.context() as patch:
+            PowerCut(number, patch)
+            try:
+                ingest(inputs, options, out=dataset)
+                is_over = True
+            except PowerCutError:
+                gc.collect()
+        ingest(inputs, options, out=dataset)
+        assert read_dataset(dataset) == expected, f"cut at step {number}"
+        shutil.rmtree(dataset)
+        number += 1
+    assert number > 25
+
+
+# --- one process of the group -------------------------------------------------------------------
+
+
+def children(process: "subprocess.Popen[str]", word: str) -> list[psutil.Process]:
+    found = []
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if word in " ".join(child.cmdline()):
+                    found.append(child)
+    return found
+
+
+def test_a_worker_that_is_killed_is_replaced_and_nothing_shows(
+    reference: Path, dataset: Path, videos: Path, bad_files: dict[Path, str]
+) -> None:
+    folder = next(iter(bad_files)).parent
+    process = start_ttk("ingest", videos, folder, "--out", dataset, *FLAGS, "--workers", 2)
+    wait_for(has(dataset, "shards/.tmp-*/mesh.f32"), process)
+    victims = children(process, "spawn_main")
+    assert len(victims) == 2
+    victims[0].kill()
+    _, words = process.communicate(timeout=200)
+    assert process.returncode == 0, words
+    assert read_dataset(dataset) == read_dataset(reference)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_an_ffmpeg_that_is_killed_is_no_end_of_the_video(
+    number: signal.Signals, tmp_path: Path, videos: Path
+) -> None:
+    clips = sorted(videos.rglob("*.mp4"))
+    listed = tmp_path / "list.mp4"
+    run_ffmpeg("-stream_loop", "20", "-i", clips[0], "-c", "copy", listed)
+    info, streams = probe(listed)
+    frames = read_frames(listed, info, streams, size=(info.width, info.height))
+    next(frames)
+    (ffmpeg,) = [
+        child for child in psutil.Process().children() if str(listed) in " ".join(child.cmdline())
+    ]
+    ffmpeg.send_signal(number)
+    with pytest.raises(ToolkitError, match="ffmpeg was killed"):
+        list(frames)
+
+
+def test_an_ffmpeg_that_is_killed_in_the_middle_of_the_sound_is_no_end_of_it(
+    tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = next(videos.rglob("*.mp4"))
+    _, streams = probe(video)
+    start = subprocess.Popen
+
+    class Killed(start):  # type: ignore[type-arg, misc, valid-type]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.send_signal(signal.SIGKILL)
+
+    monkeypatch.setattr(subprocess, "Popen", Killed)
+    with pytest.raises(ToolkitError, match="ffmpeg was killed"):
+        decode_audio(video, streams, tmp_path / "sound")
+
+
+# --- Ctrl-C -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("workers", "moment"), [(2, "working"), (0, "working"), (2, "starting")])
+def test_ctrl_c_ends_in_one_clear_line_and_running_again_completes(
+    workers: int, moment: str, dataset: Path, three: Path, tmp_path: Path
+) -> None:
+    words = ("ingest", three, "--out", dataset, *LIGHT, "--workers", workers)
+    process = start_ttk(*words)
+    if moment == "starting":
+        wait_for(lambda: children(process, "spawn_main"), process)
+        time.sleep(0.2)
+    else:
+        wait_for(has(dataset, "shards/.tmp-*/mesh.f32"), process)
+    os.killpg(process.pid, signal.SIGINT)
+    _, text = process.communicate(timeout=60)
+    assert process.returncode == 1, text
+    assert "Traceback" not in text
+    (line,) = [line for line in text.splitlines() if "interrupted" in line]
+    assert line.startswith("ttk: error: interrupted")
+    assert "again" in line
+    done = run_ttk(*words)
+    assert done.returncode == 0, done.stderr
+    assert [row["num_frames"] for row in read_rows(dataset, "clips")] == [45] * 3
+    assert not read_rows(dataset, "rejected")
+    assert not validate_dataset(dataset)
+
+
+# --- no room, no right, no memory ---------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(dataset: Path) -> Iterator[Callable[[int], Path]]:
+    """A function that mounts a disk of so many KiB and gives a dataset's folder on it."""
+
+    def mount(size: int) -> Path:
+        dataset.mkdir(exist_ok=True)
+        unmount()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "none", str(dataset)]
+        try:
+            subprocess.run(command, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            pytest.skip("not permitted to mount a small disk")
+        return dataset / "data"
+
+    def unmount() -> None:
+        gc.collect()
+        if dataset.is_mount():
+            subprocess.run(["umount", "-l", str(dataset)], check=True)
+
+    yield mount
+    unmount()
+
+
+def test_a_disk_that_is_full_at_any_point_is_one_clear_error_and_nothing_half_written(
+    small_disk: Callable[[int], Path], three: Path
+) -> None:
+    num_full = 0
+    for size in (4, 40, 200, 500, 700, 1000, 1300, 2000, 9000):
+        data = small_disk(size)
+        try:
+            ingest(three, TINY, out=data)
+        except StorageError as error:
+            num_full += 1
+            assert "full" in str(error)
+            assert str(data) in str(error)
+        gc.collect()
+        if not (data / "manifests" / "sources").is_dir():
+            continue
+        assert not read_rows(data, "rejected")
+        assert not list(data.rglob(".*"))
+        for problem in validate_dataset(data):
+            assert problem.is_note or "run ttk ingest again" in problem.message
+    assert 5 <= num_full <= 8
+
+
+def test_once_there_is_room_again_the_same_command_completes(
+    small_disk: Callable[[int], Path], three: Path, dataset: Path
+) -> None:
+    data = small_disk(700)
+    with pytest.raises(StorageError):
+        ingest(three, TINY, out=data)
+    gc.collect()
+    subprocess.run(["mount", "-o", "remount,size=50m", str(dataset)], check=True)
+    ingest(three, TINY, out=data)
+    assert len(read_rows(data, "clips")) == 3
+    assert not validate_dataset(data)
+
+
+def limit(kind: int, value: int) -> Callable[[], None]:
+    return lambda: resource.setrlimit(kind, (value, value))
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_file_that_may_not_grow_is_one_clear_error_and_no_row(
+    workers: int, dataset: Path, three: Path
+) -> None:
+    words = ("ingest", three, "--out", dataset, *LIGHT, "--workers", workers)
+    result = run_ttk(*words, preexec_fn=limit(resource.RLIMIT_FSIZE, 100_000))
+    assert result.returncode == 1
+    (line,) = error_lines(result)
+    assert str(dataset) in line
+    assert "ulimit -f" in line
+    assert "Traceback" not in result.stderr
+    assert not list(dataset.glob("shards/*"))
+    assert not list(dataset.glob("shards/.*"))
+    assert not read_rows(dataset, "rejected")
+    assert run_ttk(*words).returncode == 0
+    assert len(read_rows(dataset, "clips")) == 3
+
+
+def test_too_little_memory_is_one_clear_error_and_no_row(dataset: Path, three: Path) -> None:
+    """Address space that lets the models load, but not the pictures of a large video."""
+    code = (
+        "import resource, sys\n"
+        "from toolkit import ingest as stage\n"
+        "from toolkit.cli import main\n"
+        "track = stage.track_faces\n"
+        "def starve(*args, **kwargs):\n"
+        "    used = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
+        "    resource.setrlimit(resource.RLIMIT_AS, (used + 300_000, used + 300_000))\n"
+        "    return track(*args, **kwargs)\n"
+        "stage.track_faces = starve\n"
+        "main(sys.argv[1:])\n"
+    )
+    words = ["ingest", str(three), "--out", str(dataset), *LIGHT, "--workers", "0"]
+    result = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1, result.stderr
+    (line,) = error_lines(result)
+    assert "memory" in line
+    assert not read_rows(dataset, "rejected")
+    assert run_ttk(*words).returncode == 0
+    assert len(read_rows(dataset, "clips")) == 3
+
+
+@contextlib.contextmanager
+def unwritable(folder: Path) -> Iterator[None]:
+    """Make a folder refuse: by its mode, or as root by mounting it read-only."""
+    if os.geteuid():
+        folder.chmod(0o555)
+        yield
+        folder.chmod(0o755)
+        return
+    try:
+        subprocess.run(["mount", "--bind", folder, folder], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("root may write everywhere, and may not mount here")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        yield
+    finally:
+        gc.collect()
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.parametrize("depth", ["", "shards", "manifests/clips"])
+def test_a_folder_that_may_not_be_written_is_one_clear_error(
+    depth: str, dataset: Path, three: Path
+) -> None:
+    (dataset / depth).mkdir(parents=True)
+    with unwritable(dataset / depth), pytest.raises(StorageError) as caught:
+        ingest(three, TINY, out=dataset)
+    assert str(dataset) in str(caught.value)
+    assert "choose another" in str(caught.value)
+    assert not list(dataset.glob("manifests/sources/*"))
+    ingest(three, TINY, out=dataset)
+    assert len(read_rows(dataset, "clips")) == 3
+    assert not validate_dataset(dataset)
+
+
+def test_a_dataset_folder_that_is_a_file_is_an_error_that_names_it(
+    dataset: Path, three: Path
+) -> None:
+    dataset.mkdir()
+    (dataset / "shards").touch()
+    result = run_ttk("ingest", three, "--out", dataset, *LIGHT)
+    assert result.returncode == 1
+    (line,) = error_lines(result)
+    assert str(dataset / "shards") in line
+
+
+# --- size ---------------------------------------------------------------------------------------
+
+
+def loop(video: Path, times: int, target: Path) -> Path:
+    run_ffmpeg("-stream_loop", times - 1, "-i", video, "-c", "copy", target)
+    return target
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_memory_of_a_worker_does_not_grow_with_length(
+    dataset: Path, videos: Path, tmp_path: Path
+) -> None:
+    peaks = []
+    for minutes in (1, 5):
+        video = loop(next(videos.rglob("*.mp4")), minutes * 40, tmp_path / f"{minutes}.mp4")
+        process = start_ttk(
+            "ingest", video, "--out", dataset / str(minutes), "--workers", 1, "--coefficients",
+            "none", stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        peak = 0
+        while process.poll() is None:
+            for child in children(process, "spawn_main"):
+                with contextlib.suppress(psutil.Error):
+                    peak = max(peak, child.memory_info().rss)
+            time.sleep(0.2)
+        assert process.returncode == 0
+        peaks.append(peak / 2**20)
+    assert peaks[1] < 1500
+    assert peaks[1] < peaks[0] + 150
+
+
+@pytest.mark.slow
+def test_an_8k_video_does_not_stop_the_batch(dataset: Path, videos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "large"
+    folder.mkdir()
+    good = videos / "person00" / "clip00.mp4"
+    run_ffmpeg("-i", good, "-vf", "scale=7680:4320", "-preset", "ultrafast", "-t", "1",
+               folder / "a8k.mp4")  # fmt: skip
+    shutil.copy(good, folder / "b.mp4")
+    result = run_ttk("ingest", folder, "--out", dataset, *LIGHT, "--workers", 1)
+    assert result.returncode == 0, result.stderr
+    (row,) = [row for row in read_rows(dataset, "sources") if "b.mp4" in row["source"]]
+    assert row["num_clips"] == 1
+    assert len({r["source"] for t in ("clips", "rejected") for r in read_rows(dataset, t)}) == 2

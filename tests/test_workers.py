@@ -1,0 +1,259 @@
+"""The worker pool: jobs end though workers die, errors arrive whole, nobody is left behind."""
+
+import contextlib
+import os
+import pickle
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from toolkit.errors import SourceError, StorageError, ToolkitError
+from toolkit.schema import Job, Reason, Source
+from toolkit.workers import Crashes, Progress, WorkerPool, _make_sendable, open_runner
+
+Tell = Callable[[Progress], None]
+
+
+def make_job(*names: str) -> Job:
+    sources = tuple(
+        Source(path=name, size=1, mtime_ns=1, sha256=name, identity="ann", duration=1.0)
+        for name in names
+    )
+    return Job(id="-".join(names), sources=sources, options={})
+
+
+# --- what the workers run -----------------------------------------------------------------------
+
+
+def prepare_nothing() -> None:
+    pass
+
+
+def prepare_badly() -> None:
+    raise StorageError("no room for the models")
+
+
+def prepare_to_die() -> None:
+    os._exit(3)
+
+
+def prepare_once(folder: Path) -> Callable[[], None]:
+    """See `DyingPrepare`."""
+    return DyingPrepare(folder)
+
+
+class DyingPrepare:
+    """Prepares well in the first process that asks, dies in every other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self) -> None:
+        try:
+            (self.folder / "prepared").mkdir()
+        except FileExistsError:
+            os._exit(4)
+
+
+def run(job: Job, dataset: Path, crashes: Crashes, tell: Tell) -> None:
+    """Do to this worker what the source's name says, and note what else was run."""
+    done = []
+    for source in job.sources:
+        tell(Progress("source", job.id, source.path))
+        if source.path in crashes:
+            done.append(f"{source.path} failed: {crashes[source.path]}")
+            continue
+        _act(source.path, dataset)
+        done.append(source.path)
+    (dataset / job.id).write_text("\n".join(done))
+
+
+def _act(name: str, dataset: Path) -> None:
+    if name.startswith("kill"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif name.startswith("once") and not (dataset / "tried").exists():
+        (dataset / "tried").touch()
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif name.startswith("exit"):
+        os._exit(0)
+    elif name == "memory":
+        raise MemoryError("no more")
+    elif name == "bug":
+        raise SourceError(Reason.FAILED, "two arguments do not come through a pipe")
+    elif name == "sigint":
+        os.kill(os.getpid(), signal.SIGINT)
+        subprocess.run(["sh", "-c", "kill -INT $$; true"], check=True)
+    elif name == "sleep":
+        (dataset / "asleep").touch()
+        time.sleep(60)
+
+
+def run_before_sources(job: Job, dataset: Path, crashes: Crashes, tell: Tell) -> None:
+    os._exit(1)
+
+
+def run_all(jobs: list[Job], dataset: Path, count: int = 2) -> list[Progress]:
+    with WorkerPool(count, prepare_nothing, run) as pool:
+        return list(pool.run(jobs, dataset))
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_left_behind() -> Iterator[None]:
+    before = set(psutil.Process().children(recursive=True))
+    yield
+    left = set(psutil.Process().children(recursive=True)) - before
+    assert not [child for child in left if "spawn_main" in " ".join(child.cmdline())]
+
+
+# --- deaths -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["kill", "exit"])
+def test_a_source_that_kills_its_worker_twice_is_failed_and_the_rest_goes_on(
+    how: str, tmp_path: Path
+) -> None:
+    jobs = [make_job("a", how, "b"), make_job("c"), make_job("d")]
+    events = run_all(jobs, tmp_path)
+    text = (tmp_path / f"a-{how}-b").read_text()
+    assert text == f"a\n{how} failed: it killed its worker 2 times\nb"
+    assert [(tmp_path / name).read_text() for name in "cd"] == ["c", "d"]
+    assert sorted(e.job for e in events if e.kind == "job_done") == [f"a-{how}-b", "c", "d"]
+
+
+def test_a_source_that_kills_its_worker_once_is_done_the_second_time(tmp_path: Path) -> None:
+    run_all([make_job("a", "once", "b")], tmp_path)
+    assert (tmp_path / "a-once-b").read_text() == "a\nonce\nb"
+
+
+def test_two_sources_of_one_job_that_kill_are_both_found(tmp_path: Path) -> None:
+    run_all([make_job("kill1", "a", "kill2")], tmp_path, count=1)
+    lines = (tmp_path / "kill1-a-kill2").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["kill1", "a", "kill2"]
+    assert ["failed" in line for line in lines] == [True, False, True]
+
+
+def test_an_idle_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    with WorkerPool(1, prepare_nothing, run) as pool:
+        assert list(pool.run([make_job("a")], tmp_path))
+        victim = pool._workers[0].process
+        victim.kill()
+        victim.join()
+        list(pool.run([make_job("b")], tmp_path))
+    assert (tmp_path / "b").read_text() == "b"
+
+
+def test_workers_that_die_before_any_source_are_an_error_and_no_endless_loop(
+    tmp_path: Path,
+) -> None:
+    with (
+        WorkerPool(1, prepare_nothing, run_before_sources) as pool,
+        pytest.raises(ToolkitError, match="--workers 0"),
+    ):
+        list(pool.run([make_job("a")], tmp_path))
+
+
+def test_a_worker_that_cannot_be_restarted_is_an_error(tmp_path: Path) -> None:
+    with (
+        WorkerPool(1, prepare_once(tmp_path), run) as pool,
+        pytest.raises(ToolkitError, match="die before they reach a source"),
+    ):
+        list(pool.run([make_job("once")], tmp_path))
+
+
+# --- errors -------------------------------------------------------------------------------------
+
+
+def test_an_error_at_the_start_arrives_as_it_was_raised() -> None:
+    with pytest.raises(StorageError, match="no room for the models"):
+        WorkerPool(2, prepare_badly, run)
+
+
+def test_a_death_at_the_start_is_a_clear_error() -> None:
+    with pytest.raises(ToolkitError, match="exit code 3"):
+        WorkerPool(2, prepare_to_die, run)
+
+
+def test_short_memory_is_the_environments_fault_and_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"memory is short.*--workers") as caught:
+        run_all([make_job("memory")], tmp_path)
+    assert "in _act" in caught.value.__notes__[0]  # the worker's own traceback, for --debug
+
+
+def test_an_error_that_cannot_be_sent_still_arrives(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match="unexpected SourceError: two arguments"):
+        run_all([make_job("bug")], tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ToolkitError("a"), OSError(28, "No space", "f"), ValueError("v"), KeyError("k"),
+     SourceError(Reason.FAILED, "s"), MemoryError("m"),
+     UnicodeDecodeError("utf-8", b"a", 0, 1, "")],
+)  # fmt: skip
+def test_what_is_sent_can_be_received(error: Exception) -> None:
+    sent = _make_sendable(error)
+    received = pickle.loads(pickle.dumps(sent))
+    assert type(received) is type(sent)
+    assert str(received) == str(sent)
+    assert str(error).strip("'") in str(received)
+    assert isinstance(received, (ToolkitError, OSError, ValueError))
+
+
+def test_no_workers_is_a_callers_mistake() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        WorkerPool(0, prepare_nothing, run)
+
+
+# --- interruption -------------------------------------------------------------------------------
+
+
+def test_workers_and_what_they_run_are_deaf_to_ctrl_c(tmp_path: Path) -> None:
+    run_all([make_job("sigint")], tmp_path, count=1)
+    assert (tmp_path / "sigint").read_text() == "sigint"
+
+
+def test_an_abandoned_run_stops_its_workers_at_once(tmp_path: Path) -> None:
+    started = time.monotonic()
+    with WorkerPool(2, prepare_nothing, run) as pool:
+        events = pool.run([make_job("sleep"), make_job("a")], tmp_path)
+        while not (tmp_path / "asleep").exists():
+            next(events)
+    assert time.monotonic() - started < 30
+
+
+def test_a_worker_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
+    pool = WorkerPool(1, prepare_nothing, run)
+    worker = pool._workers[0]
+    worker.connection.close()
+    worker.process.join(timeout=10)
+    assert worker.process.exitcode == 0
+
+
+# --- in this process ----------------------------------------------------------------------------
+
+
+def test_without_workers_jobs_run_here_and_now(tmp_path: Path) -> None:
+    with open_runner(0, prepare_nothing, run) as runner:
+        kinds = [event.kind for event in runner([make_job("a"), make_job("b")], tmp_path)]
+    assert kinds == ["source", "job_done", "source", "job_done"]
+
+
+def test_what_is_missing_is_known_before_the_first_job_without_workers_too() -> None:
+    with (
+        pytest.raises(StorageError, match="no room"),
+        contextlib.ExitStack() as stack,
+    ):
+        stack.enter_context(open_runner(0, prepare_badly, run))
+
+
+def test_a_pool_can_be_made_in_a_thread(tmp_path: Path) -> None:
+    thread = threading.Thread(target=run_all, args=([make_job("a")], tmp_path, 1))
+    thread.start()
+    thread.join(timeout=30)
+    assert (tmp_path / "a").read_text() == "a"
