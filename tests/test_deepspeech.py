@@ -39,6 +39,7 @@ from toolkit.features.deepspeech_network import (
     make_stand_in,
 )
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput
+from toolkit.storage import hash_file
 
 TINY = NetworkSizes(conv_channels=(2, 3), rnn_type="gru", hidden_size=12, num_layers=2)
 ALL_SIZES = [
@@ -479,7 +480,7 @@ def test_an_embedded_file_replaces_the_stand_in(
     assert not [w for w in recwarn if "stand-in" in str(w.message)]
     provenance = extractor.provenance()
     assert provenance.version == "deepspeech_small 2x12 gru bidirectional"
-    assert provenance.weights_sha256 == weights.hash_file(path)
+    assert provenance.weights_sha256 == hash_file(path)
     assert provenance.note == ""
 
 
@@ -496,4 +497,4 @@ def test_checkpoint_backend_runs_the_users_file(
     expected = infer_scores(network, pcm)[np.arange(25) * 2]  # 25 fps: every second output
     np.testing.assert_array_equal(arrays["audio/deepspeech"], expected)
     assert extractor.provenance().backend == "checkpoint"
-    assert extractor.provenance().weights_sha256 == weights.hash_file(path)
+    assert extractor.provenance().weights_sha256 == hash_file(path)

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from toolkit import weights
 from toolkit.cli import main
 from toolkit.errors import SetupError, StorageError
+from toolkit.storage import hash_file
 from toolkit.weights import Status
 
 CONTENT = b"weights"
@@ -101,7 +102,7 @@ def test_without_the_variable_user_files_lie_in_the_cache(monkeypatch: pytest.Mo
 
 def test_digest_of_a_file_longer_than_a_block_is_the_libraries(tmp_path: Path) -> None:
     content = bytes(range(256)) * 5000
-    assert weights.hash_file(write(tmp_path / "w", content)) == hashlib.sha256(content).hexdigest()
+    assert hash_file(write(tmp_path / "w", content)) == hashlib.sha256(content).hexdigest()
 
 
 def test_unknown_names_are_the_callers_mistake() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from toolkit.errors import SetupError, explain_import
 from toolkit.features import BACKENDS, create_extractor
 from toolkit.features.base import Arrays, Extractor
 from toolkit.features.landmarks import FaceMesh
@@ -79,9 +80,11 @@ class Backends:
 @functools.lru_cache(maxsize=1)
 def load_backends(options: IngestOptions) -> Backends:
     """The process's backends: one thread each, since workers are what runs side by side."""
-    import cv2
-    import torch
-
+    try:
+        import cv2
+        import torch
+    except ImportError as error:
+        raise SetupError(explain_import(error)) from error
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     return Backends(options)

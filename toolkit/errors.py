@@ -37,3 +37,22 @@ class ManifestError(ToolkitError):
 
 class OptionsError(ToolkitError):
     """The dataset was made with other options; the message names the first that differs."""
+
+
+_SYSTEM_PACKAGES = {
+    "libGL.so": "libgl1",
+    "libgthread": "libglib2.0-0",
+    "libglib": "libglib2.0-0",
+    "libEGL": "libegl1",
+    "libgomp": "libgomp1",
+    "libsndfile": "libsndfile1",
+}
+"""Shared library -> the Debian package that holds it."""
+
+
+def explain_import(error: ImportError) -> str:
+    """What to install where a library cannot be imported; names the system package if it is one."""
+    for library, package in _SYSTEM_PACKAGES.items():
+        if library in str(error):
+            return f"{library} is missing: apt-get install {package}, or the like ({error})"
+    return f"a library cannot be loaded: pip install ttk, or its extra, again ({error})"

@@ -25,7 +25,7 @@ from toolkit.crops import encode_crops, read_crops
 from toolkit.describe import describe_clip, prepare_clip, to_crop
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.blink import compute_ear
-from toolkit.jobs import Plan, digest_options, hash_file, make_plan, record_plan, source_path
+from toolkit.jobs import Plan, check_inputs, digest_options, make_plan, record_plan, source_path
 from toolkit.manifest import find_part, write_part
 from toolkit.options import IngestOptions
 from toolkit.schema import (
@@ -38,7 +38,7 @@ from toolkit.schema import (
     VideoInfo,
 )
 from toolkit.shard import ShardWriter, publish
-from toolkit.storage import guard_storage
+from toolkit.storage import guard_storage, hash_file
 from toolkit.track import track_faces
 from toolkit.video import Streams, probe
 from toolkit.workers import Crashes, Progress, open_runner
@@ -88,10 +88,12 @@ def ingest(
     if workers < 0 or not 0 <= job_slice[0] < job_slice[1]:
         raise ValueError(f"workers={workers}, job_slice={job_slice}: 0 or more; (i, n) with i < n")
     options, dataset = options or IngestOptions(), Path(out)
+    given = [inputs] if isinstance(inputs, (str, Path)) else [*inputs]
+    check_inputs(map(Path, given))
     with guard_storage(dataset), contextlib.ExitStack() as stack:
         with lock_dataset(dataset):
             sweep_workspaces(dataset)
-            plan = plan_ingest(inputs, options, dataset, retry_rejected, on_source)
+            plan = plan_ingest(given, options, dataset, retry_rejected, on_source)
             mine = [job for job in plan.jobs if int(job.id, 16) % job_slice[1] == job_slice[0]]
             recorded = IngestOptions.from_arrays(options.of_arrays())  # as the jobs will ask for
             load = functools.partial(load_backends, recorded) if mine else lambda: None

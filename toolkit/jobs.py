@@ -16,11 +16,11 @@ from pathlib import Path
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
 from toolkit.manifest import delete_job, read_done_jobs, read_jobs, read_table, write_job
 from toolkit.schema import Job, Source
+from toolkit.storage import hash_file
 from toolkit.video import SUFFIXES, read_duration
 from toolkit.workspace import is_running
 
 _LISTS = frozenset({".txt", ".lst", ".list"})
-_BLOCK = 1 << 22
 _UNKNOWN_SECONDS = 60.0
 _MIN_JOBS = 16
 _MIN_SECONDS = 60.0
@@ -54,6 +54,13 @@ def find_sources(inputs: Iterable[Path]) -> dict[Path, str]:
         names = ", ".join(str(given) for given in inputs) or "nothing"
         raise ToolkitError(f"no videos in {names}: give video files, folders of them or lists")
     return dict(sorted(found.items()))
+
+
+def check_inputs(inputs: Iterable[Path]) -> None:
+    """ToolkitError for the first input that does not exist: before anything is written."""
+    for given in inputs:
+        if not given.exists():
+            raise ToolkitError(f"{given}: no such file or folder")
 
 
 def _expand(given: Path) -> Iterator[tuple[Path, str]]:
@@ -183,15 +190,6 @@ def digest_options(options: Mapping[str, object]) -> str:
 def _digest(value: object) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,14 @@
 
 import contextlib
 import errno
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from toolkit.errors import StorageError
+
+_BLOCK = 1 << 22
 
 ADVICE = {
     errno.ENOSPC: "the disk is full: free some space or choose another folder",
@@ -36,6 +39,15 @@ def guard_storage(path: Path) -> Iterator[None]:
         if error.errno not in ADVICE:
             raise
         raise StorageError(f"{path}: cannot be written: {ADVICE[error.errno]}") from error
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def sync_file(path: Path) -> None:

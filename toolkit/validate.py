@@ -19,7 +19,7 @@ from toolkit.manifest import (
 from toolkit.schema import SCHEMA_VERSION
 from toolkit.shard import ShardReader, verify_shard
 from toolkit.split import GROUPS, PARTS
-from toolkit.weights import hash_file
+from toolkit.storage import hash_file
 
 SHARDS = "shards"
 """Where shards lie, from the dataset's folder."""

@@ -7,7 +7,6 @@ checkpoint is executed: `read_checkpoint` gives tensors and puts inert stubs for
 
 import _compat_pickle
 import enum
-import hashlib
 import os
 import pickle
 import pickletools
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from toolkit.errors import SetupError, StorageError, ToolkitError
+from toolkit.storage import hash_file
 
 if TYPE_CHECKING:
     import torch
@@ -27,8 +27,6 @@ ASSETS = Path(__file__).parent / "assets"
 
 CHECKSUMS = "SHA256SUMS"
 """File beside the embedded ones: a line `<sha256>  <file name>` for each."""
-
-BLOCK = 1 << 20
 
 
 class Status(enum.StrEnum):
@@ -140,15 +138,6 @@ def find_weights(name: str) -> WeightsFile:
 def locate(name: str) -> Path:
     """Where a file lies, or would: it need not exist."""
     return find_weights(name).path
-
-
-def hash_file(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def find_digest(entry: WeightsFile) -> str | None:

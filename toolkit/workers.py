@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -82,14 +83,17 @@ class WorkerPool:
             raise ValueError(f"{count} workers: at least 1")
         self._prepare, self._run = prepare, run
         self._workers: list[_Worker] = []
+        texts: dict[str, None] = {}
         try:
             for _ in range(count):
                 self._workers.append(_Worker(prepare, run))
             for worker in self._workers:
-                worker.expect_ready()
+                texts.update(dict.fromkeys(worker.expect_ready()))
         except BaseException:
             self.close()
             raise
+        for text in texts:
+            warnings.warn(text, stacklevel=2)
 
     def run(self, jobs: Iterable[Job], dataset: Path) -> Iterator[Progress]:
         """Run jobs on whichever worker is free.
@@ -161,15 +165,17 @@ class _Worker:
         theirs.close()
         self.source = ""
 
-    def expect_ready(self) -> None:
+    def expect_ready(self) -> list[str]:
+        """Wait until the models are loaded; returns what was warned of, raises what was raised."""
         try:
-            answer = self.connection.recv()
+            answer: Any = self.connection.recv()
         except (EOFError, OSError) as error:
             self.process.join()
             text = f"a worker died at its start (exit code {self.process.exitcode})"
             raise ToolkitError(text) from error
         if isinstance(answer, BaseException):
             raise answer
+        return list(answer)
 
     def give(self, job: Job, dataset: Path, crashes: Crashes) -> None:
         self.job, self.source = job, ""
@@ -183,7 +189,7 @@ class _Worker:
             raise _WorkerDiedError from error
         if isinstance(event, BaseException):
             raise event
-        if event is None:  # a restarted worker is ready
+        if isinstance(event, list):  # a restarted worker is ready, and warns as the first did
             return Progress("ready")
         if event.kind == "source":
             self.source = event.source
@@ -233,8 +239,10 @@ def _serve(connection: Connection, prepare: Callable[[], object], run: RunJob) -
             raise SystemExit from error  # nobody waits for the result: clean up and end
 
     try:
-        prepare()
-        tell(None)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            prepare()
+        tell([str(w.message) for w in caught if w.category is UserWarning])
         while True:
             job, dataset, crashes = _receive_job(connection)
             run(job, dataset, crashes, tell)

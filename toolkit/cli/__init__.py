@@ -1,6 +1,7 @@
 """The `ttk` command: one thin file per group of commands."""
 
 import importlib
+import warnings
 
 import click
 
@@ -36,3 +37,4 @@ class _Commands(click.Group):
 @click.version_option(package_name="ttk")
 def main() -> None:
     """Turn raw talking-head videos into training shards."""
+    warnings.formatwarning = lambda message, *_, **__: f"ttk: warning: {message}\n"

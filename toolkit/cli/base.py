@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, explain_import
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -42,6 +42,8 @@ class Command(click.Command):
             _fail(error, 1, debug, f"memory is short: free some or use fewer --workers ({error})")
         except (ToolkitError, OSError) as error:
             _fail(error, 1, debug, str(error))
+        except ImportError as error:
+            _fail(error, 1, debug, explain_import(error))
         except ValueError as error:
             _fail(error, 2, debug, str(error))
         except Exception as error:

@@ -12,7 +12,7 @@ from toolkit.facemodel.fit import make_fitter
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
 from toolkit.features.base import Arrays, Extractor
 from toolkit.schema import ClipInput, Provenance
-from toolkit.weights import hash_file
+from toolkit.storage import hash_file
 
 
 class FaceModelCoefficients(Extractor):

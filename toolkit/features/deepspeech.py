@@ -30,6 +30,7 @@ from toolkit.features.deepspeech_network import (
     make_stand_in,
 )
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput, Provenance
+from toolkit.storage import hash_file
 
 __all__ = [
     "DeepSpeech",
@@ -312,6 +313,6 @@ class DeepSpeechCheckpoint(DeepSpeech):
 
 
 def _describe(backend: str, network: DeepSpeechNetwork, path: Path) -> Provenance:
-    digest = weights_files.hash_file(path)
+    digest = hash_file(path)
     version = f"{path.stem} {network.sizes}"
     return Provenance(backend=backend, version=version, weights_sha256=digest)

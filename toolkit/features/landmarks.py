@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.errors import SetupError
+from toolkit.errors import SetupError, explain_import
 from toolkit.schema import NUM_LANDMARKS, Provenance
 
 Mesh = npt.NDArray[np.float32]
@@ -142,17 +142,8 @@ def _load_graph(max_faces: int) -> Any:
     try:
         from mediapipe.python.solutions.face_mesh import FaceMesh as Graph
     except ImportError as error:
-        raise SetupError(_explain_import(error)) from error
+        raise SetupError(explain_import(error)) from error
     return Graph(static_image_mode=False, max_num_faces=max_faces, refine_landmarks=True)
-
-
-def _explain_import(error: ImportError) -> str:
-    """Name the system package when a shared library is missing."""
-    packages = {"libGL.so": "libgl1", "libgthread": "libglib2.0-0", "libEGL": "libegl1"}
-    for library, package in packages.items():
-        if library in str(error):
-            return f"{library} is missing: install the system package {package} ({error})"
-    return f"mediapipe cannot be loaded: pip install mediapipe==0.10.21 ({error})"
 
 
 def _read_points(face: Any) -> Mesh:

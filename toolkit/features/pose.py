@@ -18,7 +18,7 @@ from toolkit.facemodel.model import DEFAULT_PATH, FaceModel, load_default
 from toolkit.facemodel.reconstruct import IRIS_MM, measure_iris
 from toolkit.features.base import Arrays, Extractor
 from toolkit.schema import ClipInput, Provenance
-from toolkit.weights import hash_file
+from toolkit.storage import hash_file
 
 Floats = npt.NDArray[np.float64]
 
