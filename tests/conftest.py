@@ -8,9 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.media import make_bad_files, make_videos
 from tests.runs import FLAGS, run_ttk
+
+settings.register_profile("project", deadline=None)  # a busy machine is no failure
+settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")

@@ -221,7 +221,7 @@ def test_debug_adds_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     result = _run_here(["ingest", "gone.mp4", "--debug"], tmp_path, monkeypatch)
     assert result.exit_code == 1
     assert "Traceback (most recent call last)" in result.stderr
-    assert "in find_sources" in result.stderr
+    assert "in check_inputs" in result.stderr
     assert result.stderr.splitlines()[-1].startswith("ttk: error: ")
 
 

@@ -3,6 +3,7 @@
 import re
 import runpy
 import shlex
+import shutil
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -20,7 +21,11 @@ from toolkit import clips, schema
 from toolkit.cli import main
 from toolkit.crops import JPEG_QUALITY
 from toolkit.facemodel.camera import deng_intrinsics, project
-from toolkit.features import BACKENDS, blink
+from toolkit.facemodel.model import load_default
+from toolkit.facemodel.reconstruct import IRIS_MM
+from toolkit.features import BACKENDS, blink, landmarks, pose
+from toolkit.jobs import digest_options
+from toolkit.manifest import read_jobs, read_table
 from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, TABLES, ClipInput, Reason, VideoInfo
 from toolkit.split import SplitOptions, split_dataset
 
@@ -199,14 +204,32 @@ def test_numbers_of_the_conventions_are_those_of_the_code() -> None:
         f"a peak of at least {blink.ON_INTENSITY:g};",
         f"fallen to {blink.OPEN_SHARE:g} of the lesser",
         f"over {blink.APEX_SHARE:g} of the peak",
+        f"a running median over {blink.NOISE_SECONDS:g} s",
+        f"{blink.ONE_EYE:g} is added to each share",
         f"lasts {least:g} to {most:g} s: {frames}",
+        f"{int(least * 25)} to {int(np.ceil(most * 25))} at 25",
+        f"outer eye corners lie {load_default().interocular:.1f} mm apart",
+        f"taken as {IRIS_MM:g} mm wide",
+        f"{pose.FIT_FRAMES} to {2 * pose.FIT_FRAMES} frames",
+        f"turned less than {np.rad2deg(pose.MAX_YAW):.0f}°",
         f"{len(DEEPSPEECH_SYMBOLS)} scores per frame",
     )
     assert [phrase for phrase in stated if phrase not in text] == []
+    assert f"the line is {landmarks._CONFIRM_SCORE:g}." in read_page("docs/architecture.md")
     assert f"quality {JPEG_QUALITY}" in read_page("docs/formats.md")
     assert f"at most {('', 'one', 'two', 'three', 'four', 'five')[clips.MAX_GAP]} frames" in (
         read_page("docs/formats.md")
     )
+
+
+def test_the_readme_has_the_measured_number_of_blinks() -> None:
+    """That of the table in accuracy.md, which is measured anew from time to time."""
+    row = r"^\| all \| ttk \| (\d+) \| (\d+) \| (\d+) "
+    found = re.search(row, read_page("docs/accuracy.md"), re.MULTILINE)
+    assert found
+    true, num_found, matched = map(int, found.groups())
+    text = f"{true} read by eye on real videos, of which {matched} were found, with "
+    assert f"{text}{num_found - matched} false" in read_page("README.md")
 
 
 def test_every_file_that_a_page_names_exists() -> None:
@@ -221,6 +244,46 @@ def test_every_file_that_a_page_names_exists() -> None:
     }
     assert named > new
     assert sorted(name for name in named - new if not (ROOT / name).exists()) == []
+
+
+# --- the example manifest -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def tour(tmp_path: Path) -> Path:
+    """A dataset without shards, made of the example as manifests/README.md says."""
+    shutil.copytree(ROOT / "manifests" / "example", tmp_path / "manifests")
+    return tmp_path
+
+
+def test_the_example_manifest_is_of_this_schema(tour: Path) -> None:
+    """Twenty whole clips of five people, one split, every row by a job that lies beside it."""
+    rows = {name: read_table(tour, name) for name in TABLES}
+    for name, columns in TABLES.items():
+        assert list(rows[name].columns) == [column.name for column in columns], name
+    clips_ = rows["clips"]
+    assert set(clips_["schema_version"]) == {schema.SCHEMA_VERSION}
+    assert {name: len(table) for name, table in rows.items()} == {
+        "clips": 20, "rejected": 0, "sources": 20, "split": 20,
+    }  # fmt: skip
+    assert clips_["identity"].nunique() == 5
+    assert set(clips_["num_frames"]) == {300}
+    assert set(rows["split"]["clip_id"]) == set(clips_["clip_id"])
+    assert set(rows["split"]["ratio"] + " " + rows["split"]["by"]) == {"5-1-4 source"}
+    jobs = {job.id: digest_options(job.options) for job in read_jobs(tour)}
+    assert set(zip(clips_["job"], clips_["options_digest"], strict=True)) == set(jobs.items())
+
+
+def test_statistics_of_the_example_manifest_are_those_of_the_readme(tour: Path) -> None:
+    """`ttk stats` needs no shards; the README's tour shows the same dataset."""
+    arguments = ["stats", "--data", str(tour), "--blinks"]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    printed = {line.rstrip() for line in result.output.splitlines()}
+    after = read_page("README.md").split("ttk stats --data demo --blinks\n```\n", 1)[1]
+    shown = set(next(find_blocks(after, "")).splitlines()) - {"..."}
+    assert "clips                                                       20" in shown
+    assert shown - printed == set()
 
 
 # --- commands and code --------------------------------------------------------------------------

@@ -174,10 +174,14 @@ def test_a_power_cut_at_any_step_of_storage_leaves_what_the_next_run_completes(
 # --- one process of the group -------------------------------------------------------------------
 
 
-def children(process: "subprocess.Popen[str]", word: str) -> list[psutil.Process]:
+def children(pid: int, word: str) -> list[psutil.Process]:
+    """Children of a process with this word in their command line.
+
+    Not their children: what a worker starts is for a moment a copy of the worker.
+    """
     found = []
     with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(process.pid).children(recursive=True):
+        for child in psutil.Process(pid).children():
             with contextlib.suppress(psutil.Error):
                 if word in " ".join(child.cmdline()):
                     found.append(child)
@@ -190,7 +194,7 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_shows(
     folder = next(iter(bad_files)).parent
     process = start_ttk("ingest", videos, folder, "--out", dataset, *FLAGS, "--workers", 2)
     wait_for(has(dataset, "shards/.tmp-*/mesh.f32"), process)
-    victims = children(process, "spawn_main")
+    victims = children(process.pid, "spawn_main")
     assert len(victims) == 2
     victims[0].kill()
     _, words = process.communicate(timeout=200)
@@ -208,9 +212,7 @@ def test_an_ffmpeg_that_is_killed_is_no_end_of_the_video(
     info, streams = probe(listed)
     frames = read_frames(listed, info, streams, size=(info.width, info.height))
     next(frames)
-    (ffmpeg,) = [
-        child for child in psutil.Process().children() if str(listed) in " ".join(child.cmdline())
-    ]
+    (ffmpeg,) = children(os.getpid(), str(listed))
     ffmpeg.send_signal(number)
     with pytest.raises(ToolkitError, match="ffmpeg was killed"):
         list(frames)
@@ -243,7 +245,7 @@ def test_ctrl_c_ends_in_one_clear_line_and_running_again_completes(
     words = ("ingest", three, "--out", dataset, *LIGHT, "--workers", workers)
     process = start_ttk(*words)
     if moment == "starting":
-        wait_for(lambda: children(process, "spawn_main"), process)
+        wait_for(lambda: children(process.pid, "spawn_main"), process)
         time.sleep(0.2)
     else:
         wait_for(has(dataset, "shards/.tmp-*/mesh.f32"), process)
@@ -438,7 +440,7 @@ def test_memory_of_a_worker_does_not_grow_with_length(
         )  # fmt: skip
         peak = 0
         while process.poll() is None:
-            for child in children(process, "spawn_main"):
+            for child in children(process.pid, "spawn_main"):
                 with contextlib.suppress(psutil.Error):
                     peak = max(peak, child.memory_info().rss)
             time.sleep(0.2)

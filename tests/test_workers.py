@@ -91,6 +91,7 @@ def _act(name: str, dataset: Path) -> None:
         subprocess.run(["sh", "-c", "kill -INT $$; true"], check=True)
     elif name == "sleep":
         (dataset / "asleep").touch()
+        tell(Progress("frames", job.id))  # so that whoever waits for a word wakes up
         time.sleep(60)
 
 
