@@ -158,14 +158,17 @@ def draw_blinks(dataset: Path) -> Figure:
     for blink in blinks:
         axes.axvspan(blink.onset - 0.5, blink.offset + 0.5, color=BLUE, alpha=0.2, linewidth=0)
         axes.plot(blink.apex, au45[blink.apex], "v", color=RED, markersize=5)
-        half = au45[blink.apex] / 2
+        half = au45[blink.onset : blink.offset + 1].max() / 2
         axes.plot([blink.onset - 0.5, blink.offset + 0.5], [half, half], color=RED, linewidth=1)
     axes.set_xlim(0, len(au45))
     axes.set_ylim(0, 5)
     axes.set_xlabel("frame (30 a second)", fontsize=8)
     axes.set_ylabel("AU45", fontsize=8)
     axes.tick_params(labelsize=8)
-    title = "blue: onset to offset, at or over half the apex (red line); triangle: apex"
+    title = (
+        "blue: onset to offset, at or over half the peak (red line); "
+        "triangle: apex, the middle frame at or over 0.8 of it"
+    )
     axes.set_title(title, fontsize=9)
     figure.tight_layout()
     return figure
