@@ -49,7 +49,7 @@ def find_sources(inputs: Iterable[Path]) -> dict[Path, str]:
     inputs = sorted(inputs)
     for given in inputs:
         for path, folder in _expand(given):
-            found[Path(os.path.abspath(path))] = folder  # noqa: PTH100  keeps symbolic links
+            found[path.parent.resolve() / path.name] = folder  # a linked file keeps its name
     if not found:
         names = ", ".join(str(given) for given in inputs) or "nothing"
         raise ToolkitError(f"no videos in {names}: give video files, folders of them or lists")

@@ -272,7 +272,7 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("index", "int64", "", "position in the shard"),
     ColumnSpec("width", "int64", "px", "of the upright square-pixel picture"),
     ColumnSpec("height", "int64", "px", "of the upright square-pixel picture"),
-    ColumnSpec("source_fps", "double", "1/s", "the source's own mean rate"),
+    ColumnSpec("source_fps", "double", "1/s", "mean rate of the source's frames, by their times"),
     ColumnSpec("face_size", "double", "px", "median height of the mesh's box, source pixels"),
     ColumnSpec("sharpness", "double", "", "median variance of the Laplacian, 256 px grey crop"),
     ColumnSpec("valid_share", "double", "0 to 1", "share of frames with face/valid"),
@@ -317,7 +317,9 @@ SOURCE_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("mtime_ns", "int64", "ns", "of the file"),
     ColumnSpec("sha256", "string", "", "digest of the file"),
     ColumnSpec("identity", "string", "", "person"),
-    ColumnSpec("duration", "double", "s", "as decoded; 0 where unreadable"),
+    ColumnSpec(
+        "duration", "double", "s", "of the picture, or as claimed where it was turned down whole"
+    ),
     ColumnSpec("num_clips", "int64", "", "clips it gave"),
     ColumnSpec("job", "string", "", "id of the job that made the row"),
     ColumnSpec("ingested_at", "timestamp[us, tz=UTC]", "", "when"),

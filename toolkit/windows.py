@@ -64,9 +64,9 @@ class WindowReader:
             for clip in reader.clips
             if wanted is None or clip.id in wanted
         ]
-        if wanted is not None and len(clips) != len(wanted):
-            missing = sorted(wanted - {clip.id for _, clip in clips})
-            raise ValueError(f"{len(missing)} clips are in none of the shards, as {missing[:1]}")
+        missing = sorted((wanted or set()) - {clip.id for _, clip in clips})
+        if missing:
+            raise ValueError(f"{len(missing)} clips are in none of the shards, as {missing[0]}")
         num_frames = self.num_frames
         room = [max(0, clip.num_frames - num_frames + 1) for _, clip in clips]
         self._shard = np.array([shard for shard, _ in clips], np.int64)

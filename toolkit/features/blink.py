@@ -55,8 +55,8 @@ OPEN_SHARE = 0.4
 """Between two blinks AU45 falls to this share of the lesser one's peak."""
 
 APEX_SHARE = 0.8
-"""The apex is the middle one of the frames over this share of the peak: a lid that stays down for
-some frames has its highest AU45 at whichever of them noise puts it."""
+"""The apex is the middle one of the frames at or over this share of the peak: a lid that stays
+down for some frames has its highest AU45 at whichever of them noise puts it."""
 
 MIN_SECONDS = 0.07
 MAX_SECONDS = 0.5
