@@ -104,8 +104,8 @@ def test_start_is_three_times_the_same_picture(mesh: FaceMesh, plain: list[Pictu
 class FakeMesh:
     """Answers from a script; remembers what it was asked."""
 
-    def __init__(self, script: list[list[Mesh]], *, is_real: bool = True) -> None:
-        self.is_real = is_real
+    def __init__(self, script: list[list[Mesh]], unreal: tuple[float, ...] = ()) -> None:
+        self.unreal = unreal
         self.script: Iterator[list[Mesh]] = iter(script)
         self.calls: list[str] = []
         self.now: list[Mesh] = []
@@ -123,7 +123,10 @@ class FakeMesh:
         return list(self.now)
 
     def confirm(self, picture: Picture, face: Mesh) -> bool:
-        return self.is_real
+        """The detector sees no face where the mesh's middle is one of `unreal`."""
+        return not any(
+            abs(float(np.ptp(face[:, 0]) / 2 + face[:, 0].min()) - x) < 1 for x in self.unreal
+        )
 
 
 def face(x: float, y: float = 50, size: float = 100) -> Mesh:
@@ -133,9 +136,9 @@ def face(x: float, y: float = 50, size: float = 100) -> Mesh:
 
 
 def follow(
-    script: list[list[Mesh]], cuts: tuple[int, ...] = (), *, is_real: bool = True
+    script: list[list[Mesh]], cuts: tuple[int, ...] = (), unreal: tuple[float, ...] = ()
 ) -> tuple[list[str], list[tuple[Mesh, float, bool]]]:
-    fake = FakeMesh(script, is_real=is_real)
+    fake = FakeMesh(script, unreal)
     follower = _Follower(fake, 1.0)  # type: ignore[arg-type]
     picture = np.zeros((4, 4, 3), np.uint8)
     return fake.calls, [follower.follow(picture, k in cuts) for k in range(len(script))]
@@ -166,7 +169,24 @@ def test_one_face_found_twice_is_no_second_face() -> None:
 
 def test_a_second_face_that_the_detector_does_not_see_is_none() -> None:
     assert follow([[face(100), face(400)]])[1][0][1] == pytest.approx(100, abs=1e-3)
-    assert follow([[face(100), face(400)]], is_real=False)[1][0][1] == 0
+    assert follow([[face(100), face(400)]], unreal=(400,))[1][0][1] == 0
+
+
+def test_a_first_face_that_the_detector_does_not_see_is_none_until_it_does() -> None:
+    calls, seen = follow([[face(400)], [face(400), face(100)], [face(100)]], unreal=(400,))
+    assert [bool(np.isfinite(mesh).all()) for mesh, *_ in seen] == [False, True, True]
+    assert calls == ["reset", "detect", "settle", "detect", "settle", "detect"]
+
+
+def test_of_one_face_found_twice_the_mesh_that_was_tracked_is_followed() -> None:
+    tracked = face(100)
+    again = face(100)
+    again[::2, 0] += 9  # as far from it, vertex by vertex, as its middle is near
+    again[1::2, 0] -= 9
+    moved = tracked + np.float32(2)
+    (_, _, _), (mesh, second, _) = follow([[tracked], [again, moved]])[1]
+    np.testing.assert_array_equal(mesh, moved)
+    assert second == 0
 
 
 def test_a_face_that_jumps_is_another() -> None:

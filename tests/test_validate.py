@@ -98,6 +98,35 @@ def test_a_shard_cut_short_is_found_without_reading_it(dataset: Path) -> None:
     assert "not a whole shard" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("identity", "somebody"),
+        ("fps", 25),
+        ("duration", 1000.0),
+        ("source", "other.mp4"),
+        ("valid_share", 7.0),
+        ("num_blinks", 99),
+    ],
+)
+def test_a_row_that_says_other_than_the_shard_is_found(
+    dataset: Path, column: str, value: object
+) -> None:
+    """What the shard holds, or what follows from other columns."""
+    rewrite_rows(dataset, "b", lambda rows: rows[0].update({column: value}))
+    problems = [p for p in validate_dataset(dataset) if column in p.message]
+    assert problems[0].path == dataset / "manifests/clips/b.parquet"
+
+
+@pytest.mark.parametrize("part", ["rejected/a.parquet", "jobs/a.json"])
+def test_a_missing_part_or_record_of_a_job_that_is_done_is_found(dataset: Path, part: str) -> None:
+    """The shards alone do not tell what was turned down."""
+    (dataset / "manifests" / part).unlink()
+    problem = find_only(dataset)
+    assert problem.path == dataset / "manifests" / part
+    assert "missing" in problem.message
+
+
 def redigest(dataset: Path, job: str) -> None:
     """Let the manifest state the digest that the shard has now."""
     sha256 = hash_file(dataset / f"shards/{job}.h5")

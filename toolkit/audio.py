@@ -122,7 +122,7 @@ def measure_speech_share(pcm: npt.NDArray[np.int16]) -> float:
 
 def measure_agreement(
     opening: npt.NDArray[np.float64], pcm: npt.NDArray[np.int16], fps: int
-) -> tuple[float, float]:
+) -> tuple[float, float | None]:
     """How well the mouth follows the sound: a voice-over or a listener scores low.
 
     Args:
@@ -132,7 +132,8 @@ def measure_agreement(
 
     Returns:
         Largest correlation of opening and loudness (dB) over lags of ±0.3 s, and the lag (s) at
-        which it stands; positive where the picture is late. (0, 0) where either is constant.
+        which it stands; positive where the picture is late. No lag where the correlation is not
+        positive or still rises at the end of the range: there is no peak to speak of.
     """
     loudness = _loudness_per_frame(pcm, len(opening))
     mouth, sound = _detrend(np.asarray(opening, np.float64), fps), _detrend(loudness, fps)
@@ -140,7 +141,8 @@ def measure_agreement(
     lags = range(-reach, reach + 1)
     scores = [_correlate(mouth[max(0, k) :], sound[max(0, -k) :]) for k in lags]
     best = int(np.argmax(scores))
-    return (scores[best], lags[best] / fps) if scores[best] > 0 else (max(scores), 0.0)
+    has_peak = scores[best] > 0 and abs(lags[best]) < reach
+    return scores[best], lags[best] / fps if has_peak else None
 
 
 def _loudness_per_frame(pcm: npt.NDArray[np.int16], num_frames: int) -> npt.NDArray[np.float64]:

@@ -41,7 +41,7 @@ from toolkit.shard import ShardWriter, publish
 from toolkit.storage import guard_storage, hash_file
 from toolkit.track import track_faces
 from toolkit.video import Streams, probe
-from toolkit.workers import Crashes, Progress, open_runner
+from toolkit.workers import Crashes, Progress, check_guard, open_runner
 from toolkit.workspace import lock_dataset, open_workspace, sweep_workspaces
 
 _NO_MEMORY = ("alloc_cpu", "can't allocate memory", "cannot allocate memory", "insufficient memory")
@@ -88,6 +88,7 @@ def ingest(
     if workers < 0 or not 0 <= job_slice[0] < job_slice[1]:
         raise ValueError(f"workers={workers}, job_slice={job_slice}: 0 or more; (i, n) with i < n")
     options, dataset = options or IngestOptions(), Path(out)
+    check_guard()
     given = [inputs] if isinstance(inputs, (str, Path)) else [*inputs]
     check_inputs(map(Path, given))
     with guard_storage(dataset), contextlib.ExitStack() as stack:

@@ -4,11 +4,13 @@ A plan is a function of the sources' contents and names, the options and what is
 the order in which sources are given and the number of workers change nothing.
 """
 
+import codecs
 import csv
 import hashlib
 import json
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,11 +74,21 @@ def _expand(given: Path) -> Iterator[tuple[Path, str]]:
     elif not given.is_file():
         raise ToolkitError(f"{given}: no such file or folder")
     elif given.suffix.lower() in _LISTS:
-        for line in os.fsdecode(given.read_bytes()).split("\n"):
-            if line.strip():
-                yield from _expand(given.parent / line.removesuffix("\r"))
+        yield from _expand_list(given)
     else:
         yield given, given.parent.name
+
+
+def _expand_list(given: Path) -> Iterator[tuple[Path, str]]:
+    lines = os.fsdecode(given.read_bytes().removeprefix(codecs.BOM_UTF8)).split("\n")
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            path = given.parent / line.removesuffix("\r")
+            if not path.exists():
+                raise ToolkitError(f"{given}, line {number}: {path}: no such file or folder")
+            if path.is_file() and path.suffix.lower() in _LISTS:
+                raise ToolkitError(f"{given}, line {number}: a list cannot hold a list, as {path}")
+            yield from _expand(path)
 
 
 def _is_hidden(path: Path, root: Path) -> bool:
@@ -134,7 +146,9 @@ def make_plan(
     pending = [job for job in pending if job not in stale]
     planned = {source.path for job in pending for source in job.sources}
     cache = {s.path: s for job in recorded for s in job.sources} | done.sources
-    fresh, num_done = [], 0
+    fresh: list[Source] = []
+    renamed: list[Source] = []
+    num_done = 0
     for path, name in names.items():
         encoded = encode_path(path, dataset)
         if encoded in planned:
@@ -145,14 +159,27 @@ def make_plan(
             retry_rejected and encoded in done.without_clips
         ):
             num_done += 1
+            renamed += [source] if source.identity != done.sources[encoded].identity else []
         else:
             fresh.append(source)
+    _warn_of_renamed(renamed, done)
     taken = {s.sha256: s.path for s in done.sources.values() if s.path not in done.without_clips}
     taken |= {s.sha256: s.path for job in pending for s in job.sources if not s.duplicate_of}
     attempts = _count_attempts(recorded)
-    waiting = sum(source.duration for job in pending for source in job.sources)
+    waiting = sum(_guess_seconds(source) for job in pending for source in job.sources)
     jobs = _group(_mark_duplicates(fresh, taken), options, shard_minutes, attempts, waiting)
     return Plan(jobs=(*pending, *jobs), num_done=num_done)
+
+
+def _warn_of_renamed(renamed: list[Source], done: "_Done") -> None:
+    if renamed:
+        first = renamed[0]
+        warnings.warn(
+            f"{len(renamed)} sources that are done keep their identity, as {first.path}: "
+            f"{done.sources[first.path].identity}, not {first.identity}; another --out takes all "
+            "of them anew",
+            stacklevel=3,
+        )
 
 
 def record_plan(plan: Plan, dataset: Path) -> None:
@@ -250,7 +277,7 @@ def _describe(path: Path, encoded: str, identity: str, known: Source | None) -> 
     if known is not None and same:
         sha256, duration = known.sha256, known.duration
     else:
-        sha256, duration = hash_file(path), read_duration(path, _UNKNOWN_SECONDS)
+        sha256, duration = hash_file(path), read_duration(path, unknown=0.0)
     return Source(
         path=encoded,
         size=stat.st_size,
@@ -295,18 +322,23 @@ def _group(
     while it was recorded goes on with jobs of the same size.
     """
     sources = list(sources)
-    total = waiting + sum(source.duration for source in sources)
+    total = waiting + sum(map(_guess_seconds, sources))
     longest = min(60 * shard_minutes, max(_MIN_SECONDS, total / _MIN_JOBS))
     batch: list[Source] = []
     seconds = 0.0
     for source in sources:
-        if batch and seconds + source.duration > longest:
+        if batch and seconds + _guess_seconds(source) > longest:
             yield _make_job(batch, options, attempts)
             batch, seconds = [], 0.0
         batch.append(source)
-        seconds += source.duration
+        seconds += _guess_seconds(source)
     if batch:
         yield _make_job(batch, options, attempts)
+
+
+def _guess_seconds(source: Source) -> float:
+    """Length for the plan's sake, where the container does not say it."""
+    return source.duration or _UNKNOWN_SECONDS
 
 
 def _make_job(

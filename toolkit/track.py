@@ -122,8 +122,9 @@ class _Follower:
             self._mesh.reset()
             self._last = None
         faces = self._mesh.detect(picture)
-        if faces and self._last is None:
+        if self._last is None and faces:
             faces = self._mesh.settle(picture) or faces
+            faces = [face for face in faces if self._mesh.confirm(picture, face)]
         if not faces:
             self._last = None
             return np.full((NUM_LANDMARKS, 3), np.nan, np.float32), 0.0, False
@@ -142,7 +143,7 @@ class _Follower:
         last = self._last
         if last is None:
             return int(np.argmax([_height(face) for face in faces]))
-        return int(np.argmin([_distance(face, last) for face in faces]))
+        return int(np.argmin([_deviation(face, last) for face in faces]))
 
 
 class _ShotDetector:
@@ -172,6 +173,11 @@ def _height(face: Mesh) -> float:
 
 def _distance(a: Mesh, b: Mesh) -> float:
     return float(np.linalg.norm(a[:, :2].mean(0) - b[:, :2].mean(0)))
+
+
+def _deviation(a: Mesh, b: Mesh) -> float:
+    """Mean distance of the vertices: tells a face found a second time from the one tracked."""
+    return float(np.linalg.norm(a[:, :2] - b[:, :2], axis=1).mean())
 
 
 def _is_same(a: Mesh, b: Mesh) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from toolkit.errors import ManifestError, ShardError
@@ -109,8 +110,14 @@ def _check_sources(dataset: Path, clips: pd.DataFrame, sources: pd.DataFrame) ->
 
 def _check_jobs(dataset: Path) -> Iterator[Problem]:
     """Jobs that were recorded and not finished: a note, ingest may be at work."""
-    done = read_done_jobs(dataset)
-    for job in read_jobs(dataset):
+    done, recorded = read_done_jobs(dataset), read_jobs(dataset)
+    for job_id in sorted(done):
+        paths = [find_part(dataset, table, job_id) for table in ("clips", "rejected")]
+        record = dataset / FOLDER / "jobs" / f"{job_id}.json"
+        for path in (*paths, record):
+            if not path.is_file():
+                yield Problem(path=path, message=f"missing: put it back, or {_redo(job_id)}")
+    for job in recorded:
         if job.id not in done:
             yield Problem(
                 path=dataset / FOLDER / "jobs" / f"{job.id}.json",
@@ -146,6 +153,42 @@ def _check_shard(dataset: Path, shard: str, rows: pd.DataFrame, deep: bool) -> I
         yield Problem(path=path, message=str(error).removeprefix(f"{path}: "))
         return
     yield from _compare_clips(dataset, reader, rows)
+    yield from _compare_values(dataset, reader, rows)
+
+
+def _compare_values(dataset: Path, reader: ShardReader, rows: pd.DataFrame) -> Iterator[Problem]:
+    """Columns that the shard holds as well, or that follow from others."""
+    by_id = {clip.id: (index, clip) for index, clip in enumerate(reader.clips)}
+    for row in rows.to_dict("records"):
+        clip_id, onsets = str(row["clip_id"]), row["blink_onsets"]
+        if clip_id not in by_id:
+            continue  # told of already
+        index, clip = by_id[clip_id]
+        valid = float(np.mean(reader.read("face/valid", index)))
+        expected = {
+            "identity": clip.identity,
+            "source": clip.source,
+            "fps": reader.fps,
+            "source_start": clip.start_frame / reader.fps,
+            "duration": clip.num_frames / reader.fps,
+            "valid_share": valid,
+        }
+        wrong = [n for n, value in expected.items() if not _is_equal(row[n], value)]
+        if onsets is not None and row["num_blinks"] != len(onsets):
+            wrong.append("num_blinks")
+        if wrong:
+            job = str(row["job"])
+            yield Problem(
+                path=find_part(dataset, "clips", job),
+                message=f"clip {clip_id}: {', '.join(wrong)} is not what "
+                f"{reader.path.name} holds: {_redo(job)}",
+            )
+
+
+def _is_equal(found: object, expected: object) -> bool:
+    if isinstance(expected, float):
+        return isinstance(found, float) and abs(found - expected) < 1e-6
+    return found == expected
 
 
 def _compare_clips(dataset: Path, reader: ShardReader, rows: pd.DataFrame) -> Iterator[Problem]:

@@ -49,6 +49,19 @@ RunJob = Callable[[Job, Path, Crashes, Callable[[Progress], None]], None]
 """Runs one job: (job, dataset, sources that crashed, what to tell of progress)."""
 
 
+def check_guard() -> None:
+    """Refuse to run in a worker that is only being started: it runs its parent's script again.
+
+    Raises:
+        RuntimeError: the script that called lacks its guard.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            "workers run your script again when they start: call ingest below "
+            'if __name__ == "__main__":, or with workers=0'
+        )
+
+
 @contextlib.contextmanager
 def open_runner(
     workers: int, prepare: Callable[[], object], run: RunJob
@@ -171,7 +184,10 @@ class _Worker:
             answer: Any = self.connection.recv()
         except (EOFError, OSError) as error:
             self.process.join()
-            text = f"a worker died at its start (exit code {self.process.exitcode})"
+            text = (
+                f"a worker died at its start (exit code {self.process.exitcode}); a script that "
+                'calls ingest with workers needs if __name__ == "__main__":'
+            )
             raise ToolkitError(text) from error
         if isinstance(answer, BaseException):
             raise answer

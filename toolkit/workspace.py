@@ -67,15 +67,22 @@ def is_running(dataset: Path, job_id: str) -> bool:
 
 @contextlib.contextmanager
 def lock_dataset(dataset: Path) -> Iterator[None]:
-    """One planner at a time: holds a lock on `manifests/` while a plan is made and written."""
-    folder = dataset / "manifests"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("shards", *(f"manifests/{table}" for table in ("jobs", *PARTS))):
-        (dataset / name).mkdir(exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
+    """One planner at a time: holds a lock on `manifests/` while a plan is made and written.
+
+    Where that fails, folders in which there is nothing yet are removed again.
+    """
+    names = ("manifests", "shards", *(f"manifests/{table}" for table in ("jobs", *PARTS)))
+    for name in names:
+        (dataset / name).mkdir(parents=True, exist_ok=True)
+    handle = os.open(dataset / "manifests", os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    except BaseException:
+        for name in reversed(names):
+            with contextlib.suppress(OSError):
+                (dataset / name).rmdir()
+        raise
     finally:
         os.close(handle)
 

@@ -17,7 +17,7 @@ from scipy.fft import rfft
 from torch import nn
 
 from toolkit import weights as weights_files
-from toolkit.errors import StorageError
+from toolkit.errors import SetupError, StorageError
 from toolkit.features.base import Arrays, Extractor
 from toolkit.features.deepspeech_network import (
     RECURRENT,
@@ -306,8 +306,18 @@ class DeepSpeech(Extractor):
 class DeepSpeechCheckpoint(DeepSpeech):
     """Scores of a network the user points to: a deepspeech.pytorch checkpoint or safetensors."""
 
-    def __init__(self, *, weights: Path) -> None:
-        """Load the file; SetupError where it is missing, damaged or refused."""
+    def __init__(self, *, weights: Path | None = None) -> None:
+        """Load the file, by default the one `ttk weights --fetch` gets.
+
+        Raises:
+            SetupError: it is missing, damaged or refused.
+        """
+        weights = weights or weights_files.locate("deepspeech_librispeech")
+        if not weights.is_file():
+            raise SetupError(
+                f"{weights}: no such file: --deepspeech checkpoint needs --weights FILE, or "
+                "ttk weights --fetch deepspeech_librispeech"
+            )
         self._network = load_network(weights)
         self._provenance = _describe("checkpoint", self._network, weights)
 
