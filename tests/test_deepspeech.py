@@ -498,3 +498,11 @@ def test_checkpoint_backend_runs_the_users_file(
     np.testing.assert_array_equal(arrays["audio/deepspeech"], expected)
     assert extractor.provenance().backend == "checkpoint"
     assert extractor.provenance().weights_sha256 == hash_file(path)
+
+
+def test_the_checkpoint_backend_without_a_file_says_how_to_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path))
+    with pytest.raises(SetupError, match="--weights FILE, or ttk weights --fetch"):
+        DeepSpeechCheckpoint()

@@ -435,3 +435,34 @@ def test_a_jobs_record_reads_back_as_it_was(tmp_path: Path, text: str) -> None:
     job = Job(id="0" * 12, sources=(source,), options={"focal": 0.1}, attempt=2)
     record(Plan(jobs=(job,), num_done=0), tmp_path)
     assert asdict(read_jobs(tmp_path)[0]) == asdict(job)
+
+
+# --- lists and names ----------------------------------------------------------------------------
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    write(tmp_path / "a.mp4", "a")
+    listed = write(tmp_path / "list.txt", b"\xef\xbb\xbfa.mp4\r\n")
+    assert [path.name for path in find_sources([listed])] == ["a.mp4"]
+
+
+def test_a_list_in_a_list_and_a_line_that_names_nothing_are_refused_by_line(
+    tmp_path: Path,
+) -> None:
+    itself = write(tmp_path / "list.txt", "\nlist.txt\n")
+    with pytest.raises(ToolkitError, match=r"list.txt, line 2: a list cannot hold a list"):
+        find_sources([itself])
+    wrong = write(tmp_path / "wrong.txt", "gone.mp4\n")
+    with pytest.raises(ToolkitError, match=r"wrong.txt, line 1: .*gone.mp4: no such file"):
+        find_sources([wrong])
+
+
+def test_done_sources_that_would_now_be_named_otherwise_are_told_of(tmp_path: Path) -> None:
+    folder, dataset = tmp_path / "in", tmp_path / "data"
+    write(folder / "anna" / "a.mp4", "a")
+    made = plan(folder, dataset=dataset)
+    record(made, dataset)
+    finish(made.jobs[0], dataset)
+    with pytest.warns(UserWarning, match=r"keep their identity, as .*a\.mp4: anna, not a;"):
+        again = plan(folder, dataset=dataset, identity="stem")
+    assert again.jobs == ()

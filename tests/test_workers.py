@@ -5,6 +5,7 @@ import os
 import pickle
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -255,3 +256,17 @@ def test_a_pool_can_be_made_in_a_thread(tmp_path: Path) -> None:
     thread.start()
     thread.join(timeout=30)
     assert (tmp_path / "a").read_text() == "a"
+
+
+def test_a_script_without_a_guard_is_told_so_and_does_not_hang(tmp_path: Path) -> None:
+    """Starting a worker runs the script again, which would start workers in turn."""
+    (tmp_path / "a.mp4").write_bytes(b"no video")
+    script = tmp_path / "script.py"
+    script.write_text("from toolkit.ingest import ingest\ningest('a.mp4', out='d', workers=1)\n")
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, capture_output=True, text=True, timeout=100,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert 'if __name__ == "__main__":' in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "d").exists() or not [*(tmp_path / "d").rglob("*.*")]
