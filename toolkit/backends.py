@@ -1,8 +1,9 @@
 """The backends one set of options asks for, loaded once per process and run in order."""
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -79,15 +80,32 @@ class Backends:
 
 @functools.lru_cache(maxsize=1)
 def load_backends(options: IngestOptions) -> Backends:
-    """The process's backends: one thread each, since workers are what runs side by side."""
+    """The process's backends, loaded once."""
+    with one_thread():
+        return Backends(options)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for every library inside: workers are what runs side by side.
+
+    More of them would spin for nothing, and change the last bits of sums with their number.
+    """
     try:
         import cv2
         import torch
+        from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise SetupError(explain_import(error)) from error
+    saved = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    return Backends(options)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(saved[0])
+        cv2.setNumThreads(saved[1])
 
 
 def _load(feature: str, backend: str, options: IngestOptions) -> Extractor:

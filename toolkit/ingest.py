@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.audio import SILENCE_DBFS, decode_audio, measure_peak
-from toolkit.backends import load_backends
+from toolkit.backends import load_backends, one_thread
 from toolkit.clips import Stretch, cut_clips
 from toolkit.clock import SAMPLE_RATE, frame_to_sample
 from toolkit.crops import encode_crops, read_crops
@@ -132,7 +132,7 @@ def run_job(job: Job, dataset: Path, crashes: Crashes, report: Report) -> None:
 
     A pure function of the job's record: it gives the same shard wherever and whenever it runs.
     """
-    with guard_storage(dataset), open_workspace(dataset, job.id) as spool:
+    with one_thread(), guard_storage(dataset), open_workspace(dataset, job.id) as spool:
         if spool is None or find_part(dataset, "sources", job.id).is_file():
             report(Progress("busy", job.id))
             return
