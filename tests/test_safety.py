@@ -347,15 +347,21 @@ def test_a_file_that_may_not_grow_is_one_clear_error_and_no_row(
 
 
 def test_too_little_memory_is_one_clear_error_and_no_row(dataset: Path, three: Path) -> None:
-    """Address space that lets the models load, but not the pictures of a large video."""
+    """Address space that lets the models load, but not a large picture.
+
+    The picture is asked for by numpy: where a library's native code is the first to find no
+    memory, it may end the process, and only a worker's parent can tell of that.
+    """
     code = (
         "import resource, sys\n"
+        "import numpy as np\n"
         "from toolkit import ingest as stage\n"
         "from toolkit.cli import main\n"
         "track = stage.track_faces\n"
         "def starve(*args, **kwargs):\n"
         "    used = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
         "    resource.setrlimit(resource.RLIMIT_AS, (used + 300_000, used + 300_000))\n"
+        "    np.empty((20_000, 20_000, 3), np.uint8)\n"
         "    return track(*args, **kwargs)\n"
         "stage.track_faces = starve\n"
         "main(sys.argv[1:])\n"
