@@ -346,29 +346,39 @@ def test_a_file_that_may_not_grow_is_one_clear_error_and_no_row(
     assert len(read_rows(dataset, "clips")) == 3
 
 
-def test_too_little_memory_is_one_clear_error_and_no_row(dataset: Path, three: Path) -> None:
-    """Address space that lets the models load, but not a large picture.
-
-    The picture is asked for by numpy: where a library's native code is the first to find no
-    memory, it may end the process, and only a worker's parent can tell of that.
-    """
+@pytest.mark.parametrize(
+    ("stage", "room"),
+    [
+        ("decode_audio", 300_000),
+        ("track_faces", 300_000),
+        ("track_faces", 20_000_000),
+        ("prepare_clip", 300_000),
+        ("encode_crops", 300_000),
+    ],
+)
+def test_too_little_memory_is_one_clear_error_and_no_row(
+    stage: str, room: int, dataset: Path, three: Path
+) -> None:
+    """Address space that lets the models load, and little more from one stage on."""
     code = (
         "import resource, sys\n"
-        "import numpy as np\n"
-        "from toolkit import ingest as stage\n"
+        "from toolkit import ingest as module\n"
         "from toolkit.cli import main\n"
-        "track = stage.track_faces\n"
+        f"stage = module.{stage}\n"
         "def starve(*args, **kwargs):\n"
         "    used = int(open('/proc/self/statm').read().split()[0]) * 4096\n"
-        "    resource.setrlimit(resource.RLIMIT_AS, (used + 300_000, used + 300_000))\n"
-        "    np.empty((20_000, 20_000, 3), np.uint8)\n"
-        "    return track(*args, **kwargs)\n"
-        "stage.track_faces = starve\n"
+        f"    resource.setrlimit(resource.RLIMIT_AS, (used + {room}, used + {room}))\n"
+        "    return stage(*args, **kwargs)\n"
+        f"module.{stage} = starve\n"
         "main(sys.argv[1:])\n"
     )
     words = ["ingest", str(three), "--out", str(dataset), *LIGHT, "--workers", "0"]
     result = subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert result.returncode == 1, result.stderr
     (line,) = error_lines(result)

@@ -1,6 +1,7 @@
 """The worker pool: jobs end though workers die, errors arrive whole, nobody is left behind."""
 
 import contextlib
+import itertools
 import os
 import pickle
 import signal
@@ -124,6 +125,16 @@ def test_a_source_that_kills_its_worker_twice_is_failed_and_the_rest_goes_on(
     assert text == f"a\n{how} failed: it killed its worker 2 times\nb"
     assert [(tmp_path / name).read_text() for name in "cd"] == ["c", "d"]
     assert sorted(e.job for e in events if e.kind == "job_done") == [f"a-{how}-b", "c", "d"]
+
+
+def test_workers_the_kernel_kills_for_want_of_memory_are_an_error_and_no_source_is_blamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kills = itertools.count()
+    monkeypatch.setattr("toolkit.workers.count_kills", lambda: next(kills))
+    with pytest.raises(StorageError, match="use fewer --workers"):
+        run_all([make_job("a", "kill", "b")], tmp_path)
+    assert not (tmp_path / "a-kill-b").exists()
 
 
 def test_a_source_that_kills_its_worker_once_is_done_the_second_time(tmp_path: Path) -> None:

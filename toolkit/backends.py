@@ -11,6 +11,7 @@ from toolkit.errors import SetupError, explain_import
 from toolkit.features import BACKENDS, create_extractor
 from toolkit.features.base import Arrays, Extractor
 from toolkit.features.landmarks import FaceMesh
+from toolkit.memory import require_memory
 from toolkit.options import IngestOptions
 from toolkit.schema import ClipInput, Provenance
 
@@ -58,6 +59,7 @@ class Backends:
         Returns:
             Clip id -> what was raised, for the clips that cannot be used.
         """
+        require_memory()
         failed: dict[str, Exception] = {}
         for feature in WHOLE_SOURCE:
             if extractor := self._extractors.get(feature):
@@ -72,6 +74,7 @@ class Backends:
 
     def extract_clip(self, clip: ClipInput) -> None:
         """Add the rest to one clip's arrays."""
+        require_memory()
         for feature in PER_CLIP:
             if extractor := self._extractors.get(feature):
                 extractor.fit([clip])

@@ -44,8 +44,14 @@ from toolkit.video import Streams, probe
 from toolkit.workers import Crashes, Progress, check_guard, open_runner
 from toolkit.workspace import lock_dataset, open_workspace, sweep_workspaces
 
-_NO_MEMORY = ("alloc_cpu", "can't allocate memory", "cannot allocate memory", "insufficient memory")
-"""How torch, OpenCV and ffmpeg say, by other errors than MemoryError, that memory is short."""
+_NO_MEMORY = (
+    "alloc_cpu",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "insufficient memory",
+    "can't start new thread",
+)
+"""How libraries and ffmpeg say, by other errors than MemoryError, that memory is short."""
 
 _MISSING = 0.5
 """Seconds by which picture and sound may both end before the file says: containers round."""

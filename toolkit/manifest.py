@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from toolkit.errors import ManifestError
+from toolkit.memory import require_memory
 from toolkit.schema import TABLES, Job, Source
 from toolkit.storage import write_whole
 
@@ -167,6 +168,7 @@ def _read_parts(dataset: Path, table: str) -> pd.DataFrame:
 
 def _read_file(path: Path, table: str) -> Any:
     schema = make_schema(table)
+    require_memory()  # pyarrow starts threads, and aborts where it cannot
     try:
         content = pq.ParquetFile(path).read()
     except (pa.ArrowException, OSError) as error:

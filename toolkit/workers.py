@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import StorageError, ToolkitError
+from toolkit.memory import count_kills
 from toolkit.schema import Job
 
 MAX_CRASHES = 2
@@ -114,7 +115,7 @@ class WorkerPool:
         Raises:
             ToolkitError: what a job raised, the rest then being stopped.
         """
-        queue = deque(jobs)
+        queue, kills = deque(jobs), count_kills()
         crashes: dict[str, Counter[str]] = {}
         while queue or any(worker.job for worker in self._workers):
             for worker in self._workers:
@@ -127,7 +128,7 @@ class WorkerPool:
                 except _WorkerDiedError:
                     job = worker.bury()
                     crashes.setdefault(job.id, Counter())[worker.source] += 1
-                    _check_setup_crash(crashes[job.id])
+                    _check_crashes(crashes[job.id], worker, kills)
                     queue.appendleft(job)
                     worker.restart(self._prepare, self._run)
                     continue
@@ -154,8 +155,13 @@ def _describe_crashes(counts: Counter[str]) -> dict[str, str]:
     return {source: text for source, count in counts.items() if count >= MAX_CRASHES}
 
 
-def _check_setup_crash(counts: Counter[str]) -> None:
-    if counts[""] >= MAX_CRASHES:
+def _check_crashes(counts: Counter[str], worker: "_Worker", kills: int) -> None:
+    """Raise where it is not the source that kills; `kills` is what the kernel had killed before."""
+    if counts[worker.source] < MAX_CRASHES:
+        return
+    if worker.process.exitcode == -signal.SIGKILL and count_kills() > kills:
+        raise StorageError("memory is short: the kernel killed workers: use fewer --workers")
+    if not worker.source:
         raise ToolkitError("workers die before they reach a source: try --workers 0 --debug")
 
 

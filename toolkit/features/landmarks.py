@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SetupError, explain_import
+from toolkit.memory import require_memory
 from toolkit.schema import NUM_LANDMARKS, Provenance
 
 Mesh = npt.NDArray[np.float32]
@@ -62,12 +63,18 @@ class FaceMesh:
 
     def reset(self) -> None:
         """Forget the frames before: call at every new source and at every shot."""
+        require_memory()
         with _quiet_native_log():
             self._graph.reset()
             self._graph._graph.wait_until_idle()
 
     def detect(self, picture: npt.NDArray[np.uint8]) -> list[Mesh]:
-        """Meshes in one RGB picture (height, width, 3) uint8, in the tracker's order."""
+        """Meshes in one RGB picture (height, width, 3) uint8, in the tracker's order.
+
+        Raises:
+            MemoryError: memory is so short that MediaPipe might abort the process.
+        """
+        require_memory()
         with contextlib.nullcontext() if self._has_face else _quiet_native_log():
             found = self._process(picture)
         self._has_face = bool(found)
