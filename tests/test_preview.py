@@ -14,9 +14,9 @@ from tests.datasets import FakeClip, write_dataset
 from toolkit.cli import main
 from toolkit.errors import ManifestError, ToolkitError
 from toolkit.manifest import write_part
-from toolkit.preview import choose_frames, describe_turn, draw_face, render_clip, render_sheet
-from toolkit.preview_clip import PreviewClip, find_clip, load_clip
-from toolkit.preview_draw import (
+from toolkit.preview import render_clip, render_sheet
+from toolkit.preview.clip import PreviewClip, find_clip, load_clip
+from toolkit.preview.draw import (
     AXES,
     BLINK,
     GREY,
@@ -30,7 +30,8 @@ from toolkit.preview_draw import (
     format_number,
     load_mesh_lines,
 )
-from toolkit.preview_traces import (
+from toolkit.preview.render import choose_frames, describe_turn, draw_face
+from toolkit.preview.traces import (
     HEIGHT,
     WIDTH,
     Traces,

@@ -32,8 +32,7 @@ def show(clip_id: str, data: Path, out: Path | None, sheet: Path | None) -> None
     _check_name("--sheet", sheet, ".png")
     if out is None and sheet is None:
         raise click.UsageError("nothing to write: give --out FILE.mp4 or --sheet FILE.png")
-    from toolkit.preview import render_clip, render_sheet
-    from toolkit.preview_clip import find_clip
+    from toolkit.preview import find_clip, render_clip, render_sheet
 
     clip_id, *_ = find_clip(data, clip_id)
     if sheet is not None:

@@ -1,4 +1,4 @@
-"""`ttk show`: a clip as a video, or as a contact sheet, with what was measured drawn in."""
+"""A clip as a video with traces beside the face, and as a contact sheet of single frames."""
 
 import textwrap
 from collections.abc import Callable, Iterator
@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from toolkit.encode import write_video
-from toolkit.preview_clip import Floats, PreviewClip, load_clip
-from toolkit.preview_draw import (
+from toolkit.preview.clip import Floats, PreviewClip, load_clip
+from toolkit.preview.draw import (
     AXES,
     BACKGROUND,
     BLINK,
@@ -27,7 +27,7 @@ from toolkit.preview_draw import (
     fit_text,
     format_number,
 )
-from toolkit.preview_traces import HEIGHT, WIDTH, Traces, name_symbol
+from toolkit.preview.traces import HEIGHT, WIDTH, Traces, name_symbol
 from toolkit.storage import write_whole
 
 SIDE = 512

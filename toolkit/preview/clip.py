@@ -14,7 +14,7 @@ import pandas as pd
 from toolkit.errors import ManifestError, ToolkitError
 from toolkit.features.blink import find_blinks
 from toolkit.manifest import read_table
-from toolkit.preview_draw import GREY, Picture, find_axes
+from toolkit.preview.draw import GREY, Picture, find_axes
 from toolkit.schema import NOMINAL_SIZE, Blink, Provenance
 from toolkit.shard import ShardReader
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
-from toolkit.preview_clip import Floats, PreviewClip
-from toolkit.preview_draw import (
+from toolkit.preview.clip import Floats, PreviewClip
+from toolkit.preview.draw import (
     AXES,
     BACKGROUND,
     BLINK,
