@@ -448,7 +448,6 @@ def test_the_new_column_has_a_name_and_a_value(monkeypatch: pytest.MonkeyPatch) 
         height=480,
         fps=30,
         duration=2,
-        video_start=0,
         audio_start=0,
         interlaced=False,
     )

@@ -26,7 +26,7 @@ OPTIONS = {"fps": 30, "pose": "mesh"}
 @pytest.fixture(autouse=True)
 def _durations(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file lasts as many seconds as it has bytes."""
-    monkeypatch.setattr(jobs, "read_duration", lambda path, unknown: float(path.stat().st_size))
+    monkeypatch.setattr(jobs, "read_duration", lambda path: float(path.stat().st_size))
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -79,6 +79,23 @@ def test_a_folder_is_searched_through_for_videos(tmp_path: Path) -> None:
     assert {path.name: folder for path, folder in found.items()} == {
         "b.MP4": "", "a.mkv": "sub", "c.webm": "deep",
     }  # fmt: skip
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_and_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "v" / "locked" / "1.mp4", "1")
+    write(tmp_path / "v" / "2.mp4", "2")
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ToolkitError, match=r"locked: cannot be searched \(Permission denied\)"):
+        find_sources([tmp_path / "v"])
 
 
 def test_a_list_names_paths_relative_to_itself_one_a_line(tmp_path: Path) -> None:
@@ -194,6 +211,22 @@ def test_identities_by_folder_stem_or_table(tmp_path: Path) -> None:
         identities(str(write(tmp_path / "bad.csv", "file;who\n")))
     with pytest.raises(ToolkitError, match="no such file"):
         identities(str(tmp_path / "gone.csv"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"source,identity\n1.mp4\n", "without source or identity"),
+        (b"source,identity\n1.mp4,\n", "without source or identity"),
+        ("source,identity\n1.mp4,J\u00fcrg\n".encode("latin-1"), "UTF-8"),
+    ],
+)
+def test_a_table_of_identities_with_a_hole_is_refused_before_anything_runs(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    table = write(tmp_path / "who.csv", content)
+    with pytest.raises(ManifestError, match=rf"who\.csv: .*{words}"):
+        plan(write(tmp_path / "1.mp4", "1"), dataset=tmp_path / "d", identity=str(table))
 
 
 # --- jobs ---------------------------------------------------------------------------------------

@@ -291,7 +291,7 @@ def test_a_playlist_is_refused_and_nothing_it_names_is_touched(
         path.write_text(PLAYLISTS[name].format(target))
         assert find_reason(path) == "unreadable"
         info = VideoInfo(
-            width=WIDTH, height=HEIGHT, fps=25, duration=None, video_start=0, audio_start=None,
+            width=WIDTH, height=HEIGHT, fps=25, duration=None, audio_start=None,
             interlaced=False,
         )  # fmt: skip
         streams = Streams(video=0, audio=None, start=0)

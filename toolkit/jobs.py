@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
 from toolkit.manifest import delete_job, read_done_jobs, read_jobs, read_table, write_job
@@ -67,10 +68,12 @@ def check_inputs(inputs: Iterable[Path]) -> None:
 
 def _expand(given: Path) -> Iterator[tuple[Path, str]]:
     if given.is_dir():
-        for path in given.rglob("*"):
-            if path.suffix.lower() in SUFFIXES and path.is_file() and not _is_hidden(path, given):
-                inside = path.relative_to(given).parent
-                yield path, inside.name
+        for folder, inner, names in os.walk(given, onerror=_refuse_folder):
+            inner[:] = [name for name in inner if not name.startswith(".")]
+            inside = Path(folder).relative_to(given).name
+            for path in (Path(folder, name) for name in names if not name.startswith(".")):
+                if path.suffix.lower() in SUFFIXES and path.is_file():
+                    yield path, inside
     elif not given.is_file():
         raise ToolkitError(f"{given}: no such file or folder")
     elif given.suffix.lower() in _LISTS:
@@ -91,8 +94,10 @@ def _expand_list(given: Path) -> Iterator[tuple[Path, str]]:
             yield from _expand(path)
 
 
-def _is_hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
+def _refuse_folder(error: OSError) -> NoReturn:
+    raise ToolkitError(
+        f"{error.filename}: cannot be searched ({error.strerror}): make it readable or leave it out"
+    ) from error
 
 
 def encode_path(path: Path, dataset: Path) -> str:
@@ -277,7 +282,7 @@ def _describe(path: Path, encoded: str, identity: str, known: Source | None) -> 
     if known is not None and same:
         sha256, duration = known.sha256, known.duration
     else:
-        sha256, duration = hash_file(path), read_duration(path, unknown=0.0)
+        sha256, duration = hash_file(path), read_duration(path)
     return Source(
         path=encoded,
         size=stat.st_size,
@@ -361,10 +366,16 @@ def _name_identities(found: Mapping[Path, str], rule: str) -> dict[Path, str]:
 def _read_identities(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise ToolkitError(f"{path}: no such file (--identity wants columns source, identity)")
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ManifestError(f"{path}: no table in UTF-8 ({error}): save it as CSV UTF-8") from error
     if not rows or not {"source", "identity"} <= set(rows[0]):
         raise ManifestError(f"{path}: needs a header line with the columns source and identity")
+    for row in rows:
+        if not row["source"] or not row["identity"]:
+            raise ManifestError(f"{path}: a row without source or identity: {row}")
     return {row["source"]: row["identity"] for row in rows}
 
 

@@ -70,30 +70,16 @@ class Job:
 class VideoInfo:
     """What the probe says of a source. The picture is upright with square pixels.
 
-    Times are seconds from the container's start; `video_*` and `audio_*` are what the
-    container claims, None where it does not say.
+    Times are seconds from the container's start, as it claims them; None where it does not say.
     """
 
     width: int
     height: int
     fps: float
     duration: float | None
-    video_start: float
     audio_start: float | None
     interlaced: bool
     focal: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rejection:
-    """A source, or a stretch of one, that was turned down. Times in s from the source's start."""
-
-    source: str
-    source_sha256: str
-    start: float
-    duration: float
-    reason: Reason
-    message: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,11 +125,11 @@ def probe(path: Path) -> tuple[VideoInfo, Streams]:
         raise SourceError(Reason.UNREADABLE, f"ffmpeg cannot open it: {text}") from error
 
 
-def read_duration(path: Path, unknown: float) -> float:
-    """Seconds that the container claims to last; 0 if it does not open, `unknown` if unsaid."""
+def read_duration(path: Path) -> float:
+    """Seconds that the container claims to last; 0 if it does not open or does not say."""
     try:
         with av.open(str(file_url(path)), options=dict(OPEN_OPTIONS)) as container:
-            return container.duration / av.time_base if container.duration else unknown
+            return container.duration / av.time_base if container.duration else 0.0
     except (av.FFmpegError, ValueError, OSError):
         return 0.0
 
@@ -150,7 +150,6 @@ def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
         height=height,
         fps=float(rate),
         duration=container.duration / av.time_base if container.duration else None,
-        video_start=_stream_start(video, start),
         audio_start=None if audio is None else _stream_start(audio, start),
         interlaced=bool(frame.interlaced_frame),
         focal=_read_focal(container.metadata | video.metadata, width, height),
