@@ -131,6 +131,12 @@ def test_the_last_frame_lasts_as_long_as_most() -> None:
     assert count([0.0], 25) == 1
 
 
+def test_a_picture_that_ends_between_two_frames_of_the_clock_is_one_frame() -> None:
+    track = make_track("ff", times=(0.005, 0.010))
+    stretches = cut_clips(track, fps=30, audio_span=HOUR, min_frames=75, max_frames=1800)
+    assert [(s.start, s.num, s.reason) for s in stretches] == [(1, 1, "too_short")]
+
+
 STATES = st.lists(
     st.tuples(st.sampled_from("fff.2s"), st.integers(1, 25)), min_size=1, max_size=12
 ).map(lambda runs: "".join(state * count for state, count in runs))

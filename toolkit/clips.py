@@ -38,9 +38,13 @@ class Stretch:
 
 
 def count_picture_frames(track: Track, fps: int) -> int:
-    """Clock frames a source's picture lasts, its last frame being shown as long as most are."""
+    """Clock frames a source's picture lasts, its last frame being shown as long as most are.
+
+    At least one shows it, however short it is.
+    """
     end = float(track.times[-1]) + track.frame_seconds
-    return max(1, math.ceil((end - TOLERANCE) * fps))
+    first = max(0, math.ceil((float(track.times[0]) - TOLERANCE) * fps))
+    return max(first + 1, math.ceil((end - TOLERANCE) * fps))
 
 
 def cut_clips(
