@@ -20,12 +20,14 @@ from tests.runs import (
     start_ttk,
 )
 from toolkit import ingest as stage
+from toolkit.clips import Stretch
 from toolkit.errors import OptionsError, ToolkitError
 from toolkit.features.pose import MeshPose
 from toolkit.ingest import explain_failure, ingest, plan_ingest, run_job
 from toolkit.jobs import Plan, record_plan
 from toolkit.manifest import read_table
 from toolkit.options import IngestOptions
+from toolkit.schema import Reason
 from toolkit.shard import ShardReader
 from toolkit.split import SplitOptions, split_dataset
 from toolkit.stats import yield_funnel
@@ -349,6 +351,20 @@ def test_a_bug_in_a_feature_costs_that_clip_and_says_so(
     assert row["message"] == "ZeroDivisionError: by nothing"
     assert row["duration"] == 1.5
     assert len(read_rows(dataset, "clips")) == 2
+
+
+def test_a_source_that_fails_as_a_whole_has_one_row_for_all_of_it(
+    dataset: Path, three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(stage, "prepare_clip", lambda *_, **__: fail())
+    too_short = Stretch(0, 1, Reason.TOO_SHORT)
+    monkeypatch.setattr(stage, "cut_clips", lambda *_, **__: [too_short, Stretch(1, 40)])
+    ingest(three / "a.mp4", TINY, out=dataset)
+    (row,) = read_rows(dataset, "rejected")
+    assert (row["reason"], row["duration"]) == ("failed", 1.5)
 
 
 def test_a_source_that_killed_its_worker_twice_is_failed(dataset: Path, three: Path) -> None:

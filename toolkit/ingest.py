@@ -171,7 +171,7 @@ class ShardMaker:
     def add_source(self, source: Source, crash: str | None = None) -> None:
         """Ingest one source; whatever is its own fault becomes rows in `rejected`."""
         self._report(Progress("source", self._job.id, source.path))
-        before, duration = len(self._clips), 0.0
+        before, rejected, duration = len(self._clips), len(self._rejected), 0.0
         try:
             if source.duplicate_of is not None:
                 raise SourceError(Reason.DUPLICATE, f"the same content as {source.duplicate_of}")
@@ -181,6 +181,7 @@ class ShardMaker:
         except Exception as error:
             reason, message = explain_failure(error, source.path)
             duration = source.duration
+            del self._rejected[rejected:]  # stretches of it: it is turned down whole
             self._reject(source, 0.0, duration, reason, message)
         num_clips = len(self._clips) - before
         self._sources.append(
