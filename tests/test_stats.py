@@ -3,6 +3,7 @@
 import json
 import math
 import struct
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,13 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.datasets import FakeClip, make_rejected_row, make_row, write_dataset
+from tests.datasets import (
+    FakeClip,
+    make_rejected_row,
+    make_row,
+    make_source_row,
+    write_dataset,
+)
 from toolkit.blink_plot import plot_blinks
 from toolkit.blink_stats import count_stretches, describe_blinks
 from toolkit.cli import main
@@ -154,6 +161,18 @@ def test_the_funnel_adds_up(dataset: Path) -> None:
     assert [r.hours for r in funnel.rejected] == pytest.approx([0.02, 0.015])
     total = funnel.hours_out + sum(r.hours for r in funnel.rejected) + funnel.other
     assert total == pytest.approx(funnel.hours_in)
+
+
+def test_a_source_that_has_changed_since_counts_as_it_is_now(dataset: Path) -> None:
+    """Its former clips stay in the manifest; the funnel still adds up."""
+    again = FakeClip(source="ann.mp4", start_frame=7, num_frames=60)
+    later = {"job": "c", "ingested_at": datetime(2030, 1, 1, tzinfo=UTC)}
+    write_part(dataset, "clips", "c", [make_row(again, "c") | later])
+    write_part(dataset, "sources", "c", [make_source_row([again], "c") | later])
+    funnel = yield_funnel(dataset)
+    assert (funnel.num_sources, funnel.num_clips) == (3, 3)
+    assert funnel.hours_out == pytest.approx((2 + 30 + 2) / 3600)
+    assert compute_stats(dataset)[0].num_clips == 4
 
 
 # --- blinks -------------------------------------------------------------------------------------

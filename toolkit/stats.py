@@ -132,11 +132,14 @@ def compute_stats(
 def yield_funnel(dataset: Path) -> YieldFunnel:
     """Hours in, hours out, hours turned down per reason, of everything ingested so far.
 
+    Of a source that has changed since, what it holds now counts, in and out.
+
     Raises:
         ManifestError: no dataset here, or a damaged file.
     """
     sources, clips = read_table(dataset, "sources"), read_table(dataset, "clips")
     rejected = read_table(dataset, "rejected")
+    clips = clips[clips["source"].map(sources.set_index("source")["job"]) == clips["job"]]
     seconds_in, seconds_out = sources["duration"].sum(), clips["duration"].sum()
     reasons = [
         Rejected(
