@@ -13,6 +13,7 @@ from tests import datasets
 from tests.datasets import FakeClip, write_dataset
 from toolkit.cli import main
 from toolkit.errors import ManifestError, ToolkitError
+from toolkit.features.blink import find_blinks
 from toolkit.manifest import write_part
 from toolkit.preview import render_clip, render_sheet
 from toolkit.preview.clip import PreviewClip, find_clip, load_clip
@@ -255,6 +256,12 @@ def test_blinks_are_shaded_where_they_are(make_clip: Maker) -> None:
     plot = 584 / 60  # px a frame, right of a margin of 84 px
     assert columns.min() == pytest.approx(84 + 31 * plot, abs=1)
     assert columns.max() + 1 == pytest.approx(84 + 34 * plot, abs=1)
+
+
+def test_the_blinks_shown_are_those_that_the_manifest_counts(make_clip: Maker) -> None:
+    au45, valid = np.zeros(60, np.float32), np.ones(60, bool)
+    au45[30:35], valid[28:37] = (2, 4, 5, 4, 2), False
+    assert list(make_clip(60, face__au45=au45, face__valid=valid).blinks) == find_blinks(au45, 30)
 
 
 def test_the_playhead_moves_through_a_short_clip_and_stays_amid_a_long_one(

@@ -163,7 +163,7 @@ def load_clip(dataset: Path, clip_id: str) -> PreviewClip:
         au45=au45,
         ear=_read(reader, "face/ear", index),
         symbols=_read_symbols(reader, index),
-        blinks=[] if au45 is None else find_blinks(au45, reader.fps, valid),
+        blinks=[] if au45 is None else find_blinks(au45, reader.fps),
     )
 
 
