@@ -330,6 +330,19 @@ def test_progress_says_videos_frames_a_second_and_time_left(
     ]
 
 
+def test_a_source_counts_once_though_its_job_is_begun_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with IngestProgress() as progress:
+        progress.start(_make_plan(2))
+        progress.advance(Progress("done", "j", "0.mp4", 1))
+        now[0] += 30  # the worker died in the second source
+        progress.advance(Progress("done", "j", "0.mp4", 1))
+    assert capsys.readouterr().err.splitlines()[1:] == ["1/2 sources, 0 frames/s, 0:30 left"]
+
+
 def test_progress_is_a_bar_on_a_terminal(tmp_path: Path, bad_files: dict[Path, str]) -> None:
     parent, child = pty.openpty()
     words = ("ingest", next(iter(bad_files)), "--out", tmp_path / "d", *FLAGS, "--workers", 0)

@@ -52,9 +52,9 @@ class IngestProgress:
         """One step of the run."""
         if progress.kind == "frames":
             self._num_frames += progress.count
-        elif progress.kind == "done":
+        elif progress.kind == "done" and progress.source in self._durations:
             self._num_done += 1
-            self._done_seconds += self._durations.get(progress.source, 0.0)
+            self._done_seconds += self._durations.pop(progress.source)  # once, though jobs restart
         elif progress.kind == "busy":
             self._say(f"job {progress.job} is left to the process that runs it")
         if self._bar is not None:
