@@ -33,11 +33,6 @@ class Backends:
             if getattr(options, feature) != "none"
         }
 
-    @property
-    def needs_colors(self) -> bool:
-        """Whether an extractor wants the picture's colours at the mesh."""
-        return any(extractor.needs_colors for extractor in self._extractors.values())
-
     def provenance(self) -> dict[str, Provenance]:
         """What made each feature, for the shard's record."""
         made = {name: extractor.provenance() for name, extractor in self._extractors.items()}

@@ -17,11 +17,9 @@ class Extractor(ABC):
     Attributes:
         arrays: names in `toolkit.schema.ARRAYS` that `extract` returns. Any extractor may also
             return `face/valid`, which is combined (and) with that of the others.
-        needs_colors: whether `ClipInput.colors` must be filled before `extract`.
     """
 
     arrays: tuple[str, ...]
-    needs_colors: bool = False
 
     @abstractmethod
     def provenance(self) -> Provenance:

@@ -25,7 +25,6 @@ class FaceModelCoefficients(Extractor):
         "face/illumination",
         "face/model_pose",
     )
-    needs_colors = True
 
     def __init__(self) -> None:
         self._fitter = make_fitter(load_default())

@@ -6,7 +6,6 @@ linear heads give the 257 coefficients. Tensor names are those of the published 
 Shape legend: B pictures, T frames.
 """
 
-import hashlib
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from toolkit.facemodel.camera import (
 )
 from toolkit.features.base import Arrays, Extractor
 from toolkit.schema import ClipInput, Provenance
+from toolkit.storage import hash_file
 
 Floats = npt.NDArray[np.float64]
 
@@ -97,7 +97,7 @@ class DengCoefficients(Extractor):
         self._checkpoint = Path(deng_checkpoint)
         self._origin = flip_axes(read_bfm(Path(bfm)).head_origin)
         self._network = load_network(self._checkpoint)
-        self._sha256 = _digest(self._checkpoint)
+        self._sha256 = hash_file(self._checkpoint)
 
     def provenance(self) -> Provenance:
         """The checkpoint's digest."""
@@ -263,8 +263,3 @@ class Bottleneck(nn.Module):
 def _make_stage(channels: int, width: int, *, blocks: int, stride: int) -> nn.Sequential:
     first = Bottleneck(channels, width, stride)
     return nn.Sequential(first, *(Bottleneck(4 * width, width, 1) for _ in range(blocks - 1)))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
