@@ -1,5 +1,6 @@
 """Statistics: against sums made by hand."""
 
+import errno
 import json
 import math
 import struct
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from tests.datasets import (
     FakeClip,
@@ -24,7 +26,7 @@ from toolkit.blink_plot import plot_blinks
 from toolkit.blink_stats import count_stretches, describe_blinks
 from toolkit.cli import main
 from toolkit.cli.tables import BAR, draw_bar
-from toolkit.errors import ManifestError
+from toolkit.errors import ManifestError, StorageError
 from toolkit.manifest import write_part, write_split
 from toolkit.schema import Reason
 from toolkit.stats import compute_stats, yield_funnel
@@ -223,6 +225,20 @@ def test_the_figure_is_a_picture_of_the_size_asked_for(tmp_path: Path) -> None:
         plot_blinks([blinks] * 9, tmp_path / "x.png")
     with pytest.raises(ValueError, match="xyz"):
         plot_blinks([blinks], tmp_path / "x.xyz")
+
+
+def test_a_figure_that_cannot_be_written_leaves_the_former_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Figure, path: Path, **_: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "x.png").write_bytes(b"former")
+    monkeypatch.setattr(Figure, "savefig", fail)
+    with pytest.raises(StorageError, match=r"x\.png: .*disk is full"):
+        plot_blinks([describe_blinks("all", make_table(ANN, BOB))], tmp_path / "x.png")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x.png", b"former")]
 
 
 # --- the commands -------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.blink_stats import HUMAN_RATE, STRETCH, BlinkStats
-from toolkit.storage import guard_storage
+from toolkit.storage import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,8 +47,8 @@ def plot_blinks(groups: Sequence[BlinkStats], path: Path) -> None:
     right.set_title("Duration of blinks, onset to offset", fontsize=11)
     for axes in (left, right):
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), frameon=False, fontsize=9)
-    with guard_storage(path):
-        figure.savefig(path, dpi=150)
+    with write_whole(path) as temporary:
+        figure.savefig(temporary, dpi=150, format=path.suffix[1:] or "png")
 
 
 def _draw_bars(axes: "Axes", group: BlinkStats, place: tuple[int, int]) -> None:
