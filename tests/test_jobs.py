@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.datasets import FakeClip, make_row
 from toolkit import jobs
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
 from toolkit.jobs import Plan, encode_path, find_sources, make_plan, record_plan, source_path
@@ -62,6 +63,13 @@ def finish(job: Job, dataset: Path, clips: int = 1) -> None:
         }
         for source in job.sources
     ]
+    found = [
+        make_row(FakeClip(source=source.path, start_frame=index), job.id)
+        | {"source_sha256": source.sha256}
+        for source in job.sources
+        for index in range(0 if source.duplicate_of else clips)
+    ]
+    write_part(dataset, "clips", job.id, found)
     write_part(dataset, "sources", job.id, rows)
 
 
@@ -381,6 +389,28 @@ def test_the_same_content_under_other_names_is_done_once(tmp_path: Path) -> None
     assert [s.duplicate_of for s in job.sources] == [None, "../v/a.mp4", "../v/a.mp4"]
 
 
+def test_content_that_a_source_held_before_is_not_cut_into_the_same_clips_again(
+    tmp_path: Path,
+) -> None:
+    video = write(tmp_path / "v" / "a.mp4", "first" * 9)
+
+    def run() -> list[tuple[str, str | None]]:
+        made = plan(tmp_path / "v", dataset=tmp_path / "d")
+        record(made, tmp_path / "d")
+        for job in made.jobs:
+            finish(job, tmp_path / "d")
+        return [(s.path, s.duplicate_of) for job in made.jobs for s in job.sources]
+
+    assert run() == [("../v/a.mp4", None)]
+    write(video, "other" * 8)
+    assert run() == [("../v/a.mp4", None)]
+    write(tmp_path / "v" / "b.mp4", "first" * 9)
+    assert run() == [("../v/b.mp4", "../v/a.mp4")]
+    write(video, "first" * 9)
+    assert run() == [("../v/a.mp4", "../v/a.mp4")]
+    assert run() == []
+
+
 def test_a_copy_of_what_is_done_or_recorded_is_a_duplicate_later_too(tmp_path: Path) -> None:
     write(tmp_path / "v" / "m.mp4", "same")
     first = plan(tmp_path / "v", dataset=tmp_path / "d")
@@ -447,17 +477,20 @@ def test_a_damaged_record_is_an_error_that_names_it(tmp_path: Path) -> None:
         plan(*write_many(tmp_path / "v", 1), dataset=tmp_path / "d")
 
 
-def test_an_unreadable_video_is_named_not_the_dataset(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["v000.mp4", "list.txt", "who.csv"])
+def test_an_unreadable_file_is_named_not_the_dataset(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (video,) = write_many(tmp_path / "v", 1)
+    (video,) = write_many(tmp_path, 1)
+    given = write(tmp_path / "list.txt", "v000.mp4\n") if name == "list.txt" else video
+    table = str(write(tmp_path / "who.csv", "source,identity\nv000.mp4,Ann\n"))
 
     def refuse(self: Path, *_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(ToolkitError, match=r"v000\.mp4: cannot be read \(Permission denied\)"):
-        plan(video, dataset=tmp_path / "d")
+    with pytest.raises(ToolkitError, match=rf"{name}: cannot be read \(Permission denied\)"):
+        plan(given, dataset=tmp_path / "d", identity=table if name == "who.csv" else "parent")
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

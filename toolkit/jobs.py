@@ -12,7 +12,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,6 +83,7 @@ def _expand(given: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _expand_list(given: Path) -> Iterator[tuple[Path, str]]:
+    _check_readable(given)
     lines = os.fsdecode(given.read_bytes().removeprefix(codecs.BOM_UTF8)).split("\n")
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -168,8 +169,9 @@ def make_plan(
         else:
             fresh.append(source)
     _warn_of_renamed(renamed, done)
-    taken = {s.sha256: s.path for s in done.sources.values() if s.path not in done.without_clips}
-    taken |= {s.sha256: s.path for job in pending for s in job.sources if not s.duplicate_of}
+    taken = done.contents | {
+        s.sha256: s.path for job in pending for s in job.sources if not s.duplicate_of
+    }
     attempts = _count_attempts(recorded)
     waiting = sum(_guess_seconds(source) for job in pending for source in job.sources)
     jobs = _group(_mark_duplicates(fresh, taken), options, shard_minutes, attempts, waiting)
@@ -226,17 +228,22 @@ def _digest(value: object) -> str:
 
 @dataclass(frozen=True)
 class _Done:
-    """Jobs that are done; the last row of every source by path; paths that gave no clip."""
+    """Jobs that are done; the last row of every source by path; paths that gave no clip.
+
+    `contents` has the digest of every content that clips were cut from, and by which path: a
+    source may have changed since, its clips are still there.
+    """
 
     jobs: frozenset[str]
     sources: dict[str, Source]
     without_clips: frozenset[str]
+    contents: dict[str, str]
 
 
 def _read_done(dataset: Path) -> _Done:
     jobs = read_done_jobs(dataset)
     if not jobs:
-        return _Done(jobs, {}, frozenset())
+        return _Done(jobs, {}, frozenset(), {})
     rows = read_table(dataset, "sources").to_dict("records")
     sources = {
         row["source"]: Source(
@@ -249,7 +256,11 @@ def _read_done(dataset: Path) -> _Done:
         )
         for row in rows
     }
-    return _Done(jobs, sources, frozenset(r["source"] for r in rows if not r["num_clips"]))
+    clips = read_table(dataset, "clips")
+    clips = clips[clips["job"].isin(list(jobs))]
+    contents = dict(zip(clips["source_sha256"].tolist(), clips["source"].tolist(), strict=True))
+    without_clips = frozenset(row["source"] for row in rows if not row["num_clips"])
+    return _Done(jobs, sources, without_clips, contents)
 
 
 def _compare_options(job: Job, options: Mapping[str, object]) -> None:
@@ -309,9 +320,8 @@ def _is_done(source: Source, row: Source | None) -> bool:
 def _mark_duplicates(sources: list[Source], taken: Mapping[str, str]) -> Iterator[Source]:
     first = dict(taken)
     for source in sources:
-        original = first.setdefault(source.sha256, source.path)
-        is_copy = original != source.path
-        yield Source(**{**asdict(source), "duplicate_of": original if is_copy else None})
+        yield replace(source, duplicate_of=first.get(source.sha256))
+        first.setdefault(source.sha256, source.path)
 
 
 def _group(
@@ -366,6 +376,7 @@ def _name_identities(found: Mapping[Path, str], rule: str) -> dict[Path, str]:
 def _read_identities(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise ToolkitError(f"{path}: no such file (--identity wants columns source, identity)")
+    _check_readable(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
