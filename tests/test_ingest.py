@@ -1,5 +1,6 @@
 """Ingest end to end on generated videos: what comes out, and what changes nothing about it."""
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Iterator
@@ -406,6 +407,17 @@ def test_a_callers_mistake_is_a_value_error(wrong: Any, dataset: Path, three: Pa
     with pytest.raises(ValueError, match="job_slice"):
         ingest(three, TINY, out=dataset, **wrong)
     assert not dataset.exists()
+
+
+@pytest.mark.parametrize("name", ["weights", "bfm", "interocular_mm", "openface_csv"])
+def test_an_option_that_no_chosen_backend_takes_is_refused_before_anything_is_written(
+    name: str, dataset: Path, three: Path
+) -> None:
+    value = 90.0 if name == "interocular_mm" else Path("x")
+    options = dataclasses.replace(TINY, **{name: value})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=f"--{name.replace('_', '-')} is taken by none"):
+        ingest(three, options, out=dataset)
+    assert not [path for path in dataset.rglob("*") if path.is_file()]
 
 
 def test_models_are_loaded_once(

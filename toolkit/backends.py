@@ -1,7 +1,9 @@
 """The backends one set of options asks for, loaded once per process and run in order."""
 
 import contextlib
+import dataclasses
 import functools
+import importlib
 import inspect
 from collections.abc import Iterator, Sequence
 
@@ -25,10 +27,14 @@ class Backends:
     """The face mesh and one extractor per feature that is not switched off."""
 
     def __init__(self, options: IngestOptions) -> None:
-        """Load every model; SetupError says what is missing and how to get it."""
+        """Load every model; SetupError says what is missing and how to get it.
+
+        ValueError names an option that does nothing with the backends chosen.
+        """
+        _check_used(options)
         self.mesh = FaceMesh()
         self._extractors = {
-            feature: _load(feature, getattr(options, feature), options)
+            feature: _load(feature, options)
             for feature in (*WHOLE_SOURCE, *PER_CLIP)
             if getattr(options, feature) != "none"
         }
@@ -106,13 +112,30 @@ def one_thread() -> Iterator[None]:
         cv2.setNumThreads(saved[1])
 
 
-def _load(feature: str, backend: str, options: IngestOptions) -> Extractor:
-    """Make an extractor with those of the options that its constructor names."""
+def _check_used(options: IngestOptions) -> None:
+    """ValueError for an option that none of the backends chosen takes: it would do nothing."""
+    taken = {"focal"}.union(*(_read_keywords(feature, options) for feature in BACKENDS))
+    for field in dataclasses.fields(options):
+        given = field.default is None and getattr(options, field.name) is not None
+        if given and field.name not in taken:
+            flag, text = field.name.replace("_", "-"), field.metadata["help"]
+            raise ValueError(f"--{flag} is taken by none of the backends chosen: {text}")
+
+
+def _read_keywords(feature: str, options: IngestOptions) -> set[str]:
+    """The options that the chosen backend of a feature takes."""
+    backend = getattr(options, feature)
+    if backend == "none":
+        return set()
     module, name = BACKENDS[feature][backend].split(":")
-    kind = getattr(__import__(module, fromlist=[name]), name)
-    wanted = inspect.signature(kind).parameters
-    known = {key: getattr(options, key) for key in wanted if hasattr(options, key)}
-    return create_extractor(feature, backend, **known)
+    wanted = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    return {key for key in wanted if hasattr(options, key)}
+
+
+def _load(feature: str, options: IngestOptions) -> Extractor:
+    """Make an extractor with those of the options that its constructor names."""
+    known = {name: getattr(options, name) for name in _read_keywords(feature, options)}
+    return create_extractor(feature, getattr(options, feature), **known)
 
 
 def _add(clip: ClipInput, arrays: Arrays) -> None:
