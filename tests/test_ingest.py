@@ -308,6 +308,13 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, three: Path) -> None:
     assert not (tmp_path / "d").exists()
 
 
+def test_a_dry_run_of_a_slice_prints_that_slice(tmp_path: Path, three: Path) -> None:
+    words = ("ingest", three, "--out", tmp_path / "d", "--shard-minutes", "0.01", "--dry-run")
+    slices = [run_ttk(*words, "--job-slice", part).stdout for part in ("0/2", "1/2")]
+    sources = [line for text in slices for line in text.splitlines() if line.startswith("  ")]
+    assert sorted(line.split()[1] for line in sources) == ["[a]", "[b]", "[c]"]
+
+
 def test_other_options_on_a_second_run_are_refused_by_name(dataset: Path, three: Path) -> None:
     ingest(three, TINY, out=dataset)
     before = read_dataset(dataset)

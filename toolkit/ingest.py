@@ -101,16 +101,15 @@ def ingest(
         with lock_dataset(dataset):
             sweep_workspaces(dataset)
             plan = plan_ingest(given, options, dataset, retry_rejected, on_source)
-            mine = [job for job in plan.jobs if int(job.id, 16) % job_slice[1] == job_slice[0]]
+            mine = take_slice(plan, job_slice)
             recorded = IngestOptions.from_arrays(options.of_arrays())  # as the jobs will ask for
-            load = functools.partial(load_backends, recorded) if mine else lambda: None
-            run = stack.enter_context(open_runner(min(workers, len(mine)), load, run_job))
+            load = functools.partial(load_backends, recorded) if mine.jobs else lambda: None
+            run = stack.enter_context(open_runner(min(workers, len(mine.jobs)), load, run_job))
             record_plan(plan, dataset)
-        plan = replace(plan, jobs=tuple(mine))
-        on_plan(plan)
-        for progress in run(plan.jobs, dataset):
+        on_plan(mine)
+        for progress in run(mine.jobs, dataset):
             on_progress(progress)
-    return plan
+    return mine
 
 
 def plan_ingest(
@@ -131,6 +130,12 @@ def plan_ingest(
         retry_rejected=retry_rejected,
         on_source=on_source,
     )
+
+
+def take_slice(plan: Plan, job_slice: tuple[int, int]) -> Plan:
+    """Of a plan, the jobs whose id mod n is i, for a slice (i, n)."""
+    index, count = job_slice
+    return replace(plan, jobs=tuple(j for j in plan.jobs if int(j.id, 16) % count == index))
 
 
 def run_job(job: Job, dataset: Path, crashes: Crashes, report: Report) -> None:

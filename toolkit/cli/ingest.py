@@ -52,6 +52,7 @@ def ingest(
     with IngestProgress() as progress:
         if dry_run:
             plan = stage.plan_ingest(inputs, record, out, retry_rejected, progress.look_at)
+            plan = stage.take_slice(plan, part)
         else:
             count = len(os.sched_getaffinity(0)) if workers is None else workers
             plan = stage.ingest(
