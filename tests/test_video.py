@@ -36,7 +36,7 @@ from tests.numbered import (
 from toolkit.encode import write_video
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.schema import VideoInfo
-from toolkit.video import Streams, check_exit, fit_size, probe, read_frames
+from toolkit.video import Streams, _read_focal, check_exit, fit_size, probe, read_frames
 
 COUNT = 13
 MPEG2 = ("-c:v", "mpeg2video", "-q:v", "3")
@@ -514,3 +514,12 @@ def test_real_videos_show_as_many_frames_as_their_edit_lists_say(name: str) -> N
     assert len(times) == REAL[name]
     assert np.all(np.diff(times) > 0)
     assert times[0] >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "focal"),
+    [("26", 1323.8), ("0", None), ("-28", None), ("nan", None), ("inf", None), ("?", None)],
+)
+def test_a_focal_length_that_no_camera_has_is_not_believed(text: str, focal: float | None) -> None:
+    key = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
+    assert _read_focal({key: text}, 1920, 1080) == pytest.approx(focal, abs=0.1)

@@ -204,7 +204,8 @@ def _read_focal(metadata: dict[str, str], width: int, height: int) -> float | No
         focal_35mm = float(text or 0)
     except ValueError:
         return None
-    return focal_35mm / math.hypot(36, 24) * math.hypot(width, height) or None
+    focal = focal_35mm / math.hypot(36, 24) * math.hypot(width, height)
+    return focal if 0 < focal < math.inf else None
 
 
 def fit_size(info: VideoInfo, longest: int = MAX_SIDE) -> tuple[int, int]:
