@@ -67,9 +67,11 @@ class NetworkSizes:
 class DeepSpeechNetwork(nn.Module):
     """Spectrogram to log-probabilities; parameter names are those of deepspeech.pytorch."""
 
-    def __init__(self, sizes: NetworkSizes) -> None:
+    def __init__(self, sizes: NetworkSizes, dropout: float = 0.0) -> None:
+        """`dropout` is the share of each recurrent layer's inputs that training drops."""
         super().__init__()
         self.sizes = sizes
+        self.dropout = nn.Dropout(dropout)
         first, second = sizes.conv_channels
         stack = nn.Sequential(
             nn.Conv2d(1, first, (41, 11), stride=(2, 2), padding=(20, 5)),
@@ -130,7 +132,7 @@ class DeepSpeechNetwork(nn.Module):
         return flat.log_softmax(-1).view(*x.shape[:2], -1)
 
     def _recur(self, index: int, x: torch.Tensor, lengths: torch.Tensor | None) -> torch.Tensor:
-        x = self.normalise(index, x)
+        x = self.dropout(self.normalise(index, x))
         recurrent = self.get_submodule(f"rnns.{index}.rnn")
         if lengths is None:
             x, _ = recurrent(x)

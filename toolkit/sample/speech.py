@@ -79,7 +79,7 @@ def speak(voice: Voice, rng: np.random.Generator, num_samples: int) -> tuple[Sam
     """
     parts = [np.zeros(int(rng.uniform(0.2, 0.5) * SAMPLE_RATE))]
     said = list[str]()
-    with _open_synthesiser(voice) as synthesise:
+    with open_synthesiser(voice) as synthesise:
         for index in _shuffle_endlessly(rng):
             said.append(SENTENCES[index])
             parts += [
@@ -99,7 +99,7 @@ def _shuffle_endlessly(rng: np.random.Generator) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _open_synthesiser(voice: Voice) -> Iterator[Callable[[str], npt.NDArray[np.float64]]]:
+def open_synthesiser(voice: Voice) -> Iterator[Callable[[str], npt.NDArray[np.float64]]]:
     """From text to sound at 16 kHz.
 
     The library is loaded afresh and unloaded: its noise source keeps state across

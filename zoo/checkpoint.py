@@ -1,0 +1,43 @@
+"""Checkpoints: written whole or not at all, loaded without running anything in them."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from toolkit.errors import ToolkitError
+from toolkit.storage import write_whole
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors, numbers, texts, lists and dicts of them.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    with write_whole(path) as temporary:
+        torch.save(content, temporary)
+
+
+def load_checkpoint(path: Path, kind: str | None = None) -> dict[str, Any]:
+    """What `save_checkpoint` wrote, on the CPU.
+
+    Args:
+        path: the file.
+        kind: the `kind` it must have, if given: the recipe that wrote it.
+
+    Raises:
+        ToolkitError: it is missing, damaged, not plain data, or of another kind.
+    """
+    if not path.is_file():
+        raise ToolkitError(f"{path}: no such checkpoint")
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ToolkitError(f"{path}: damaged or not a checkpoint of the zoo: {text}") from error
+    found = content.get("kind") if isinstance(content, dict) else None
+    if kind is not None and found != kind:
+        raise ToolkitError(f"{path}: a checkpoint of {found or 'something else'}, not of {kind}")
+    return content

@@ -1,0 +1,175 @@
+"""What a microphone, a room and a telephone do to speech: variety that the recordings lack.
+
+Everything is drawn from the generator that is handed in, and from nothing else. Waveforms are
+(S,) float32 of int16's scale over 32767, spectrograms (161, T) float32.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from scipy.fft import irfft, next_fast_len, rfft
+
+from toolkit.clock import SAMPLE_RATE
+
+Wave = npt.NDArray[np.float32]
+Rng = np.random.Generator
+
+SPEED = (0.85, 1.18)
+"""Factors of tempo and pitch together: a recording played faster or slower."""
+
+TRACT = (0.88, 1.12)
+"""Factors by which the spectrum is stretched: longer and shorter vocal tracts, tempo kept."""
+
+SNR = (0.0, 30.0)
+"""dB of speech over noise or babble."""
+
+LOUDNESS = (-40.0, -14.0)
+"""dBFS (root mean square) that recordings are brought to."""
+
+REVERBERATION = (0.1, 0.7)
+"""Seconds in which a room's echo falls by 60 dB."""
+
+TELEPHONE = (300.0, 3400.0)
+"""Hz that a telephone lets through."""
+
+_NOISE_SECONDS = 60
+_CHANCES = {"speed": 0.8, "room": 0.3, "telephone": 0.12, "tilt": 0.3, "noise": 0.6, "tract": 0.5}
+
+
+class Augmenter:
+    """Changes a recording as a day in another place would have."""
+
+    def __init__(self, babble: Callable[[Rng], Wave], seed: int = 0) -> None:
+        """`babble` gives a voice that may speak in the background."""
+        self._babble = babble
+        self._noises = [_make_noise(np.random.default_rng([seed, k]), k / 2) for k in range(5)]
+
+    def change_wave(self, wave: Wave, num_samples: int, rng: Rng) -> npt.NDArray[np.int16]:
+        """Another recording of the same words, (num_samples,) int16; `wave` must fit in."""
+        wave = place(wave, num_samples, rng)
+        wave = self._filter(wave, rng)
+        if rng.random() < _CHANCES["noise"]:
+            wave = add_noise(wave, self._draw_noise(num_samples, rng), rng.uniform(*SNR))
+        gain = 10 ** (rng.uniform(*LOUDNESS) / 20) / max(_level(wave), 1e-5)
+        return np.clip(wave * np.float32(32767 * gain), -32768, 32767).astype(np.int16)
+
+    def _filter(self, wave: Wave, rng: Rng) -> Wave:
+        """Room, telephone and the microphone's colour, in one pass over the spectrum."""
+        chances = {name: rng.random() < share for name, share in _CHANCES.items()}
+        if not any(chances[name] for name in ("room", "telephone", "tilt")):
+            return wave
+        tail = SAMPLE_RATE if chances["room"] else 0
+        size = next_fast_len(len(wave) + tail, real=True)
+        spectrum, hertz = rfft(wave, size), np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+        if chances["room"]:
+            spectrum = spectrum * rfft(make_room(rng), size)
+        if chances["telephone"]:
+            low, high = TELEPHONE
+            spectrum = spectrum / ((1 + (low / (hertz + 1)) ** 8) * (1 + (hertz / high) ** 16))
+        if chances["tilt"]:
+            decibels = rng.uniform(-6, 6) * np.log2((hertz + 100) / 1000)
+            spectrum = spectrum * 10 ** (decibels / 20)
+        return np.asarray(irfft(spectrum, size)[: len(wave)], np.float32)
+
+    def _draw_noise(self, num_samples: int, rng: Rng) -> Wave:
+        if rng.random() < 0.3:
+            voices = [
+                _repeat(self._babble(rng), num_samples, rng) for _ in range(rng.integers(1, 6))
+            ]
+            return np.sum(voices, axis=0, dtype=np.float32)
+        noise = self._noises[rng.integers(len(self._noises))]
+        first = rng.integers(len(noise) - num_samples) if len(noise) > num_samples else 0
+        return _repeat(noise[first : first + num_samples], num_samples, rng)
+
+
+def to_wave(pcm: npt.NDArray[np.int16]) -> Wave:
+    """(S,) float32 from int16."""
+    return pcm.astype(np.float32) / np.float32(32767)
+
+
+def draw_speed(rng: Rng) -> float:
+    """How much faster a recording is to be played."""
+    return float(rng.uniform(*SPEED)) if rng.random() < _CHANCES["speed"] else 1.0
+
+
+def change_speed(wave: Wave, factor: float) -> Wave:
+    """Play faster (factor over 1) or slower: (S / factor,) samples."""
+    if factor == 1.0:
+        return wave
+    positions = np.arange(int(len(wave) / factor)) * factor
+    return np.interp(positions, np.arange(len(wave)), wave).astype(np.float32)
+
+
+def place(wave: Wave, num_samples: int, rng: Rng) -> Wave:
+    """Put a recording somewhere into (num_samples,) of silence."""
+    room = num_samples - len(wave)
+    if room < 0:
+        raise ValueError(f"{len(wave)} samples do not fit into {num_samples}")
+    placed = np.zeros(num_samples, np.float32)
+    first = int(rng.integers(room + 1))
+    placed[first : first + len(wave)] = wave
+    return placed
+
+
+def add_noise(wave: Wave, noise: Wave, snr: float) -> Wave:
+    """`wave` with noise so many dB under it (root mean square over the whole of either)."""
+    level = _level(noise)
+    gain = _level(wave) / level * 10 ** (-snr / 20) if level > 0 else 0.0
+    return wave + noise * np.float32(gain)
+
+
+def make_room(rng: Rng) -> Wave:
+    """(16000,) impulse response: the direct sound, then noise that dies away."""
+    seconds = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    decay = 10 ** (-3 * seconds / rng.uniform(*REVERBERATION))
+    echo = rng.standard_normal(SAMPLE_RATE) * decay
+    echo[: int(rng.uniform(0.002, 0.02) * SAMPLE_RATE)] = 0  # until the nearest wall answers
+    echo *= rng.uniform(0.2, 1.0) / max(float(np.sqrt((echo**2).sum())), 1e-9)
+    echo[0] = 1.0
+    return echo.astype(np.float32)
+
+
+def stretch_spectrum(spectrogram: Wave, factor: float) -> Wave:
+    """Move what is at bin f to bin f · factor; the top repeats where nothing moves in."""
+    bins = np.arange(len(spectrogram))
+    source = np.minimum(bins / factor, bins[-1])
+    low = np.minimum(source.astype(np.int64), bins[-1] - 1)
+    share = (source - low).astype(np.float32)[:, None]
+    return spectrogram[low] * (1 - share) + spectrogram[low + 1] * share
+
+
+def draw_tract(rng: Rng) -> float:
+    """Factor for `stretch_spectrum`."""
+    return float(rng.uniform(*TRACT)) if rng.random() < _CHANCES["tract"] else 1.0
+
+
+def mask_spectrogram(spectrogram: Wave, rng: Rng) -> Wave:
+    """Hide bands and moments behind the mean, 0 (SpecAugment, arXiv:1904.08779)."""
+    masked = spectrogram.copy()
+    num_bins, num_frames = masked.shape
+    for _ in range(2):
+        width, first = int(rng.integers(25)), int(rng.integers(num_bins))
+        masked[first : first + width] = 0
+    for _ in range(1 + num_frames // 300):
+        width, first = int(rng.integers(15)), int(rng.integers(num_frames))
+        masked[:, first : first + width] = 0
+    return masked
+
+
+def _make_noise(rng: Rng, slope: float) -> Wave:
+    """A minute of noise whose power falls with frequency to the `slope`: 1 is pink, 2 brown."""
+    size = _NOISE_SECONDS * SAMPLE_RATE
+    spectrum = rfft(rng.standard_normal(size))
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    noise = irfft(spectrum / np.maximum(hertz, 50) ** (slope / 2), size)
+    return np.asarray(noise / noise.std(), np.float32)
+
+
+def _repeat(wave: Wave, num_samples: int, rng: Rng) -> Wave:
+    """(num_samples,) of a sound that begins anywhere and goes round."""
+    return np.take(wave, np.arange(num_samples) + rng.integers(len(wave)), mode="wrap")
+
+
+def _level(wave: Wave) -> float:
+    return float(np.sqrt(np.mean(np.square(wave), dtype=np.float64)))

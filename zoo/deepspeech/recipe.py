@@ -1,0 +1,273 @@
+"""Train the small acoustic model: connectionist temporal classification over speech and robots.
+
+What a run makes of its folder: `best.safetensors`, float16 weights that `ttk` and `zoo evaluate
+deepspeech` take, beside what every run has.
+"""
+
+import copy
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from toolkit.errors import ToolkitError
+from toolkit.features.deepspeech import (
+    DeepSpeechNetwork,
+    NetworkSizes,
+    decode_greedy,
+    infer_scores,
+)
+from toolkit.schema import DEEPSPEECH_SYMBOLS
+from toolkit.storage import write_whole
+from zoo.checkpoint import load_checkpoint
+from zoo.deepspeech.augment import Augmenter, Rng, Wave, to_wave
+from zoo.deepspeech.batches import Batch, EpochBatches, Material
+from zoo.deepspeech.corpus import Utterance, read_transcripts, store_utterances
+from zoo.deepspeech.errors import measure_cer
+from zoo.deepspeech.voices import store_robots
+from zoo.train import BEST, Metrics, Step, train
+
+KIND = "deepspeech"
+LICENCES = ("CC BY 4.0", "public domain", "Apache-2.0", "free for commercial")
+"""How the licence of a row that is trained on begins."""
+
+SHARES = {"speechocean762": 0.35}
+"""How much of a corpus an epoch sees, where it is not all: accents and children's voices."""
+
+VALIDATION = 0.05
+"""Share of the training rows that is kept to choose by; no sentence of it is trained on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepSpeechRecipe:
+    """Settings of a run.
+
+    Attributes:
+        speech: folder with `transcripts.csv`.
+        text: files or folders of text for the synthesised voices; none: the transcripts.
+        epochs: an epoch is the recordings once, and `synthetic_share` of as many sentences read
+            by robots.
+        batch_seconds: sound in a batch.
+        learning_rate: after a warm-up; falls to nothing over the last third.
+        synthetic_hours: how much is read aloud, once, before the first epoch.
+        synthetic_share: sentences read by robots for every recording.
+        dropout: share of the recurrent layers' inputs that is dropped.
+        seed: of weights, order and augmentation.
+        device: where to train.
+        workers: processes that prepare batches.
+        sizes: of the network.
+    """
+
+    speech: Path
+    text: tuple[Path, ...] = ()
+    epochs: int = 24
+    batch_seconds: float = 160.0
+    learning_rate: float = 1.5e-3
+    synthetic_hours: float = 6.0
+    synthetic_share: float = 0.5
+    dropout: float = 0.1
+    seed: int = 0
+    device: str = "cpu"
+    workers: int = 1
+    sizes: NetworkSizes = dataclasses.field(default_factory=NetworkSizes)
+
+
+def train_deepspeech(
+    recipe: DeepSpeechRecipe,
+    out: Path,
+    *,
+    resume: bool = False,
+    on_step: Callable[[Step], None] = lambda step: None,
+) -> Metrics:
+    """Train, and write `best.safetensors` whenever an epoch was the best so far.
+
+    Raises:
+        ToolkitError: the speech cannot be read or holds no row to train on; and see `train`.
+    """
+    task = DeepSpeechTask(recipe, out)
+
+    def tell(step: Step) -> None:
+        if step.validation:
+            export_weights(out / BEST, out / "best.safetensors")
+        on_step(step)
+
+    return train(task, out, epochs=recipe.epochs, seed=recipe.seed, resume=resume, on_step=tell)
+
+
+def export_weights(checkpoint: Path, target: Path) -> None:
+    """Write a checkpoint's network as float16 safetensors; its statistics stay float32."""
+    model = load_checkpoint(checkpoint, KIND)["model"]
+    tensors = {
+        name: tensor.half() if name.endswith(("weight", "bias")) or ".rnn." in name else tensor
+        for name, tensor in model["network"].items()
+    }
+    with write_whole(target) as temporary:
+        save_file(
+            {name: tensor.contiguous() for name, tensor in tensors.items()},
+            temporary,
+            {"labels": "".join(DEEPSPEECH_SYMBOLS)},
+        )
+
+
+class DeepSpeechTask:
+    """The acoustic model under training; what is kept is a running mean of its weights."""
+
+    kind = KIND
+
+    def __init__(self, recipe: DeepSpeechRecipe, out: Path) -> None:
+        self._recipe = recipe
+        torch.manual_seed(recipe.seed)
+        rows = choose_rows(read_transcripts(recipe.speech))
+        kept = find_validation(rows)
+        trained = [row for row in rows if row.text not in kept]
+        self._validation = [row for row in rows if row.text in kept]
+        if not trained or not self._validation:
+            raise ToolkitError(f"{recipe.speech}: too few rows of the split train to train on")
+        self._materials = [_open_recordings(trained, out), *_open_robots(trained, recipe, out)]
+        self._sounds = store_utterances(out / "validation.s16", self._validation)
+        self._augmenter = Augmenter(self._draw_babble, recipe.seed)
+        device = torch.device(recipe.device)
+        self._network = DeepSpeechNetwork(recipe.sizes, dropout=recipe.dropout).to(device)
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._mean = copy.deepcopy(self._network).eval()
+        self._num_updates = 0
+        self._total_steps = recipe.epochs * self.count_steps(1)
+        self._optimiser = torch.optim.AdamW(
+            self._network.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=1e-2
+        )
+
+    def recipe(self) -> dict[str, Any]:
+        content = dataclasses.asdict(self._recipe)
+        content["text"] = [str(path) for path in self._recipe.text]
+        return content | {"speech": str(self._recipe.speech)}
+
+    def count_steps(self, epoch: int) -> int:
+        return len(self._make_epoch(epoch))
+
+    def draw_batches(self, epoch: int, first: int) -> Iterator[Batch]:
+        return self._make_epoch(epoch).load(first, self._recipe.workers)
+
+    def step(self, batch: Batch) -> Metrics:
+        rate = self._learning_rate()
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._network.train()
+        device = next(self._network.parameters()).device
+        scores = self._network(batch.spectrogram.to(device)).transpose(0, 1)  # (K, B, 29)
+        lengths = torch.full((scores.shape[1],), scores.shape[0])
+        loss = nn.functional.ctc_loss(
+            scores,
+            batch.targets.to(device),
+            lengths,
+            batch.lengths,
+            blank=len(DEEPSPEECH_SYMBOLS) - 1,
+            zero_infinity=True,
+        )
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self._network.parameters(), 2.0)
+        self._optimiser.step()
+        self._average()
+        seconds = batch.spectrogram.shape[0] * batch.spectrogram.shape[2] / 100
+        return {"loss": loss.item(), "norm": norm.item(), "rate": rate, "items": seconds}
+
+    def validate(self) -> Metrics:
+        """Greedy character error rate of each corpus; `score` is that of all rows."""
+        network = copy.deepcopy(self._mean).cpu()
+        found = [
+            decode_greedy(infer_scores(network, self._sounds.read(k)))
+            for k in range(len(self._sounds))
+        ]
+        rows = self._validation
+        figures = {"score": measure_cer(found, [row.text for row in rows])}
+        for corpus in sorted({row.corpus for row in rows}):
+            chosen = [k for k, row in enumerate(rows) if row.corpus == corpus]
+            wanted = [rows[k].text for k in chosen]
+            figures[f"cer {corpus}"] = measure_cer([found[k] for k in chosen], wanted)
+        return figures
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "network": self._network.state_dict(),
+            "mean": self._mean.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "num_updates": self._num_updates,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._network.load_state_dict(state["network"])
+        self._mean.load_state_dict(state["mean"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._num_updates = state["num_updates"]
+
+    def export(self) -> dict[str, Any]:
+        state = {name: tensor.cpu() for name, tensor in self._mean.state_dict().items()}
+        return {"network": state}
+
+    def _make_epoch(self, epoch: int) -> EpochBatches:
+        return EpochBatches(
+            self._materials,
+            epoch=epoch,
+            seed=self._recipe.seed,
+            batch_seconds=self._recipe.batch_seconds,
+            augmenter=self._augmenter,
+        )
+
+    def _draw_babble(self, rng: Rng) -> Wave:
+        speech = self._materials[0].speech
+        return to_wave(speech.read(int(rng.integers(len(speech)))))
+
+    def _learning_rate(self) -> float:
+        """Up over 200 steps, level, and down to nothing over the last third of the epochs."""
+        left = (self._total_steps - self._num_updates) / (self._total_steps / 3)
+        share = min(1.0, (self._num_updates + 1) / 200, max(left, 0.01))
+        return self._recipe.learning_rate * share
+
+    def _average(self) -> None:
+        """Take the new weights and statistics into the running mean."""
+        self._num_updates += 1
+        keep = min(0.997, (1 + self._num_updates) / (10 + self._num_updates))
+        ours = self._network.state_dict()
+        for name, tensor in self._mean.state_dict().items():
+            if tensor.is_floating_point():
+                tensor.lerp_(ours[name], 1 - keep)
+            else:
+                tensor.copy_(ours[name])
+
+
+def choose_rows(rows: Sequence[Utterance]) -> list[Utterance]:
+    """Rows to train and choose on: split train, a licence of `LICENCES`, some text."""
+    return [
+        row
+        for row in rows
+        if row.split == "train" and row.text and row.licence.startswith(LICENCES)
+    ]
+
+
+def find_validation(rows: Sequence[Utterance]) -> set[str]:
+    """Texts kept to choose by: `VALIDATION` of those there are, by their digest."""
+    limit = int(VALIDATION * 2**32)
+    texts = {row.text for row in rows}
+    return {t for t in texts if int(hashlib.sha256(t.encode()).hexdigest()[:8], 16) < limit}
+
+
+def _open_recordings(rows: Sequence[Utterance], out: Path) -> Material:
+    shares = np.array([SHARES.get(row.corpus, 1.0) for row in rows])
+    return Material(store_utterances(out / "speech.s16", rows), shares)
+
+
+def _open_robots(rows: Sequence[Utterance], recipe: DeepSpeechRecipe, out: Path) -> list[Material]:
+    if not recipe.synthetic_hours:
+        return []
+    sentences = [row.text for row in rows]
+    hours = recipe.synthetic_hours
+    speech = store_robots(out / "robots.s16", recipe.text, sentences, hours=hours, seed=recipe.seed)
+    wanted = recipe.synthetic_share * sum(SHARES.get(row.corpus, 1.0) for row in rows)
+    return [Material(speech, np.full(len(speech), min(1.0, wanted / len(speech))))]

@@ -1,0 +1,174 @@
+"""Synthesised speech: text read by eSpeak NG and, where it is installed, flite.
+
+Robots' voices teach how letters and sounds go together; rooms, noise and people come from the
+recordings.
+"""
+
+import hashlib
+import html
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from toolkit.audio import read_sound
+from toolkit.clock import SAMPLE_RATE
+from toolkit.errors import ToolkitError
+from toolkit.sample.speech import Voice, open_synthesiser
+from zoo.deepspeech.corpus import Pcm, SpeechStore, normalise_text, store_speech
+
+ACCENTS = (
+    "en-us", "en-us", "en-us", "en-gb-x-rp", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc",
+)  # fmt: skip
+VARIANTS = ("", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+f1", "+f4")
+FLITE = ("slt", "rms", "awb", "kal16")
+"""Voices that come with flite; the first three are made from recordings of people."""
+
+WORDS = (3, 20)
+"""Words of a sentence worth reading aloud."""
+
+PER_VOICE = 20
+"""Sentences in a row by one voice: starting one takes as long as a sentence."""
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """A sentence read aloud.
+
+    Attributes:
+        pcm: (S,) int16 at 16 kHz.
+        text: normalised, as in `Utterance`.
+        voice: engine, voice, words a minute and pitch.
+    """
+
+    pcm: Pcm
+    text: str
+    voice: str
+
+
+def read_sentences(paths: Iterable[Path]) -> list[str]:
+    """Sentences of plain or HTML text files, folders being searched; no two alike.
+
+    Only those of `WORDS` words in letters and common punctuation, so that what is read aloud is
+    what stands there.
+
+    Raises:
+        ToolkitError: a path does not exist, or nothing in any of them is a sentence.
+    """
+    found = dict[str, None]()
+    for path in _list_files(paths):
+        text = path.read_text("utf-8", "replace")
+        if path.suffix in (".html", ".htm"):
+            text = html.unescape(re.sub(r"<[^>]*>", " ", text))
+        found |= dict.fromkeys(_split_sentences(text))
+    if not found:
+        raise ToolkitError("no sentence to read aloud in the texts given")
+    return list(found)
+
+
+def _list_files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(p for p in path.rglob("*") if p.is_file())
+        elif path.is_file():
+            yield path
+        else:
+            raise ToolkitError(f"{path}: no such text")
+
+
+def _split_sentences(text: str) -> Iterator[str]:
+    for piece in re.split(r"(?<=[.!?;:\"])\s|\n\s*\n|\n%\n", text):
+        sentence = " ".join(piece.split())
+        is_plain = re.fullmatch(r"[A-Za-z',.;:!?\"() -]+", sentence)
+        words = sentence.split()
+        if is_plain and WORDS[0] <= len(words) <= WORDS[1] and not _has_capitals(words):
+            yield sentence
+
+
+def _has_capitals(words: Sequence[str]) -> bool:
+    """Abbreviations are read letter by letter, or not: leave them out."""
+    return any(len(word) > 1 and word.isupper() for word in words)
+
+
+def read_aloud(sentences: Sequence[str], rng: Rng) -> Iterator[Spoken]:
+    """Every sentence by some voice, `PER_VOICE` in a row by one.
+
+    Raises:
+        SetupError: eSpeak NG is not installed.
+    """
+    flite = shutil.which("flite")
+    for first in range(0, len(sentences), PER_VOICE):
+        part = sentences[first : first + PER_VOICE]
+        if flite and rng.random() < 0.6:
+            yield from _read_with_flite(flite, part, rng)
+        else:
+            yield from _read_with_espeak(part, rng)
+
+
+def _read_with_espeak(sentences: Sequence[str], rng: Rng) -> Iterator[Spoken]:
+    name = f"{rng.choice(ACCENTS)}{rng.choice(VARIANTS)}"
+    voice = Voice(name=name, rate=int(rng.integers(120, 220)), pitch=int(rng.integers(20, 80)))
+    with open_synthesiser(voice) as synthesise:
+        for sentence in sentences:
+            sound = synthesise(sentence)
+            sound *= 0.5 * 32767 / max(float(np.abs(sound).max(initial=0)), 1.0)
+            label = f"espeak {voice.name} {voice.rate} {voice.pitch}"
+            yield Spoken(pcm=sound.astype(np.int16), text=normalise_text(sentence), voice=label)
+
+
+def _read_with_flite(program: str, sentences: Sequence[str], rng: Rng) -> Iterator[Spoken]:
+    name, stretch = str(rng.choice(FLITE)), rng.uniform(0.8, 1.25)
+    pitch = rng.uniform(85, 230)
+    words = [
+        "--setf",
+        f"duration_stretch={stretch:.3f}",
+        "--setf",
+        f"int_f0_target_mean={pitch:.0f}",
+    ]
+    with tempfile.TemporaryDirectory(prefix="ttk-") as folder:
+        target = Path(folder) / "speech.wav"
+        for sentence in sentences:
+            command = [program, "-voice", name, *words, "-t", f" {sentence}", "-o", str(target)]
+            subprocess.run(command, check=True, capture_output=True)
+            label = f"flite {name} {stretch:.2f} {pitch:.0f}"
+            yield Spoken(pcm=read_sound(target), text=normalise_text(sentence), voice=label)
+
+
+def store_robots(
+    path: Path, texts: Sequence[Path], sentences: Sequence[str], *, hours: float, seed: int
+) -> SpeechStore:
+    """So many hours of sentences in random order, each read once; of `sentences` without `texts`.
+
+    Raises:
+        ToolkitError: a text is missing, or eSpeak NG is.
+    """
+    names = [str(text) for text in texts]
+    key = f"{names} {hours} {seed} {hash_sentences(sentences)} {bool(shutil.which('flite'))}"
+    return store_speech(path, key, _speak_hours(texts, sentences, hours, seed))
+
+
+def _speak_hours(
+    texts: Sequence[Path], sentences: Sequence[str], hours: float, seed: int
+) -> Iterator[tuple[Pcm, str]]:
+    rng = np.random.default_rng([seed, 7])
+    found = read_sentences(texts) if texts else list(sentences)
+    order = [found[k] for k in rng.permutation(len(found))]
+    left = hours * 3600 * SAMPLE_RATE
+    for spoken in read_aloud(order, rng):
+        if spoken.text and len(spoken.pcm) > SAMPLE_RATE // 2:
+            yield spoken.pcm, spoken.text
+            left -= len(spoken.pcm)
+        if left <= 0:
+            return
+
+
+def hash_sentences(sentences: Sequence[str]) -> str:
+    """SHA-256 of sentences in their order."""
+    return hashlib.sha256("\n".join(sentences).encode()).hexdigest()
