@@ -89,6 +89,15 @@ def test_a_folder_is_searched_through_for_videos(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_linked_folders_are_searched_through_once(tmp_path: Path) -> None:
+    video = write(tmp_path / "elsewhere" / "1.mp4", "1")
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "ann").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "v" / "bob").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "circle").symlink_to(tmp_path / "v")
+    assert find_sources([tmp_path / "v"]) == {video: "ann"}
+
+
 def test_a_folder_that_cannot_be_read_is_an_error_and_not_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

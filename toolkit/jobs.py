@@ -68,8 +68,14 @@ def check_inputs(inputs: Iterable[Path]) -> None:
 
 def _expand(given: Path) -> Iterator[tuple[Path, str]]:
     if given.is_dir():
-        for folder, inner, names in os.walk(given, onerror=_refuse_folder):
-            inner[:] = [name for name in inner if not name.startswith(".")]
+        seen: set[Path] = set()
+        for folder, inner, names in os.walk(given, onerror=_refuse_folder, followlinks=True):
+            real = Path(folder).resolve()
+            if real in seen:  # links may lead in a circle
+                inner.clear()
+                continue
+            seen.add(real)
+            inner[:] = sorted(name for name in inner if not name.startswith("."))
             inside = Path(folder).relative_to(given).name
             for path in (Path(folder, name) for name in names if not name.startswith(".")):
                 if path.suffix.lower() in SUFFIXES and path.is_file():
