@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,7 @@ from tests.numbered import (
     set_display_matrix,
     write_wav,
 )
-from toolkit.encode import write_video
+from toolkit.encode import _feed, write_video
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.schema import VideoInfo
 from toolkit.video import Streams, _read_focal, check_exit, fit_size, probe, read_frames
@@ -523,3 +524,10 @@ def test_real_videos_show_as_many_frames_as_their_edit_lists_say(name: str) -> N
 def test_a_focal_length_that_no_camera_has_is_not_believed(text: str, focal: float | None) -> None:
     key = "com.apple.quicktime.camera.focal_length.35mm_equivalent"
     assert _read_focal({key: text}, 1920, 1080) == pytest.approx(focal, abs=0.1)
+
+
+def test_an_encoder_that_complains_at_length_is_heard_out() -> None:
+    words = "import sys; sys.stderr.write('no ' * 50_000); sys.stdin.buffer.read(); sys.exit(1)"
+    picture = np.zeros((300, 300, 3), np.uint8)
+    with pytest.raises(ToolkitError, match=r"x\.mp4: ffmpeg cannot encode: no no"):
+        _feed([sys.executable, "-c", words], picture, iter([picture]), Path("x.mp4"))

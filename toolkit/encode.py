@@ -2,6 +2,7 @@
 
 import contextlib
 import subprocess
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -56,17 +57,20 @@ def _feed(
     frames: Iterator[npt.NDArray[np.uint8]],
     path: Path,
 ) -> None:
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    pipe = process.stdin
-    if pipe is None:
-        raise ToolkitError(f"{path}: ffmpeg did not start")
-    try:
-        with contextlib.suppress(BrokenPipeError):
-            pipe.write(first.tobytes())
-            for picture in frames:
-                pipe.write(picture.tobytes())
-        _, words = process.communicate()
-    finally:
-        process.kill()
+    with tempfile.TemporaryFile() as log:  # a pipe that nobody reads meanwhile would fill up
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
+        pipe = process.stdin
+        if pipe is None:
+            raise ToolkitError(f"{path}: ffmpeg did not start")
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                pipe.write(first.tobytes())
+                for picture in frames:
+                    pipe.write(picture.tobytes())
+            process.communicate()
+        finally:
+            process.kill()
+        log.seek(0)
+        words = log.read()
     if process.returncode:
         raise ToolkitError(f"{path}: ffmpeg cannot encode: {words.decode('utf-8', 'replace')}")
