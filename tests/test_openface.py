@@ -216,6 +216,7 @@ def make_program(tmp_path, monkeypatch, table="", message=""):
     text = FAKE.format(python=sys.executable, log=str(log), table=table, message=message)
     program.write_text(text)
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    openface._run_cached.cache_clear()
     monkeypatch.setenv("OPENFACE_BIN", str(program))
     return log
 
@@ -234,6 +235,15 @@ def test_the_program_runs_once_for_both_features_with_the_clips_camera(tmp_path,
     assert "'-fx', '700.000000', '-fy', '701.000000'" in call
 
 
+def test_a_video_that_the_program_fails_on_is_tried_once_for_all_its_clips(tmp_path, monkeypatch):
+    log = make_program(tmp_path, monkeypatch, message="cannot open the video")
+    for extractor in (openface.OpenFacePose(), openface.OpenFaceAU45()):
+        for _ in range(2):
+            with pytest.raises(SourceError, match="cannot open the video"):
+                extractor.extract(make_clip())
+    assert len(log.read_text().splitlines()) == 1
+
+
 def test_failures_of_the_program_are_told_apart(tmp_path, monkeypatch):
     make_program(tmp_path, monkeypatch, message="ERROR: Could not load the landmark detector")
     with pytest.raises(SetupError, match="lacks its models"):
@@ -244,6 +254,7 @@ def test_failures_of_the_program_are_told_apart(tmp_path, monkeypatch):
     make_program(tmp_path, monkeypatch, table=HEADER)
     with pytest.raises(SourceError, match="no rows"):
         openface.OpenFaceAU45().extract(make_clip())
+    openface._run_cached.cache_clear()
     (tmp_path / "FeatureExtraction").write_bytes(b"\x7fELF")
     with pytest.raises(SetupError, match="cannot run OpenFace"):
         openface.OpenFaceAU45().extract(make_clip())

@@ -99,7 +99,10 @@ class _OpenFace(Extractor):
         if self._folder is not None:
             table = _read_cached(find_csv(self._folder, clip.path))
         else:
-            table = _run_cached(str(self._binary), clip.path.absolute(), clip.intrinsics)
+            made = _run_cached(str(self._binary), clip.path.absolute(), clip.intrinsics)
+            if isinstance(made, SourceError):
+                raise made
+            table = made
         try:
             rows = match_rows(table, clip, self._table_intrinsics(clip))
         except SetupError as error:
@@ -351,8 +354,12 @@ def _read_cached(path: Path) -> OpenFaceTable:
 
 
 @lru_cache(maxsize=2)
-def _run_cached(binary: str, source: Path, intrinsics: Intrinsics) -> OpenFaceTable:
-    return run_openface(Path(binary), source, intrinsics)
+def _run_cached(binary: str, source: Path, intrinsics: Intrinsics) -> OpenFaceTable | SourceError:
+    """The table, or why there is none: a video it fails on is not tried again for every clip."""
+    try:
+        return run_openface(Path(binary), source, intrinsics)
+    except SourceError as error:
+        return error
 
 
 def _numbers(frame: pd.DataFrame, names: tuple[str, ...]) -> Floats:
