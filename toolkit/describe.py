@@ -68,9 +68,7 @@ def prepare_clip(
 
 def choose_intrinsics(info: VideoInfo, focal: float | None) -> tuple[float, float, float, float]:
     """fx, fy, cx, cy in source px: as given, else as the file says, else OpenFace's rule."""
-    fx, fy, cx, cy = default_intrinsics(info.width, info.height)
-    focal = focal or info.focal
-    return (focal, focal, cx, cy) if focal else (fx, fy, cx, cy)
+    return default_intrinsics(info.width, info.height, focal or info.focal)
 
 
 def _load_landmarks(track: Track, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

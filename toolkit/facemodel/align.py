@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.facemodel.camera import euler_from_rotation, rotation_from_euler
+from toolkit.facemodel.camera import euler_from_rotation
 
 Floats = npt.NDArray[np.float64]
 
@@ -43,9 +43,7 @@ def solve_pose(
     intrinsics: npt.ArrayLike,
     *,
     weights: npt.ArrayLike | None = None,
-    start: npt.ArrayLike | None = None,
     depths: Depths | None = None,
-    steps: int = STEPS,
 ) -> Floats:
     """Poses (n, 6) that bring points nearest to pixels, by weighted least squares.
 
@@ -54,9 +52,7 @@ def solve_pose(
         pixels: (n, V, 2) where they are seen.
         intrinsics: (4,) or (n, 4) fx, fy, cx, cy in px.
         weights: (V,) or (n, V) of the squared errors; 1 where not given.
-        start: (n, 6) to begin from; from the affine camera where not given.
         depths: more points, of which the depth is known and counts.
-        steps: Gauss–Newton steps.
 
     Returns:
         (n, 6) pitch, yaw, roll in rad, tx, ty, tz in mm.
@@ -72,29 +68,18 @@ def solve_pose(
     for first in range(0, n, BLOCK):
         block = slice(first, first + BLOCK)
         seen = (pixels[block] - K[block, :, 2:]) / K[block, :, :2]
-        begin = None if start is None else np.asarray(start, dtype=np.float64)[block]
         deep = None
         if depths is not None:
             values = np.asarray(depths.values[block], dtype=np.float64) / K[block, 0, :1]
             deep = Depths(points=depths.points, values=values, weight=depths.weight)
-        pose[block] = _solve_block(points[block], seen, weights[block], begin, deep, steps)
+        pose[block] = _solve_block(points[block], seen, weights[block], deep)
     return pose
 
 
-def _solve_block(
-    points: Floats,
-    seen: Floats,
-    weights: Floats,
-    start: Floats | None,
-    deep: Depths | None,
-    steps: int,
-) -> Floats:
-    if start is None:
-        R, t = _fit_affine(points, seen, weights)
-    else:
-        R, t = rotation_from_euler(start[:, :3]), start[:, 3:].copy()
+def _solve_block(points: Floats, seen: Floats, weights: Floats, deep: Depths | None) -> Floats:
+    R, t = _fit_affine(points, seen, weights)
     root = np.sqrt(weights)
-    for _ in range(steps):
+    for _ in range(STEPS):
         jacobian, error = _linearise(points @ np.swapaxes(R, 1, 2), t, seen, root)
         normal = jacobian @ np.swapaxes(jacobian, 1, 2)
         gradient = jacobian @ error[:, :, None]
