@@ -1,0 +1,26 @@
+"""From shards to training batches of audio and motion, in the units that networks see."""
+
+from zoo.data.batches import MotionBatch, MotionBatches, MotionWindows
+from zoo.data.clips import ClipSet, MotionClip, load_clips
+from zoo.data.holdout import Holdout
+from zoo.data.layout import AU45, CONTEXT, EXPRESSION, MOTION_LAYOUT, MOTION_SIZE, POSE, WINDOW
+from zoo.data.normalise import Normalisation, pad_audio
+
+__all__ = [
+    "AU45",
+    "CONTEXT",
+    "EXPRESSION",
+    "MOTION_LAYOUT",
+    "MOTION_SIZE",
+    "POSE",
+    "WINDOW",
+    "ClipSet",
+    "Holdout",
+    "MotionBatch",
+    "MotionBatches",
+    "MotionClip",
+    "MotionWindows",
+    "Normalisation",
+    "load_clips",
+    "pad_audio",
+]
