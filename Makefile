@@ -20,7 +20,7 @@ lint: $(INSTALLED)  ## style, format, types
 	$(BIN)/mypy
 
 docs: $(INSTALLED)  ## write docs/cli.md anew from --help, and the tables of docs/formats.md
-	$(BIN)/python -m toolkit.cli.reference > docs/cli.md
+	$(BIN)/python docs/make_cli.py > docs/cli.md
 	$(BIN)/python docs/make_tables.py
 
 demo: $(INSTALLED)  ## sample videos, ingest, split, statistics, in under five minutes

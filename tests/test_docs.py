@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import zoo.cli
 from tests.datasets import FakeClip, write_dataset
 from toolkit import clips, schema
 from toolkit.cli import main
@@ -100,15 +101,15 @@ def read_tree() -> dict[str, str]:
 
 
 def list_files() -> set[str]:
-    """Everything of the toolkit, and every page and script of the documentation."""
-    toolkit = (p for p in (ROOT / "toolkit").rglob("*") if p.is_file())
-    paths = [p for p in toolkit if "__pycache__" not in p.parts and not p.name.startswith(".")]
+    """Everything of toolkit and zoo, and every page and script of the documentation."""
+    code = (p for name in ("toolkit", "zoo") for p in (ROOT / name).rglob("*") if p.is_file())
+    paths = [p for p in code if "__pycache__" not in p.parts and not p.name.startswith(".")]
     paths += [p for suffix in ("md", "py") for p in DOCS.rglob(f"*.{suffix}")]
     return {path.relative_to(ROOT).as_posix() for path in paths} | {"docs/cli.md"}
 
 
 def test_the_tree_has_every_file_with_a_caption() -> None:
-    """Of the toolkit and the documentation; and nothing that is not there."""
+    """Of toolkit, zoo and the documentation; and nothing that is not there."""
     tree = read_tree()
     folders = {name for name in tree if name.endswith("/")}
     assert sorted(list_files() - tree.keys()) == []
@@ -290,12 +291,12 @@ def test_statistics_of_the_example_manifest_are_those_of_the_readme(tour: Path) 
 
 
 def list_commands() -> list[str]:
-    """Every `ttk` and `make` line of the pages' shell blocks."""
+    """Every `ttk`, `zoo` and `make` line of the pages' shell blocks."""
     texts = (page.read_text("utf-8") for page in PAGES if page not in GENERATED)
     lines = (
         line for text in texts for block in find_blocks(text, "sh") for line in block.split("\n")
     )
-    return [line for line in lines if line.startswith(("ttk ", "make "))]
+    return [line for line in lines if line.startswith(("ttk ", "zoo ", "make "))]
 
 
 @pytest.mark.parametrize("line", sorted(set(list_commands())))
@@ -305,8 +306,11 @@ def test_every_command_line_can_be_typed(line: str) -> None:
     if program == "make":
         assert re.search(rf"^{name}:", read_page("Makefile"), re.MULTILINE)
         return
-    assert isinstance(main, click.Group)
-    command = main.get_command(click.Context(main), name)
+    command: click.Command | None = {"ttk": main, "zoo": zoo.cli.main}[program]
+    while isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), name)
+        if isinstance(command, click.Group):
+            name, *arguments = arguments
     assert command is not None
     command.make_context(name, arguments)
 

@@ -1,6 +1,10 @@
 """Sound of a source at 16 kHz mono, and what the manifest says of it."""
 
+import contextlib
+import itertools
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -11,6 +15,7 @@ import numpy.typing as npt
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.schema import Reason
+from toolkit.storage import guard_storage
 from toolkit.video import OPEN_OPTIONS, Streams, check_exit, compile_command, file_url
 
 SILENCE_DBFS = -60.0
@@ -50,25 +55,47 @@ def decode_audio(path: Path, streams: Streams, target: Path) -> int:
 def read_sound(path: Path) -> npt.NDArray[np.int16]:
     """All samples of a file of speech: (S,) int16, 16 kHz mono.
 
-    For recordings without a picture, an hour of which are 115 MB; no timestamp is looked at.
+    For recordings without a picture; no timestamp is looked at.
 
     Raises:
         ToolkitError: there is no such file, or no sound in it decodes.
     """
+    return np.concatenate(list(_decode_blocks(path)))
+
+
+@contextlib.contextmanager
+def open_sound(path: Path) -> Iterator[npt.NDArray[np.int16]]:
+    """The same samples for the length of the block, in a temporary file: an hour is 115 MB.
+
+    Raises:
+        ToolkitError: there is no such file, or no sound in it decodes.
+        StorageError: the folder for temporary files is full.
+    """
+    with tempfile.TemporaryFile(prefix="ttk-") as file:
+        for block in _decode_blocks(path):
+            with guard_storage(Path(tempfile.gettempdir())):
+                file.write(block.data)
+                file.flush()
+        yield np.memmap(file, np.int16, "r")
+
+
+def _decode_blocks(path: Path) -> Iterator[npt.NDArray[np.int16]]:
+    """At least one block, none of them empty."""
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+    num_samples = 0
     try:
         with av.open(str(file_url(path)), options=dict(OPEN_OPTIONS)) as container:
-            blocks = [
-                block.to_ndarray().reshape(-1)
-                for frame in (*container.decode(audio=0), None)
-                for block in resampler.resample(frame)
-            ]
+            for frame in itertools.chain(container.decode(audio=0), (None,)):
+                for resampled in resampler.resample(frame):
+                    block: npt.NDArray[np.int16] = resampled.to_ndarray().reshape(-1)  # type: ignore[assignment]
+                    num_samples += len(block)
+                    if len(block):
+                        yield block
     except (av.FFmpegError, IndexError, ValueError, OSError) as error:
         text = getattr(error, "strerror", None) or error
         raise ToolkitError(f"{path}: no sound can be read: {text}") from error
-    if not blocks:
+    if not num_samples:
         raise ToolkitError(f"{path}: no sound can be read: nothing in it decodes")
-    return np.concatenate(blocks)
 
 
 def _placing_command() -> list[str]:

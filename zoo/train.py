@@ -5,6 +5,7 @@ every step draws its random numbers from a seed of its own, so that a run that w
 as if it had not been.
 """
 
+import contextlib
 import csv
 import json
 import math
@@ -19,11 +20,15 @@ import torch
 from toolkit.errors import ToolkitError
 from toolkit.storage import write_whole
 from zoo.checkpoint import load_checkpoint, save_checkpoint
+from zoo.distributed import World
 
 LAST, BEST, RECIPE, LOG = "last.pt", "best.pt", "recipe.json", "log.csv"
 
 SAVE_SECONDS = 300
 """Between two checkpoints within an epoch."""
+
+FREE = ("epochs", "device", "workers")
+"""Settings that may change when a run goes on."""
 
 Metrics = dict[str, float]
 
@@ -35,7 +40,7 @@ class Task(Protocol):
     """Name of the recipe."""
 
     def recipe(self) -> dict[str, Any]:
-        """Every setting, resolved; a run goes on only with the same ones, but for `epochs`."""
+        """Every setting, resolved; a run goes on only with the same ones, but for `FREE`."""
 
     def count_steps(self, epoch: int) -> int:
         """Batches of an epoch."""
@@ -78,42 +83,54 @@ def train(
     epochs: int,
     seed: int = 0,
     resume: bool = False,
+    world: World | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Metrics:
     """Train until `epochs` are done; returns the figures of the best epoch.
 
     Writes `recipe.json`, `log.csv`, TensorBoard's events, `last.pt` (at every epoch and every five
-    minutes) and `best.pt` into `out`.
+    minutes) and `best.pt` into `out`; of several processes the first one alone writes.
 
     Raises:
         ToolkitError: `out` holds a run and `resume` is not set, or a run of other settings, or
-            there is none to resume; a loss is no number.
+            there is none to resume; a loss or score is no number.
     """
-    run = _Run(task, out, resume)
     began, items = time.monotonic(), 0.0
-    for epoch in range(run.epoch, epochs):
-        num_steps = task.count_steps(epoch)
-        for batch in task.draw_batches(epoch, run.step):
-            torch.manual_seed(_mix(seed, epoch, run.step))
-            metrics = task.step(batch)
-            if not all(map(math.isfinite, metrics.values())):
-                raise ToolkitError(
-                    f"epoch {epoch}, step {run.step}: a loss is no number: {metrics}"
-                )
-            items += metrics.pop("items", 0)
-            run.step += 1
-            run.log.write("train", epoch, run.step, run.total_steps, metrics)
-            run.total_steps += 1
-            rate = items / max(time.monotonic() - began, 1e-9)
-            on_step(Step(epoch, run.step, num_steps, metrics, {}, rate))
-            run.save_now_and_then()
-        validation = task.validate()
-        run.finish_epoch(epoch, validation)
-        on_step(
-            Step(epoch, num_steps, num_steps, {}, validation, items / (time.monotonic() - began))
-        )
-    run.log.close()
+
+    def measure_rate() -> float:
+        return items / max(time.monotonic() - began, 1e-9)
+
+    world = world or World()
+    with contextlib.closing(_Run(task, out, resume, writes=world.is_first)) as run:
+        world.wait()
+        for epoch in range(run.epoch, epochs):
+            num_steps = task.count_steps(epoch)
+            for batch in task.draw_batches(epoch, run.step):
+                torch.manual_seed(_mix(seed, epoch, run.step))
+                metrics = task.step(batch)
+                items += metrics.pop("items", 0)
+                run.finish_step(metrics)
+                on_step(Step(epoch, run.step, num_steps, metrics, {}, measure_rate()))
+                run.save_now_and_then()
+            validation = task.validate()
+            run.finish_epoch(validation)
+            on_step(Step(epoch, num_steps, num_steps, {}, validation, measure_rate()))
     return run.best
+
+
+def find_device(name: str) -> torch.device:
+    """The device of a name such as `cpu` or `cuda:1`.
+
+    Raises:
+        ToolkitError: torch knows none of this name here.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        text = str(error).splitlines()[0]
+        raise ToolkitError(f"--device {name}: cannot be used here: {text}") from error
+    return device
 
 
 def _mix(seed: int, epoch: int, step: int) -> int:
@@ -123,27 +140,35 @@ def _mix(seed: int, epoch: int, step: int) -> int:
 class _Run:
     """The folder of a run, and where in it the training stands."""
 
-    def __init__(self, task: Task, out: Path, resume: bool) -> None:
-        self._task, self._out = task, out
+    def __init__(self, task: Task, out: Path, resume: bool, *, writes: bool) -> None:
+        self._task, self._out, self._writes = task, out, writes
         self.epoch = self.step = self.total_steps = 0
         self.best: Metrics = {"score": math.inf}
         self._saved = time.monotonic()
         exists = (out / LAST).is_file()
         if exists and not resume:
             raise ToolkitError(f"{out}: holds a run: go on with --resume, or choose another --out")
-        out.mkdir(parents=True, exist_ok=True)
+        if resume and not exists:
+            raise ToolkitError(f"{out}: holds no run to go on with: leave --resume away")
         if exists:
             self._load()
-        else:
+        self._log: _Log | None = None
+        if writes:
+            out.mkdir(parents=True, exist_ok=True)
             with write_whole(out / RECIPE) as temporary:
                 temporary.write_text(json.dumps(task.recipe(), indent=1, sort_keys=True) + "\n")
-        self.log = _Log(out, self.total_steps)
+            self._log = _Log(out, self.epoch, self.total_steps)
+
+    def close(self) -> None:
+        """Close the logs."""
+        if self._log is not None:
+            self._log.close()
 
     def _load(self) -> None:
         content = load_checkpoint(self._out / LAST, self._task.kind)
         ours = json.loads(json.dumps(self._task.recipe()))
         for name, value in ours.items():
-            if name != "epochs" and content["recipe"].get(name) != value:
+            if name not in FREE and content["recipe"].get(name) != value:
                 raise ToolkitError(
                     f"{self._out}: the run has another {name} ({content['recipe'].get(name)!r}): "
                     "resume it with the same settings, or choose another --out"
@@ -152,24 +177,43 @@ class _Run:
         self.epoch, self.step = content["epoch"], content["step"]
         self.total_steps, self.best = content["total_steps"], content["best"]
 
+    def finish_step(self, metrics: Metrics) -> None:
+        """Count and log a step."""
+        self._check("loss", metrics)
+        self.step += 1
+        self.total_steps += 1
+        self._write("train", metrics)
+
     def save_now_and_then(self) -> None:
         """A checkpoint, if the last one is old."""
         if time.monotonic() - self._saved > SAVE_SECONDS:
             self._save(LAST)
 
-    def finish_epoch(self, epoch: int, validation: Metrics) -> None:
+    def finish_epoch(self, validation: Metrics) -> None:
         """Checkpoints and logs after an epoch."""
-        self.epoch, self.step = epoch + 1, 0
-        self.log.write("validation", epoch, 0, self.total_steps, validation)
+        self._check("score", validation)
+        self._write("validation", validation)
         is_best = validation["score"] < self.best["score"]
         if is_best:
-            self.best = validation | {"epoch": epoch}
-        self._save(LAST)
+            self.best = validation | {"epoch": self.epoch}
+        self.epoch, self.step = self.epoch + 1, 0
         if is_best:
-            self._save(BEST)
+            self._save(BEST)  # first: who is killed here makes this epoch's end once more
+        self._save(LAST)
+
+    def _write(self, kind: str, metrics: Metrics) -> None:
+        if self._log is not None:
+            self._log.write(kind, self.epoch, self.step, self.total_steps, metrics)
+
+    def _check(self, what: str, metrics: Metrics) -> None:
+        if not all(map(math.isfinite, metrics.values())):
+            where = f"epoch {self.epoch}, step {self.step}"
+            raise ToolkitError(f"{where}: a {what} is no number: {metrics}")
 
     def _save(self, name: str) -> None:
         self._saved = time.monotonic()
+        if not self._writes:
+            return
         content = {
             "kind": self._task.kind,
             "recipe": json.loads(json.dumps(self._task.recipe())),
@@ -189,7 +233,7 @@ class _Log:
 
     _COLUMNS = ("kind", "epoch", "step", "total_steps", "name", "value")
 
-    def __init__(self, out: Path, total_steps: int) -> None:
+    def __init__(self, out: Path, epoch: int, total_steps: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         path = out / LOG
@@ -197,12 +241,12 @@ class _Log:
         if path.is_file():
             with path.open(newline="") as file:
                 rows = list(csv.reader(file))[1:]
-            kept = [row for row in rows if len(row) == 6 and _is_before(row, total_steps)]
+            kept = [row for row in rows if len(row) == 6 and _is_done(row, epoch, total_steps)]
         with write_whole(path) as temporary, temporary.open("w", newline="") as file:
             csv.writer(file).writerows([self._COLUMNS, *kept])
         self._file = path.open("a", newline="", buffering=1)
         self._rows = csv.writer(self._file)
-        self._board: Any = SummaryWriter(str(out), purge_step=total_steps or None)
+        self._board: Any = SummaryWriter(str(out), purge_step=total_steps + 1)
 
     def write(self, kind: str, epoch: int, step: int, total_steps: int, metrics: Metrics) -> None:
         for name, value in metrics.items():
@@ -214,7 +258,6 @@ class _Log:
         self._board.close()
 
 
-def _is_before(row: list[str], total_steps: int) -> bool:
-    """Whether a row was written before the checkpoint that stands at `total_steps`."""
-    at = int(row[3])
-    return at < total_steps or (row[0] == "validation" and at == total_steps)
+def _is_done(row: list[str], epoch: int, total_steps: int) -> bool:
+    """Whether what a row tells lies before a checkpoint in this epoch, after so many steps."""
+    return int(row[1]) < epoch if row[0] == "validation" else int(row[3]) <= total_steps

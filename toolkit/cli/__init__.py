@@ -1,9 +1,10 @@
 """The `ttk` command: one thin file per group of commands."""
 
-import importlib
 import warnings
 
 import click
+
+from toolkit.cli.base import Group
 
 COMMANDS = {
     "ingest": "toolkit.cli.ingest:ingest",
@@ -12,25 +13,16 @@ COMMANDS = {
     "validate": "toolkit.cli.dataset:validate",
     "show": "toolkit.cli.show:show",
     "sample": "toolkit.cli.sample:sample",
+    "transcribe": "toolkit.cli.transcribe:transcribe",
     "weights": "toolkit.cli.weights:weights",
 }
-"""Command -> "module:function"; a command's module is imported when it is first needed."""
-
-
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module, function = COMMANDS[name].split(":")
-        command: click.Command = getattr(importlib.import_module(module), function)
-        return command
+"""Command -> "module:function"."""
 
 
 @click.command(
-    cls=_Commands,
+    "ttk",
+    cls=Group,
+    table=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="\b\nExample:\n  ttk ingest videos/ && ttk split && ttk stats --blinks",
 )

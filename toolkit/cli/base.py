@@ -1,6 +1,7 @@
 """What every command shares: errors in one line, exit codes, options derived from dataclasses."""
 
 import dataclasses
+import importlib
 import json
 import sys
 import traceback
@@ -32,35 +33,60 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         debug = ctx.params.pop("debug", False)
+        program = ctx.find_root().command.name
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click's own business
         except KeyboardInterrupt as error:
-            _fail(error, 1, debug, "interrupted: nothing half-done is kept; run the same again")
+            text = "interrupted: nothing half-done is kept; run the same again"
+            _fail(program, error, 1, debug, text)
         except MemoryError as error:
-            _fail(error, 1, debug, f"memory is short: free some or use fewer --workers ({error})")
+            text = f"memory is short: free some or use fewer --workers ({error})"
+            _fail(program, error, 1, debug, text)
         except (ToolkitError, OSError) as error:
-            _fail(error, 1, debug, str(error))
+            _fail(program, error, 1, debug, str(error))
         except ImportError as error:
-            _fail(error, 1, debug, explain_import(error))
+            _fail(program, error, 1, debug, explain_import(error))
         except ValueError as error:
-            _fail(error, 2, debug, str(error))
+            _fail(program, error, 2, debug, str(error))
         except Exception as error:
             text = f"unexpected {type(error).__name__}: {error}: run again with --debug"
-            _fail(error, 1, debug, text)
+            _fail(program, error, 1, debug, text)
 
 
-def _fail(error: BaseException, code: int, debug: bool, text: str) -> typing.NoReturn:
+class Group(click.Group):
+    """Commands by name -> "module:function"; each module is imported when it is first needed."""
+
+    def __init__(self, *args: Any, table: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._table = table
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the table's order."""
+        return list(self._table)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command or group of a name."""
+        if name not in self._table:
+            return None
+        module, function = self._table[name].split(":")
+        found: click.Command = getattr(importlib.import_module(module), function)
+        return found
+
+
+def _fail(
+    program: str | None, error: BaseException, code: int, debug: bool, text: str
+) -> typing.NoReturn:
     if debug:
         traceback.print_exception(error)
     text = " ".join(text.split()) or type(error).__name__
-    click.echo(f"ttk: error: {text}", err=True)
+    click.echo(f"{program}: error: {text}", err=True)
     raise SystemExit(code)
 
 
 def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """Decorator: make the function a `ttk` command of this name, its docstring the help."""
+    """Decorator: make the function a command of this name, its docstring the help."""
     return click.command(name, cls=Command, example=example)
 
 
@@ -89,15 +115,17 @@ def print_json(value: Any) -> None:
 
 
 def options_from(options: type[Any]) -> Callable[[Function], Function]:
-    """Decorator: one click option for every field of a stage's dataclass.
+    """Decorator: one click option for every field of a stage's dataclass that has a help text.
 
-    A field's metadata may hold `help`, `choices` and `metavar`; its default and type do the rest.
+    A field's metadata may hold `help`, `choices` and `metavar`; its default and type do the rest:
+    none is required, a tuple may be given several times.
     The command receives the fields as keyword arguments: `Options(**fields)` makes the record.
     """
     hints = typing.get_type_hints(options)
+    fields = [field for field in dataclasses.fields(options) if "help" in field.metadata]
 
     def decorate(function: Function) -> Function:
-        for field in reversed(dataclasses.fields(options)):
+        for field in reversed(fields):
             function = _option(field, hints[field.name])(function)
         return function
 
@@ -107,7 +135,10 @@ def options_from(options: type[Any]) -> Callable[[Function], Function]:
 def _option(field: "dataclasses.Field[Any]", hint: Any) -> Callable[[Function], Function]:
     metadata: Mapping[str, Any] = field.metadata
     flag = "--" + field.name.replace("_", "-")
-    arguments: dict[str, Any] = {"help": metadata.get("help", ""), "default": field.default}
+    required = field.default is dataclasses.MISSING
+    arguments: dict[str, Any] = {"help": metadata["help"], "required": required}
+    if not required:
+        arguments["default"] = field.default
     if hint is bool:
         return click.option(flag, is_flag=True, **arguments)
     if "choices" in metadata:
@@ -115,12 +146,16 @@ def _option(field: "dataclasses.Field[Any]", hint: Any) -> Callable[[Function], 
         arguments["default"] = str(field.default)
         if hint is int:
             arguments["callback"] = lambda ctx, param, value: int(value)
-    elif isinstance(hint, types.UnionType):
-        (arguments["type"],) = (kind for kind in typing.get_args(hint) if kind is not type(None))
     else:
-        arguments["type"] = hint
-    if arguments.get("type") is Path:
-        arguments["type"] = click.Path(path_type=Path)
-    return click.option(
-        flag, metavar=metadata.get("metavar"), show_default=field.default is not None, **arguments
-    )
+        arguments["multiple"] = typing.get_origin(hint) is tuple
+        arguments["type"] = _find_type(hint)
+    shown = not required and field.default not in (None, ())
+    return click.option(flag, metavar=metadata.get("metavar"), show_default=shown, **arguments)
+
+
+def _find_type(hint: Any) -> Any:
+    """What click calls the type of `X`, `X | None` and `tuple[X, ...]`."""
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is tuple:
+        ignored = (type(None), ...)
+        (hint,) = (kind for kind in typing.get_args(hint) if kind not in ignored)
+    return click.Path(path_type=Path) if hint is Path else hint

@@ -21,9 +21,10 @@ WIDTH = 100
 AXES = ("pitch", "yaw", "roll")
 
 
-def _print_table(
+def print_table(
     title: str, head: Sequence[str], rows: Sequence[Sequence[str]], gap: int = 2
 ) -> None:
+    """A table on stdout, an empty line behind it; the first column is to the left."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDTH)
@@ -70,7 +71,7 @@ def print_split(report: SplitReport, by: str) -> None:
         for part in report.parts
     ]
     head = ("part", "clips", "minutes", "frames", "sources", "identities", "share", "asked for")
-    _print_table(f"Split by {by}, shares in frames", head, rows)
+    print_table(f"Split by {by}, shares in frames", head, rows)
     click.echo(
         f"Shares are met within {100 * report.deviation:.1f} points; the largest {by} holds "
         f"{_percent(report.largest_group)} of all frames."
@@ -90,12 +91,12 @@ def print_split(report: SplitReport, by: str) -> None:
 def print_clips(groups: Sequence[ClipStats], by: str | None) -> None:
     """One list for the whole, or one row per group."""
     if by is None:
-        _print_table("Clips", ("", ""), _list_numbers(groups[0]))
+        print_table("Clips", ("", ""), _list_numbers(groups[0]))
         return
     head = (
         by, "clips", "min", "frames", "valid", "face", "sharp", "pitch/yaw/roll", "speech", "mouth",
     )  # fmt: skip
-    _print_table(f"Clips by {by}", head, [_list_row(group) for group in groups], gap=1)
+    print_table(f"Clips by {by}", head, [_list_row(group) for group in groups], gap=1)
     click.echo(
         "valid, speech: %; face: height, px; sharp: variance of the Laplacian;\n"
         "pitch/yaw/roll: range within a clip, °; mouth: correlation of opening and loudness.\n"
@@ -166,7 +167,7 @@ def print_funnel(funnel: YieldFunnel) -> None:
     ]
     if abs(funnel.other) * 3600 >= 1:
         rows.append(["between clips", "", _time(funnel.other), share(funnel.other)])
-    _print_table("Yield", ("", "number", "time", "share"), rows)
+    print_table("Yield", ("", "number", "time", "share"), rows)
 
 
 # --- blinks -------------------------------------------------------------------------------------
@@ -186,7 +187,7 @@ def print_blinks(total: BlinkStats, groups: Sequence[BlinkStats]) -> None:
         for group in groups
     ]
     head = ("", "blinks", "valid min", "blinks/s", "duration", "onset to onset")
-    _print_table("Blinks", head, rows)
+    print_table("Blinks", head, rows)
     click.echo(
         f"People, as the papers have it: {HUMAN_RATE[0]}–{HUMAN_RATE[1]} blinks/s; "
         f"{HUMAN_INTERVAL} s, which they call inter-blink duration.\n"

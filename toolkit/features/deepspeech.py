@@ -24,11 +24,11 @@ from toolkit.features.deepspeech_network import (
     REDUCED_BINS,
     SEED,
     DeepSpeechNetwork,
-    NetworkSizes,
     hash_network,
     load_network,
     make_stand_in,
 )
+from toolkit.features.deepspeech_sizes import NetworkSizes
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput, Provenance
 from toolkit.storage import hash_file
 

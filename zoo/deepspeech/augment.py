@@ -24,7 +24,7 @@ TRACT = (0.88, 1.12)
 SNR = (0.0, 30.0)
 """dB of speech over noise or babble."""
 
-LOUDNESS = (-40.0, -14.0)
+LOUDNESS = (-34.0, -14.0)
 """dBFS (root mean square) that recordings are brought to."""
 
 REVERBERATION = (0.1, 0.7)
@@ -45,18 +45,19 @@ class Augmenter:
         self._babble = babble
         self._noises = [_make_noise(np.random.default_rng([seed, k]), k / 2) for k in range(5)]
 
-    def change_wave(self, wave: Wave, num_samples: int, rng: Rng) -> npt.NDArray[np.int16]:
+    def change_wave(
+        self, wave: Wave, num_samples: int, rng: Rng, strength: float = 1.0
+    ) -> npt.NDArray[np.int16]:
         """Another recording of the same words, (num_samples,) int16; `wave` must fit in."""
-        wave = place(wave, num_samples, rng)
-        wave = self._filter(wave, rng)
-        if rng.random() < _CHANCES["noise"]:
+        wave = self._filter(place(wave, num_samples, rng), rng, strength)
+        if rng.random() < _CHANCES["noise"] * strength:
             wave = add_noise(wave, self._draw_noise(num_samples, rng), rng.uniform(*SNR))
         gain = 10 ** (rng.uniform(*LOUDNESS) / 20) / max(_level(wave), 1e-5)
         return np.clip(wave * np.float32(32767 * gain), -32768, 32767).astype(np.int16)
 
-    def _filter(self, wave: Wave, rng: Rng) -> Wave:
+    def _filter(self, wave: Wave, rng: Rng, strength: float) -> Wave:
         """Room, telephone and the microphone's colour, in one pass over the spectrum."""
-        chances = {name: rng.random() < share for name, share in _CHANCES.items()}
+        chances = {n: rng.random() < share * strength for n, share in _CHANCES.items()}
         if not any(chances[name] for name in ("room", "telephone", "tilt")):
             return wave
         tail = SAMPLE_RATE if chances["room"] else 0
@@ -77,7 +78,7 @@ class Augmenter:
             voices = [
                 _repeat(self._babble(rng), num_samples, rng) for _ in range(rng.integers(1, 6))
             ]
-            return np.sum(voices, axis=0, dtype=np.float32)
+            return np.asarray(np.sum(voices, axis=0), np.float32)
         noise = self._noises[rng.integers(len(self._noises))]
         first = rng.integers(len(noise) - num_samples) if len(noise) > num_samples else 0
         return _repeat(noise[first : first + num_samples], num_samples, rng)
@@ -88,9 +89,9 @@ def to_wave(pcm: npt.NDArray[np.int16]) -> Wave:
     return pcm.astype(np.float32) / np.float32(32767)
 
 
-def draw_speed(rng: Rng) -> float:
+def draw_speed(rng: Rng, strength: float = 1.0) -> float:
     """How much faster a recording is to be played."""
-    return float(rng.uniform(*SPEED)) if rng.random() < _CHANCES["speed"] else 1.0
+    return float(rng.uniform(*SPEED)) if rng.random() < _CHANCES["speed"] * strength else 1.0
 
 
 def change_speed(wave: Wave, factor: float) -> Wave:
@@ -136,23 +137,24 @@ def stretch_spectrum(spectrogram: Wave, factor: float) -> Wave:
     source = np.minimum(bins / factor, bins[-1])
     low = np.minimum(source.astype(np.int64), bins[-1] - 1)
     share = (source - low).astype(np.float32)[:, None]
-    return spectrogram[low] * (1 - share) + spectrogram[low + 1] * share
+    moved: Wave = spectrogram[low] * (1 - share) + spectrogram[low + 1] * share
+    return moved
 
 
-def draw_tract(rng: Rng) -> float:
+def draw_tract(rng: Rng, strength: float = 1.0) -> float:
     """Factor for `stretch_spectrum`."""
-    return float(rng.uniform(*TRACT)) if rng.random() < _CHANCES["tract"] else 1.0
+    return float(rng.uniform(*TRACT)) if rng.random() < _CHANCES["tract"] * strength else 1.0
 
 
-def mask_spectrogram(spectrogram: Wave, rng: Rng) -> Wave:
+def mask_spectrogram(spectrogram: Wave, rng: Rng, strength: float = 1.0) -> Wave:
     """Hide bands and moments behind the mean, 0 (SpecAugment, arXiv:1904.08779)."""
     masked = spectrogram.copy()
     num_bins, num_frames = masked.shape
     for _ in range(2):
-        width, first = int(rng.integers(25)), int(rng.integers(num_bins))
+        width, first = int(rng.uniform(0, 25) * strength), int(rng.integers(num_bins))
         masked[first : first + width] = 0
     for _ in range(1 + num_frames // 300):
-        width, first = int(rng.integers(15)), int(rng.integers(num_frames))
+        width, first = int(rng.uniform(0, 15) * strength), int(rng.integers(num_frames))
         masked[:, first : first + width] = 0
     return masked
 

@@ -63,12 +63,14 @@ class EpochBatches(Dataset[Batch]):
         seed: int,
         batch_seconds: float,
         augmenter: Augmenter,
+        strength: float,
     ) -> None:
-        self._materials, self._augmenter = materials, augmenter
+        """`strength`, 0 to 1, is how much the recordings are changed, on average."""
+        self._materials, self._augmenter, self._strength = materials, augmenter, strength
         self._seed = [seed, epoch]
         rng = np.random.default_rng([*self._seed, 0])
         items = [
-            (material, number, draw_speed(rng))
+            (material, number, draw_speed(rng, strength))
             for material, content in enumerate(materials)
             for number in np.flatnonzero(rng.random(len(content.shares)) < content.shares)
         ]
@@ -102,9 +104,10 @@ class EpochBatches(Dataset[Batch]):
     def _hear(
         self, wave: npt.NDArray[np.float32], num_samples: int, rng: Rng
     ) -> npt.NDArray[np.float32]:
-        pcm = self._augmenter.change_wave(wave, num_samples, rng)
-        spectrogram = stretch_spectrum(compute_spectrogram(pcm), draw_tract(rng))
-        return mask_spectrogram(spectrogram, rng)
+        pcm = self._augmenter.change_wave(wave, num_samples, rng, self._strength)
+        tract = draw_tract(rng, self._strength)
+        spectrogram = stretch_spectrum(compute_spectrogram(pcm), tract)
+        return mask_spectrogram(spectrogram, rng, self._strength)
 
     def load(self, first: int, workers: int) -> Iterator[Batch]:
         """Batches `first`, `first` + 1, …, made ahead by so many processes (0: when asked)."""

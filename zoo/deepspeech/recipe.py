@@ -8,7 +8,6 @@ import copy
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +16,19 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import ToolkitError
-from toolkit.features.deepspeech import (
-    DeepSpeechNetwork,
-    NetworkSizes,
-    decode_greedy,
-    infer_scores,
-)
+from toolkit.features.deepspeech import DeepSpeechNetwork, decode_greedy, infer_scores
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from toolkit.storage import write_whole
 from zoo.checkpoint import load_checkpoint
 from zoo.deepspeech.augment import Augmenter, Rng, Wave, to_wave
 from zoo.deepspeech.batches import Batch, EpochBatches, Material
 from zoo.deepspeech.corpus import Utterance, read_transcripts, store_utterances
-from zoo.deepspeech.errors import measure_cer
+from zoo.deepspeech.evaluate import ALL, WEIGHTS, Heard, measure_errors
+from zoo.deepspeech.options import DeepSpeechRecipe
 from zoo.deepspeech.voices import store_robots
-from zoo.train import BEST, Metrics, Step, train
+from zoo.train import BEST, Metrics, Step, find_device, train
 
 KIND = "deepspeech"
 LICENCES = ("CC BY 4.0", "public domain", "Apache-2.0", "free for commercial")
@@ -43,40 +39,6 @@ SHARES = {"speechocean762": 0.35}
 
 VALIDATION = 0.05
 """Share of the training rows that is kept to choose by; no sentence of it is trained on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeepSpeechRecipe:
-    """Settings of a run.
-
-    Attributes:
-        speech: folder with `transcripts.csv`.
-        text: files or folders of text for the synthesised voices; none: the transcripts.
-        epochs: an epoch is the recordings once, and `synthetic_share` of as many sentences read
-            by robots.
-        batch_seconds: sound in a batch.
-        learning_rate: after a warm-up; falls to nothing over the last third.
-        synthetic_hours: how much is read aloud, once, before the first epoch.
-        synthetic_share: sentences read by robots for every recording.
-        dropout: share of the recurrent layers' inputs that is dropped.
-        seed: of weights, order and augmentation.
-        device: where to train.
-        workers: processes that prepare batches.
-        sizes: of the network.
-    """
-
-    speech: Path
-    text: tuple[Path, ...] = ()
-    epochs: int = 24
-    batch_seconds: float = 160.0
-    learning_rate: float = 1.5e-3
-    synthetic_hours: float = 6.0
-    synthetic_share: float = 0.5
-    dropout: float = 0.1
-    seed: int = 0
-    device: str = "cpu"
-    workers: int = 1
-    sizes: NetworkSizes = dataclasses.field(default_factory=NetworkSizes)
 
 
 def train_deepspeech(
@@ -95,10 +57,12 @@ def train_deepspeech(
 
     def tell(step: Step) -> None:
         if step.validation:
-            export_weights(out / BEST, out / "best.safetensors")
+            export_weights(out / BEST, out / WEIGHTS)
         on_step(step)
 
-    return train(task, out, epochs=recipe.epochs, seed=recipe.seed, resume=resume, on_step=tell)
+    best = train(task, out, epochs=recipe.epochs, seed=recipe.seed, resume=resume, on_step=tell)
+    export_weights(out / BEST, out / WEIGHTS)  # again: a run may have been killed before it
+    return best
 
 
 def export_weights(checkpoint: Path, target: Path) -> None:
@@ -114,6 +78,11 @@ def export_weights(checkpoint: Path, target: Path) -> None:
             temporary,
             {"labels": "".join(DEEPSPEECH_SYMBOLS)},
         )
+
+
+FULL_STRENGTH = 8
+"""Epochs over which noise, rooms and masks grow to their full strength: a network that knows no
+letter yet learns none from speech that is hard to hear."""
 
 
 class DeepSpeechTask:
@@ -133,9 +102,8 @@ class DeepSpeechTask:
         self._materials = [_open_recordings(trained, out), *_open_robots(trained, recipe, out)]
         self._sounds = store_utterances(out / "validation.s16", self._validation)
         self._augmenter = Augmenter(self._draw_babble, recipe.seed)
-        device = torch.device(recipe.device)
+        device = find_device(recipe.device)
         self._network = DeepSpeechNetwork(recipe.sizes, dropout=recipe.dropout).to(device)
-        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._mean = copy.deepcopy(self._network).eval()
         self._num_updates = 0
         self._total_steps = recipe.epochs * self.count_steps(1)
@@ -145,8 +113,8 @@ class DeepSpeechTask:
 
     def recipe(self) -> dict[str, Any]:
         content = dataclasses.asdict(self._recipe)
-        content["text"] = [str(path) for path in self._recipe.text]
-        return content | {"speech": str(self._recipe.speech)}
+        content["text"] = [str(path.resolve()) for path in self._recipe.text]
+        return content | {"speech": str(self._recipe.speech.resolve())}
 
     def count_steps(self, epoch: int) -> int:
         return len(self._make_epoch(epoch))
@@ -181,17 +149,15 @@ class DeepSpeechTask:
     def validate(self) -> Metrics:
         """Greedy character error rate of each corpus; `score` is that of all rows."""
         network = copy.deepcopy(self._mean).cpu()
-        found = [
-            decode_greedy(infer_scores(network, self._sounds.read(k)))
-            for k in range(len(self._sounds))
-        ]
-        rows = self._validation
-        figures = {"score": measure_cer(found, [row.text for row in rows])}
-        for corpus in sorted({row.corpus for row in rows}):
-            chosen = [k for k, row in enumerate(rows) if row.corpus == corpus]
-            wanted = [rows[k].text for k in chosen]
-            figures[f"cer {corpus}"] = measure_cer([found[k] for k in chosen], wanted)
-        return figures
+        rates = measure_errors(self._hear(network))
+        figures = {f"cer {rate.corpus}": rate.cer for rate in rates}
+        return {"score": figures.pop(f"cer {ALL}"), **figures}
+
+    def _hear(self, network: DeepSpeechNetwork) -> Iterator[Heard]:
+        for number, utterance in enumerate(self._validation):
+            pcm = self._sounds.read(number)
+            text = decode_greedy(infer_scores(network, pcm))
+            yield Heard(utterance=utterance, text=text, seconds=len(pcm) / SAMPLE_RATE)
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -218,6 +184,7 @@ class DeepSpeechTask:
             seed=self._recipe.seed,
             batch_seconds=self._recipe.batch_seconds,
             augmenter=self._augmenter,
+            strength=min(1.0, epoch / FULL_STRENGTH),
         )
 
     def _draw_babble(self, rng: Rng) -> Wave:

@@ -1,0 +1,27 @@
+"""The `zoo` command: one thin file per group of commands."""
+
+import warnings
+
+import click
+
+from toolkit.cli.base import Group
+
+COMMANDS = {
+    "train": "zoo.cli.train:train",
+    "sample": "zoo.cli.sample:sample",
+    "evaluate": "zoo.cli.evaluate:evaluate",
+}
+"""Command or group -> "module:function"."""
+
+
+@click.command(
+    "zoo",
+    cls=Group,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="\b\nExample:\n  zoo train deepspeech --speech speech/ --out runs/deepspeech",
+)
+@click.version_option(package_name="ttk")
+def main() -> None:
+    """Train models from the toolkit's shards, and say how good they are."""
+    warnings.formatwarning = lambda message, *_, **__: f"zoo: warning: {message}\n"

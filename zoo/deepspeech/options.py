@@ -1,0 +1,48 @@
+"""What `zoo train deepspeech` can be told; the command derives its options from this record."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toolkit.features.deepspeech_sizes import NetworkSizes
+
+
+def _option(text: str, **more: Any) -> Any:
+    return dataclasses.field(metadata={"help": text}, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepSpeechRecipe:
+    """Settings of a run; those without a help text are no options of the command.
+
+    Attributes:
+        learning_rate: after a warm-up; falls to nothing over the last third.
+        synthetic_share: sentences read by robots for every recording.
+        dropout: share of the recurrent layers' inputs that is dropped.
+        sizes: of the network.
+    """
+
+    speech: Path = _option("Folder with transcripts.csv and the recordings that it names.")
+    text: tuple[Path, ...] = _option(
+        "Text that synthesised voices read: files or folders; else the transcripts.", default=()
+    )
+    epochs: int = _option("An epoch is every recording once.", default=24)
+    batch_seconds: float = _option("Sound in a batch, s.", default=160.0)
+    learning_rate: float = 1.5e-3
+    synthetic_hours: float = _option("Hours of synthesised speech; 0: none.", default=6.0)
+    synthetic_share: float = 0.5
+    dropout: float = 0.1
+    seed: int = _option("Of weights, order and augmentation.", default=0)
+    device: str = _option("Where to train, as torch calls it: cpu, cuda, cuda:1.", default="cpu")
+    workers: int = _option("Processes that prepare batches; 0: this one.", default=1)
+    sizes: NetworkSizes = NetworkSizes()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant; raises ValueError."""
+        if min(self.epochs, self.batch_seconds, self.learning_rate) <= 0:
+            raise ValueError("epochs, batch_seconds and learning_rate must be positive")
+        if min(self.synthetic_hours, self.synthetic_share, self.workers, self.seed) < 0:
+            raise ValueError("synthetic_hours, synthetic_share, workers and seed: none is negative")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout {self.dropout} is not a share under 1")
