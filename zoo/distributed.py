@@ -1,0 +1,91 @@
+"""One process, or several under torchrun: who this one is, and how they agree."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import distributed, nn
+
+from toolkit.errors import ToolkitError
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of a run.
+
+    Attributes:
+        rank: number of this one.
+        size: how many there are.
+        device: where it computes.
+    """
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = torch.device("cpu")
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and talks to the user."""
+        return self.rank == 0
+
+    def average_gradients(self, network: nn.Module) -> None:
+        """Give every process the mean of all processes' gradients, in one exchange.
+
+        Parameters must have had their backward pass everywhere. Batch norm's statistics stay each
+        process's own, as in DistributedDataParallel; the first one's are saved.
+        """
+        if self.size == 1:
+            return
+        gradients = [value.grad for value in network.parameters() if value.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        distributed.all_reduce(flat)
+        sizes = [gradient.numel() for gradient in gradients]
+        parts = torch.split(flat / self.size, sizes)
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def wait(self) -> None:
+        """Go on when every process has come here."""
+        if self.size > 1:
+            distributed.barrier()
+
+
+@contextlib.contextmanager
+def join_world(device: str = "auto") -> Iterator[World]:
+    """Join the processes that torchrun started; without it, this one is all there is.
+
+    Args:
+        device: `cpu`, `cuda`, `cuda:1` …; `auto` takes a GPU where there is one.
+
+    Raises:
+        ToolkitError: the device is not to be had.
+    """
+    size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+    chosen = find_device(device, local)
+    if size == 1:
+        yield World(device=chosen)
+        return
+    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield World(distributed.get_rank(), size, chosen)
+    finally:
+        distributed.destroy_process_group()
+
+
+def find_device(name: str, local: int = 0) -> torch.device:
+    """The device of a name such as `cpu` or `cuda:1`; `auto`: GPU number `local`, if there is one.
+
+    Raises:
+        ToolkitError: torch knows none of this name here.
+    """
+    if name == "auto":
+        name = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        text = str(error).splitlines()[0]
+        raise ToolkitError(f"--device {name}: cannot be used here: {text}") from error
+    return device

@@ -1,0 +1,167 @@
+"""How good generated motion is, beside what needs no network.
+
+Every method makes motion for the whole of each clip from its audio, from the identity's rest on;
+the truth is never looked at. Legend: n frames of a clip.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from zoo.data import AU45, EXPRESSION, POSE, WINDOW, ClipSet, MotionClip, Normalisation
+from zoo.metrics.baselines import choose_ridge, fit_constant
+from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
+from zoo.metrics.confusion import Confusion
+from zoo.metrics.dynamics import compare_spectra, measure_spectrum
+from zoo.metrics.intervals import Interval, bootstrap_interval
+from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening
+from zoo.metrics.personalization import Classifiers, measure_personalization
+
+Motion = npt.NDArray[np.float32]
+Method = Callable[[MotionClip], Motion]
+"""Motion (n, 71), in stored units, for a clip's audio."""
+
+BLOCK_SECONDS = 4
+"""Blocks of the bootstrap."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionScores:
+    """One method's figures over all clips of a part.
+
+    Attributes:
+        method: its name.
+        expression_error: rms over the 64 coefficients, standard deviations.
+        mouth_error: mean distance of the lips' vertices, mm.
+        mouth_correlation: of the mouth's opening, pooled over clips less their means.
+        spectrum: part -> distance of the velocity spectra, |log10|; `mean` of all.
+        pose_range: rotation's deviation within clips over the truth's.
+        blink_rate, blink_duration: identity -> found over true, less 1; None: no blink.
+        personalization: pose, blink -> share of windows taken for their identity.
+        by_position: (128,) rms expression error at each frame of a window, 0, 127, … beginning
+            anew; empty for shorter clips.
+    """
+
+    method: str
+    expression_error: Interval
+    mouth_error: Interval
+    mouth_correlation: Interval
+    spectrum: dict[str, float]
+    pose_range: float
+    blink_rate: dict[str, float | None]
+    blink_duration: dict[str, float | None]
+    personalization: dict[str, float]
+    by_position: list[float]
+
+
+def make_baselines(
+    trained: ClipSet, chosen_by: ClipSet, normalisation: Normalisation
+) -> dict[str, Method]:
+    """Best constant of each identity, and per-frame ridge regression, from the training clips."""
+    constants = {
+        name: fit_constant(clip.motion for clip in trained if clip.identity == name)
+        for name in trained.identities
+    }
+    everyone = fit_constant(clip.motion for clip in trained)
+    pairs = [
+        [(normalisation.normalise_audio(c.audio), normalisation.normalise_motion(c)) for c in part]
+        for part in (trained, chosen_by)
+    ]
+    ridge = choose_ridge(*pairs)
+
+    def hold(clip: MotionClip) -> Motion:
+        constant = constants.get(clip.identity, everyone)
+        return np.tile(constant.astype(np.float32), (clip.num_frames, 1))
+
+    def regress(clip: MotionClip) -> Motion:
+        motion = ridge.predict(normalisation.normalise_audio(clip.audio))
+        mean = constants.get(clip.identity, everyone)[POSE].astype(np.float32)
+        deviation = normalisation.pose_deviations.get(clip.identity)
+        return normalisation.denormalise_motion(motion.astype(np.float32), mean, deviation)
+
+    return {"constant": hold, "ridge": regress}
+
+
+def score_motion(
+    name: str,
+    method: Method,
+    clips: ClipSet,
+    classifiers: Classifiers | None = None,
+) -> tuple[MotionScores, dict[str, Confusion]]:
+    """A method's figures over clips, and the confusions of the personalisation classifiers."""
+    truth = list(clips)
+    made = [method(clip) for clip in truth]
+    labelled = [(clip.identity, motion) for clip, motion in zip(truth, made, strict=True)]
+    confusions = measure_personalization(classifiers, labelled) if classifiers else {}
+    spectra = [
+        measure_spectrum(motions, clips.fps, [clip.valid for clip in truth])
+        for motions in (made, [clip.motion for clip in truth])
+    ]
+    blinks = [
+        measure_blinks(
+            (
+                BlinkClip(c.identity, m[:, AU45.start], c.valid)
+                for c, m in zip(truth, of, strict=True)
+            ),
+            clips.fps,
+        )
+        for of in (made, [clip.motion for clip in truth])
+    ]
+    compared = compare_blinks(*blinks)
+    scores = MotionScores(
+        method=name,
+        **_measure_errors(made, truth, clips.fps),
+        spectrum=compare_spectra(*spectra),
+        pose_range=_spread(made) / max(_spread([clip.motion for clip in truth]), 1e-9),
+        blink_rate={identity: error.rate for identity, error in compared.items()},
+        blink_duration={identity: error.duration for identity, error in compared.items()},
+        personalization={style: found.accuracy for style, found in confusions.items()},
+        by_position=_measure_by_position(made, truth),
+    )
+    return scores, confusions
+
+
+def _measure_errors(
+    made: Sequence[Motion], truth: Sequence[MotionClip], fps: int
+) -> dict[str, Interval]:
+    """Errors of valid frames, each with its 95 % interval."""
+    valid = [clip.valid for clip in truth]
+    pairs = [
+        (motion[keep][:, EXPRESSION], clip.motion[keep][:, EXPRESSION])
+        for motion, clip, keep in zip(made, truth, valid, strict=True)
+    ]
+    squares = np.concatenate([((f - w) ** 2).mean(axis=1) for f, w in pairs])
+    distances = np.concatenate([measure_mouth_error(f, w) for f, w in pairs])
+    opening = [
+        np.concatenate([(o := measure_opening(pair[side])) - o.mean() for pair in pairs])
+        for side in (0, 1)
+    ]
+    lengths, block = [int(keep.sum()) for keep in valid], BLOCK_SECONDS * fps
+    statistics: dict[str, Callable[[npt.NDArray[np.int64]], float]] = {
+        "expression_error": lambda frames: math.sqrt(float(squares[frames].mean())),
+        "mouth_error": lambda frames: float(distances[frames].mean()),
+        "mouth_correlation": lambda frames: correlate(opening[0][frames], opening[1][frames]),
+    }
+    return {
+        name: bootstrap_interval(statistic, lengths, block=block)
+        for name, statistic in statistics.items()
+    }
+
+
+def _spread(motions: Sequence[Motion]) -> float:
+    """Deviation of pitch, yaw and roll within clips, rad."""
+    rotations = [motion[:, POSE.start : POSE.start + 3] for motion in motions]
+    return math.sqrt(float(np.concatenate([(r - r.mean(axis=0)) ** 2 for r in rotations]).mean()))
+
+
+def _measure_by_position(made: Sequence[Motion], truth: Sequence[MotionClip]) -> list[float]:
+    step = WINDOW - 1
+    errors = [
+        ((motion - clip.motion)[first : first + WINDOW, EXPRESSION] ** 2).mean(axis=1)
+        for motion, clip in zip(made, truth, strict=True)
+        for first in range(0, clip.num_frames - WINDOW + 1, step)
+    ]
+    return np.sqrt(np.mean(errors, axis=0)).tolist() if errors else []
