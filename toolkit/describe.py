@@ -1,6 +1,5 @@
 """From a stretch to a `ClipInput` for the extractors, and from a finished clip to its row."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +129,8 @@ def describe_clip(
         "loudness": measure_loudness(pcm),
         "mouth_audio_corr": corr,
         "mouth_audio_lag": lag,
-        **_describe_blinks(clip),
-        **_describe_pose(clip.arrays),
+        **describe_blinks(clip.arrays.get("face/au45"), clip.fps),
+        **describe_pose(clip.arrays.get("face/pose")),
     }
 
 
@@ -143,20 +142,20 @@ def measure_opening(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float6
     return np.asarray(np.linalg.norm(lips, axis=-1) / np.maximum(between, 1e-6), np.float64)
 
 
-def _describe_blinks(clip: ClipInput) -> dict[str, Any]:
-    au45 = clip.arrays.get("face/au45")
+def describe_blinks(au45: npt.NDArray[Any] | None, fps: int) -> dict[str, Any]:
+    """Columns of blinks of (n,) AU45; nulls without it."""
     if au45 is None:
         return {"num_blinks": None, "blink_onsets": None, "blink_offsets": None}
-    blinks = find_blinks(au45, clip.fps)
+    blinks = find_blinks(au45, fps)
     return {
         "num_blinks": len(blinks),
-        "blink_onsets": [blink.onset / clip.fps for blink in blinks],
-        "blink_offsets": [(blink.offset + 1) / clip.fps for blink in blinks],
+        "blink_onsets": [blink.onset / fps for blink in blinks],
+        "blink_offsets": [(blink.offset + 1) / fps for blink in blinks],
     }
 
 
-def _describe_pose(arrays: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, Any]:
-    pose = arrays.get("face/pose")
+def describe_pose(pose: npt.NDArray[Any] | None) -> dict[str, Any]:
+    """Columns of ranges of (n, 6) pose; nulls without it."""
     names = ("pitch", "yaw", "roll")
     if pose is None:
         return {f"{name}_{end}": None for name in names for end in ("min", "max")}

@@ -1,0 +1,51 @@
+"""Training batches of audio and motion at the size of FACIAL's dataset: the loader alone."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from zoo.data import MotionBatches, MotionClip, MotionWindows, Normalisation
+
+NUM_CLIPS, NUM_FRAMES = 450, 1190
+"""535,500 frames, as the paper's 450 clips have (535,400)."""
+
+BATCH, STEPS = 64, 200
+
+
+@pytest.fixture(scope="module")
+def windows() -> MotionWindows:
+    """All windows of 128 frames every 5, from clips of noise."""
+    rng = np.random.default_rng(0)
+    clips = [
+        MotionClip(
+            id=str(k),
+            identity=str(k % 5),
+            source=str(k),
+            start_frame=0,
+            fps=30,
+            audio=rng.random((NUM_FRAMES, 29), np.float32),
+            motion=rng.random((NUM_FRAMES, 71), np.float32),
+            valid=np.ones(NUM_FRAMES, bool),
+        )
+        for k in range(NUM_CLIPS)
+    ]
+    return MotionWindows(clips, Normalisation.fit(clips))
+
+
+def draw(windows: MotionWindows) -> Iterator[int]:
+    """Windows of each of the first 200 batches of an epoch."""
+    batches = MotionBatches(windows, batch_size=BATCH, seed=0)
+    for _, batch in zip(range(STEPS), batches.load(), strict=False):
+        yield len(batch)
+
+
+def test_motion_windows_per_second(benchmark: BenchmarkFixture, windows: MotionWindows) -> None:
+    """200 shuffled batches of 64, in the training process itself, the epoch's order included."""
+    total = benchmark.pedantic(lambda: sum(draw(windows)), rounds=3, warmup_rounds=1)
+    assert total == BATCH * STEPS
+    if benchmark.stats is not None:
+        rate = total / benchmark.stats["median"]
+        print(f"\nmotion windows: {rate:,.0f} a second of {len(windows):,}")
+        assert rate > 5_000
