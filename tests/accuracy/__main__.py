@@ -1,9 +1,11 @@
 """Measure everything and write the tables of docs/accuracy.md: `make accuracy`.
 
 Samples are generated; real videos are used where TTK_REAL_DATA (else ../shared/data) holds them,
-and the tables made from them are left as they are where it does not.
+and the tables made from them are left as they are where it does not. Arguments choose tables by
+the beginnings of their names: `python -m tests.accuracy speech`.
 """
 
+import functools
 import math
 import os
 import re
@@ -18,7 +20,7 @@ from tests.accuracy.clock import check_frame_counts
 from tests.accuracy.marks import compare_landmarks
 from tests.accuracy.model import measure_model
 from tests.accuracy.openface import compare_openface
-from tests.accuracy.real import find_data, ingest_real
+from tests.accuracy.real import RealClip, find_data, ingest_real
 from tests.accuracy.samples import (
     make_dataset,
     measure_clap_offset,
@@ -26,43 +28,72 @@ from tests.accuracy.samples import (
     measure_sample_mouth,
     measure_sample_pose,
 )
+from tests.accuracy.speech import find_speech_weights
+from tests.accuracy.speech import list_tables as list_speech_tables
 from tests.accuracy.stills import compare_aflw2000
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "accuracy.md"
+FIGURE = PAGE.parent / "figures" / "probe_noise.png"
+PICTURES = {"speech-noise": f"\n\n![The probe's error against the noise](figures/{FIGURE.name})"}
+"""What stands under a table."""
+
 Rows = Sequence[Mapping[str, Any]]
 
 
 def main() -> None:
-    """Measure, print, and write the page."""
+    """Measure, print, and write the page: all tables, or those that begin with an argument."""
     out = Path(os.environ.get("TTK_ACCURACY", ROOT / "runs" / "accuracy"))
     workers = len(os.sched_getaffinity(0))
-    samples = make_dataset(out / "samples", workers, clap=False)
-    claps = make_dataset(out / "claps", workers, clap=True)
-    tables: dict[str, Callable[[], Rows]] = {
-        "sample-blinks": lambda: [measure_sample_blinks(samples)],
-        "sample-pose": lambda: measure_sample_pose(samples),
-        "sample-mouth": lambda: [{"median r": measure_sample_mouth(samples)}],
-        "claps": lambda: [measure_clap_offset(claps)],
-    }
+    tables = list_sample_tables(out, workers)
     folder = find_data()
     if folder is None:
         print("no real videos: their tables stay as they are", file=sys.stderr)
     else:
-        clips = ingest_real(folder, out / "real", workers)
-        tables |= {
-            "real-blinks": lambda: measure_blinks(clips, folder),
-            "openface": lambda: compare_openface(clips, folder),
-            "aflw2000": lambda: compare_aflw2000(folder),
-            "landmarks": lambda: list(compare_landmarks(folder)),
-            "face-model": lambda: measure_model(clips),
-            "frame-counts": lambda: [check_frame_counts(clips)],
-        }
-    for name, measure in tables.items():
+        tables |= list_real_tables(folder, out, workers)
+        weights = find_speech_weights()
+        if weights is None:
+            print("no trained weights: the speech tables stay as they are", file=sys.stderr)
+        else:
+            tables |= list_speech_tables(folder, weights, out / "talking", FIGURE, workers)
+    wanted = tuple(sys.argv[1:]) or ("",)
+    for name in (name for name in tables if name.startswith(wanted)):
         began = time.perf_counter()
-        table = write_table(measure())
+        table = write_table(tables[name]()) + PICTURES.get(name, "")
         print(f"\n## {name} ({time.perf_counter() - began:.1f} s)\n\n{table}", flush=True)
         replace_table(PAGE, name, table)
+
+
+def list_sample_tables(out: Path, workers: int) -> dict[str, Callable[[], Rows]]:
+    """Name of each table made from generated samples -> what measures it."""
+
+    @functools.cache
+    def make(clap: bool) -> Path:
+        return make_dataset(out / ("claps" if clap else "samples"), workers, clap=clap)
+
+    return {
+        "sample-blinks": lambda: [measure_sample_blinks(make(False))],
+        "sample-pose": lambda: measure_sample_pose(make(False)),
+        "sample-mouth": lambda: [{"median r": measure_sample_mouth(make(False))}],
+        "claps": lambda: [measure_clap_offset(make(True))],
+    }
+
+
+def list_real_tables(folder: Path, out: Path, workers: int) -> dict[str, Callable[[], Rows]]:
+    """Name of each table made from real videos and pictures -> what measures it."""
+
+    @functools.cache
+    def clips() -> list[RealClip]:
+        return ingest_real(folder, out / "real", workers)
+
+    return {
+        "real-blinks": lambda: measure_blinks(clips(), folder),
+        "openface": lambda: compare_openface(clips(), folder),
+        "aflw2000": lambda: compare_aflw2000(folder),
+        "landmarks": lambda: list(compare_landmarks(folder)),
+        "face-model": lambda: measure_model(clips()),
+        "frame-counts": lambda: [check_frame_counts(clips())],
+    }
 
 
 def write_table(rows: Rows) -> str:

@@ -13,13 +13,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.errors import ToolkitError
 from toolkit.ingest import ingest
 from toolkit.manifest import read_table
 from toolkit.options import IngestOptions
 from toolkit.shard import ShardReader
-from toolkit.video import SUFFIXES, find_ffmpeg, fit_size, probe, read_frames
+from toolkit.video import SUFFIXES, find_ffmpeg, fit_size, probe, read_duration, read_frames
 
 Floats = npt.NDArray[np.float64]
+
+TALKING = 20.0
+"""Seconds from which on a clip is long enough to learn a mouth from."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,46 @@ def ingest_real(folder: Path, out: Path, workers: int) -> list[RealClip]:
     copies = out / "with_sound"
     copies.mkdir(parents=True, exist_ok=True)
     inputs = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            usable = _add_sound(path, folder, copies)
-            names[str(usable.resolve())] = str(path.relative_to(folder))
-            inputs.append(usable)
+    for path in _find_videos(folder):
+        usable = _add_sound(path, folder, copies)
+        names[str(usable.resolve())] = str(path.relative_to(folder))
+        inputs.append(usable)
     ingest(inputs, IngestOptions(min_frames=27, identity="stem"), out=out, workers=workers)
     return _list_clips(folder, out, names)
+
+
+def ingest_talking(folder: Path, out: Path, workers: int) -> list[RealClip]:
+    """Clips of `TALKING` seconds and more of one face with its own sound: meshes and samples.
+
+    A dataset of its own, so that other weights do not make it anew.
+    """
+    options = IngestOptions(
+        identity="stem",
+        clip_seconds=600.0,
+        min_frames=int(TALKING * IngestOptions().fps),
+        frame_size=0,
+        deepspeech="none",
+        pose="none",
+        au45="none",
+        coefficients="none",
+    )
+    inputs = [path for path in _find_videos(folder) if read_duration(path) >= TALKING]
+    inputs = [path for path in inputs if _has_sound(path)]
+    ingest(inputs, options, out=out, workers=workers)
+    names = {str(path.resolve()): str(path.relative_to(folder)) for path in inputs}
+    return _list_clips(folder, out, names)
+
+
+def _find_videos(folder: Path) -> list[Path]:
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES)
+    return [path for path in found if path.is_file()]
+
+
+def _has_sound(path: Path) -> bool:
+    try:
+        return probe(path)[0].audio_start is not None
+    except ToolkitError:
+        return False
 
 
 def _add_sound(path: Path, folder: Path, copies: Path) -> Path:
