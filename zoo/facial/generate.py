@@ -1,0 +1,140 @@
+"""Motion for audio of any length, window by window.
+
+Windows of 128 frames start at 0, 127, 254, …: frame 0 of a window is the last frame of the one
+before, whose motion is the window's initial state; the state term of the loss (FACIAL, eq. 5)
+trains the network to begin there. What is left at the end is done by a window that starts at
+n − 128 with the state that stands there, and replaces what follows. A shared frame keeps the
+motion that was its window's state, so that a seam is the step from frame s to s + 1 of a window
+that starts at s. Shorter audio is one window, with zeros after the standardised audio.
+
+Legend: n frames, T = 128.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.signal import savgol_filter
+from torch import nn
+
+from toolkit.features.blink import MAX_INTENSITY
+from zoo.data import AU45, CONTEXT, MOTION_SIZE, WINDOW, Normalisation, pad_audio
+
+Motion = npt.NDArray[np.float32]
+
+SMOOTHED_FRAMES = 7
+SMOOTHED_ORDER = 3
+"""Savitzky–Golay filter of the released FACIAL code."""
+
+
+def list_starts(num_frames: int) -> list[int]:
+    """First frames of the windows that cover so many frames; all but the first are seams.
+
+    Raises:
+        ValueError: no frames.
+    """
+    if num_frames < 1:
+        raise ValueError("no audio to make motion for")
+    last = max(0, num_frames - WINDOW)
+    starts = list(range(0, last + 1, WINDOW - 1))
+    return starts if starts[-1] == last else [*starts, last]
+
+
+def generate_motion(
+    network: nn.Module,
+    normalisation: Normalisation,
+    audio: npt.ArrayLike,
+    *,
+    pose_mean: npt.ArrayLike,
+    pose_deviation: npt.ArrayLike | None = None,
+    state: npt.ArrayLike | None = None,
+    smooth: bool = False,
+) -> Motion:
+    """Motion for the whole of an audio; the same every time.
+
+    Args:
+        network: from `(1, T + 15, 29)` standardised audio and `(1, 71)` normalised state to
+            `(1, T, 71)` normalised motion, all float32 on the network's device; it is run in eval
+            mode and left as it was.
+        normalisation: that the network was trained with.
+        audio: (n, 29) as shards store it.
+        pose_mean: (6,) rad, mm: the mean pose to move about, an identity's or a clip's.
+        pose_deviation: (6,) the same's deviation, for a normalisation of kind `clip`.
+        state: (71,) normalised motion of frame 0, as a frame of `normalise_motion`; None is the
+            identity's rest: mean pose, neutral expression, open eyes.
+        smooth: apply `smooth_motion`.
+
+    Returns:
+        (n, 71) float32 in stored units, AU45 within 0 to 5.
+
+    Raises:
+        ValueError: no frames, or a state of another shape.
+    """
+    standardised = normalisation.normalise_audio(np.asarray(audio, np.float32))
+    first = np.zeros(MOTION_SIZE, np.float32) if state is None else np.asarray(state, np.float32)
+    if first.shape != (MOTION_SIZE,):
+        raise ValueError(f"state of shape {first.shape}, not ({MOTION_SIZE},)")
+    normalised = _run_windows(network, standardised, first)
+    deviation = None if pose_deviation is None else np.asarray(pose_deviation, np.float32)
+    mean = np.asarray(pose_mean, np.float32)
+    motion = normalisation.denormalise_motion(normalised, mean, deviation)
+    return clip_au45(smooth_motion(motion) if smooth else np.asarray(motion, np.float32))
+
+
+def smooth_motion(motion: npt.ArrayLike) -> Motion:
+    """Motion (n, 71) without its fastest trembling, not delayed: a symmetric Savitzky–Golay filter.
+
+    Polynomials of degree 3 over 7 frames, at the ends those of the outer 7; audio of fewer frames
+    takes the largest odd number of them, and below 5 nothing is smoothed.
+    """
+    values = np.asarray(motion, np.float32)
+    length = min(SMOOTHED_FRAMES, len(values) - 1 + len(values) % 2)
+    if length <= SMOOTHED_ORDER:
+        return values.copy()
+    return np.asarray(savgol_filter(values, length, SMOOTHED_ORDER, axis=0), np.float32)
+
+
+def clip_au45(motion: Motion) -> Motion:
+    """A copy of motion (n, 71) in stored units whose AU45 is within 0 to 5."""
+    clipped = motion.copy()
+    clipped[:, AU45] = np.clip(motion[:, AU45], 0, MAX_INTENSITY)
+    return clipped
+
+
+def _run_windows(network: nn.Module, audio: Motion, state: Motion) -> Motion:
+    """Normalised motion (n, 71) from standardised audio (n, 29) and the state (71,) of frame 0."""
+    num_frames = len(audio)
+    starts = list_starts(num_frames)
+    silence = np.zeros((max(0, WINDOW - num_frames), audio.shape[1]), np.float32)
+    padded = pad_audio(np.concatenate([audio, silence]))
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    heard = torch.from_numpy(padded).to(device)
+    reach = WINDOW + sum(CONTEXT)
+    motion = torch.empty((max(num_frames, WINDOW), len(state)), device=device)
+    now = torch.from_numpy(state).to(device)
+    with _evaluating(network):
+        for start in starts:
+            made = network(heard[None, start : start + reach], now[None])[0].float()
+            kept = 1 if start else 0
+            motion[start + kept : start + WINDOW] = made[kept:]
+            now = _find_state(motion, start, num_frames)
+    return motion[:num_frames].cpu().numpy()
+
+
+def _find_state(motion: torch.Tensor, start: int, num_frames: int) -> torch.Tensor:
+    """Motion at the first frame of the window that follows the one from `start`."""
+    following = min(start + WINDOW - 1, max(0, num_frames - WINDOW))
+    return motion[following].clone()
+
+
+@contextlib.contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    was_training = network.training
+    network.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        network.train(was_training)

@@ -1,0 +1,85 @@
+"""`motion.npz`: generated motion as named arrays with their units, nothing that can be executed.
+
+| array | shape | content |
+| --- | --- | --- |
+| expression | (n, 64) float32 | standard deviations of the face model's basis |
+| pose | (n, 6) float32 | pitch, yaw, roll in rad; tx, ty, tz in mm |
+| au45 | (n,) float32 | intensity, 0 to 5 |
+| fps | () int64 | frames a second |
+| layout | () text | name and version of the order of the 71 numbers |
+| units | (4, 2) text | name and unit of each of the above that has one |
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.errors import ToolkitError
+from toolkit.storage import write_whole
+from zoo.data import AU45, EXPRESSION, MOTION_LAYOUT, MOTION_SIZE, POSE
+
+UNITS = (
+    ("expression", "standard deviations of the face model's basis"),
+    ("pose", "pitch, yaw, roll: rad; tx, ty, tz: mm"),
+    ("au45", "intensity, 0 to 5"),
+    ("fps", "frames a second"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class MotionFile:
+    """What a `motion.npz` holds.
+
+    Attributes:
+        motion: (n, 71) float32 in stored units.
+        fps: frames a second.
+    """
+
+    motion: npt.NDArray[np.float32]
+    fps: int
+
+
+def save_motion(path: Path, motion: npt.ArrayLike, fps: int) -> None:
+    """Write motion (n, 71) in stored units; the same motion gives the same bytes.
+
+    Raises:
+        ValueError: another shape.
+        StorageError: the disk refuses.
+    """
+    values = np.asarray(motion, np.float32)
+    if values.ndim != 2 or values.shape[1] != MOTION_SIZE:
+        raise ValueError(f"motion of shape {values.shape}, not (n, {MOTION_SIZE})")
+    with write_whole(path) as temporary, temporary.open("wb") as file:
+        np.savez(
+            file,
+            expression=values[:, EXPRESSION],
+            pose=values[:, POSE],
+            au45=values[:, AU45.start],
+            fps=np.int64(fps),
+            layout=np.array(MOTION_LAYOUT),
+            units=np.array(UNITS),
+        )
+
+
+def load_motion(path: Path) -> MotionFile:
+    """Read what `save_motion` wrote.
+
+    Raises:
+        ToolkitError: missing, damaged, no motion, or of another layout.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            layout = str(file["layout"])
+            parts = [file["expression"], file["pose"], file["au45"][:, None]]
+            motion = np.concatenate(parts, axis=1, dtype=np.float32)
+            fps = int(file["fps"])
+    except FileNotFoundError as error:
+        raise ToolkitError(f"{path}: no such motion") from error
+    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        raise ToolkitError(f"{path}: damaged or no motion: {error}") from error
+    if layout != MOTION_LAYOUT or motion.shape[1] != MOTION_SIZE:
+        raise ToolkitError(f"{path}: motion of layout {layout}, not {MOTION_LAYOUT}")
+    return MotionFile(motion, fps)

@@ -1,0 +1,102 @@
+"""How often and how long generated faces blink, beside the truth, identity by identity."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from toolkit.blink_stats import BlinkStats, describe_blinks
+from toolkit.features.blink import find_blinks
+
+
+@dataclass(frozen=True, eq=False)
+class BlinkClip:
+    """The eyelids of one clip.
+
+    Attributes:
+        identity: whose.
+        au45: (n,) intensity, 0 to 5.
+        valid: (n,) False where it was not measured; None where all was.
+    """
+
+    identity: str
+    au45: npt.ArrayLike
+    valid: npt.NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class BlinkError:
+    """One identity's blinks beside its truth; None where either has none to compare.
+
+    Attributes:
+        found: of the motion under test.
+        wanted: of the truth.
+        rate: found rate over wanted rate, less 1.
+        duration: found mean duration over wanted mean duration, less 1.
+    """
+
+    found: BlinkStats
+    wanted: BlinkStats
+    rate: float | None
+    duration: float | None
+
+
+def measure_blinks(clips: Iterable[BlinkClip], fps: int) -> dict[str, BlinkStats]:
+    """Blinks of each identity, pooled over its clips, found as the toolkit finds them.
+
+    Args:
+        clips: of any number of identities, in any order.
+        fps: frames a second.
+
+    Returns:
+        Identity -> figures, in order of name. Rates are per valid second, durations reach from
+        the first to behind the last frame at half intensity.
+    """
+    rows = defaultdict[str, list[dict[str, object]]](list)
+    for clip in clips:
+        rows[clip.identity].append(_describe(clip, fps))
+    return {name: describe_blinks(name, pd.DataFrame(rows[name])) for name in sorted(rows)}
+
+
+def compare_blinks(
+    found: dict[str, BlinkStats], wanted: dict[str, BlinkStats]
+) -> dict[str, BlinkError]:
+    """Relative errors of rate and duration of every identity of `wanted`.
+
+    Raises:
+        ValueError: `found` lacks an identity.
+    """
+    missing = sorted(wanted.keys() - found.keys())
+    if missing:
+        raise ValueError(f"nothing was found of {missing[0]}")
+    return {name: _compare(found[name], truth) for name, truth in wanted.items()}
+
+
+def _compare(found: BlinkStats, wanted: BlinkStats) -> BlinkError:
+    return BlinkError(
+        found=found,
+        wanted=wanted,
+        rate=_relate(found.rate, wanted.rate),
+        duration=_relate(found.duration, wanted.duration),
+    )
+
+
+def _relate(found: float | None, wanted: float | None) -> float | None:
+    return found / wanted - 1 if found is not None and wanted else None
+
+
+def _describe(clip: BlinkClip, fps: int) -> dict[str, object]:
+    """The row that the manifest would have of a clip."""
+    au45 = np.asarray(clip.au45, np.float64)
+    blinks = find_blinks(au45, fps, clip.valid)
+    return {
+        "fps": fps,
+        "duration": len(au45) / fps,
+        "valid_share": 1.0 if clip.valid is None else float(clip.valid.mean()),
+        "num_blinks": len(blinks),
+        "blink_onsets": [blink.onset / fps for blink in blinks],
+        "blink_offsets": [(blink.offset + 1) / fps for blink in blinks],
+    }

@@ -1,0 +1,64 @@
+"""The mouth that expression coefficients draw: error of its vertices in mm, and its opening.
+
+Lips are points 49 to 68 (counted from 1) of the 68-point view, so that any face model has them.
+The identity is the mean face's and the head does not turn: what is compared is expression alone.
+
+Legend: n frames, L the 20 vertices of the lips.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.facemodel.model import FaceModel, combine, load_default
+
+Floats = npt.NDArray[np.float64]
+
+LIPS = slice(48, 68)
+"""Of the 68 points: 12 of the outer, then 8 of the inner contour."""
+
+_UPPER, _LOWER = [13, 14, 15], [19, 18, 17]
+"""Points of the inner lips opposite each other, counted within `LIPS`."""
+
+
+def place_lips(expression: npt.ArrayLike, model: FaceModel | None = None) -> Floats:
+    """Vertices (n, 20, 3) of the mean face's lips, mm, from expression coefficients (n, 64).
+
+    Args:
+        expression: in standard deviations of the model's basis.
+        model: that the coefficients belong to; by default the toolkit's own.
+    """
+    model = model or load_default()
+    lips = model.keypoints[LIPS]
+    return np.asarray(model.mean_shape[lips] + combine(model.expression[lips], expression))
+
+
+def measure_mouth_error(
+    found: npt.ArrayLike, wanted: npt.ArrayLike, model: FaceModel | None = None
+) -> Floats:
+    """Mean distance of the lips' vertices of two expressions, (n,) mm.
+
+    Args:
+        found: (n, 64).
+        wanted: (n, 64).
+        model: that both belong to; by default the toolkit's own.
+    """
+    model = model or load_default()
+    difference = np.asarray(found, np.float64) - np.asarray(wanted, np.float64)
+    moved = combine(model.expression[model.keypoints[LIPS]], difference)
+    return np.asarray(np.linalg.norm(moved, axis=-1).mean(axis=-1))
+
+
+def measure_opening(expression: npt.ArrayLike, model: FaceModel | None = None) -> Floats:
+    """Mouth opening (n,) mm: mean distance of the three pairs of inner lip points."""
+    lips = place_lips(expression, model)
+    gaps = lips[..., _UPPER, :] - lips[..., _LOWER, :]
+    return np.asarray(np.linalg.norm(gaps, axis=-1).mean(axis=-1))
+
+
+def correlate(found: npt.ArrayLike, wanted: npt.ArrayLike) -> float:
+    """Pearson's correlation of two series (n,); 0 where one of them does not change."""
+    pair = np.stack([np.asarray(found, np.float64), np.asarray(wanted, np.float64)])
+    if not np.ptp(pair, axis=1).all():
+        return 0.0
+    a, b = pair - pair.mean(axis=1, keepdims=True)
+    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
