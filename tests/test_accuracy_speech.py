@@ -17,6 +17,7 @@ from tests.accuracy.sound import (
     mix,
     rescale,
 )
+from tests.accuracy.speech import find_speech_weights, list_tables
 from tests.accuracy.speech_official import find_lag, measure_agreement
 from tests.accuracy.speech_probe import FEATURES, LEVELS, NOISES, Result, draw_errors
 from tests.accuracy.speech_probe import tabulate_errors as tabulate_probe_errors
@@ -176,3 +177,19 @@ def test_the_probes_error_is_in_per_cent_and_drawn(tmp_path: Path) -> None:
     assert rows[0]["mean opening"] == pytest.approx(10.0)
     draw_errors(rows, tmp_path / "errors.png")
     assert (tmp_path / "errors.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_table_has_its_place_on_the_page() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "accuracy.md").read_text("utf-8")
+    tables = list_tables(Path(), Path(), Path(), Path(), 1)
+    assert len(tables) == 5
+    assert [name for name in tables if page.count(f"<!-- {name} -->\n") != 1] == []
+
+
+def test_weights_named_by_the_user_are_measured_and_missing_ones_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTK_SPEECH_WEIGHTS", str(tmp_path / "mine.safetensors"))
+    assert find_speech_weights() is None
+    (tmp_path / "mine.safetensors").touch()
+    assert find_speech_weights() == tmp_path / "mine.safetensors"

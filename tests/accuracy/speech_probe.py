@@ -196,7 +196,7 @@ def draw_errors(rows: Sequence[Mapping[str, Any]], target: Path) -> None:
             axes.plot([row[feature] for row in chosen], style, label=feature, markersize=4)
         axes.set_xticks(range(len(chosen)), [str(row["dB"]) for row in chosen])
         axes.set_xlabel(f"speech over {noise}, dB", fontsize=9)
-        axes.set_ylim(0, 2.2 * chosen[0][GUESS])
+        axes.set_ylim(0.6 * chosen[0][GUESS], 1.6 * chosen[0][GUESS])
         axes.tick_params(labelsize=8)
         axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("mean error of the opening,\n% of the eyes' distance", fontsize=9)
