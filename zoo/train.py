@@ -118,6 +118,19 @@ def train(
     return run.best
 
 
+def check_folder(out: Path, resume: bool) -> None:
+    """Refuse a folder in use, or one without a run to go on with: before hours of preparation.
+
+    Raises:
+        ToolkitError: it holds a run and `resume` is not set, or the other way round.
+    """
+    exists = (out / LAST).is_file()
+    if exists and not resume:
+        raise ToolkitError(f"{out}: holds a run: go on with --resume, or choose another --out")
+    if resume and not exists:
+        raise ToolkitError(f"{out}: holds no run to go on with: leave --resume away")
+
+
 def find_device(name: str) -> torch.device:
     """The device of a name such as `cpu` or `cuda:1`.
 
@@ -145,12 +158,8 @@ class _Run:
         self.epoch = self.step = self.total_steps = 0
         self.best: Metrics = {"score": math.inf}
         self._saved = time.monotonic()
-        exists = (out / LAST).is_file()
-        if exists and not resume:
-            raise ToolkitError(f"{out}: holds a run: go on with --resume, or choose another --out")
-        if resume and not exists:
-            raise ToolkitError(f"{out}: holds no run to go on with: leave --resume away")
-        if exists:
+        check_folder(out, resume)
+        if resume:
             self._load()
         self._log: _Log | None = None
         if writes:

@@ -57,7 +57,7 @@ def read_transcripts(folder: Path) -> list[Utterance]:
     """
     table = folder / TABLE
     try:
-        with table.open(newline="", encoding="utf-8") as file:
+        with table.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             if missing := set(COLUMNS) - set(reader.fieldnames or ()):
                 raise ToolkitError(f"{table}: column {min(missing)} is missing")
@@ -123,6 +123,9 @@ def store_speech(path: Path, key: str, speech: Iterable[tuple[Pcm, str]]) -> Spe
     """The store at `path`, made of (samples, text) pairs unless it was made under this key before.
 
     Written whole or not at all; the pairs are not asked for where nothing is to be written.
+
+    Raises:
+        ToolkitError: there is no sound in any of them.
     """
     index = path.with_suffix(".npz")
     if not _matches(path, index, key):
@@ -134,6 +137,8 @@ def store_speech(path: Path, key: str, speech: Iterable[tuple[Pcm, str]]) -> Spe
                 file.write(pcm.astype("<i2").data)
                 offsets.append(offsets[-1] + len(pcm))
                 texts.append(text)
+            if not offsets[-1]:
+                raise ToolkitError(f"{path}: no speech to put there")
         with write_whole(index) as temporary, temporary.open("wb") as file:
             np.savez(file, offsets=np.array(offsets, np.int64), texts=np.array(texts), key=key)
     return SpeechStore(path)

@@ -28,7 +28,7 @@ from zoo.deepspeech.corpus import Utterance, read_transcripts, store_utterances
 from zoo.deepspeech.evaluate import ALL, WEIGHTS, Heard, measure_errors
 from zoo.deepspeech.options import DeepSpeechRecipe
 from zoo.deepspeech.voices import store_robots
-from zoo.train import BEST, Metrics, Step, find_device, train
+from zoo.train import BEST, Metrics, Step, check_folder, find_device, train
 
 KIND = "deepspeech"
 LICENCES = ("CC BY 4.0", "public domain", "Apache-2.0", "free for commercial")
@@ -53,6 +53,7 @@ def train_deepspeech(
     Raises:
         ToolkitError: the speech cannot be read or holds no row to train on; and see `train`.
     """
+    check_folder(out, resume)
     task = DeepSpeechTask(recipe, out)
 
     def tell(step: Step) -> None:
@@ -93,13 +94,16 @@ class DeepSpeechTask:
     def __init__(self, recipe: DeepSpeechRecipe, out: Path) -> None:
         self._recipe = recipe
         torch.manual_seed(recipe.seed)
-        rows = choose_rows(read_transcripts(recipe.speech))
+        given = read_transcripts(recipe.speech)
+        rows = choose_rows(given)
         kept = find_validation(rows)
         trained = [row for row in rows if row.text not in kept]
         self._validation = [row for row in rows if row.text in kept]
         if not trained or not self._validation:
             raise ToolkitError(f"{recipe.speech}: too few rows of the split train to train on")
-        self._materials = [_open_recordings(trained, out), *_open_robots(trained, recipe, out)]
+        avoid = kept | {row.text for row in given if row.split == "test"}
+        robots = _open_robots(trained, avoid, recipe, out)
+        self._materials = [_open_recordings(trained, out), *robots]
         self._sounds = store_utterances(out / "validation.s16", self._validation)
         self._augmenter = Augmenter(self._draw_babble, recipe.seed)
         device = find_device(recipe.device)
@@ -230,11 +234,18 @@ def _open_recordings(rows: Sequence[Utterance], out: Path) -> Material:
     return Material(store_utterances(out / "speech.s16", rows), shares)
 
 
-def _open_robots(rows: Sequence[Utterance], recipe: DeepSpeechRecipe, out: Path) -> list[Material]:
+def _open_robots(
+    rows: Sequence[Utterance], avoid: set[str], recipe: DeepSpeechRecipe, out: Path
+) -> list[Material]:
     if not recipe.synthetic_hours:
         return []
-    sentences = [row.text for row in rows]
-    hours = recipe.synthetic_hours
-    speech = store_robots(out / "robots.s16", recipe.text, sentences, hours=hours, seed=recipe.seed)
+    speech = store_robots(
+        out / "robots.s16",
+        recipe.text,
+        [row.text for row in rows],
+        avoid=avoid,
+        hours=recipe.synthetic_hours,
+        seed=recipe.seed,
+    )
     wanted = recipe.synthetic_share * sum(SHARES.get(row.corpus, 1.0) for row in rows)
     return [Material(speech, np.full(len(speech), min(1.0, wanted / len(speech))))]

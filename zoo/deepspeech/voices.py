@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,23 +142,37 @@ def _read_with_flite(program: str, sentences: Sequence[str], rng: Rng) -> Iterat
 
 
 def store_robots(
-    path: Path, texts: Sequence[Path], sentences: Sequence[str], *, hours: float, seed: int
+    path: Path,
+    texts: Sequence[Path],
+    sentences: Sequence[str],
+    *,
+    avoid: Collection[str],
+    hours: float,
+    seed: int,
 ) -> SpeechStore:
     """So many hours of sentences in random order, each read once; of `sentences` without `texts`.
 
+    A sentence whose normalised text is one of `avoid` is left out.
+
     Raises:
-        ToolkitError: a text is missing, or eSpeak NG is.
+        ToolkitError: a text is missing, or eSpeak NG is; nothing is left to be read.
     """
     names = [str(text) for text in texts]
-    key = f"{names} {hours} {seed} {hash_sentences(sentences)} {bool(shutil.which('flite'))}"
-    return store_speech(path, key, _speak_hours(texts, sentences, hours, seed))
+    said = hash_sentences([*sentences, "", *sorted(avoid)])
+    key = f"{names} {hours} {seed} {said} {bool(shutil.which('flite'))}"
+
+    def choose() -> list[str]:
+        found = read_sentences(texts) if texts else list(sentences)
+        return [sentence for sentence in found if normalise_text(sentence) not in avoid]
+
+    return store_speech(path, key, _speak_hours(choose, hours, seed))
 
 
 def _speak_hours(
-    texts: Sequence[Path], sentences: Sequence[str], hours: float, seed: int
+    choose: Callable[[], list[str]], hours: float, seed: int
 ) -> Iterator[tuple[Pcm, str]]:
     rng = np.random.default_rng([seed, 7])
-    found = read_sentences(texts) if texts else list(sentences)
+    found = choose()
     order = [found[k] for k in rng.permutation(len(found))]
     left = hours * 3600 * SAMPLE_RATE
     for spoken in read_aloud(order, rng):
