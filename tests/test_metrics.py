@@ -16,6 +16,7 @@ from zoo.metrics.confusion import Confusion, count_confusion, plot_confusion
 from zoo.metrics.dynamics import compare_spectra, measure_density, measure_spectrum
 from zoo.metrics.intervals import bootstrap_interval
 from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening, place_lips
+from zoo.metrics.options import PersonalizationRecipe
 from zoo.metrics.personalization import (
     StyleClassifier,
     StyleWindows,
@@ -23,7 +24,7 @@ from zoo.metrics.personalization import (
     load_classifiers,
     measure_personalization,
 )
-from zoo.metrics.personalization_recipe import PersonalizationRecipe, PersonalizationTask
+from zoo.metrics.personalization_recipe import PersonalizationTask
 from zoo.train import train
 
 NUM_SYMBOLS = len(DEEPSPEECH_SYMBOLS)
@@ -494,6 +495,12 @@ def test_every_window_is_learned_from_once_an_epoch() -> None:
     again = list(task.draw_batches(0, 3))
     assert torch.equal(again[0].motion, batches[3].motion)
     assert not torch.equal(next(task.draw_batches(1, 0)).motion, batches[0].motion)
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"stride": 0}, {"batch_size": -1}, {"seed": -1}])
+def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        PersonalizationRecipe(shards=Path("shards"), **wrong)  # type: ignore[arg-type]
 
 
 def test_validation_without_anyone_known_says_what_to_do() -> None:

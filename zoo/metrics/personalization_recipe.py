@@ -3,7 +3,7 @@
 import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import nn
 
 from toolkit.features.blink import MAX_INTENSITY
 from zoo.data import POSE, load_clips
+from zoo.metrics.options import PersonalizationRecipe
 from zoo.metrics.personalization import (
     KIND,
     STYLES,
@@ -23,19 +24,6 @@ from zoo.metrics.personalization import (
     measure_personalization,
 )
 from zoo.train import Metrics, Step, train
-
-
-@dataclass(frozen=True, kw_only=True)
-class PersonalizationRecipe:
-    """Settings of a run; the supplement of FACIAL names the rate, the rest is ours."""
-
-    shards: Path
-    epochs: int = field(default=50, metadata={"help": "Times through the training windows."})
-    batch_size: int = field(default=64, metadata={"help": "Windows of a step."})
-    learning_rate: float = field(default=1e-4, metadata={"help": "Of Adam."})
-    stride: int = field(default=5, metadata={"help": "Frames from window to window."})
-    seed: int = field(default=0, metadata={"help": "Of the weights and the order."})
-    device: str = field(default="cpu", metadata={"help": "Where to train."})
 
 
 @dataclass(frozen=True)
