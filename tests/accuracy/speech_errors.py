@@ -11,7 +11,7 @@ from zoo.deepspeech.evaluate import ALL, ErrorRates, Heard, hear_utterances, mea
 from zoo.deepspeech.recipe import choose_rows, find_validation
 
 NATIVE = ("deepspeech_smoke", "jfk", "voicebank_demand_noisy")
-"""Corpora whose test speakers are native speakers of English."""
+"""Corpora whose test speakers are, or are taken for, native speakers of English."""
 
 READ = ("dc_tts_selfrecorded", *NATIVE)
 """These, and one whose speaker's first language is not stated."""
