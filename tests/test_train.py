@@ -1,0 +1,283 @@
+"""The training loop: runs that were killed end as those that were not; folders; logs; errors."""
+
+import csv
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from toolkit.errors import ToolkitError
+from zoo import train as loop
+from zoo.checkpoint import load_checkpoint
+from zoo.train import BEST, LAST, LOG, RECIPE, Metrics, Step, find_device, train
+
+STEPS = 4
+
+
+class Killed(Exception):  # noqa: N818  it is what happens, not what went wrong
+    """Stands for whatever ends a process."""
+
+
+class Line:
+    """Learns the slope 3 of a line through noise; dropout uses torch's generator."""
+
+    kind = "line"
+
+    def __init__(
+        self, rate: float = 0.05, scores: tuple[float, ...] = (), device: str = ""
+    ) -> None:
+        torch.manual_seed(1)
+        self._rate, self._scores, self._device = rate, scores, device
+        self.network = nn.Sequential(nn.Linear(2, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+        self._optimiser = torch.optim.Adam(self.network.parameters(), rate)
+        self._num_validations = 0
+        self.poison = math.inf
+
+    def recipe(self) -> dict[str, Any]:
+        return {"rate": self._rate, "device": self._device, "epochs": 9}
+
+    def count_steps(self, epoch: int) -> int:
+        return STEPS
+
+    def draw_batches(self, epoch: int, first: int) -> Iterator[torch.Tensor]:
+        for number in range(first, STEPS):
+            generator = torch.Generator().manual_seed(100 * epoch + number)
+            yield torch.randn(16, 2, generator=generator)
+
+    def step(self, batch: torch.Tensor) -> Metrics:
+        self.poison -= 1
+        loss = (self.network(batch) - 3 * batch[:, :1]).square().mean()
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimiser.step()
+        return {"loss": math.nan if self.poison < 0 else loss.item(), "items": 16}
+
+    def validate(self) -> Metrics:
+        self._num_validations += 1
+        if self._scores:
+            return {"score": self._scores[self._num_validations - 1]}
+        return {"score": float(self.network[0].weight.detach().norm())}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "num_validations": self._num_validations,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.network.load_state_dict(state["network"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._num_validations = state["num_validations"]
+
+    def export(self) -> dict[str, Any]:
+        return {"network": self.network.state_dict()}
+
+
+def kill_at(epoch: int, number: int) -> Any:
+    """A listener that ends the run after this step, before a checkpoint of it can be written."""
+
+    def listen(step: Step) -> None:
+        if (step.epoch, step.step) == (epoch, number) and not step.validation:
+            raise Killed
+
+    return listen
+
+
+def read_log(out: Path) -> list[tuple[str, ...]]:
+    with (out / LOG).open(newline="") as file:
+        return [tuple(row) for row in csv.reader(file)]
+
+
+def read_weights(out: Path) -> list[torch.Tensor]:
+    return list(load_checkpoint(out / LAST, "line")["model"]["network"].values())
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path) -> Path:
+    """Three epochs without a break."""
+    train(Line(), tmp_path / "whole", epochs=3, seed=5)
+    return tmp_path / "whole"
+
+
+# --- resuming -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("save_seconds", [-1.0, 1e9], ids=["within an epoch", "at an epoch's end"])
+@pytest.mark.parametrize(("epoch", "number"), [(1, 3), (2, 1), (2, STEPS)])
+def test_a_killed_run_ends_as_an_undisturbed_one_to_the_bit(
+    undisturbed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    save_seconds: float,
+    epoch: int,
+    number: int,
+) -> None:
+    monkeypatch.setattr(loop, "SAVE_SECONDS", save_seconds)
+    out = tmp_path / "killed"
+    with pytest.raises(Killed):
+        train(Line(), out, epochs=3, seed=5, on_step=kill_at(epoch, number))
+    before = load_checkpoint(out / LAST)
+    within = (epoch, number - 1) if save_seconds < 0 and number > 1 else (epoch, 0)
+    assert (before["epoch"], before["step"]) == within
+    train(Line(), out, epochs=3, seed=5, resume=True)
+    for ours, theirs in zip(read_weights(out), read_weights(undisturbed), strict=True):
+        assert torch.equal(ours, theirs)
+    assert read_log(out) == read_log(undisturbed)
+    assert (out / BEST).exists()
+    assert load_checkpoint(out / BEST)["best"] == load_checkpoint(undisturbed / BEST)["best"]
+
+
+def test_a_run_killed_while_it_is_validated_validates_again_and_logs_it_once(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "SAVE_SECONDS", -1.0)
+    out, task = tmp_path / "killed", Line()
+
+    def die() -> Metrics:
+        raise Killed
+
+    monkeypatch.setattr(task, "validate", die)
+    with pytest.raises(Killed):
+        train(task, out, epochs=3, seed=5)
+    train(Line(), out, epochs=3, seed=5, resume=True)
+    assert read_log(out) == read_log(undisturbed)
+
+
+def test_a_run_killed_between_its_two_checkpoints_keeps_the_best_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second epoch is the best; the process dies while that is being written down."""
+    save, saved = loop.save_checkpoint, list[str]()
+
+    def die_at_fourth(path: Path, content: dict[str, Any]) -> None:
+        saved.append(path.name)
+        if len(saved) == 4:
+            raise Killed
+        save(path, content)
+
+    monkeypatch.setattr(loop, "save_checkpoint", die_at_fourth)
+    with pytest.raises(Killed):
+        train(Line(scores=(0.5, 0.2, 0.9)), tmp_path, epochs=3)
+    monkeypatch.setattr(loop, "save_checkpoint", save)
+    assert train(Line(scores=(0.5, 0.2, 0.9)), tmp_path, epochs=3, resume=True)["score"] == 0.2
+    assert load_checkpoint(tmp_path / BEST)["best"] == {"score": 0.2, "epoch": 1}
+
+
+def test_a_finished_run_takes_more_epochs(tmp_path: Path) -> None:
+    train(Line(), tmp_path, epochs=1)
+    seen = list[Step]()
+    train(Line(device="other"), tmp_path, epochs=2, resume=True, on_step=seen.append)
+    assert [(step.epoch, step.step) for step in seen] == [(1, k) for k in (1, 2, 3, 4, 4)]
+    assert seen[-1].validation
+    assert '"device": "other"' in (tmp_path / RECIPE).read_text()
+
+
+def test_another_seed_gives_other_weights(undisturbed: Path, tmp_path: Path) -> None:
+    train(Line(), tmp_path / "other", epochs=3, seed=6)
+    assert not torch.equal(read_weights(tmp_path / "other")[0], read_weights(undisturbed)[0])
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+def test_a_folder_that_holds_a_run_is_not_written_over(tmp_path: Path) -> None:
+    train(Line(), tmp_path, epochs=1)
+    before = (tmp_path / LAST).read_bytes()
+    with pytest.raises(ToolkitError, match="holds a run: go on with --resume"):
+        train(Line(), tmp_path, epochs=2)
+    assert (tmp_path / LAST).read_bytes() == before
+
+
+def test_there_must_be_a_run_to_go_on_with(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match="holds no run"):
+        train(Line(), tmp_path / "new", epochs=1, resume=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_goes_on_with_its_own_settings_alone(tmp_path: Path) -> None:
+    train(Line(), tmp_path, epochs=1)
+    with pytest.raises(ToolkitError, match=r"another rate \(0\.05\)"):
+        train(Line(rate=0.1), tmp_path, epochs=2, resume=True)
+
+
+def test_a_run_of_another_recipe_is_refused(tmp_path: Path) -> None:
+    train(Line(), tmp_path, epochs=1)
+    task = Line()
+    task.kind = "circle"
+    with pytest.raises(ToolkitError, match="a checkpoint of line, not of circle"):
+        train(task, tmp_path, epochs=2, resume=True)
+
+
+def test_a_loss_that_is_no_number_is_an_error_that_says_where(tmp_path: Path) -> None:
+    task = Line()
+    task.poison = 6
+    with pytest.raises(ToolkitError, match="epoch 1, step 2: a loss is no number"):
+        train(task, tmp_path, epochs=3)
+    assert load_checkpoint(tmp_path / LAST)["epoch"] == 1
+    assert len(read_log(tmp_path)) == 1 + STEPS + 1 + 2
+
+
+def test_a_score_that_is_no_number_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ToolkitError, match="a score is no number"):
+        train(Line(scores=(math.nan,)), tmp_path, epochs=1)
+
+
+def test_a_device_that_is_not_there_is_an_error_in_one_line() -> None:
+    assert find_device("cpu") == torch.device("cpu")
+    for name in ("nonsense", "cuda:77"):
+        with pytest.raises(ToolkitError, match=f"--device {name}: cannot be used here") as caught:
+            find_device(name)
+        assert "\n" not in str(caught.value)
+
+
+# --- what is written ----------------------------------------------------------------------------
+
+
+def test_the_best_epoch_is_the_one_of_the_lowest_score(tmp_path: Path) -> None:
+    best = train(Line(scores=(0.5, 0.2, 0.9, 0.2)), tmp_path, epochs=4)
+    assert best == {"score": 0.2, "epoch": 1}
+    assert load_checkpoint(tmp_path / BEST)["epoch"] == 2  # where that run would go on
+    assert "state" not in load_checkpoint(tmp_path / BEST)
+    assert load_checkpoint(tmp_path / LAST)["epoch"] == 4
+
+
+def test_the_log_has_a_row_for_every_figure(tmp_path: Path) -> None:
+    train(Line(scores=(0.5, 0.25)), tmp_path, epochs=2)
+    head, *rows = read_log(tmp_path)
+    assert head == ("kind", "epoch", "step", "total_steps", "name", "value")
+    steps = [(int(row[1]), int(row[2]), int(row[3])) for row in rows if row[0] == "train"]
+    assert steps == [(e, s + 1, STEPS * e + s + 1) for e in range(2) for s in range(STEPS)]
+    validation = [row for row in rows if row[0] == "validation"]
+    assert validation == [
+        ("validation", "0", "4", "4", "score", "0.5"),
+        ("validation", "1", "4", "8", "score", "0.25"),
+    ]
+
+
+def test_tensorboard_shows_every_step_once_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    with pytest.raises(Killed):
+        train(Line(scores=(0.5, 0.25)), tmp_path, epochs=2, on_step=kill_at(1, 3))
+    train(Line(scores=(0.5, 0.25)), tmp_path, epochs=2, resume=True)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.step for event in events.Scalars("train/loss")] == list(range(1, 9))
+    score = [(event.step, event.value) for event in events.Scalars("validation/score")]
+    assert score == [(4, 0.5), (8, 0.25)]
+
+
+def test_a_listener_hears_steps_speed_and_the_end_of_an_epoch(tmp_path: Path) -> None:
+    seen = list[Step]()
+    train(Line(), tmp_path, epochs=1, on_step=seen.append)
+    assert [step.step for step in seen] == [1, 2, 3, 4, 4]
+    assert all(step.items_per_second > 0 and step.num_steps == STEPS for step in seen)
+    assert [bool(step.validation) for step in seen] == [False] * 4 + [True]
+    assert "items" not in seen[0].metrics
