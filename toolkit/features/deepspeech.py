@@ -299,8 +299,11 @@ class DeepSpeech(Extractor):
 
     def extract(self, clip: ClipInput) -> Arrays:
         """`audio/deepspeech`: (n, 29) float32 log-probabilities on the clip's clock."""
-        scores = infer_scores(self._network, clip.load_pcm())
-        return {"audio/deepspeech": interpolate_scores(scores, clip.num_frames, clip.fps)}
+        return {"audio/deepspeech": self.hear(clip.load_pcm(), clip.num_frames, clip.fps)}
+
+    def hear(self, pcm: Pcm, num_frames: int, fps: int) -> Scores:
+        """(n, 29) float32 log-probabilities of (S,) int16 samples on the frame clock."""
+        return interpolate_scores(infer_scores(self._network, pcm), num_frames, fps)
 
 
 class DeepSpeechCheckpoint(DeepSpeech):

@@ -7,9 +7,13 @@ import click
 from toolkit.cli.base import Group
 
 COMMANDS = {
-    "train": "zoo.cli.train:train",
+    "list": "zoo.cli.models:list_names",
+    "train": "zoo.cli.groups:train",
+    "finetune": "zoo.cli.groups:finetune",
+    "generate": "zoo.cli.facial:generate",
+    "evaluate": "zoo.cli.groups:evaluate",
     "sample": "zoo.cli.sample:sample",
-    "evaluate": "zoo.cli.evaluate:evaluate",
+    "convert": "zoo.cli.groups:convert",
 }
 """Command or group -> "module:function"."""
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from toolkit.cli.tables import print_table
 from zoo.deepspeech.evaluate import ErrorRates
+from zoo.facial.evaluate import MotionScores
+from zoo.metrics.intervals import Interval
 
 
 def print_errors(rates: Sequence[ErrorRates]) -> None:
@@ -23,3 +25,42 @@ def print_errors(rates: Sequence[ErrorRates]) -> None:
         ]
         if rows:
             print_table(title, ("corpus", "utterances", "minutes", "CER", "WER"), rows)
+
+
+def print_scores(scores: Sequence[MotionScores]) -> None:
+    """A row per method; then how each identity blinks."""
+    columns = (
+        "method",
+        "expression, sd",
+        "mouth, mm",
+        "mouth r",
+        "spectrum",
+        "pose range",
+        *(f"{style} style" for style in scores[0].personalization),
+    )
+    rows = [
+        [
+            score.method,
+            *map(_write_interval, (score.expression_error, score.mouth_error)),
+            _write_interval(score.mouth_correlation),
+            f"{score.spectrum['mean']:.2f}",
+            f"{score.pose_range:.2f}",
+            *(f"{accuracy:.2f}" for accuracy in score.personalization.values()),
+        ]
+        for score in scores
+    ]
+    print_table("Generated motion beside the real one, with 95 % intervals", columns, rows)
+    blinks = [
+        [score.method, identity, _write_share(rate), _write_share(score.blink_duration[identity])]
+        for score in scores
+        for identity, rate in score.blink_rate.items()
+    ]
+    print_table("Blinks, found over real", ("method", "identity", "rate", "duration"), blinks)
+
+
+def _write_interval(interval: Interval) -> str:
+    return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"
+
+
+def _write_share(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.0%}"

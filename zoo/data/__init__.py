@@ -1,7 +1,7 @@
 """From shards to training batches of audio and motion, in the units that networks see."""
 
 from zoo.data.batches import MotionBatch, MotionBatches, MotionWindows
-from zoo.data.clips import ClipSet, MotionClip, load_clips
+from zoo.data.clips import ClipSet, MotionClip, describe_backend, find_clip, load_clips
 from zoo.data.holdout import Holdout
 from zoo.data.layout import AU45, CONTEXT, EXPRESSION, MOTION_LAYOUT, MOTION_SIZE, POSE, WINDOW
 from zoo.data.normalise import Normalisation, pad_audio
@@ -21,6 +21,8 @@ __all__ = [
     "MotionClip",
     "MotionWindows",
     "Normalisation",
+    "describe_backend",
+    "find_clip",
     "load_clips",
     "pad_audio",
 ]

@@ -149,6 +149,13 @@ def load_clips(
     )
 
 
+def find_clip(shards: Path, clip_id: str) -> MotionClip:
+    """One clip of a dataset, whatever its part and length; ToolkitError if there is none."""
+    for clip in load_clips(shards, split=None, where=f"clip_id == {clip_id!r}", min_frames=1):
+        return clip
+    raise ToolkitError(f"{shards}: no clip {clip_id}: see the manifest")
+
+
 def find_dataset(shards: Path) -> Path:
     """The dataset's folder, of it or of its `shards`; ManifestError where there is none."""
     for folder in (shards, shards.resolve().parent):
@@ -246,7 +253,9 @@ def _require_one(found: Sequence[tuple[ShardReader, Any]], attribute: str) -> in
 
 def _name_backends(readers: Sequence[ShardReader], mix: bool) -> dict[str, str]:
     features = sorted({ARRAYS[name].feature for name in NAMES})
-    named = [{f: _describe(reader.provenance.get(f)) for f in features} for reader in readers]
+    named = [
+        {f: describe_backend(reader.provenance.get(f)) for f in features} for reader in readers
+    ]
     for reader, theirs in zip(readers, named, strict=True):
         for feature in features:
             if theirs[feature] != named[0][feature] and not mix:
@@ -257,7 +266,8 @@ def _name_backends(readers: Sequence[ShardReader], mix: bool) -> dict[str, str]:
     return {f: " | ".join(sorted({theirs[f] for theirs in named})) for f in features}
 
 
-def _describe(made: Provenance | None) -> str:
+def describe_backend(made: Provenance | None) -> str:
+    """Name, version and weights' digest in one text."""
     if made is None:
         return "unknown"
     return " ".join(filter(None, (made.backend, made.version, made.weights_sha256)))

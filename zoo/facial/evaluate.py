@@ -1,24 +1,38 @@
 """How good generated motion is, beside what needs no network.
 
 Every method makes motion for the whole of each clip from its audio, from the identity's rest on;
-the truth is never looked at. Legend: n frames of a clip.
+the truth is not looked at, but for the first frame and mean pose of people the model has not seen.
+Legend: n frames of a clip.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from zoo.data import AU45, EXPRESSION, POSE, WINDOW, ClipSet, MotionClip, Normalisation
+from zoo.data import (
+    AU45,
+    EXPRESSION,
+    POSE,
+    WINDOW,
+    ClipSet,
+    MotionClip,
+    Normalisation,
+    load_clips,
+)
+from zoo.facial.contract import make_contract
+from zoo.facial.model import open_model
 from zoo.metrics.baselines import choose_ridge, fit_constant
 from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
-from zoo.metrics.confusion import Confusion
+from zoo.metrics.confusion import Confusion, plot_confusion
 from zoo.metrics.dynamics import compare_spectra, measure_spectrum
 from zoo.metrics.intervals import Interval, bootstrap_interval
 from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening
-from zoo.metrics.personalization import Classifiers, measure_personalization
+from zoo.metrics.personalization import Classifiers, load_classifiers, measure_personalization
 
 Motion = npt.NDArray[np.float32]
 Method = Callable[[MotionClip], Motion]
@@ -165,3 +179,54 @@ def _measure_by_position(made: Sequence[Motion], truth: Sequence[MotionClip]) ->
         for first in range(0, clip.num_frames - WINDOW + 1, step)
     ]
     return np.sqrt(np.mean(errors, axis=0)).tolist() if errors else []
+
+
+def evaluate_part(
+    model: str,
+    shards: Path,
+    split: str,
+    *,
+    classifiers: Path | None = None,
+    device: torch.device | str = "cpu",
+    plot: Path | None = None,
+) -> list[MotionScores]:
+    """Scores of a model, of the baselines and of the real motion on a part of the split.
+
+    Args:
+        model: a checkpoint; `{identity}` in it stands for each clip's identity.
+        shards: the dataset's.
+        split: `train`, `val` or `test`.
+        classifiers: of personal style, trained on real motion.
+        device: where the generator runs.
+        plot: draw the confusions of personal style here.
+
+    Raises:
+        ToolkitError: a checkpoint is missing, or trained on data of another kind.
+    """
+    clips = load_clips(shards, split=split)
+    paths = {name: Path(model.replace("{identity}", name)) for name in clips.identities}
+    models = {path: open_model(path, device) for path in set(paths.values())}
+    for trained in models.values():
+        trained.contract.refuse_others(make_contract(clips), str(shards))
+    trained_on, chosen_by = (load_clips(shards, split=part) for part in ("train", "val"))
+
+    def speak(clip: MotionClip) -> Motion:
+        chosen = models[paths[clip.identity]]
+        known = clip.identity in chosen.normalisation.pose_means
+        if known:
+            return chosen.generate(clip.audio, identity=clip.identity)
+        return chosen.generate(clip.audio, initial=clip)  # a stranger: whose rest nobody knows
+
+    first = next(iter(models.values()))
+    baselines = make_baselines(trained_on, chosen_by, first.normalisation)
+    methods: dict[str, Method] = {"model": speak, **baselines, "real": lambda clip: clip.motion}
+    judges = load_classifiers(classifiers) if classifiers else None
+    results = {name: score_motion(name, of, clips, judges) for name, of in methods.items()}
+    if plot is not None:
+        shown = {
+            f"{name}, {style}": found
+            for name in ("real", "model")
+            for style, found in results[name][1].items()
+        }
+        plot_confusion(shown, plot)
+    return [scores for scores, _ in results.values()]

@@ -15,7 +15,6 @@ import torch
 from zoo.checkpoint import load_checkpoint
 from zoo.data import (
     EXPRESSION,
-    MOTION_LAYOUT,
     WINDOW,
     ClipSet,
     Holdout,
@@ -27,7 +26,7 @@ from zoo.data import (
 )
 from zoo.distributed import World
 from zoo.facial import FacialGan, create_facial_gan
-from zoo.facial.contract import Contract
+from zoo.facial.contract import Contract, make_contract
 from zoo.facial.losses import LossWeights, gradient_ratio, make_paper_objective, output_gradients
 from zoo.facial.model import KIND, load_weights
 from zoo.facial.networks import frozen
@@ -70,15 +69,15 @@ def choose_clips(recipe: FacialRecipe) -> tuple[ClipSet, ClipSet]:
     trains on `train`, less what is held out; fine-tuning trains on all clips of the identity,
     whatever their part, less what is held out, which it chooses by.
     """
-    holdout = Holdout(share=recipe.holdout, identity=recipe.identity or None)
+    identity, holdout = recipe.identity or None, None
+    if recipe.holdout:
+        holdout = Holdout(share=recipe.holdout, identity=identity)
     if not isinstance(recipe, FinetuneRecipe):
-        cut = holdout if recipe.holdout else None
-        trained = load_clips(recipe.shards, split="train", holdout=cut)
-        return trained, load_clips(recipe.shards, split="val", holdout=cut)
-    identity = recipe.identity
-    if not recipe.holdout:
-        parts = (load_clips(recipe.shards, split=p, identity=identity) for p in ("train", "val"))
-        return next(parts), next(parts)
+        trained = load_clips(recipe.shards, split="train", holdout=holdout)
+        return trained, load_clips(recipe.shards, split="val", holdout=holdout)
+    if holdout is None:
+        trained = load_clips(recipe.shards, split="train", identity=identity)
+        return trained, load_clips(recipe.shards, split="val", identity=identity)
     trained = load_clips(recipe.shards, split=None, identity=identity, holdout=holdout)
     held = load_clips(recipe.shards, split=None, identity=identity, holdout=holdout, held=True)
     return trained, held
@@ -236,11 +235,6 @@ class FacialTask:
     def _autocast(self) -> torch.autocast:
         enabled = self._recipe.precision == "bf16"
         return torch.autocast(self._world.device.type, torch.bfloat16, enabled=enabled)
-
-
-def make_contract(clips: ClipSet) -> Contract:
-    """What a network trained on these clips can be fed with."""
-    return Contract(layout=MOTION_LAYOUT, fps=clips.fps, scale=clips.scale, backends=clips.backends)
 
 
 def make_model(recipe: FacialRecipe) -> FacialGan:

@@ -1,20 +1,42 @@
-"""`zoo evaluate`: one command for each thing that can be measured."""
+"""The acoustic model on the command line: train, evaluate."""
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import click
 
 from toolkit.cli.bar import Bar
-from toolkit.cli.base import Command, json_option, print_json
+from toolkit.cli.base import Command, json_option, options_from, print_json
+from zoo.cli.progress import TrainProgress
+from zoo.cli.runs import finish_run, run_options
+from zoo.deepspeech.options import DeepSpeechRecipe
 
 
-@click.group("evaluate")
-def evaluate() -> None:
-    """Measure how good a trained model is."""
+@click.command(
+    "deepspeech",
+    cls=Command,
+    example="zoo train deepspeech --speech speech/ --out runs/deepspeech",
+)
+@options_from(DeepSpeechRecipe)
+@run_options
+@json_option
+def train_deepspeech(out: Path, resume: bool, as_json: bool, **options: Any) -> None:
+    """Train the acoustic model that makes speech features.
+
+    Writes best.safetensors, for `zoo evaluate deepspeech` and `ttk transcribe --weights`, beside
+    checkpoints, log.csv and TensorBoard's curves. The best epoch is the one of the lowest
+    character error rate on rows of the split `train` whose sentences are not trained on.
+    """
+    from zoo.deepspeech import recipe as recipes
+
+    recipe = DeepSpeechRecipe(**options)
+    with TrainProgress(recipe.epochs, "s of sound") as progress:
+        best = recipes.train_deepspeech(recipe, out, resume=resume, on_step=progress.advance)
+    finish_run(out, best, as_json)
 
 
-@evaluate.command(
+@click.command(
     "deepspeech",
     cls=Command,
     example="zoo evaluate deepspeech --speech speech/ --weights runs/deepspeech",
@@ -31,7 +53,7 @@ def evaluate() -> None:
     help="A file of weights, or a run's folder; else the ones that come with the toolkit.",
 )
 @json_option
-def deepspeech(speech: Path, weights: Path | None, as_json: bool) -> None:
+def evaluate_deepspeech(speech: Path, weights: Path | None, as_json: bool) -> None:
     """Error rates of characters and words, greedy, on the rows of the split `test`.
 
     For each corpus and for all; sentences that stand in the training rows as well are apart.

@@ -1,0 +1,156 @@
+"""FACIAL-GAN on the command line: train, fine-tune, generate, evaluate."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from toolkit.cli.bar import Bar
+from toolkit.cli.base import Command, json_option, options_from, print_json
+from zoo.cli.progress import TrainProgress
+from zoo.cli.runs import finish_run, run_options
+from zoo.facial.options import FacialRecipe, FinetuneRecipe
+
+
+@click.command(
+    "facial-gan",
+    cls=Command,
+    example="zoo train facial-gan --shards shards/ --out runs/facial",
+)
+@options_from(FacialRecipe)
+@run_options
+@json_option
+def train_facial_gan(out: Path, resume: bool, as_json: bool, **options: Any) -> None:
+    """Train speech to motion on the part `train` of a dataset's split.
+
+    best.pt is the epoch of the lowest expression error plus velocity-spectrum distance on the part
+    `val`. Several processes: torchrun --nproc-per-node 2 -m zoo train facial-gan …
+    """
+    _run(FacialRecipe(**options), out, resume, as_json)
+
+
+@click.command(
+    "facial-gan",
+    cls=Command,
+    example="zoo finetune facial-gan --base runs/facial/best.pt --shards shards/ "
+    "--identity NAME --out runs/NAME",
+)
+@options_from(FinetuneRecipe)
+@run_options
+@json_option
+def finetune_facial_gan(out: Path, resume: bool, as_json: bool, **options: Any) -> None:
+    """Go on training a model with the clips of one identity.
+
+    With --holdout 0.2 all its clips are taken, but for the last fifth of its source time, by which
+    the best epoch is chosen; else its clips of the parts `train` and `val`.
+    """
+    _run(FinetuneRecipe(**options), out, resume, as_json)
+
+
+def _run(recipe: FacialRecipe, out: Path, resume: bool, as_json: bool) -> None:
+    from zoo.distributed import join_world
+    from zoo.facial.recipe import train_facial
+
+    with join_world(recipe.device) as world:
+        with TrainProgress(recipe.epochs, "windows") as progress:
+            tell = progress.advance if world.is_first else lambda step: None
+            best = train_facial(recipe, out, world=world, resume=resume, on_step=tell)
+        if world.is_first:
+            finish_run(out, best, as_json)
+
+
+@click.command(
+    "generate",
+    cls=Command,
+    example="zoo generate --model runs/NAME/best.pt --audio speech.wav --out motion.npz",
+)
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="A checkpoint.")
+@click.option(
+    "--audio", type=click.Path(path_type=Path), required=True, help="A recording of any length."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The motion, .npz.")
+@click.option("--identity", help="Whose rest pose to move about, where the model knows several.")
+@click.option("--initial", metavar="CLIP_ID", help="Begin as this clip does; needs --shards.")
+@click.option("--shards", type=click.Path(path_type=Path), help="Where that clip is.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Of another acoustic model.")
+@click.option("--smooth", is_flag=True, help="Take out the fastest trembling.")
+@click.option("--device", default="auto", show_default=True, help="Where to compute.")
+def generate(
+    model: Path,
+    audio: Path,
+    out: Path,
+    identity: str | None,
+    initial: str | None,
+    shards: Path | None,
+    weights: Path | None,
+    smooth: bool,
+    device: str,
+) -> None:
+    """Make motion for a recording: expression, head pose and blinks of every frame."""
+    from zoo.data import find_clip
+    from zoo.distributed import find_device
+    from zoo.facial.model import open_model
+    from zoo.facial.motion_file import save_motion
+    from zoo.facial.speech import hear_speech
+
+    if (initial is None) != (shards is None):
+        raise click.UsageError("--initial and --shards belong together")
+    trained = open_model(model, find_device(device))
+    clip = find_clip(shards, initial) if shards and initial else None
+    scores = hear_speech(audio, trained.contract, weights)
+    motion = trained.generate(scores, identity=identity, initial=clip, smooth=smooth)
+    save_motion(out, motion, trained.contract.fps)
+    click.echo(f"{out}: {len(motion)} frames, {len(motion) / trained.contract.fps:.2f} s")
+
+
+@click.command(
+    "motion",
+    cls=Command,
+    example="zoo evaluate motion --model runs/facial/best.pt --shards shards/ --split test",
+)
+@click.option(
+    "--model",
+    required=True,
+    help="A checkpoint; {identity} in it stands for each clip's, as runs/{identity}/best.pt.",
+)
+@click.option("--shards", type=click.Path(path_type=Path), required=True, help="The dataset's.")
+@click.option(
+    "--split", default="test", show_default=True, help="Part of the split: train, val or test."
+)
+@click.option(
+    "--classifiers",
+    type=click.Path(path_type=Path),
+    help="best.pt of zoo train personalization, to measure personal style with.",
+)
+@click.option("--device", default="auto", show_default=True, help="Where to compute.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), help="Draw the confusions of personal style here."
+)
+@json_option
+def evaluate_motion(
+    model: str,
+    shards: Path,
+    split: str,
+    classifiers: Path | None,
+    device: str,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare generated motion with the real one of a part of the split.
+
+    Beside the model stand the best constant of each identity, per-frame ridge regression, and the
+    real motion itself.
+    """
+    from zoo.cli.tables import print_scores
+    from zoo.distributed import find_device
+    from zoo.facial.evaluate import evaluate_part
+
+    with Bar("evaluate", "methods"):
+        scores = evaluate_part(
+            model, shards, split, classifiers=classifiers, device=find_device(device), plot=plot
+        )
+    if as_json:
+        print_json([dataclasses.asdict(score) for score in scores])
+    else:
+        print_scores(scores)

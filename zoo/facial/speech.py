@@ -1,0 +1,38 @@
+"""Scores of a recording, made as those that a model was trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.audio import open_sound
+from toolkit.clock import SAMPLE_RATE
+from toolkit.features.deepspeech import DeepSpeech, DeepSpeechCheckpoint
+from zoo.data import describe_backend
+from zoo.facial.contract import Contract
+
+
+def hear_speech(
+    path: Path, contract: Contract, weights: Path | None = None
+) -> npt.NDArray[np.float32]:
+    """(n, 29) float32 scores of any file with sound, at the model's frame rate.
+
+    Args:
+        path: the recording.
+        contract: of the model that is to speak.
+        weights: of the acoustic model; None: the one that comes with the toolkit.
+
+    Raises:
+        ToolkitError: no sound can be read, or the model was trained on the scores of another
+            acoustic model.
+    """
+    backend = DeepSpeech() if weights is None else DeepSpeechCheckpoint(weights=weights)
+    heard = Contract(
+        layout=contract.layout,
+        fps=contract.fps,
+        scale="log_prob",
+        backends={"deepspeech": describe_backend(backend.provenance())},
+    )
+    contract.refuse_others(heard, str(path))
+    with open_sound(path) as pcm:
+        return backend.hear(pcm, max(1, len(pcm) * contract.fps // SAMPLE_RATE), contract.fps)
