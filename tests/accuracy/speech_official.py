@@ -36,8 +36,9 @@ def compare_official(folder: Path, weights: Path) -> list[dict[str, Any]]:
     """Texts and figures, one row each."""
     reference = folder / "reference" / "facial"
     logits = np.load(reference / "obama2_deepspeech_logits.npy").astype(np.float32)
-    outputs = infer_scores(load_network(weights), read_sound(reference / "obama2.wav"))
-    scores = interpolate_scores(outputs, len(logits), FPS)
+    network = load_network(weights)
+    outputs = infer_scores(network, read_sound(reference / "obama2.wav"))
+    scores = interpolate_scores(outputs, len(logits), FPS, network.delay)
     ours, theirs = _to_probabilities(scores), _to_probabilities(logits)
     texts = decode_greedy(scores), decode_greedy(logits)
     figures = {

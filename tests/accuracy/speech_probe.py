@@ -142,7 +142,7 @@ def compute_features(
     network: DeepSpeechNetwork, pcm: Pcm, num_frames: int, fps: int
 ) -> dict[str, Floats]:
     """Feature -> (n, d) frames on the clock."""
-    scores = interpolate_scores(infer_scores(network, pcm), num_frames, fps)
+    scores = interpolate_scores(infer_scores(network, pcm), num_frames, fps, network.delay)
     mel = compute_mel(pcm, num_frames, fps)
     return {OURS: scores.astype(np.float64), MEL: mel, MFCC: compute_mfcc(mel)}
 

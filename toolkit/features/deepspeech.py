@@ -238,18 +238,20 @@ class _Spool:
         return torch.frombuffer(content, dtype=torch.float32).view(last - first, 1, self._width)
 
 
-def interpolate_scores(scores: Scores, num_frames: int, fps: int) -> Scores:
-    """Scores on the frame clock: frame t at t / fps, linear between outputs, ends clamped.
+def interpolate_scores(scores: Scores, num_frames: int, fps: int, delay: float = 0.0) -> Scores:
+    """Scores on the frame clock: frame t at t / fps + delay, linear between outputs, ends clamped.
 
     Args:
         scores: (K, 29), 50 a second.
         num_frames: n.
         fps: clock rate.
+        delay: seconds by which the network is late.
 
     Returns:
         (n, 29) float32; rows are not renormalised.
     """
-    position = np.minimum(np.arange(num_frames) * OUTPUT_RATE / fps, len(scores) - 1)
+    position = (np.arange(num_frames) / fps + delay) * OUTPUT_RATE
+    position = np.clip(position, 0, len(scores) - 1)
     before = position.astype(np.int64)
     after = np.minimum(before + 1, len(scores) - 1)
     share = (position - before).astype(np.float32)[:, None]
@@ -303,7 +305,8 @@ class DeepSpeech(Extractor):
 
     def hear(self, pcm: Pcm, num_frames: int, fps: int) -> Scores:
         """(n, 29) float32 log-probabilities of (S,) int16 samples on the frame clock."""
-        return interpolate_scores(infer_scores(self._network, pcm), num_frames, fps)
+        scores = infer_scores(self._network, pcm)
+        return interpolate_scores(scores, num_frames, fps, self._network.delay)
 
 
 class DeepSpeechCheckpoint(DeepSpeech):

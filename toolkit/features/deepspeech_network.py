@@ -39,12 +39,18 @@ _GATES = {4: "lstm", 3: "gru", 1: "rnn"}
 
 
 class DeepSpeechNetwork(nn.Module):
-    """Spectrogram to log-probabilities; parameter names are those of deepspeech.pytorch."""
+    """Spectrogram to log-probabilities; parameter names are those of deepspeech.pytorch.
+
+    Attributes:
+        sizes: of the network.
+        delay: seconds by which it says what it hears too late, as measured on its weights: a
+            network that sees the whole signal may place its letters anywhere.
+    """
 
     def __init__(self, sizes: NetworkSizes, dropout: float = 0.0) -> None:
         """`dropout` is the share of each recurrent layer's inputs that training drops."""
         super().__init__()
-        self.sizes = sizes
+        self.sizes, self.delay = sizes, 0.0
         self.dropout = nn.Dropout(dropout)
         first, second = sizes.conv_channels
         stack = nn.Sequential(
@@ -184,9 +190,10 @@ def load_network(path: Path) -> DeepSpeechNetwork:
     Raises:
         SetupError: the file is missing, damaged, refused, or of another architecture.
     """
-    tensors, labels = _read_tensors(path)
+    tensors, labels, delay = _read_tensors(path)
     try:
         network = DeepSpeechNetwork(infer_sizes(tensors))
+        network.delay = float(delay)
         if sorted(labels.lower()) != sorted(DEEPSPEECH_SYMBOLS):
             raise ValueError(f"its labels are {labels!r}")
         order = [labels.lower().index(symbol) for symbol in DEEPSPEECH_SYMBOLS]
@@ -203,11 +210,11 @@ def load_network(path: Path) -> DeepSpeechNetwork:
     return network.eval()
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str]:
-    """State dict and labels of a weights file."""
+def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str, str]:
+    """State dict, labels and delay (s) of a weights file; only the project's own name a delay."""
     if path.suffix == ".safetensors":
         tensors, metadata = weights_files.read_safetensors(path)
-        return tensors, metadata.get("labels", DEEPSPEECH_SYMBOLS)
+        return tensors, metadata.get("labels", DEEPSPEECH_SYMBOLS), metadata.get("delay", "0")
     content = weights_files.read_checkpoint(path)
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict):
@@ -215,7 +222,7 @@ def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str]:
     hyper = content.get("hyper_parameters")  # of Lightning; version 2 has its labels beside it
     labels = (hyper if isinstance(hyper, dict) else content).get("labels")
     text = "".join(map(str, labels)) if isinstance(labels, list | str) else PUBLISHED_LABELS
-    return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}, text
+    return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}, text, "0"
 
 
 def make_stand_in(sizes: NetworkSizes | None = None) -> DeepSpeechNetwork:

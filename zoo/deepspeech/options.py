@@ -33,6 +33,7 @@ class DeepSpeechRecipe:
     synthetic_hours: float = _option("Hours of synthesised speech; 0: none.", default=6.0)
     synthetic_share: float = 0.5
     dropout: float = 0.1
+    initial: Path | None = _option("Weights to begin with, of these sizes.", default=None)
     seed: int = _option("Of weights, order and augmentation.", default=0)
     device: str = _option("Where to train, as torch calls it: cpu, cuda, cuda:1.", default="cpu")
     workers: int = _option("Processes that prepare batches; 0: this one.", default=1)

@@ -18,7 +18,12 @@ from torch import nn
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import ToolkitError
-from toolkit.features.deepspeech import DeepSpeechNetwork, decode_greedy, infer_scores
+from toolkit.features.deepspeech import (
+    DeepSpeechNetwork,
+    decode_greedy,
+    infer_scores,
+    load_network,
+)
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from toolkit.storage import write_whole
 from zoo.checkpoint import load_checkpoint
@@ -66,8 +71,14 @@ def train_deepspeech(
     return best
 
 
-def export_weights(checkpoint: Path, target: Path) -> None:
-    """Write a checkpoint's network as float16 safetensors; its statistics stay float32."""
+def export_weights(checkpoint: Path, target: Path, delay: float = 0.0) -> None:
+    """Write a checkpoint's network as float16 safetensors; its statistics stay float32.
+
+    Args:
+        checkpoint: of a run.
+        target: the file to write.
+        delay: seconds by which the network was measured to be late.
+    """
     model = load_checkpoint(checkpoint, KIND)["model"]
     tensors = {
         name: tensor.half() if name.endswith(("weight", "bias")) or ".rnn." in name else tensor
@@ -77,7 +88,7 @@ def export_weights(checkpoint: Path, target: Path) -> None:
         save_file(
             {name: tensor.contiguous() for name, tensor in tensors.items()},
             temporary,
-            {"labels": "".join(DEEPSPEECH_SYMBOLS)},
+            {"labels": "".join(DEEPSPEECH_SYMBOLS), "delay": f"{delay:.4f}"},
         )
 
 
@@ -107,7 +118,7 @@ class DeepSpeechTask:
         self._sounds = store_utterances(out / "validation.s16", self._validation)
         self._augmenter = Augmenter(self._draw_babble, recipe.seed)
         device = find_device(recipe.device)
-        self._network = DeepSpeechNetwork(recipe.sizes, dropout=recipe.dropout).to(device)
+        self._network = _make_network(recipe).to(device)
         self._mean = copy.deepcopy(self._network).eval()
         self._num_updates = 0
         self._total_steps = recipe.epochs * self.count_steps(1)
@@ -118,6 +129,7 @@ class DeepSpeechTask:
     def recipe(self) -> dict[str, Any]:
         content = dataclasses.asdict(self._recipe)
         content["text"] = [str(path.resolve()) for path in self._recipe.text]
+        content["initial"] = self._recipe.initial and str(self._recipe.initial.resolve())
         return content | {"speech": str(self._recipe.speech.resolve())}
 
     def count_steps(self, epoch: int) -> int:
@@ -211,6 +223,17 @@ class DeepSpeechTask:
                 tensor.lerp_(ours[name], 1 - keep)
             else:
                 tensor.copy_(ours[name])
+
+
+def _make_network(recipe: DeepSpeechRecipe) -> DeepSpeechNetwork:
+    """A new network, or one with the weights to begin with."""
+    network = DeepSpeechNetwork(recipe.sizes, dropout=recipe.dropout)
+    if recipe.initial is not None:
+        known = load_network(recipe.initial)
+        if known.sizes != recipe.sizes:
+            raise ToolkitError(f"{recipe.initial}: is {known.sizes}, not {recipe.sizes}")
+        network.load_state_dict(known.state_dict())
+    return network
 
 
 def choose_rows(rows: Sequence[Utterance]) -> list[Utterance]:
