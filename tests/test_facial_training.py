@@ -1,0 +1,255 @@
+"""FACIAL-GAN under training: a killed run goes on as if it had not been, misfits are refused."""
+
+import dataclasses
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import distributed, multiprocessing, nn
+
+from toolkit.errors import ToolkitError
+from toolkit.split import SplitOptions, split_dataset
+from zoo.checkpoint import load_checkpoint, save_checkpoint
+from zoo.cli import main
+from zoo.data import WINDOW, Normalisation, load_clips
+from zoo.distributed import World
+from zoo.facial.evaluate import evaluate_part
+from zoo.facial.model import open_model
+from zoo.facial.options import FacialRecipe, FinetuneRecipe
+from zoo.facial.recipe import choose_clips, train_facial
+from zoo.synthetic.dataset import make_dataset
+from zoo.synthetic.options import SyntheticOptions
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten clips of two people, five to train on."""
+    folder = tmp_path_factory.mktemp("facial") / "synthetic"
+    make_dataset(folder, SyntheticOptions(clips=10, seconds=6, identities=2))
+    split_dataset(folder, SplitOptions(by="clip"))
+    return folder
+
+
+def make_recipe(dataset: Path, **changes: Any) -> FacialRecipe:
+    settings = {"preset": "small", "epochs": 1, "batch_size": 16, "device": "cpu"} | changes
+    return FacialRecipe(shards=dataset / "shards", **settings)
+
+
+@pytest.fixture(scope="module")
+def base(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one epoch."""
+    out = tmp_path_factory.mktemp("base")
+    train_facial(make_recipe(dataset), out)
+    return out
+
+
+def read_weights(run: Path) -> dict[str, torch.Tensor]:
+    model = load_checkpoint(run / "last.pt", "facial-gan")["model"]
+    return {
+        f"{part} {k}": v for part in ("generator", "discriminator") for k, v in model[part].items()
+    }
+
+
+# --- runs ---------------------------------------------------------------------------------------
+
+
+def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_one(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe(dataset, epochs=2)
+    train_facial(recipe, tmp_path / "whole")
+
+    class KilledError(Exception):
+        pass
+
+    def kill(step: Any) -> None:
+        if (step.epoch, step.step) == (1, 2):
+            raise KilledError
+
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr("zoo.train.SAVE_SECONDS", 0)
+        train_facial(recipe, tmp_path / "killed", on_step=kill)
+    train_facial(recipe, tmp_path / "killed", resume=True)
+    whole, resumed = read_weights(tmp_path / "whole"), read_weights(tmp_path / "killed")
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_checkpoint_says_all_that_generation_needs(dataset: Path, base: Path) -> None:
+    model = open_model(base / "best.pt")
+    clips = load_clips(dataset, split="train")
+    assert model.contract.fps == clips.fps
+    assert model.contract.backends == clips.backends
+    known = Normalisation.fit(clips)
+    np.testing.assert_array_equal(model.normalisation.pose_scale, known.pose_scale)
+    assert sorted(model.normalisation.pose_means) == ["person-0", "person-1"]
+    assert not model.network.training
+
+
+def test_without_the_adversarial_term_there_is_no_discriminator_step(
+    dataset: Path, tmp_path: Path
+) -> None:
+    seen: list[str] = []
+    recipe = make_recipe(dataset, gan_weight=0.0)
+    train_facial(recipe, tmp_path, on_step=lambda step: seen.extend(step.metrics))
+    assert "loss expression" in seen
+    assert not {"loss discriminator", "loss adversarial", "gradient ratio"} & set(seen)
+
+
+def test_the_gradient_ratio_grows_with_the_weight_of_the_adversarial_term(
+    dataset: Path, tmp_path: Path
+) -> None:
+    ratios = []
+    for weight in (0.1, 10.0):
+        found: list[float] = []
+        recipe = make_recipe(dataset, gan_weight=weight)
+        train_facial(
+            recipe,
+            tmp_path / str(weight),
+            on_step=lambda step, found=found: found.append(step.metrics.get("gradient ratio", 0.0)),
+        )
+        ratios.append(found[0])
+    assert ratios[1] == pytest.approx(100 * ratios[0], rel=1e-3)
+
+
+# --- fine-tuning --------------------------------------------------------------------------------
+
+
+def finetune(dataset: Path, base: Path, **changes: Any) -> FinetuneRecipe:
+    settings = dataclasses.asdict(make_recipe(dataset)) | {"identity": "person-1", "holdout": 0.2}
+    return FinetuneRecipe(**settings | {"base": base / "best.pt"} | changes)
+
+
+def test_fine_tuning_keeps_the_base_models_statistics(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    train_facial(finetune(dataset, base), tmp_path)
+    before, after = open_model(base / "best.pt"), open_model(tmp_path / "best.pt")
+    ours, theirs = before.normalisation, after.normalisation
+    np.testing.assert_array_equal(ours.audio_mean, theirs.audio_mean)
+    assert ours.expression_scale == theirs.expression_scale
+    assert not torch.equal(before.network.head.weight, after.network.head.weight)
+
+
+def test_what_is_held_out_is_never_trained_on(dataset: Path, base: Path) -> None:
+    trained, held = choose_clips(finetune(dataset, base))
+    assert {clip.identity for clip in (*trained, *held)} == {"person-1"}
+    ends = {clip.source: clip.start_frame + clip.num_frames for clip in trained}
+    for clip in held:
+        assert ends.get(clip.source, 0) + WINDOW <= clip.start_frame or clip.source not in ends
+    total = load_clips(dataset, split=None, identity="person-1").num_frames
+    assert 0.15 < held.num_frames / total <= 0.2
+
+
+def test_a_base_model_can_leave_the_held_out_part_alone(dataset: Path, base: Path) -> None:
+    _, held = choose_clips(finetune(dataset, base))
+    recipe = make_recipe(dataset, identity="person-1", holdout=0.2)
+    trained, _ = choose_clips(recipe)
+    frames = {
+        (c.source, t) for c in held for t in range(c.start_frame, c.start_frame + c.num_frames)
+    }
+    seen = {
+        (c.source, t) for c in trained for t in range(c.start_frame, c.start_frame + c.num_frames)
+    }
+    assert not frames & seen
+    assert "person-0" in {clip.identity for clip in trained}
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+def test_a_base_model_of_another_preset_is_refused(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ToolkitError, match="preset small"):
+        train_facial(finetune(dataset, base, preset="paper"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("layout", "other/v9", "motion layout"),
+        ("fps", 25, "frame rate"),
+        ("scale", "logit", "scale"),
+    ],
+)
+def test_a_base_model_that_knows_other_data_is_refused(
+    name: str, value: object, words: str, dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    content = load_checkpoint(base / "best.pt")
+    content["model"]["contract"][name] = value
+    save_checkpoint(tmp_path / "best.pt", content)
+    with pytest.raises(ToolkitError, match=words):
+        train_facial(finetune(dataset, tmp_path), tmp_path / "run")
+
+
+def test_a_stranger_is_refused_with_the_names_that_are_known(dataset: Path, base: Path) -> None:
+    model = open_model(base / "best.pt")
+    audio = load_clips(dataset, split="test").clips[0].audio
+    with pytest.raises(ToolkitError, match="person-0, person-1"):
+        model.generate(audio, identity="nobody")
+    with pytest.raises(ToolkitError, match="--identity"):
+        model.generate(audio)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"preset": "big"}, {"without": "both"}, {"precision": "fp8"}, {"epochs": 0}]
+)
+def test_settings_that_cannot_be_meant_are_refused(changes: dict[str, Any], dataset: Path) -> None:
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        make_recipe(dataset, **changes)
+
+
+def test_speech_of_another_acoustic_model_is_one_clear_error(base: Path, tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "speech.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 16000, "NONE", ""))
+        file.writeframes(bytes(32000))
+    words = ["generate", "--model", base / "best.pt", "--audio", tmp_path / "speech.wav"]
+    result = CliRunner().invoke(main, [*map(str, words), "--out", str(tmp_path / "motion.npz")])
+    assert result.exit_code == 1
+    assert "deepspeech is" in result.stderr
+    assert not (tmp_path / "motion.npz").exists()
+
+
+# --- scores -------------------------------------------------------------------------------------
+
+
+def test_the_real_motion_scores_as_itself_and_ridge_better_than_a_constant(
+    dataset: Path, base: Path
+) -> None:
+    found = evaluate_part(str(base / "best.pt"), dataset / "shards", "test")
+    scores = {score.method: score for score in found}
+    real = scores["real"]
+    assert real.expression_error.value == real.mouth_error.value == real.spectrum["mean"] == 0
+    assert real.mouth_correlation.value == pytest.approx(1)
+    assert real.pose_range == pytest.approx(1)
+    assert scores["ridge"].expression_error.high < scores["constant"].expression_error.low
+    assert scores["constant"].pose_range < 1e-4
+    assert len(scores["model"].by_position) == WINDOW
+
+
+# --- several processes --------------------------------------------------------------------------
+
+
+def _average(rank: int, folder: str) -> None:
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
+    )
+    network = nn.Linear(3, 2)
+    for number, value in enumerate(network.parameters()):
+        value.grad = torch.full_like(value, float(10 * number + rank))
+    World(rank, 2).average_gradients(network)
+    torch.save([value.grad for value in network.parameters()], f"{folder}/{rank}.pt")
+    distributed.destroy_process_group()
+
+
+def test_processes_share_the_mean_of_their_gradients(tmp_path: Path) -> None:
+    multiprocessing.spawn(_average, (str(tmp_path),), nprocs=2)
+    for rank in (0, 1):
+        weight, bias = torch.load(tmp_path / f"{rank}.pt")
+        assert torch.equal(weight, torch.full((2, 3), 0.5))
+        assert torch.equal(bias, torch.full((2,), 10.5))
