@@ -27,10 +27,10 @@ class DeepSpeechRecipe:
     text: tuple[Path, ...] = _option(
         "Text that synthesised voices read: files or folders; else the transcripts.", default=()
     )
-    epochs: int = _option("An epoch is every recording once.", default=24)
-    batch_seconds: float = _option("Sound in a batch, s.", default=160.0)
-    learning_rate: float = 1.5e-3
-    synthetic_hours: float = _option("Hours of synthesised speech; 0: none.", default=6.0)
+    epochs: int = _option("An epoch is every recording once.", default=16)
+    batch_seconds: float = _option("Sound in a batch, s.", default=100.0)
+    learning_rate: float = 1e-3
+    synthetic_hours: float = _option("Hours of synthesised speech; 0: none.", default=4.0)
     synthetic_share: float = 0.5
     dropout: float = 0.1
     initial: Path | None = _option("Weights to begin with, of these sizes.", default=None)
