@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from scipy import signal
 
+from tests.networks import TINY, make_random_network
 from toolkit import weights
 from toolkit.errors import SetupError, StorageError, ToolkitError
 from toolkit.features.deepspeech import (
@@ -33,15 +34,12 @@ from toolkit.features.deepspeech_network import (
     PUBLISHED_LABELS,
     DeepSpeechNetwork,
     NetworkSizes,
-    hash_network,
     infer_sizes,
     load_network,
-    make_stand_in,
 )
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput
 from toolkit.storage import hash_file
 
-TINY = NetworkSizes(conv_channels=(2, 3), rnn_type="gru", hidden_size=12, num_layers=2)
 ALL_SIZES = [
     TINY,
     NetworkSizes(conv_channels=(4, 4), rnn_type="lstm", hidden_size=8, num_layers=3),
@@ -70,7 +68,7 @@ def make_pcm(seconds: float, seed: int = 0) -> npt.NDArray[np.int16]:
 
 def make_network(sizes: NetworkSizes = TINY) -> DeepSpeechNetwork:
     """Random weights, and norms that are not the identity."""
-    network = make_stand_in(sizes)
+    network = make_random_network(sizes)
     random = torch.Generator().manual_seed(1)
     for name, tensor in network.state_dict().items():
         if name.endswith("running_var"):
@@ -189,6 +187,7 @@ def test_published_layout_gives_the_scores_of_the_network_it_was_made_from(
     loaded = load_network(path)
 
     assert loaded.sizes == sizes
+    assert loaded.delay == 0
     pcm = make_pcm(1.0)
     np.testing.assert_array_equal(infer_scores(loaded, pcm), infer_scores(network, pcm))
 
@@ -286,8 +285,8 @@ def test_another_architecture_is_refused(tmp_path: Path) -> None:
 
 def test_safetensors_in_half_precision_load_in_the_stored_order(tmp_path: Path) -> None:
     network = make_network()
-    half = {k: v.half() for k, v in network.state_dict().items() if v.is_floating_point()}
-    save_file(half, tmp_path / "small.safetensors")
+    state = {k: v for k, v in network.state_dict().items() if v.is_floating_point()}
+    save_file({k: v.half().contiguous() for k, v in state.items()}, tmp_path / "small.safetensors")
 
     loaded = load_network(tmp_path / "small.safetensors")
 
@@ -295,6 +294,22 @@ def test_safetensors_in_half_precision_load_in_the_stored_order(tmp_path: Path) 
     pcm = make_pcm(1.0)
     difference = np.abs(infer_scores(loaded, pcm) - infer_scores(network, pcm))
     assert 0 < difference.max() < 0.02
+
+
+def write_safetensors(
+    path: Path, network: DeepSpeechNetwork, metadata: dict[str, str] | None = None
+) -> Path:
+    save_file({name: x.contiguous() for name, x in network.state_dict().items()}, path, metadata)
+    return path
+
+
+def test_weights_tell_how_late_they_are(tmp_path: Path) -> None:
+    """In seconds; not at all where nothing is said, and never by a text that is no number."""
+    network, path = make_network(), tmp_path / "w.safetensors"
+    assert load_network(write_safetensors(path, network)).delay == 0
+    assert load_network(write_safetensors(path, network, {"delay": "0.0625"})).delay == 0.0625
+    with pytest.raises(SetupError, match=r"w\.safetensors: .*soon"):
+        load_network(write_safetensors(path, network, {"delay": "soon"}))
 
 
 def test_spectrogram_equals_scipys() -> None:
@@ -346,7 +361,8 @@ def test_an_impulse_moves_the_convolutions_symmetrically_around_its_time() -> No
 def test_sound_played_backwards_gives_the_scores_backwards() -> None:
     """No lag from sound to score: a network that is symmetric in time must see none either.
 
-    Of 320·m + 1 samples the last lies at output m, so that k and m − k are mirror images.
+    Of 320·m + 1 samples the last lies at output m, so that k and m − k are mirror images, but for
+    the window of 320 samples around each frame, which has one more before its middle than behind.
     """
     network = make_network()
     for name, parameter in network.named_parameters():
@@ -358,11 +374,11 @@ def test_sound_played_backwards_gives_the_scores_backwards() -> None:
     scores = infer_scores(network, pcm)
     backwards = infer_scores(network, pcm[::-1].copy())[::-1]
     lag = np.abs(scores - backwards).mean()
-    assert lag < 0.02 * np.abs(scores[1:] - backwards[:-1]).mean()  # one output late
-    assert lag < 0.02 * np.abs(scores[:-1] - backwards[1:]).mean()  # one output early
+    assert lag < 0.1 * np.abs(scores[1:] - backwards[:-1]).mean()  # one output late
+    assert lag < 0.1 * np.abs(scores[:-1] - backwards[1:]).mean()  # one output early
 
 
-TINY_NETWORK = make_stand_in(TINY)
+TINY_NETWORK = make_random_network()
 
 
 @given(st.integers(1, 8000))
@@ -440,48 +456,54 @@ def test_an_array_has_exactly_the_clips_frames(num_frames: int, fps: int, excess
     assert result.dtype == np.float32
 
 
-def test_without_trained_weights_the_stand_in_says_so(
+@given(st.floats(0, 0.5), st.sampled_from([25, 30]))
+@settings(max_examples=40, deadline=None)
+def test_scores_that_come_late_are_moved_back_to_their_frames(delay: float, fps: int) -> None:
+    """A score that is a multiple of its time t comes at output 50 · (t + delay), and goes to t."""
+    heard = np.arange(201) / 50  # s: 4 s of outputs, enough for 3 s of frames and the delay
+    late = ((heard - delay)[:, None] * np.arange(29)).astype(np.float32)
+
+    scores = interpolate_scores(late, 3 * fps, fps, delay)
+
+    times = np.arange(3 * fps) / fps
+    np.testing.assert_allclose(scores, times[:, None] * np.arange(29), atol=1e-4)
+
+
+def test_without_the_embedded_weights_one_error_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(weights, "ASSETS", tmp_path)
-    with pytest.warns(UserWarning, match="no speech content"):
-        extractor = DeepSpeech()
-    provenance = extractor.provenance()
-    assert (provenance.backend, provenance.version) == ("embedded", "untrained-seed0")
-    assert "no speech content" in provenance.note
-    assert provenance.weights_sha256 == STAND_IN_SHA256
-
-    arrays = extractor.extract(make_clip(make_pcm(90 / 30), 90, 30))
-
-    scores = arrays["audio/deepspeech"]
-    assert (scores.shape, str(scores.dtype)) == ((90, 29), "float32")
-    assert np.isfinite(scores).all()
+    with pytest.raises(SetupError, match=r"small\.safetensors: .*missing: install .* again"):
+        DeepSpeech()
 
 
-STAND_IN_SHA256 = "46c24d683237db54bbdf2e81640f14fd6b27277018dada1ad123f2890e15f273"
-
-
-def test_stand_in_weights_are_the_same_on_every_machine() -> None:
-    assert hash_network(make_stand_in()) == STAND_IN_SHA256
-    first = make_stand_in().state_dict()["conv.seq_module.0.weight"].flatten()[0]
-    draw = np.random.Generator(np.random.PCG64(0)).random(dtype=np.float32)
-    assert float(first) == pytest.approx((2 * float(draw) - 1) / np.sqrt(451), rel=1e-6)
-
-
-def test_an_embedded_file_replaces_the_stand_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
-) -> None:
+def test_the_embedded_file_is_what_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its delay is taken off: at 25 frames a second, 40 ms are the next frame's two outputs."""
     monkeypatch.setattr(weights, "ASSETS", tmp_path)
-    path = tmp_path / "deepspeech_small.safetensors"
-    save_file(dict(make_network().state_dict()), path)
+    network = make_network()
+    path = write_safetensors(tmp_path / "deepspeech_small.safetensors", network, {"delay": "0.04"})
+    pcm = make_pcm(2.0)
 
     extractor = DeepSpeech()
+    scores = extractor.extract(make_clip(pcm, 48, 25))["audio/deepspeech"]
 
-    assert not [w for w in recwarn if "stand-in" in str(w.message)]
     provenance = extractor.provenance()
+    assert provenance.backend == "embedded"
     assert provenance.version == "deepspeech_small 2x12 gru bidirectional"
     assert provenance.weights_sha256 == hash_file(path)
     assert provenance.note == ""
+    assert (scores.shape, str(scores.dtype)) == ((48, 29), "float32")
+    expected = infer_scores(network, pcm)[np.arange(48) * 2 + 2]
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
+
+
+def test_the_network_that_comes_with_the_toolkit_is_whole() -> None:
+    """Small, and of a kind that a signal of any length can run through."""
+    path = weights.locate("deepspeech_small")
+    assert path.stat().st_size < 12e6
+    scores = DeepSpeech().extract(make_clip(make_pcm(1.0), 30, 30))["audio/deepspeech"]
+    assert scores.shape == (30, 29)
+    assert (np.exp(scores).sum(1) <= 1.001).all()  # a mean of logarithms is not over theirs
 
 
 def test_checkpoint_backend_runs_the_users_file(

@@ -39,7 +39,8 @@ def open_network(weights: Path | None = None) -> DeepSpeechNetwork:
     path = weights or weights_files.locate("deepspeech_small")
     if not path.is_file():
         what = "no such file of weights" if weights else "the embedded weights are missing"
-        raise SetupError(f"{path}: {what}: give --weights FILE")
+        also = "" if weights else ", or install the toolkit again"
+        raise SetupError(f"{path}: {what}: give --weights FILE{also}")
     return load_network(path)
 
 

@@ -36,7 +36,6 @@ class Status(enum.StrEnum):
     PRESENT = "present, digest not published"
     DAMAGED = "damaged"
     MISSING = "missing"
-    STAND_IN = "stand-in"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +51,6 @@ class WeightsFile:
         embedded: whether it comes with the toolkit.
         url: direct address, where the licence lets anybody fetch it.
         sha256: digest its publisher states; None where none is stated.
-        stand_in: what is used instead while an embedded file is missing.
     """
 
     name: str
@@ -63,7 +61,6 @@ class WeightsFile:
     embedded: bool = False
     url: str | None = None
     sha256: str | None = None
-    stand_in: str | None = None
 
     @property
     def path(self) -> Path:
@@ -78,10 +75,9 @@ WEIGHTS: dict[str, WeightsFile] = {
             name="deepspeech_small",
             file="deepspeech_small.safetensors",
             purpose="deepspeech, backend embedded",
-            licence="Apache-2.0",
-            published="comes with the toolkit once trained",
+            licence="Apache-2.0; sources of the data are in deepspeech_small.md",
+            published="comes with the toolkit; zoo train deepspeech makes it",
             embedded=True,
-            stand_in="seeded random weights: features carry no speech content",
         ),
         WeightsFile(
             name="face_model",
@@ -153,7 +149,7 @@ def check_weights(name: str) -> Status:
     """Whether a file is there and has the digest it must have."""
     entry = find_weights(name)
     if not entry.path.is_file():
-        return Status.STAND_IN if entry.stand_in else Status.MISSING
+        return Status.MISSING
     digest = find_digest(entry)
     if digest is None:
         return Status.PRESENT

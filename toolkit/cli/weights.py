@@ -29,7 +29,7 @@ def weights(fetch: str | None, check: bool, as_json: bool) -> None:
         raise SetupError(f"{', '.join(damaged)}: damaged; delete it and fetch or install it again")
 
 
-def _describe(found: dict[str, Status]) -> list[dict[str, str | None]]:
+def _describe(found: dict[str, Status]) -> list[dict[str, str]]:
     rows = []
     for name, status in found.items():
         entry = WEIGHTS[name]
@@ -41,7 +41,6 @@ def _describe(found: dict[str, Status]) -> list[dict[str, str | None]]:
                 "licence": entry.licence,
                 "published": entry.published,
                 "path": str(entry.path),
-                "note": entry.stand_in if status is Status.STAND_IN else None,
             }
         )
     return rows
@@ -51,8 +50,7 @@ def _print_list(found: dict[str, Status]) -> None:
     """A block of lines for each file: paths and addresses stay whole, to be copied."""
     for name, status in found.items():
         entry = WEIGHTS[name]
-        note = f" ({entry.stand_in})" if status is Status.STAND_IN else ""
-        click.echo(f"{name}: {status}{note}")
+        click.echo(f"{name}: {status}")
         click.echo(f"  for      {entry.purpose}")
         click.echo(f"  licence  {entry.licence}")
         click.echo(f"  from     {entry.published}")

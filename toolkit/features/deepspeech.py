@@ -6,7 +6,6 @@ as both convolutions are padded by half their kernel: output k belongs to k · 2
 """
 
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,8 @@ from toolkit.features.base import Arrays, Extractor
 from toolkit.features.deepspeech_network import (
     RECURRENT,
     REDUCED_BINS,
-    SEED,
     DeepSpeechNetwork,
-    hash_network,
     load_network,
-    make_stand_in,
 )
 from toolkit.features.deepspeech_sizes import NetworkSizes
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput, Provenance
@@ -271,29 +267,24 @@ def decode_greedy(scores: Scores) -> str:
 
 
 class DeepSpeech(Extractor):
-    """Scores of the embedded small network; of a seeded random stand-in where it is missing."""
+    """Scores of the embedded small network."""
 
     arrays = ("audio/deepspeech",)
 
     def __init__(self) -> None:
-        """Load the embedded weights, or warn that there are none."""
+        """Load the embedded weights.
+
+        Raises:
+            SetupError: they are missing or damaged.
+        """
         path = weights_files.locate("deepspeech_small")
-        if path.is_file():
-            self._network = load_network(path)
-            self._provenance = _describe("embedded", self._network, path)
-            return
-        self._network = make_stand_in()
-        self._provenance = Provenance(
-            backend="embedded",
-            version=f"untrained-seed{SEED}",
-            weights_sha256=hash_network(self._network),
-            note="seeded random stand-in weights: features carry no speech content",
-        )
-        warnings.warn(
-            "audio/deepspeech comes from seeded random stand-in weights and carries no speech "
-            "content: --deepspeech checkpoint uses trained ones",
-            stacklevel=2,
-        )
+        if not path.is_file():
+            raise SetupError(
+                f"{path}: the embedded weights are missing: install the toolkit again, or give "
+                "others with --deepspeech checkpoint"
+            )
+        self._network = load_network(path)
+        self._provenance = _describe("embedded", self._network, path)
 
     def provenance(self) -> Provenance:
         """Backend, sizes and digest of the network that runs."""

@@ -5,12 +5,10 @@ labels of the public project deepspeech.pytorch, so that its checkpoints load. A
 T spectrogram frames (100 a second), K outputs (50 a second), C channels, H recurrent width.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -25,9 +23,6 @@ PUBLISHED_LABELS = "_'ABCDEFGHIJKLMNOPQRSTUVWXYZ "
 
 REDUCED_BINS = 41
 """What the two frequency strides of 2 leave of the 161 bins."""
-
-SEED = 0
-"""Of the stand-in's weights."""
 
 RECURRENT: dict[str, type[nn.RNNBase]] = dict(
     zip(RECURRENT_TYPES, (nn.LSTM, nn.GRU, nn.RNN), strict=True)
@@ -223,26 +218,3 @@ def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str, str]:
     labels = (hyper if isinstance(hyper, dict) else content).get("labels")
     text = "".join(map(str, labels)) if isinstance(labels, list | str) else PUBLISHED_LABELS
     return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}, text, "0"
-
-
-def make_stand_in(sizes: NetworkSizes | None = None) -> DeepSpeechNetwork:
-    """A network of seeded random weights, the same on every machine; it has learnt nothing."""
-    network = DeepSpeechNetwork(sizes or NetworkSizes())
-    random = np.random.Generator(np.random.PCG64(SEED))
-    for name, parameter in sorted(network.named_parameters()):
-        if name in ("conv.seq_module.0.bias", "conv.seq_module.3.bias"):
-            parameter.data.zero_()
-        elif parameter.dim() > 1 or ".rnn." in name:  # norms stay 1 and 0, as they are made
-            fan_in = parameter[0].numel() if parameter.dim() > 1 else network.sizes.hidden_size
-            values = 2 * random.random(parameter.shape, np.float32) - 1
-            parameter.data = torch.from_numpy(values * np.float32(fan_in**-0.5))
-    return network.eval()
-
-
-def hash_network(network: DeepSpeechNetwork) -> str:
-    """SHA-256 over the names and little-endian float32 values of the parameters and statistics."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.numpy().astype("<f4").tobytes())
-    return digest.hexdigest()
