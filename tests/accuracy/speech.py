@@ -23,10 +23,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def find_speech_weights() -> Path | None:
-    """The shipped weights, or the file that TTK_SPEECH_WEIGHTS names; None where there is none.
-
-    There is nothing to measure of the random stand-in.
-    """
+    """The shipped weights, or the file that TTK_SPEECH_WEIGHTS names; None where there is none."""
     given = os.environ.get("TTK_SPEECH_WEIGHTS")
     path = Path(given) if given else weights_files.locate("deepspeech_small")
     return path if path.is_file() else None
