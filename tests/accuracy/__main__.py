@@ -6,14 +6,11 @@ the beginnings of their names: `python -m tests.accuracy speech`.
 """
 
 import functools
-import math
 import os
-import re
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tests.accuracy.blinks import measure_blinks
 from tests.accuracy.clock import check_frame_counts
@@ -31,14 +28,13 @@ from tests.accuracy.samples import (
 from tests.accuracy.speech import find_speech_weights
 from tests.accuracy.speech import list_tables as list_speech_tables
 from tests.accuracy.stills import compare_aflw2000
+from tests.tables import Rows, replace_table, write_table
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "accuracy.md"
 FIGURE = PAGE.parent / "figures" / "probe_noise.png"
 PICTURES = {"speech-noise": f"\n\n![The probe's error against the noise](figures/{FIGURE.name})"}
 """What stands under a table."""
-
-Rows = Sequence[Mapping[str, Any]]
 
 
 def main() -> None:
@@ -94,31 +90,6 @@ def list_real_tables(folder: Path, out: Path, workers: int) -> dict[str, Callabl
         "face-model": lambda: measure_model(clips()),
         "frame-counts": lambda: [check_frame_counts(clips())],
     }
-
-
-def write_table(rows: Rows) -> str:
-    """A Markdown table; numbers with three digits."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [columns, ["---"] * len(columns)]
-    lines += [[_write_cell(row.get(name, "")) for name in columns] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _write_cell(value: Any) -> str:
-    if isinstance(value, float):
-        if math.isnan(value):
-            return "–"
-        return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
-    return str(value)
-
-
-def replace_table(page: Path, name: str, table: str) -> None:
-    """Put a table between its markers; ValueError where the page has none."""
-    text = page.read_text("utf-8")
-    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-    if not pattern.search(text):
-        raise ValueError(f"{page} has no markers for {name}")
-    page.write_text(pattern.sub(lambda m: f"{m[1]}\n{table}\n\n{m[2]}", text), "utf-8")
 
 
 if __name__ == "__main__":
