@@ -10,6 +10,7 @@ COMMANDS = {
     "list": "zoo.cli.models:list_names",
     "train": "zoo.cli.groups:train",
     "finetune": "zoo.cli.groups:finetune",
+    "export": "zoo.cli.groups:export",
     "generate": "zoo.cli.facial:generate",
     "evaluate": "zoo.cli.groups:evaluate",
     "sample": "zoo.cli.sample:sample",

@@ -1,4 +1,4 @@
-"""The acoustic model on the command line: train, evaluate."""
+"""The acoustic model on the command line: train, export, evaluate."""
 
 import dataclasses
 from pathlib import Path
@@ -34,6 +34,43 @@ def train_deepspeech(out: Path, resume: bool, as_json: bool, **options: Any) -> 
     with TrainProgress(recipe.epochs, "s of sound") as progress:
         best = recipes.train_deepspeech(recipe, out, resume=resume, on_step=progress.advance)
     finish_run(out, best, as_json)
+
+
+@click.command(
+    "deepspeech",
+    cls=Command,
+    example="zoo export deepspeech --run runs/deepspeech --out mine.safetensors --delay 0.06",
+)
+@click.option(
+    "--run",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="A run's folder; its best epoch is taken.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file of weights, .safetensors.",
+)
+@click.option(
+    "--delay",
+    type=click.FloatRange(-1, 1),
+    metavar="SECONDS",
+    default=0.0,
+    show_default=True,
+    help="How late the network was measured to be; speech features are moved back by it.",
+)
+def export_deepspeech(run: Path, out: Path, delay: float) -> None:
+    """Write a run's weights for `ttk ingest --deepspeech checkpoint --weights`.
+
+    What a run leaves as best.safetensors, with its delay told.
+    """
+    from zoo.deepspeech.recipe import export_weights
+    from zoo.train import BEST
+
+    export_weights(run / BEST, out, delay)
+    click.echo(f"{out}: the network of {run}, {delay:g} s late")
 
 
 @click.command(

@@ -10,6 +10,7 @@ TRAIN = {
     "personalization": "zoo.cli.personalization:train_personalization",
 }
 FINETUNE = {"facial-gan": "zoo.cli.facial:finetune_facial_gan"}
+EXPORT = {"deepspeech": "zoo.cli.deepspeech:export_deepspeech"}
 EVALUATE = {
     "deepspeech": "zoo.cli.deepspeech:evaluate_deepspeech",
     "motion": "zoo.cli.facial:evaluate_motion",
@@ -25,6 +26,11 @@ def train() -> None:
 @click.group("finetune", cls=Group, table=FINETUNE)
 def finetune() -> None:
     """Go on training a model with the clips of one identity."""
+
+
+@click.group("export", cls=Group, table=EXPORT)
+def export() -> None:
+    """Write a trained model's weights for the toolkit."""
 
 
 @click.group("evaluate", cls=Group, table=EVALUATE)
