@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from toolkit.clock import SAMPLE_RATE
@@ -84,12 +84,12 @@ def export_weights(checkpoint: Path, target: Path, delay: float = 0.0) -> None:
         name: tensor.half() if name.endswith(("weight", "bias")) or ".rnn." in name else tensor
         for name, tensor in model["network"].items()
     }
+    content = save(
+        {name: tensor.contiguous() for name, tensor in tensors.items()},
+        {"labels": "".join(DEEPSPEECH_SYMBOLS), "delay": f"{delay:.4f}"},
+    )
     with write_whole(target) as temporary:
-        save_file(
-            {name: tensor.contiguous() for name, tensor in tensors.items()},
-            temporary,
-            {"labels": "".join(DEEPSPEECH_SYMBOLS), "delay": f"{delay:.4f}"},
-        )
+        temporary.write_bytes(content)  # `save_file` makes a file that its owner alone may read
 
 
 FULL_STRENGTH = 8
