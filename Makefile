@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO := demo
 
-.PHONY: test test-slow lint check docs demo bench accuracy clean
+.PHONY: test test-slow lint check docs demo bench accuracy results clean
 
 test: $(INSTALLED)  ## every test that needs minutes at most
 	$(BIN)/pytest -n 2 -m "not slow"
@@ -32,10 +32,14 @@ demo: $(INSTALLED)  ## sample videos, ingest, split, statistics, in under five m
 	$(BIN)/ttk validate --data $(DEMO)
 
 bench: $(INSTALLED)  ## speed: ratios measured in one run
-	$(BIN)/pytest tests/benchmarks --benchmark-only -s
+	mkdir -p runs
+	$(BIN)/pytest tests/benchmarks --benchmark-only -s --benchmark-json runs/bench.json
 
 accuracy: $(INSTALLED)  ## measure against truth and reference; writes the tables of docs/accuracy.md
 	$(BIN)/python -m tests.accuracy
+
+results: $(INSTALLED)  ## train FACIAL-GAN and measure it; writes docs/results.md; many hours
+	$(BIN)/python -m tests.results
 
 clean:
 	rm -rf $(VENV) $(DEMO)

@@ -3,14 +3,11 @@
 import time
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from zoo.data import MotionBatches, MotionClip, MotionWindows, Normalisation
-
-NUM_CLIPS, NUM_FRAMES = 450, 1190
-"""535,500 frames, as the paper's 450 clips have (535,400)."""
+from tests.benchmarks.motion import make_clips
+from zoo.data import MotionBatches, MotionWindows, Normalisation
 
 BATCH, STEPS = 64, 200
 
@@ -18,20 +15,7 @@ BATCH, STEPS = 64, 200
 @pytest.fixture(scope="module")
 def windows() -> MotionWindows:
     """All windows of 128 frames every 5, from clips of noise."""
-    rng = np.random.default_rng(0)
-    clips = [
-        MotionClip(
-            id=str(k),
-            identity=str(k % 5),
-            source=str(k),
-            start_frame=0,
-            fps=30,
-            audio=rng.random((NUM_FRAMES, 29), np.float32),
-            motion=rng.random((NUM_FRAMES, 71), np.float32),
-            valid=np.ones(NUM_FRAMES, bool),
-        )
-        for k in range(NUM_CLIPS)
-    ]
+    clips = make_clips()
     return MotionWindows(clips, Normalisation.fit(clips))
 
 

@@ -1,0 +1,73 @@
+"""Train and measure FACIAL-GAN, and write the tables of docs/results.md: `make results`.
+
+Arguments choose steps by name. What is trained already is not trained again; what was killed goes
+on. Everything lies in runs/results, or where TTK_RESULTS says. Real speech and videos are used
+where TTK_REAL_DATA (else ../shared/data) holds them; steps without their data leave their tables
+as they are. `--rehearse` runs everything once as small as can be, and leaves the page alone.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.results.ablations import run_ablations
+from tests.results.real import run_real
+from tests.results.setup import PAGE, ROOT, MissingDataError, Setup, Table, make_rehearsal
+from tests.results.speed import run_speed
+from tests.results.synthetic import run_a, run_b, run_gan_weight, run_long
+from tests.tables import replace_table, write_table
+
+STEPS: dict[str, Callable[[Setup], dict[str, Table]]] = {
+    "variant-a": run_a,
+    "variant-b": run_b,
+    "ablations": run_ablations,
+    "gan-weight": run_gan_weight,
+    "long": run_long,
+    "real": lambda setup: run_real(setup, len(os.sched_getaffinity(0))),
+    "speed": run_speed,
+}
+
+
+def main() -> None:
+    """Run all steps, or those that are named."""
+    parser = argparse.ArgumentParser(prog="python -m tests.results", description=__doc__)
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS))
+    parser.add_argument("--rehearse", action="store_true", help="Tiny runs; the page stays.")
+    given = parser.parse_args()
+    if unknown := sorted(set(given.steps) - STEPS.keys()):
+        parser.error(f"no step {unknown[0]}: choose from {', '.join(STEPS)}")
+    out = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
+    setup = make_rehearsal(out / "rehearsal") if given.rehearse else Setup(out=out)
+    for name in given.steps or STEPS:
+        run_step(name, setup, writes=not given.rehearse)
+
+
+def run_step(name: str, setup: Setup, *, writes: bool) -> None:
+    """Measure, print, and (`writes`) put the tables on the page."""
+    began = time.perf_counter()
+    try:
+        tables = STEPS[name](setup)
+    except MissingDataError as error:
+        print(f"{name}: {error}: its tables stay as they are", file=sys.stderr)
+        return
+    print(f"\n# {name} ({time.perf_counter() - began:.0f} s)", flush=True)
+    for key, table in tables.items():
+        text = write_content(table)
+        print(f"\n## {key}\n\n{text}", flush=True)
+        if writes:
+            replace_table(PAGE, key, text)
+
+
+def write_content(table: Table) -> str:
+    """A table's rows, its picture below."""
+    parts = [write_table(table.rows)] if table.rows else []
+    if table.figure is not None:
+        parts.append(f"![{table.caption}](figures/{table.figure.name})")
+    return "\n\n".join(parts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Pictures of the page: error along the window, and traces of the head."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from toolkit.facemodel.camera import default_intrinsics, project
+from toolkit.facemodel.model import combine, load_default
+from toolkit.storage import write_whole
+from zoo.data import EXPRESSION, POSE
+
+EVERY = 6
+"""Frames between two faces of a trace map."""
+
+_CONTOURS = (range(17), range(27, 31), range(31, 36), range(48, 60))
+"""Of the 68 points: jaw, bridge, nostrils, outer lips."""
+
+
+def draw_positions(errors: Mapping[str, Sequence[float]], target: Path) -> None:
+    """Expression error at each frame of a window, one line per method."""
+    figure = Figure(figsize=(7, 3.2), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    for name, values in errors.items():
+        axes.plot(values, label=name, linewidth=1.2)
+    axes.set_xlabel("frame of the window")
+    axes.set_ylabel("expression error, sd")
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    _save(figure, target)
+
+
+def draw_traces(motions: Mapping[str, npt.NDArray[np.float32]], target: Path) -> None:
+    """Trace maps: contours of the mean face at every sixth frame, over one another.
+
+    Each motion (n, 71) is seen in a picture of its own by one camera, early frames blue, late ones
+    yellow; a head that rests draws one face.
+    """
+    figure = Figure(figsize=(2.6 * len(motions), 3), dpi=110, layout="constrained")
+    row = figure.subplots(1, len(motions), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, (name, motion) in zip(row, motions.items(), strict=True):
+        points = _see(motion[::EVERY])
+        for k, face in enumerate(points):
+            shade = 0.9 * k / max(len(points) - 1, 1)
+            for contour in _CONTOURS:
+                x, y = face[list(contour)].T
+                axes.plot(x, y, color=_shade(shade), linewidth=0.4, alpha=0.5)
+        axes.set_title(name, fontsize=9)
+        axes.set_aspect("equal")
+        axes.set_axis_off()
+    row[0].invert_yaxis()
+    _save(figure, target)
+
+
+def _see(motion: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """(m, 68, 2) pixels of the mean face's 68 points under motion (m, 71)."""
+    model = load_default()
+    moved = combine(model.expression[model.keypoints], motion[:, EXPRESSION])
+    points = model.mean_shape[model.keypoints] + moved
+    return project(points, motion[:, POSE], default_intrinsics(512, 512))
+
+
+def _shade(value: float) -> tuple[float, float, float, float]:
+    from matplotlib import colormaps
+
+    red, green, blue, alpha = colormaps["viridis"](value)
+    return red, green, blue, alpha
+
+
+def _save(figure: Figure, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(target) as temporary:
+        figure.savefig(temporary, format="png")

@@ -1,0 +1,203 @@
+"""Real clips: base on all, fine-tuned on the longest one-person video, judged on blocks in time.
+
+The video is cut into folds. Each in turn is judged by models that have not seen it: a base model
+trained on all other clips and on the rest of the video, then fine-tuned on that rest. The next
+fold chooses the epoch and the ridge's penalty and is trained on by nobody either. A window's
+length on both sides of what is left out is not used at all.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.accuracy.real import find_data, ingest_real
+from tests.results.runs import read_epochs
+from tests.results.scoring import REAL, Contest
+from tests.results.setup import MissingDataError, Setup, Table
+from toolkit.manifest import FOLDER
+from zoo.cli.progress import TrainProgress
+from zoo.data import WINDOW, ClipSet, MotionClip, load_clips
+from zoo.distributed import World
+from zoo.facial.evaluate import Method, Motion, make_baselines
+from zoo.facial.model import MotionModel, open_model
+from zoo.facial.options import FacialRecipe, FinetuneRecipe
+from zoo.facial.recipe import FacialTask
+from zoo.train import BEST, LAST, train
+
+LONGEST = "cnn2_25fps"
+"""Identity of the longest video of one person."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One round.
+
+    Attributes:
+        everyone: clips that the base model is trained on.
+        person: those of the longest video that fine-tuning goes on with.
+        chosen_by: the next fold.
+        judged: this fold.
+    """
+
+    everyone: ClipSet
+    person: ClipSet
+    chosen_by: ClipSet
+    judged: ClipSet
+
+
+def run_real(setup: Setup, workers: int) -> dict[str, Table]:
+    """Scores pooled over the folds."""
+    clips = load_real(setup.out / "real", workers)
+    motions: dict[str, dict[str, Motion]] = {}
+    judged: list[MotionClip] = []
+    for number, fold in enumerate(make_folds(clips, setup.folds)):
+        models = train_fold(setup, fold, number)
+        for name, method in list_methods(fold, models).items():
+            made = {clip.id: method(clip) for clip in fold.judged}
+            motions.setdefault(name, {}).update(made)
+        judged += fold.judged.clips
+    methods = {name: _recall(made) for name, made in motions.items()}
+    contest = Contest(dataclasses.replace(clips, clips=tuple(judged)), methods)
+    shown = [name for name in methods if name not in (REAL, "constant")]
+    return {
+        "real-clips": Table([describe(clips)]),
+        "real-scores": Table(contest.tabulate()),
+        "real-blinks": Table(contest.tabulate_blinks(shown)),
+    }
+
+
+def _recall(made: dict[str, Motion]) -> Method:
+    return lambda clip: made[clip.id]
+
+
+def load_real(out: Path, workers: int) -> ClipSet:
+    """Clips with a voice of their own, a window long or longer; ingested unless they are there."""
+    folder = find_data()
+    if folder is None:
+        raise MissingDataError("no real videos (TTK_REAL_DATA)")
+    if not (out / FOLDER / "done").is_file():
+        ingest_real(folder, out, workers)
+        (out / FOLDER / "done").touch()
+    found = load_clips(out, split=None)
+    loud = tuple(clip for clip in found if "with_sound" not in clip.source)
+    return dataclasses.replace(found, clips=loud)
+
+
+def describe(clips: ClipSet) -> dict[str, object]:
+    """What there is to learn from."""
+    longest = [clip for clip in clips if clip.identity == LONGEST]
+    return {
+        "clips": len(clips),
+        "videos": len({clip.source for clip in clips}),
+        "seconds": clips.num_frames / clips.fps,
+        "seconds of the longest video": sum(clip.num_frames for clip in longest) / clips.fps,
+    }
+
+
+# --- folds --------------------------------------------------------------------------------------
+
+
+def make_folds(clips: ClipSet, number: int) -> Iterator[Fold]:
+    """Rounds over blocks of the longest video, equally long in its own frames."""
+    person = sorted((c for c in clips if c.identity == LONGEST), key=lambda c: c.start_frame)
+    if not person:
+        raise MissingDataError(f"no clip of {LONGEST}")
+    others = [clip for clip in clips if clip.identity != LONGEST]
+    ends = np.cumsum([0, *(clip.num_frames for clip in person)])
+    edges = np.linspace(0, ends[-1], number + 1).round().astype(int)
+    blocks = list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+    for k, block in enumerate(blocks):
+        following = blocks[(k + 1) % number]
+        taken = np.zeros(ends[-1], bool)
+        for first, last in (block, following):
+            taken[max(0, first - WINDOW) : last + WINDOW] = True
+        rest = list(_cut(person, ~taken))
+        parts = [(*others, *rest), rest, _cut_block(person, following), _cut_block(person, block)]
+        yield Fold(*(dataclasses.replace(clips, clips=tuple(part)) for part in parts))
+
+
+def _cut_block(clips: Sequence[MotionClip], block: tuple[int, int]) -> Iterator[MotionClip]:
+    """What lies in a block of clips that lie end to end."""
+    keep = np.zeros(sum(clip.num_frames for clip in clips), bool)
+    keep[slice(*block)] = True
+    return _cut(clips, keep)
+
+
+def _cut(clips: Sequence[MotionClip], keep: npt.NDArray[np.bool_]) -> Iterator[MotionClip]:
+    """Stretches of clips that lie end to end, where `keep` is true, a window long or longer."""
+    begin = 0
+    for clip in clips:
+        kept = keep[begin : begin + clip.num_frames]
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], kept.astype(int), [0]])))
+        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            if last - first >= WINDOW:
+                yield dataclasses.replace(
+                    clip,
+                    id=f"{clip.id}:{first}-{last}",
+                    start_frame=clip.start_frame + first,
+                    audio=clip.audio[first:last],
+                    motion=clip.motion[first:last],
+                    valid=clip.valid[first:last],
+                )
+        begin += clip.num_frames
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+def train_fold(setup: Setup, fold: Fold, number: int) -> dict[str, MotionModel]:
+    """Base and fine-tuned model of a round, trained unless they are there."""
+    base = FacialRecipe(
+        shards=setup.out / "real" / "shards",
+        preset="small",
+        epochs=setup.real_epochs,
+        device="cpu",
+    )
+    first = setup.out / f"real-base-{number}"
+    _train(base, fold.everyone, fold.chosen_by, first)
+    tuning = FinetuneRecipe(
+        shards=base.shards,
+        preset="small",
+        epochs=setup.finetune_epochs,
+        device="cpu",
+        base=first / BEST,
+        identity=LONGEST,
+    )
+    second = setup.out / f"real-{LONGEST}-{number}"
+    _train(tuning, fold.person, fold.chosen_by, second)
+    for run in (first, second):
+        print(f"{run.name}: {read_epochs(run, 'score', 'validation')}", file=sys.stderr)
+    return {"base": open_model(first / BEST), "fine-tuned": open_model(second / BEST)}
+
+
+def _train(recipe: FacialRecipe, trained: ClipSet, chosen_by: ClipSet, out: Path) -> None:
+    task = FacialTask(recipe, trained, chosen_by, world=World())
+    print(f"{out.name}: {recipe.epochs} epochs", file=sys.stderr)
+    with TrainProgress(recipe.epochs, "windows") as progress:
+        train(
+            task,
+            out,
+            epochs=recipe.epochs,
+            seed=recipe.seed,
+            resume=(out / LAST).is_file(),
+            on_step=progress.advance,
+        )
+
+
+def list_methods(fold: Fold, models: dict[str, MotionModel]) -> dict[str, Method]:
+    """Baselines of the person's own clips, the models, and the real motion."""
+
+    def speak(model: MotionModel) -> Method:
+        return lambda clip: model.generate(clip.audio, identity=clip.identity)
+
+    known = models["fine-tuned"].normalisation
+    return {
+        **make_baselines(fold.person, fold.chosen_by, known),
+        **{name: speak(model) for name, model in models.items()},
+        REAL: lambda clip: clip.motion,
+    }

@@ -1,0 +1,65 @@
+"""Training runs that are made once: a finished one is opened, a killed one goes on."""
+
+import csv
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from tests.results.setup import Setup
+from zoo.cli.progress import TrainProgress
+from zoo.facial.options import FacialRecipe, FinetuneRecipe
+from zoo.facial.recipe import train_facial
+from zoo.metrics.options import PersonalizationRecipe
+from zoo.metrics.personalization_recipe import train_personalization
+from zoo.train import BEST, LAST, LOG
+
+
+def train_base(setup: Setup, name: str, dataset: Path, **changes: Any) -> Path:
+    """The folder of a run of the preset `small` on a dataset's training part."""
+    recipe = FacialRecipe(
+        shards=dataset / "shards", preset="small", epochs=setup.epochs, device="cpu", **changes
+    )
+    return train_once(recipe, setup.out / name)
+
+
+def finetune(setup: Setup, base: Path, dataset: Path, identity: str) -> Path:
+    """The folder of a run that goes on from a base model's best epoch with one identity."""
+    recipe = FinetuneRecipe(
+        shards=dataset / "shards",
+        preset="small",
+        base=base / BEST,
+        identity=identity,
+        epochs=setup.finetune_epochs,
+        device="cpu",
+    )
+    return train_once(recipe, base.with_name(f"{base.name}-{identity}"))
+
+
+def train_once(recipe: FacialRecipe, out: Path) -> Path:
+    """Train, or go on; nothing is done where all epochs are."""
+    print(f"{out.name}: {recipe.epochs} epochs", file=sys.stderr)
+    with TrainProgress(recipe.epochs, "windows") as progress:
+        train_facial(recipe, out, resume=(out / LAST).is_file(), on_step=progress.advance)
+    return out
+
+
+def train_judges(setup: Setup, name: str, dataset: Path) -> Path:
+    """The checkpoint of the classifiers of personal style, learnt from a dataset's real motion."""
+    out = setup.out / name
+    recipe = PersonalizationRecipe(shards=dataset / "shards", epochs=setup.style_epochs)
+    print(f"{name}: {recipe.epochs} epochs", file=sys.stderr)
+    with TrainProgress(recipe.epochs, "windows") as progress:
+        train_personalization(recipe, out, resume=(out / LAST).is_file(), on_step=progress.advance)
+    return out / BEST
+
+
+def read_epochs(run: Path, name: str, kind: str = "train") -> list[float]:
+    """Median of a logged figure in each epoch of a run."""
+    found = defaultdict[int, list[float]](list)
+    with (run / LOG).open(newline="") as file:
+        for row in csv.DictReader(file):
+            if (row["kind"], row["name"]) == (kind, name):
+                found[int(row["epoch"])].append(float(row["value"]))
+    return [statistics.median(values) for _, values in sorted(found.items())]

@@ -1,0 +1,147 @@
+"""Methods side by side on the test part of a dataset, as rows of tables."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from zoo.data import AU45, ClipSet, MotionClip, load_clips
+from zoo.facial.evaluate import Method, Motion, MotionScores, make_baselines, score_motion
+from zoo.facial.generate import clip_au45
+from zoo.facial.model import MotionModel, open_model
+from zoo.metrics.blinks import BlinkClip, measure_blinks
+from zoo.metrics.confusion import Confusion
+from zoo.metrics.intervals import Interval
+from zoo.metrics.personalization import load_classifiers
+from zoo.synthetic.oracle import load_truth
+from zoo.train import BEST
+
+REAL, ORACLE = "real", "oracle"
+
+Rows = list[dict[str, Any]]
+
+
+class Contest:
+    """Methods, their motion for every test clip (made once), and their scores.
+
+    Attributes:
+        clips: of the test part.
+        methods: name -> method.
+        scores: name -> figures.
+        confusions: name -> style -> confusion.
+    """
+
+    def __init__(
+        self, clips: ClipSet, methods: Mapping[str, Method], judges: Path | None = None
+    ) -> None:
+        """Let every method make its motion, and score it."""
+        self.clips = clips
+        self.methods: dict[str, Method] = {n: functools.cache(m) for n, m in methods.items()}
+        known = load_classifiers(judges) if judges else None
+        self.scores: dict[str, MotionScores] = {}
+        self.confusions: dict[str, dict[str, Confusion]] = {}
+        for name, method in self.methods.items():
+            found = score_motion(name, method, clips, known)
+            self.scores[name], self.confusions[name] = found
+
+    def tabulate(self) -> Rows:
+        """A row per method: errors with their 95 % intervals, dynamics, personal style."""
+        constant = self.scores.get("constant")
+        rows = []
+        for name, score in self.scores.items():
+            row: dict[str, Any] = {
+                "method": name,
+                "expression error, sd": write_interval(score.expression_error),
+            }
+            if constant is not None:
+                share = score.expression_error.value / constant.expression_error.value
+                row["R² beside the constant"] = 1 - share**2
+            row |= {
+                "mouth error, mm": write_interval(score.mouth_error),
+                "mouth opening, r": write_interval(score.mouth_correlation),
+                **{
+                    f"spectrum: {part}": score.spectrum[part]
+                    for part in ("expression", "pose", "au45", "mean")
+                },
+                "pose range over real": score.pose_range,
+                **{f"{style} style": share for style, share in score.personalization.items()},
+            }
+            rows.append(row)
+        return rows
+
+    def tabulate_blinks(self, names: Sequence[str]) -> Rows:
+        """A row per identity: the real rate and duration, and how far each method is from them."""
+        real = self.count_blinks(REAL)
+        return [
+            {
+                "identity": identity,
+                "blinks a second": truth.rate,
+                "seconds a blink": truth.duration,
+                **{
+                    f"{what}, {name}": _write_share(errors[identity])
+                    for name in names
+                    for what, errors in (
+                        ("rate", self.scores[name].blink_rate),
+                        ("duration", self.scores[name].blink_duration),
+                    )
+                },
+            }
+            for identity, truth in real.items()
+        ]
+
+    def count_blinks(self, name: str) -> dict[str, Any]:
+        """Identity -> blinks of a method over the test clips."""
+        lids = (
+            BlinkClip(c.identity, self.methods[name](c)[:, AU45.start], c.valid) for c in self.clips
+        )
+        return measure_blinks(lids, self.clips.fps)
+
+
+def write_interval(interval: Interval) -> str:
+    """A figure with its 95 % interval."""
+    return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"
+
+
+def _write_share(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.0%}"
+
+
+def speak_with(models: Mapping[str, MotionModel]) -> Method:
+    """The method of one model for each identity, `""` standing for all others."""
+
+    def speak(clip: MotionClip) -> Motion:
+        model = models.get(clip.identity) or models[""]
+        return model.generate(clip.audio, identity=clip.identity)
+
+    return speak
+
+
+def hold_contest(
+    dataset: Path,
+    runs: Mapping[str, Path | Mapping[str, Path]],
+    judges: Path | None = None,
+) -> Contest:
+    """Constant, ridge, runs, the noise-free truth and the real motion on the test part.
+
+    Args:
+        dataset: synthetic.
+        runs: name -> a run's folder, or one for each identity.
+        judges: classifiers of personal style.
+    """
+    parts = {part: load_clips(dataset, split=part) for part in ("train", "val", "test")}
+    models = {
+        name: {
+            key: open_model(run / BEST)
+            for key, run in (of.items() if isinstance(of, Mapping) else [("", of)])
+        }
+        for name, of in runs.items()
+    }
+    first = next(iter(next(iter(models.values())).values()))
+    truth = load_truth(dataset)
+    methods: dict[str, Method] = {
+        **make_baselines(parts["train"], parts["val"], first.normalisation),
+        **{name: speak_with(known) for name, known in models.items()},
+        ORACLE: lambda clip: clip_au45(truth[clip.id]),
+        REAL: lambda clip: clip.motion,
+    }
+    return Contest(parts["test"], methods, judges)

@@ -1,0 +1,77 @@
+"""How large the experiments are, and where they lie: those of the page, or a tiny rehearsal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "results.md"
+FIGURES = PAGE.parent / "figures"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """Sizes of the experiments.
+
+    Attributes:
+        out: folder of datasets and runs; what is done there is not done again.
+        figures: where pictures are written.
+        clips: of a synthetic dataset.
+        seconds: of a clip.
+        identities: people of a synthetic dataset.
+        epochs: of a base model on synthetic clips.
+        finetune_epochs: of the fine-tuning to one identity.
+        style_epochs: of the classifiers of personal style.
+        real_epochs: of a base model on real clips, which are few.
+        folds: blocks in time of the longest real video.
+        minutes: of the motion that seams and drift are measured in.
+    """
+
+    out: Path
+    figures: Path = FIGURES
+    clips: int = 45
+    seconds: float = 39.7
+    identities: int = 5
+    epochs: int = 10
+    finetune_epochs: int = 10
+    style_epochs: int = 50
+    real_epochs: int = 20
+    folds: int = 5
+    minutes: float = 10.0
+
+
+def make_rehearsal(out: Path) -> Setup:
+    """Everything once, as small as it can be: shows that it runs, and nothing else."""
+    return Setup(
+        out=out,
+        figures=out / "figures",
+        clips=6,
+        seconds=6.0,
+        identities=2,
+        epochs=1,
+        finetune_epochs=1,
+        style_epochs=1,
+        real_epochs=1,
+        folds=2,
+        minutes=2.1,
+    )
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a step has to show under one of the page's markers.
+
+    Attributes:
+        rows: column -> value of each row; none where there is only a picture.
+        figure: a picture that is drawn already.
+        caption: what the picture shows.
+    """
+
+    rows: Sequence[Mapping[str, Any]] = ()
+    figure: Path | None = None
+    caption: str = ""
+
+
+class MissingDataError(Exception):
+    """What a step needs is not here; says what."""
