@@ -28,7 +28,7 @@ from toolkit.transcribe import open_network, transcribe
 from zoo import train as loop
 from zoo.checkpoint import load_checkpoint
 from zoo.cli import main as zoo
-from zoo.deepspeech import augment, recipe, voices
+from zoo.deepspeech import augment, codec, recipe, voices
 from zoo.deepspeech.augment import Augmenter
 from zoo.deepspeech.batches import Batch, EpochBatches, Material
 from zoo.deepspeech.corpus import (
@@ -280,6 +280,21 @@ def test_a_telephone_and_its_room_change_speech_but_not_its_length_or_place() ->
     assert changed.dtype == np.int16
     with pytest.raises(ValueError, match="do not fit"):
         changer.change_wave(click, 7999, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("name", list(codec.CODECS))
+def test_coded_sound_stays_in_its_place_and_loses_by_bit_rate(name: str) -> None:
+    time = np.arange(32000) / 16000
+    sweep = np.sin(2 * np.pi * (200 + 400 * time) * time) * (time % 0.4 > 0.1)
+    pcm = np.round(12000 * sweep).astype(np.int16)
+    losses = []
+    for bit_rate in (8_000, 32_000):
+        found = codec.recode(pcm, name, bit_rate)
+        assert found.shape == pcm.shape
+        around = np.correlate(found[2000:-2000].astype(float), pcm[1900:-1900].astype(float))
+        assert abs(int(around.argmax()) - 100) <= 2
+        losses.append(float(np.square(found.astype(float) - pcm).mean()))
+    assert losses[0] > losses[1] > 0
 
 
 # --- batches ------------------------------------------------------------------------------------

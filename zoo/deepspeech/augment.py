@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfft
 
 from toolkit.clock import SAMPLE_RATE
+from zoo.deepspeech.codec import BIT_RATES, CODECS, recode
 
 Wave = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -34,7 +35,15 @@ TELEPHONE = (300.0, 3400.0)
 """Hz that a telephone lets through."""
 
 _NOISE_SECONDS = 60
-_CHANCES = {"speed": 0.8, "room": 0.3, "telephone": 0.12, "tilt": 0.3, "noise": 0.6, "tract": 0.5}
+_CHANCES = {
+    "speed": 0.8,
+    "room": 0.3,
+    "telephone": 0.12,
+    "tilt": 0.3,
+    "noise": 0.6,
+    "tract": 0.5,
+    "codec": 0.15,
+}
 
 
 class Augmenter:
@@ -53,7 +62,8 @@ class Augmenter:
         if rng.random() < _CHANCES["noise"] * strength:
             wave = add_noise(wave, self._draw_noise(num_samples, rng), rng.uniform(*SNR))
         gain = 10 ** (rng.uniform(*LOUDNESS) / 20) / max(_level(wave), 1e-5)
-        return np.clip(wave * np.float32(32767 * gain), -32768, 32767).astype(np.int16)
+        pcm = np.clip(wave * np.float32(32767 * gain), -32768, 32767).astype(np.int16)
+        return draw_coding(pcm, rng) if rng.random() < _CHANCES["codec"] * strength else pcm
 
     def _filter(self, wave: Wave, rng: Rng, strength: float) -> Wave:
         """Room, telephone and the microphone's colour, in one pass over the spectrum."""
@@ -82,6 +92,11 @@ class Augmenter:
         noise = self._noises[rng.integers(len(self._noises))]
         first = rng.integers(len(noise) - num_samples) if len(noise) > num_samples else 0
         return _repeat(noise[first : first + num_samples], num_samples, rng)
+
+
+def draw_coding(pcm: npt.NDArray[np.int16], rng: Rng) -> npt.NDArray[np.int16]:
+    """The samples after some codec at some bit rate."""
+    return recode(pcm, str(rng.choice(list(CODECS))), int(rng.choice(BIT_RATES)))
 
 
 def to_wave(pcm: npt.NDArray[np.int16]) -> Wave:
