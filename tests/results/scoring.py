@@ -76,7 +76,7 @@ class Contest:
             {
                 "identity": identity,
                 "blinks a second": truth.rate,
-                "seconds a blink": truth.duration,
+                "seconds a blink": truth.duration or float("nan"),
                 **{
                     f"{what}, {name}": _write_share(errors[identity])
                     for name in names

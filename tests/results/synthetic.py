@@ -133,8 +133,8 @@ def _describe_gan(name: str, weight: float, run: Path) -> dict[str, Any]:
     return {
         "run": name,
         "ω6": weight,
-        "gradient ratio, first epoch": f"{ratios[0]:.2%}",
-        "gradient ratio, last epoch": f"{ratios[-1]:.2%}",
+        "gradient ratio, first epoch": f"{ratios[0]:.1e}",
+        "gradient ratio, last epoch": f"{ratios[-1]:.1e}",
         "discriminator's loss, last epoch": read_epochs(run, "loss discriminator")[-1],
     }
 
