@@ -1,0 +1,161 @@
+"""Clips of one person with everything that drawing and its training need, from the shards.
+
+Legend: n frames of a clip.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.errors import ShardError, ToolkitError
+from toolkit.manifest import read_table
+from toolkit.shard import ShardReader
+from zoo.data.clips import describe_backend, find_dataset
+from zoo.data.holdout import Cut, Holdout, find_cuts
+from zoo.rendering.camera import CropCamera
+
+Floats = npt.NDArray[np.float32]
+
+_NAMES = ("face/expression", "face/model_pose", "face/pose", "face/au45", "face/illumination")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RenderClip:
+    """One clip, or what a holdout left of it, in stored units.
+
+    Attributes:
+        id: the clip's.
+        identity: who is seen.
+        source: path from the dataset's folder.
+        first: frames of the clip that come before these.
+        fps: frames a second.
+        camera: of the stored frames.
+        backend: name, version and weights' digest of what made the coefficients.
+        identity_coefficients, texture_coefficients: (80,) float32.
+        expression: (n, 64) float32.
+        model_pose: (n, 6) float32, which is drawn.
+        pose: (n, 6) float32, which motion models learn.
+        au45: (n,) float32, 0 to 5.
+        illumination: (n, 27) float32.
+        valid: (n,) bool, measured and not filled in.
+        reader, index: where the frames lie.
+    """
+
+    id: str
+    identity: str
+    source: str
+    first: int
+    fps: int
+    camera: CropCamera
+    backend: str
+    identity_coefficients: Floats
+    texture_coefficients: Floats
+    expression: Floats
+    model_pose: Floats
+    pose: Floats
+    au45: Floats
+    illumination: Floats
+    valid: npt.NDArray[np.bool_]
+    reader: ShardReader
+    index: int
+
+    @property
+    def num_frames(self) -> int:
+        """Its length, n."""
+        return len(self.model_pose)
+
+    def read_frame(self, t: int) -> npt.NDArray[np.uint8]:
+        """Stored frame t of these: (size, size, 3) uint8 RGB; ShardError where none are stored."""
+        if not 0 <= t < self.num_frames:
+            raise ValueError(f"clip {self.id} has {self.num_frames} frames, no frame {t}")
+        return self.reader.frame(self.index, self.first + t)
+
+
+def load_render_clips(
+    shards: Path,
+    *,
+    identity: str,
+    holdout: Holdout | None = None,
+    held: bool = False,
+) -> tuple[RenderClip, ...]:
+    """Clips of one person, sorted by source and place in it.
+
+    Args:
+        shards: a dataset's folder `shards`, or the dataset's folder.
+        identity: who.
+        holdout: keep the last share of the person's source time out.
+        held: with `holdout`, ask for the held-out frames instead.
+
+    Raises:
+        ToolkitError: no such identity, nothing is left, or clips of several frame sizes, frame
+            rates or backends.
+        ShardError: a shard is damaged or lacks an array or its frames; names the option that
+            makes it.
+        ValueError: `held` without `holdout`.
+    """
+    if held and holdout is None:
+        raise ValueError("held frames need a holdout")
+    dataset = find_dataset(shards)
+    table = read_table(dataset, "clips")
+    known = sorted(set(table["identity"]))
+    if identity not in known:
+        names = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
+        raise ToolkitError(f"{dataset}: nobody is called {identity!r}: choose from {names}")
+    rows = table[table["identity"] == identity].sort_values(["source", "start_frame"])
+    cut = find_cuts(rows, holdout).get(identity) if holdout else None
+    readers = {name: ShardReader(dataset / name) for name in map(str, rows["shard"].unique())}
+    places = zip(rows["shard"].tolist(), rows["index"].tolist(), strict=True)
+    clips = [
+        clip for shard, index in places for clip in _load(readers[shard], int(index), cut, held)
+    ]
+    if not clips:
+        raise ToolkitError(f"{dataset}: the holdout leaves no frame of {identity}")
+    _require_one_kind(clips)
+    return tuple(clips)
+
+
+def _load(reader: ShardReader, index: int, cut: Cut | None, held: bool) -> Iterator[RenderClip]:
+    if not reader.frame_size:
+        raise ShardError(
+            f"{reader.path} has no frames: run ttk ingest with --frame-size 256 into a new folder"
+        )
+    clip = reader.clips[index]
+    first, last = 0, clip.num_frames
+    if cut is not None:
+        first, last = cut.keep(clip.source, clip.start_frame, clip.num_frames, held=held)
+    arrays = {name: reader.read(name, index)[first:last] for name in (*_NAMES, "face/valid")}
+    if first >= last:
+        return
+    yield RenderClip(
+        id=clip.id,
+        identity=clip.identity,
+        source=clip.source,
+        first=first,
+        fps=reader.fps,
+        camera=CropCamera.of_clip(clip, reader.frame_size),
+        backend=describe_backend(reader.provenance.get("coefficients")),
+        identity_coefficients=reader.read("clips/identity_coefficients", index),
+        texture_coefficients=reader.read("clips/texture_coefficients", index),
+        reader=reader,
+        index=index,
+        valid=arrays.pop("face/valid").astype(bool),
+        **{name.split("/")[1]: values.astype(np.float32) for name, values in arrays.items()},
+    )
+
+
+def _require_one_kind(clips: Sequence[RenderClip]) -> None:
+    ours = clips[0]
+    for theirs in clips[1:]:
+        for what, a, b in (
+            ("frames of", ours.camera.size, theirs.camera.size),
+            ("frame rate", ours.fps, theirs.fps),
+            ("coefficients by", ours.backend, theirs.backend),
+        ):
+            if a != b:
+                raise ToolkitError(
+                    f"{theirs.reader.path}: {what} {b}, but {a} in {ours.reader.path}: "
+                    "train on one kind of shards"
+                )

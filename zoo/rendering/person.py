@@ -1,0 +1,107 @@
+"""What of a person stays the same in training, reenactment and synthesis.
+
+Identity, texture and light are means over the training part, so that what a network saw in
+training is what it sees later, and nothing of a frame reaches it through that frame's own light.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from toolkit.facemodel.model import FaceModel
+from zoo.rendering.clips import RenderClip
+from zoo.rendering.motion import PoseMap
+from zoo.rendering.surface import Surface
+
+Floats = npt.NDArray[np.float64]
+
+_MEANS = ("identity_coefficients", "texture_coefficients", "illumination")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Person:
+    """A person as the renderer draws them; goes into every checkpoint of a renderer.
+
+    Attributes:
+        identity: who.
+        identity_coefficients: (80,) float64, mean over training frames.
+        texture_coefficients: (80,) likewise.
+        illumination: (27,) likewise.
+        pose_map: from `face/pose` to the model's pose.
+        backend: what made the coefficients.
+        num_frames: training frames they are means of.
+    """
+
+    identity: str
+    identity_coefficients: Floats
+    texture_coefficients: Floats
+    illumination: Floats
+    pose_map: PoseMap
+    backend: str
+    num_frames: int
+
+    def make_surface(self, model: FaceModel, *, threshold: float | None = None) -> Surface:
+        """What is drawn of this person; `threshold` (mm²) as in `zoo.rendering.eyes`."""
+        return Surface.of_model(
+            model,
+            identity=self.identity_coefficients,
+            texture=self.texture_coefficients,
+            illumination=self.illumination,
+            threshold=threshold,
+        )
+
+    def to_state(self) -> dict[str, Any]:
+        """Text, numbers and tensors alone, for a checkpoint."""
+        return {
+            "identity": self.identity,
+            "backend": self.backend,
+            "num_frames": self.num_frames,
+            "pose_map": self.pose_map.to_state(),
+            **{name: torch.tensor(getattr(self, name)) for name in _MEANS},
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """What `to_state` gave."""
+        return cls(
+            identity=str(state["identity"]),
+            backend=str(state["backend"]),
+            num_frames=int(state["num_frames"]),
+            pose_map=PoseMap.from_state(state["pose_map"]),
+            **{name: state[name].numpy() for name in _MEANS},
+        )
+
+
+def fit_person(clips: Sequence[RenderClip]) -> Person:
+    """The means over the training part of one person, of measured frames alone where there are any.
+
+    Raises:
+        ValueError: no clip, or clips of several identities.
+    """
+    if len({clip.identity for clip in clips}) != 1:
+        raise ValueError("a person is fitted to clips of one identity")
+    counts = np.array([clip.num_frames for clip in clips], np.float64)
+    measured = np.concatenate([clip.valid for clip in clips])
+    rows = measured if measured.any() else ~measured
+
+    def gather(name: str) -> Floats:
+        values = np.concatenate([getattr(clip, name) for clip in clips])
+        return np.asarray(values[rows], np.float64)
+
+    def average(name: str) -> Floats:
+        values = np.stack([getattr(clip, name) for clip in clips]).astype(np.float64)
+        return np.asarray(np.average(values, axis=0, weights=counts))
+
+    return Person(
+        identity=clips[0].identity,
+        identity_coefficients=average("identity_coefficients"),
+        texture_coefficients=average("texture_coefficients"),
+        illumination=gather("illumination").mean(axis=0),
+        pose_map=PoseMap.fit(gather("pose"), gather("model_pose")),
+        backend=clips[0].backend,
+        num_frames=int(rows.sum()),
+    )

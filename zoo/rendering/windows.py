@@ -1,0 +1,138 @@
+"""What the rendering-to-video network reads: rendered frames around t, with the blink painted in.
+
+FACIAL (Zhang et al., ICCV 2021), sections 3.3 and 3.4. Legend: n frames of a motion, B frames,
+H the side of a picture.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from toolkit.features.blink import MAX_INTENSITY
+from zoo.rendering.render import FaceRenderer
+
+HALF_WINDOW = 5
+"""N_w: a window has 2·N_w frames, t − 5 … t + 4."""
+
+CURRENT, OFFICIAL_CURRENT = 5, 6
+"""Index of frame t in its window; in the code that the authors released."""
+
+CHANNELS, OFFICIAL_CHANNELS = 4, 3
+"""Of each frame: red, green, blue, eye attention; without the last in the released code."""
+
+BRIGHT = 0.9
+"""Green (−1 to 1) over which the released code takes a pixel for an eye's."""
+
+BLOCK = 32
+"""Frames rendered ahead where windows are wanted one after the other."""
+
+
+def place_window(t: int, num_frames: int, *, official: bool = False) -> npt.NDArray[np.int64]:
+    """(10,) frames of the window of t, a clip's first and last repeated beyond its ends.
+
+    Raises:
+        ValueError: there is no frame t.
+    """
+    if not 0 <= t < num_frames:
+        raise ValueError(f"{num_frames} frames have no frame {t}")
+    first = t - (OFFICIAL_CURRENT if official else CURRENT)
+    return np.arange(first, first + 2 * HALF_WINDOW).clip(0, num_frames - 1)
+
+
+def paint_frames(pictures: Tensor, au45: npt.ArrayLike, *, official: bool = False) -> Tensor:
+    """Rendered frames as the network sees them.
+
+    Colours are −1 to 1. The fourth channel is AU45/5, clipped to 0 to 1, where an eye is, and 0
+    elsewhere: a share of it where antialiasing shows an eye in part. `official` paints as the
+    released code does: three channels; eyes are painted white, and wherever green then exceeds
+    0.9 all three are overwritten with AU45 as it is, neither scaled nor clipped.
+
+    Args:
+        pictures: (B, H, H, 4) uint8 of `FaceRenderer.render`.
+        au45: (B,) 0 to 5.
+        official: see above.
+
+    Returns:
+        (B, 4, H, H) float32, or (B, 3, H, H).
+    """
+    blink = torch.as_tensor(np.asarray(au45, np.float32)).to(pictures.device)
+    planes = pictures.permute(0, 3, 1, 2)
+    eye = planes[:, 3:].float() / 255
+    color = planes[:, :3].float() / 127.5 - 1
+    if official:
+        color = torch.where(eye > 0.5, 1.0, color)
+        return torch.where(color[:, 1:2] > BRIGHT, blink[:, None, None, None], color)
+    share = (blink / MAX_INTENSITY).clamp(0, 1)
+    return torch.cat([color, eye * share[:, None, None, None]], dim=1)
+
+
+def stack_window(frames: Tensor) -> Tensor:
+    """One window's frames (10, C, H, H) as channels (10·C, H, H), the earliest first."""
+    return frames.flatten(0, 1)
+
+
+class RenderedWindows:
+    """The windows of one motion, rendered when they are asked for; nothing is stored.
+
+    Attributes:
+        num_frames: n; every frame has a window, first and last included.
+    """
+
+    def __init__(
+        self,
+        renderer: FaceRenderer,
+        *,
+        expression: npt.ArrayLike,
+        pose: npt.ArrayLike,
+        au45: npt.ArrayLike,
+        official: bool = False,
+    ) -> None:
+        """Keep what is to be rendered.
+
+        Args:
+            renderer: of the person and the camera.
+            expression: (n, 64), smoothed.
+            pose: (n, 6) of the model, smoothed.
+            au45: (n,) 0 to 5.
+            official: window and painting of the released code.
+        """
+        self._renderer = renderer
+        self._expression = np.asarray(expression, np.float64)
+        self._pose = np.asarray(pose, np.float64)
+        self._au45 = np.asarray(au45, np.float32)
+        self._official = official
+        self.num_frames = len(self._pose)
+        if not self.num_frames == len(self._expression) == len(self._au45):
+            raise ValueError(
+                f"{len(self._expression)} expressions, {len(self._pose)} poses and "
+                f"{len(self._au45)} blinks are no one motion"
+            )
+
+    def __len__(self) -> int:
+        return self.num_frames
+
+    def __getitem__(self, t: int) -> Tensor:
+        """The window of frame t: (10·C, H, H) float32; each of its frames is rendered once."""
+        frames, place = np.unique(
+            place_window(t, self.num_frames, official=self._official), return_inverse=True
+        )
+        return stack_window(self._paint(frames)[torch.from_numpy(place)])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """All windows in order, every frame rendered once."""
+        ready: dict[int, Tensor] = {}
+        for t in range(self.num_frames):
+            wanted = place_window(t, self.num_frames, official=self._official).tolist()
+            if wanted[-1] not in ready or t == 0:
+                first = wanted[-1] if ready else 0
+                last = min(max(wanted[-1] + 1, first + BLOCK), self.num_frames)
+                ready = {frame: ready[frame] for frame in wanted if frame in ready}
+                ready |= dict(zip(range(first, last), self._paint(np.arange(first, last))))  # noqa: B905
+            yield stack_window(torch.stack([ready[frame] for frame in wanted]))
+
+    def _paint(self, frames: npt.NDArray[np.int64]) -> Tensor:
+        pictures = self._renderer.render(self._expression[frames], self._pose[frames])
+        return paint_frames(pictures, self._au45[frames], official=self._official)
