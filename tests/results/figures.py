@@ -15,7 +15,7 @@ from zoo.data import EXPRESSION, POSE
 EVERY = 6
 """Frames between two faces of a trace map."""
 
-_CONTOURS = (range(17), range(27, 31), range(31, 36), range(48, 60))
+_CONTOURS = (range(17), range(27, 31), range(31, 36), (*range(48, 60), 48))
 """Of the 68 points: jaw, bridge, nostrils, outer lips."""
 
 
