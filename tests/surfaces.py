@@ -10,7 +10,7 @@ BFM_VERTICES = 35_709
 
 
 def make_surface(shape, triangles, light=None, albedo=100.0) -> Surface:
-    """A surface (V, 3) mm of one colour under a light (9, 3), white from everywhere if not given."""
+    """A surface (V, 3) mm of one colour under a light (9, 3), ambient if not given."""
     shape, triangles = np.asarray(shape, np.float64), np.asarray(triangles, np.int64)
     ambient = np.zeros((9, 3))
     ambient[0] = 0.8
