@@ -19,7 +19,6 @@ from tests.accuracy.real import find_data, ingest_real
 from tests.results.runs import read_epochs
 from tests.results.scoring import REAL, Contest
 from tests.results.setup import MissingDataError, Setup, Table
-from toolkit.manifest import FOLDER
 from zoo.cli.progress import TrainProgress
 from zoo.data import WINDOW, ClipSet, MotionClip, load_clips
 from zoo.distributed import World
@@ -80,9 +79,9 @@ def load_real(out: Path, workers: int) -> ClipSet:
     folder = find_data()
     if folder is None:
         raise MissingDataError("no real videos (TTK_REAL_DATA)")
-    if not (out / FOLDER / "done").is_file():
+    if not (out / "ingested").is_file():
         ingest_real(folder, out, workers)
-        (out / FOLDER / "done").touch()
+        (out / "ingested").touch()
     found = load_clips(out, split=None)
     loud = tuple(clip for clip in found if "with_sound" not in clip.source)
     return dataclasses.replace(found, clips=loud)
