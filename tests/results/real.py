@@ -157,7 +157,7 @@ def train_fold(setup: Setup, fold: Fold, number: int) -> dict[str, MotionModel]:
         epochs=setup.real_epochs,
         device="cpu",
     )
-    first = setup.out / f"real-base-{number}"
+    first = setup.out / f"real-base-{number + 1}-of-{setup.folds}"
     _train(base, fold.everyone, fold.chosen_by, first)
     tuning = FinetuneRecipe(
         shards=base.shards,
@@ -167,7 +167,7 @@ def train_fold(setup: Setup, fold: Fold, number: int) -> dict[str, MotionModel]:
         base=first / BEST,
         identity=LONGEST,
     )
-    second = setup.out / f"real-{LONGEST}-{number}"
+    second = setup.out / f"real-{LONGEST}-{number + 1}-of-{setup.folds}"
     _train(tuning, fold.person, fold.chosen_by, second)
     for run in (first, second):
         print(f"{run.name}: {read_epochs(run, 'score', 'validation')}", file=sys.stderr)
