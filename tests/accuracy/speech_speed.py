@@ -25,7 +25,8 @@ torch.set_num_threads(1)
 network = load_network(Path(sys.argv[1]))
 def read_usage():
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+    return usage.ru_utime + usage.ru_stime, int(peak) / 1024  # ru_maxrss would be the parent's
 start, _ = read_usage()
 pcm = read_sound(Path(sys.argv[2]))
 scores = interpolate_scores(infer_scores(network, pcm), round(len(pcm) * 30 / 16000), 30)

@@ -51,8 +51,8 @@ OUTPUT_RATE = 50
 STATISTICS_BLOCK = 6000
 """Spectrogram frames (1 minute) that the first pass looks at together."""
 
-PIECE = 6000
-"""Outputs (2 minutes) that run through the network at once.
+PIECE = 3200
+"""Outputs (64 s, a whole clip) that run through the network at once.
 
 Longer signals carry the recurrent state from piece to piece. Pieces that merely overlap are not
 enough, as measured on networks of 3 × 256 (largest difference from the whole, in log-probability,
