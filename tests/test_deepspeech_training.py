@@ -1,5 +1,6 @@
 """The acoustic model's training: what it reads, hears, changes, keeps apart, learns and writes."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Sequence
@@ -506,6 +507,19 @@ def test_exported_weights_give_the_same_scores_but_for_rounding(
         not torch.equal(tensor, rounded.state_dict()[name])
         for name, tensor in exact.state_dict().items()
     )
+
+
+def test_training_goes_on_from_known_weights_of_its_sizes_alone(
+    learned: recipe.DeepSpeechTask, speech: Path, tmp_path: Path
+) -> None:
+    path = open_learned(learned, tmp_path)
+    given = make_recipe(speech, initial=path)
+    begun = recipe.DeepSpeechTask(given, tmp_path / "run").export()["network"]
+    known = load_network(path).state_dict()
+    assert all(torch.equal(begun[name].float(), known[name].float()) for name in known)
+    other = dataclasses.replace(given, sizes=NetworkSizes(num_layers=1))
+    with pytest.raises(ToolkitError, match="is 1x32 gru bidirectional, not 1x256"):
+        recipe.DeepSpeechTask(other, tmp_path / "other")
 
 
 def test_a_killed_training_ends_with_the_same_weights(

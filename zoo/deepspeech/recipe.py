@@ -94,7 +94,7 @@ def export_weights(checkpoint: Path, target: Path, delay: float = 0.0) -> None:
 
 FULL_STRENGTH = 8
 """Epochs over which noise, rooms and masks grow to their full strength: a network that knows no
-letter yet learns none from speech that is hard to hear."""
+letter yet learns none from speech that is hard to hear. One that begins with weights knows some."""
 
 
 class DeepSpeechTask:
@@ -200,7 +200,7 @@ class DeepSpeechTask:
             seed=self._recipe.seed,
             batch_seconds=self._recipe.batch_seconds,
             augmenter=self._augmenter,
-            strength=min(1.0, epoch / FULL_STRENGTH),
+            strength=1.0 if self._recipe.initial else min(1.0, epoch / FULL_STRENGTH),
         )
 
     def _draw_babble(self, rng: Rng) -> Wave:
