@@ -1,6 +1,7 @@
 """What lossy coding leaves of speech: MP3 and Opus at low bit rates, encoded and decoded again."""
 
 import io
+from typing import Any
 
 import av
 import numpy as np
@@ -33,7 +34,7 @@ def _encode(pcm: Pcm, codec: str, bit_rate: int) -> io.BytesIO:
     encoder, container = CODECS[codec]
     target = io.BytesIO()
     with av.open(target, "w", format=container) as file:
-        stream = file.add_stream(encoder, rate=SAMPLE_RATE, layout="mono")
+        stream: Any = file.add_stream(encoder, rate=SAMPLE_RATE, layout="mono")
         stream.bit_rate = bit_rate
         frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
         frame.sample_rate = SAMPLE_RATE
@@ -45,7 +46,7 @@ def _encode(pcm: Pcm, codec: str, bit_rate: int) -> io.BytesIO:
 
 def _decode(source: io.BytesIO) -> Pcm:
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    with av.open(source) as file:
+    with av.open(source, "r") as file:
         frames = (*file.decode(audio=0), None)
         blocks = [block.to_ndarray().reshape(-1) for f in frames for block in resampler.resample(f)]
-    return np.concatenate(blocks).astype(np.int16, copy=False)
+    return np.asarray(np.concatenate(blocks), np.int16)
