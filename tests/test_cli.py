@@ -240,7 +240,7 @@ def test_any_error_is_one_line(error: BaseException, code: int, words: str) -> N
     result = CliRunner().invoke(failing, [])
     assert result.exit_code == code
     (line,) = result.stderr.splitlines()
-    assert line.startswith("ttk: error: ")
+    assert line.startswith("fail: error: ")  # the name of the program, whose command it is
     assert words in line
 
 

@@ -1,9 +1,9 @@
 """Decoding: every container and codec, upright square pixels, exact times, nothing else opened."""
 
 import os
-import resource
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ from tests.numbered import (
 from toolkit.encode import _feed, write_video
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.schema import VideoInfo
-from toolkit.video import Streams, _read_focal, check_exit, fit_size, probe, read_frames
+from toolkit.video import Streams, _read_focal, check_exit, probe, read_frames
 
 COUNT = 13
 MPEG2 = ("-c:v", "mpeg2video", "-q:v", "3")
@@ -407,15 +407,24 @@ def test_a_video_stream_without_frames_is_no_video(tmp_path: Path) -> None:
 def test_8k_is_scaled_down_before_it_reaches_us(tmp_path: Path) -> None:
     source = "color=c=gray:s=7680x4320:r=25:d=0.08"
     run_ffmpeg("-f", "lavfi", "-i", source, *H264, tmp_path / "large.mp4")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    info, streams = probe(tmp_path / "large.mp4")
-    size = fit_size(info)
-    frames = list(read_frames(tmp_path / "large.mp4", info, streams, size=size))
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert size == (1920, 1080)
-    assert len(frames) == 2
+    code = (  # in a small process of its own: a child begins with its parent's size
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from toolkit.video import fit_size, probe, read_frames\n"
+        "path = Path(sys.argv[1])\n"
+        "info, streams = probe(path)\n"
+        "size = fit_size(info)\n"
+        "peak = lambda: Path('/proc/self/status').read_text().partition('VmHWM:')[2].split()[0]\n"
+        "before = int(peak())\n"
+        "frames = list(read_frames(path, info, streams, size=size))\n"
+        "children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss\n"
+        "print(*size, len(frames), int(peak()) - before, children)\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "large.mp4")]
+    result = subprocess.run(words, capture_output=True, text=True, check=True)
+    width, height, num_frames, grown, children = map(int, result.stdout.split())
+    assert (width, height, num_frames) == (1920, 1080, 2)
     assert grown < 600 * 1024  # KiB: one 8K picture in yuv420p is 50 MB
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     assert children < 1500 * 1024
 
 
