@@ -13,7 +13,7 @@ from torch import nn
 from toolkit.errors import ToolkitError
 from zoo import train as loop
 from zoo.checkpoint import load_checkpoint
-from zoo.train import BEST, LAST, LOG, RECIPE, Metrics, Step, find_device, train
+from zoo.train import BEST, LAST, LOG, RECIPE, Metrics, Step, train
 
 STEPS = 4
 
@@ -225,14 +225,6 @@ def test_a_loss_that_is_no_number_is_an_error_that_says_where(tmp_path: Path) ->
 def test_a_score_that_is_no_number_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match="a score is no number"):
         train(Line(scores=(math.nan,)), tmp_path, epochs=1)
-
-
-def test_a_device_that_is_not_there_is_an_error_in_one_line() -> None:
-    assert find_device("cpu") == torch.device("cpu")
-    for name in ("nonsense", "cuda:77"):
-        with pytest.raises(ToolkitError, match=f"--device {name}: cannot be used here") as caught:
-            find_device(name)
-        assert "\n" not in str(caught.value)
 
 
 # --- what is written ----------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def find_device(name: str, local: int = 0) -> torch.device:
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError) as error:
         text = str(error).splitlines()[0]
         raise ToolkitError(f"--device {name}: cannot be used here: {text}") from error
     return device

@@ -131,21 +131,6 @@ def check_folder(out: Path, resume: bool) -> None:
         raise ToolkitError(f"{out}: holds no run to go on with: leave --resume away")
 
 
-def find_device(name: str) -> torch.device:
-    """The device of a name such as `cpu` or `cuda:1`.
-
-    Raises:
-        ToolkitError: torch knows none of this name here.
-    """
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        text = str(error).splitlines()[0]
-        raise ToolkitError(f"--device {name}: cannot be used here: {text}") from error
-    return device
-
-
 def _mix(seed: int, epoch: int, step: int) -> int:
     return (seed * 1_000_003 + epoch) * 1_000_003 + step
 

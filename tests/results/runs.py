@@ -15,11 +15,19 @@ from zoo.metrics.options import PersonalizationRecipe
 from zoo.metrics.personalization_recipe import train_personalization
 from zoo.train import BEST, LAST, LOG
 
+PRECISION = "bf16"
+"""Of the networks: a step takes half the time of fp32 on processors that multiply bf16."""
+
 
 def train_base(setup: Setup, name: str, dataset: Path, **changes: Any) -> Path:
     """The folder of a run of the preset `small` on a dataset's training part."""
     recipe = FacialRecipe(
-        shards=dataset / "shards", preset="small", epochs=setup.epochs, device="cpu", **changes
+        shards=dataset / "shards",
+        preset="small",
+        epochs=setup.epochs,
+        device="cpu",
+        precision=PRECISION,
+        **changes,
     )
     return train_once(recipe, setup.out / name)
 
@@ -33,6 +41,7 @@ def finetune(setup: Setup, base: Path, dataset: Path, identity: str) -> Path:
         identity=identity,
         epochs=setup.finetune_epochs,
         device="cpu",
+        precision=PRECISION,
     )
     return train_once(recipe, base.with_name(f"{base.name}-{identity}"))
 

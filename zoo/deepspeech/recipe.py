@@ -33,7 +33,8 @@ from zoo.deepspeech.corpus import Utterance, read_transcripts, store_utterances
 from zoo.deepspeech.evaluate import ALL, WEIGHTS, Heard, measure_errors
 from zoo.deepspeech.options import DeepSpeechRecipe
 from zoo.deepspeech.voices import store_robots
-from zoo.train import BEST, Metrics, Step, check_folder, find_device, train
+from zoo.distributed import find_device
+from zoo.train import BEST, Metrics, Step, check_folder, train
 
 KIND = "deepspeech"
 LICENCES = ("CC BY 4.0", "public domain", "Apache-2.0", "free for commercial")
@@ -144,7 +145,9 @@ class DeepSpeechTask:
             group["lr"] = rate
         self._network.train()
         device = next(self._network.parameters()).device
-        scores = self._network(batch.spectrogram.to(device)).transpose(0, 1)  # (K, B, 29)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._recipe.precision == "bf16"):
+            scores = self._network(batch.spectrogram.to(device))
+        scores = scores.transpose(0, 1).float()  # (K, B, 29)
         lengths = torch.full((scores.shape[1],), scores.shape[0])
         loss = nn.functional.ctc_loss(
             scores,

@@ -1,17 +1,12 @@
 """What `zoo train facial-gan` and `zoo finetune facial-gan` can be told."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from zoo.options import PRECISIONS, option
 
 PRESETS = ("paper", "small", "official")
 PARTS = ("", "temporal", "local")
-PRECISIONS = ("fp32", "bf16")
-
-
-def _option(text: str, **more: Any) -> Any:
-    return dataclasses.field(metadata={"help": text}, **more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,19 +17,19 @@ class FacialRecipe:
         learning_rate: of Adam, for both networks.
     """
 
-    shards: Path = _option("The dataset's folder shards, its manifests beside it.")
-    preset: str = _option("paper, small (a narrower discriminator) or official.", default="paper")
-    epochs: int = _option("An epoch is every window once.", default=50)
-    batch_size: int = _option("Windows of a step, over all processes.", default=64)
-    gan_weight: float = _option("ω6 of eq. 8; 0 trains without a discriminator.", default=0.1)
-    without: str = _option("Leave out G_tem or G_loc: temporal or local (Fig. 8).", default="")
-    identity: str = _option("Whom --holdout holds out; else everyone.", default="")
-    holdout: float = _option("Share of source time kept out, at its end.", default=0.0)
-    device: str = _option("cpu, cuda, cuda:1 …; auto: a GPU where there is one.", default="auto")
-    precision: str = _option("fp32 or bf16.", default="fp32")
-    compile: bool = _option("Let torch compile the generator.", default=False)
-    workers: int = _option("Processes that gather batches; 0: this one.", default=0)
-    seed: int = _option("Of weights and order.", default=0)
+    shards: Path = option("The dataset's folder shards, its manifests beside it.")
+    preset: str = option("paper, small (a narrower discriminator) or official.", default="paper")
+    epochs: int = option("An epoch is every window once.", default=50)
+    batch_size: int = option("Windows of a step, over all processes.", default=64)
+    gan_weight: float = option("ω6 of eq. 8; 0 trains without a discriminator.", default=0.1)
+    without: str = option("Leave out G_tem or G_loc: temporal or local (Fig. 8).", default="")
+    identity: str = option("Whom --holdout holds out; else everyone.", default="")
+    holdout: float = option("Share of source time kept out, at its end.", default=0.0)
+    device: str = option("cpu, cuda, cuda:1 …; auto: a GPU where there is one.", default="auto")
+    precision: str = option("fp32 or bf16.", default="fp32")
+    compile: bool = option("Let torch compile the generator.", default=False)
+    workers: int = option("Processes that gather batches; 0: this one.", default=0)
+    seed: int = option("Of weights and order.", default=0)
     learning_rate: float = 1e-4
 
     def __post_init__(self) -> None:
@@ -53,7 +48,7 @@ class FacialRecipe:
 class FinetuneRecipe(FacialRecipe):
     """Settings of the fine-tuning to one identity: 10 epochs, batches of 16 (section 5.1)."""
 
-    base: Path = _option("Checkpoint to begin with, as runs/facial/best.pt.")
-    identity: str = _option("Who is to be learnt.")
-    epochs: int = _option("An epoch is every window once.", default=10)
-    batch_size: int = _option("Windows of a step, over all processes.", default=16)
+    base: Path = option("Checkpoint to begin with, as runs/facial/best.pt.")
+    identity: str = option("Who is to be learnt.")
+    epochs: int = option("An epoch is every window once.", default=10)
+    batch_size: int = option("Windows of a step, over all processes.", default=16)

@@ -1,13 +1,9 @@
 """What `zoo train personalization` can be told; the command takes its options from this record."""
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-
-def _option(text: str, **more: Any) -> Any:
-    return dataclasses.field(metadata={"help": text}, **more)
+from zoo.options import option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +15,13 @@ class PersonalizationRecipe:
         stride: frames from window to window.
     """
 
-    shards: Path = _option("The dataset's folder shards, its manifests beside it.")
-    epochs: int = _option("Times through the training windows.", default=50)
-    batch_size: int = _option("Windows of a step.", default=64)
+    shards: Path = option("The dataset's folder shards, its manifests beside it.")
+    epochs: int = option("Times through the training windows.", default=50)
+    batch_size: int = option("Windows of a step.", default=64)
     learning_rate: float = 1e-4
     stride: int = 5
-    seed: int = _option("Of weights and order.", default=0)
-    device: str = _option("Where to train, as torch calls it: cpu, cuda, cuda:1.", default="cpu")
+    seed: int = option("Of weights and order.", default=0)
+    device: str = option("Where to train, as torch calls it: cpu, cuda, cuda:1.", default="cpu")
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant; raises ValueError."""
