@@ -1,5 +1,6 @@
 """Long generation: where windows lie, what they see, what becomes of their states; motion.npz."""
 
+import dataclasses
 import pickle
 import time
 from collections.abc import Callable
@@ -193,13 +194,7 @@ def test_motion_comes_in_stored_units_from_standardised_audio() -> None:
 
 def test_motion_of_the_official_kind_needs_a_deviation_of_the_pose() -> None:
     """Its pose is in deviations of each clip."""
-    normalisation = Normalisation(
-        kind="clip",
-        audio_mean=np.zeros(29, np.float32),
-        audio_scale=np.ones(29, np.float32),
-        pose_scale=np.ones(6, np.float32),
-        expression_scale=1.0,
-    )
+    normalisation = dataclasses.replace(IDENTITY, kind="clip")
     deviation = np.full(6, 3, np.float32)
     options = {"pose_mean": LEVEL, "pose_deviation": deviation}
     motion = generate_motion(Chain(), normalisation, number_audio(3), **options)
