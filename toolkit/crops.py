@@ -101,49 +101,76 @@ def read_crops(
         SourceError: `unreadable`, where the second decode gives other frames than the first.
     """
     x0, y0, x1, y1 = (round(value) for value in clip.crop)
-    yield from _show(clip, info, streams, size=(size, size), crop=(x0, y0, x1, y1))
+    shown = _list_shown(clip)
+    yield from _show(clip.path, shown, info, streams, size=(size, size), crop=(x0, y0, x1, y1))
 
 
 def read_pictures(
     clip: ClipInput, info: VideoInfo, streams: Streams
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """The clip's whole pictures (height, width, 3) uint8 RGB at source size, one a clock frame."""
+    yield from _show_whole(clip.path, _list_shown(clip), info, streams)
+
+
+def read_stretch(
+    path: Path, times: npt.NDArray[np.float64], info: VideoInfo, streams: Streams
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """A source's whole pictures at presentation times (n,) s, rising, as shards store them.
+
+    A picture is the same object again where its time repeats; errors as `read_crops`.
+    """
+    is_new = np.diff(times, prepend=-np.inf) > 0
+    shown = list(zip(times.tolist(), is_new.tolist(), strict=True))
+    yield from _show_whole(path, shown, info, streams)
+
+
+Shown = list[tuple[float, bool]]
+"""Presentation time (s) of the source frame at each clock frame, and whether it is a new one."""
+
+
+def _list_shown(clip: ClipInput) -> Shown:
+    is_new = np.diff(clip.source_index, prepend=-1) != 0
+    return list(zip(clip.source_time.tolist(), is_new.tolist(), strict=True))
+
+
+def _show_whole(
+    path: Path, shown: Shown, info: VideoInfo, streams: Streams
+) -> Iterator[npt.NDArray[np.uint8]]:
     size = fit_size(info, max(info.width, info.height))
-    for picture, _ in _show(clip, info, streams, size=size, crop=None):
+    for picture, _ in _show(path, shown, info, streams, size=size, crop=None):
         yield picture
 
 
 def _show(
-    clip: ClipInput,
+    path: Path,
+    shown: Shown,
     info: VideoInfo,
     streams: Streams,
     *,
     size: tuple[int, int],
     crop: tuple[int, int, int, int] | None,
 ) -> Iterator[tuple[npt.NDArray[np.uint8], bool]]:
-    frames = _seek(clip, info, streams, size, crop)
+    frames = _seek(path, shown[0][0], info, streams, size, crop)
     picture: npt.NDArray[np.uint8] | None = None
-    last = -1
-    for index, time in zip(clip.source_index.tolist(), clip.source_time.tolist(), strict=True):
-        is_new = index != last
+    for time, is_new in shown:
         if is_new:
-            picture, last = _next_at(frames, time, clip.path).picture, index
+            picture = _next_at(frames, time, path).picture
         if picture is not None:
             yield picture, is_new
 
 
 def _seek(
-    clip: ClipInput,
+    path: Path,
+    first: float,
     info: VideoInfo,
     streams: Streams,
     size: tuple[int, int],
     crop: tuple[int, int, int, int] | None,
 ) -> Iterator[Frame]:
-    """Frames from the clip's first on: by seeking, or from the top where seeking overshoots."""
-    first = float(clip.source_time[0])
+    """Frames from time `first` on: by seeking, or from the top where seeking overshoots."""
     start = first - _SEEK_MARGIN
     if start > 1.0:
-        frames = read_frames(clip.path, info, streams, size=size, crop=crop, start=start)
+        frames = read_frames(path, info, streams, size=size, crop=crop, start=start)
         try:
             head = next(frames, None)
         except SourceError:
@@ -153,7 +180,7 @@ def _seek(
             yield from frames
             return
         frames.close()
-    yield from read_frames(clip.path, info, streams, size=size, crop=crop)
+    yield from read_frames(path, info, streams, size=size, crop=crop)
 
 
 def _next_at(frames: Iterator[Frame], time: float, path: Path) -> Frame:
