@@ -31,6 +31,7 @@ from zoo.checkpoint import load_checkpoint
 from zoo.cli import main as zoo
 from zoo.deepspeech import augment, codec, recipe, voices
 from zoo.deepspeech.augment import Augmenter
+from zoo.deepspeech.bands import pool_bands
 from zoo.deepspeech.batches import Batch, EpochBatches, Material
 from zoo.deepspeech.corpus import (
     SpeechStore,
@@ -276,11 +277,11 @@ def test_a_telephone_and_its_room_change_speech_but_not_its_length_or_place() ->
         assert np.argmax(np.abs(room)) == 0
         assert np.abs(room[15000:]).max() < 0.01  # over 60 dB down after the longest time
     changer = Augmenter(lambda rng: click)
-    changed = changer.change_wave(click, 12000, np.random.default_rng(1))
-    assert changed.shape == (12000,)
+    changed = changer.change_wave(click, np.random.default_rng(1))
+    assert changed.shape == (8000,)
     assert changed.dtype == np.int16
     with pytest.raises(ValueError, match="do not fit"):
-        changer.change_wave(click, 7999, np.random.default_rng(1))
+        augment.place(click, 7999, np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("name", list(codec.CODECS))
@@ -298,6 +299,14 @@ def test_coded_sound_stays_in_its_place_and_loses_by_bit_rate(name: str) -> None
     assert losses[0] > losses[1] > 0
 
 
+def test_a_tone_is_in_its_band_alone() -> None:
+    """3 kHz is bin 60: of the edges 45 and 65 around it, the sixth band."""
+    spectrogram = np.zeros((161, 5), np.float32)
+    spectrogram[60] = 4.0
+    bands = pool_bands(spectrogram)
+    np.testing.assert_allclose(bands, np.tile(4.0 / 20 * np.eye(8)[5], (3, 1)), rtol=1e-6)
+
+
 # --- batches ------------------------------------------------------------------------------------
 
 
@@ -313,7 +322,12 @@ def make_epoch(store: SpeechStore, epoch: int = 3, seed: int = 0) -> EpochBatche
 
 
 def are_equal(a: Batch, b: Batch) -> bool:
-    pairs = ((a.spectrogram, b.spectrogram), (a.targets, b.targets), (a.lengths, b.lengths))
+    pairs = (
+        (a.spectrogram, b.spectrogram),
+        (a.targets, b.targets),
+        (a.lengths, b.lengths),
+        (a.bands, b.bands),
+    )
     return all(torch.equal(x, y) for x, y in pairs)
 
 
@@ -454,8 +468,10 @@ KNOWN = ("ab cd", "dec a", "b eda", "cad e")
 
 def make_batch(texts: Sequence[str]) -> Batch:
     """Texts of one length, played as they are."""
+    spectrograms = [compute_spectrogram(play_text(text)) for text in texts]
     return Batch(
-        spectrogram=torch.from_numpy(np.stack([compute_spectrogram(play_text(t)) for t in texts])),
+        spectrogram=torch.from_numpy(np.stack(spectrograms)),
+        bands=torch.from_numpy(np.stack([pool_bands(known) for known in spectrograms])),
         targets=torch.from_numpy(np.concatenate([encode_text(text) for text in texts])),
         lengths=torch.tensor([len(text) for text in texts]),
     )

@@ -56,15 +56,12 @@ class Augmenter:
         self._noises = [_make_noise(np.random.default_rng([seed, k]), k / 2) for k in range(5)]
         self._noises += [_make_place(np.random.default_rng([seed, k])) for k in range(5, 15)]
 
-    def change_wave(
-        self, wave: Wave, num_samples: int, rng: Rng, strength: float = 1.0
-    ) -> npt.NDArray[np.int16]:
-        """Another recording of the same words, (num_samples,) int16; `wave` must fit in."""
-        wave = self._filter(place(wave, num_samples, rng), rng, strength)
+    def change_wave(self, wave: Wave, rng: Rng, strength: float = 1.0) -> npt.NDArray[np.int16]:
+        """Another recording of the same words, (S,) int16, every word where it was."""
+        wave = self._filter(wave, rng, strength)
         if rng.random() < _CHANCES["noise"] * strength:
-            wave = add_noise(wave, self._draw_noise(num_samples, rng), rng.uniform(*SNR))
-        gain = 10 ** (rng.uniform(*LOUDNESS) / 20) / max(_level(wave), 1e-5)
-        pcm = np.clip(wave * np.float32(32767 * gain), -32768, 32767).astype(np.int16)
+            wave = add_noise(wave, self._draw_noise(len(wave), rng), rng.uniform(*SNR))
+        pcm = to_pcm(wave, rng.uniform(*LOUDNESS))
         return draw_coding(pcm, rng) if rng.random() < _CHANCES["codec"] * strength else pcm
 
     def _filter(self, wave: Wave, rng: Rng, strength: float) -> Wave:
@@ -104,6 +101,12 @@ def draw_coding(pcm: npt.NDArray[np.int16], rng: Rng) -> npt.NDArray[np.int16]:
 def to_wave(pcm: npt.NDArray[np.int16]) -> Wave:
     """(S,) float32 from int16."""
     return pcm.astype(np.float32) / np.float32(32767)
+
+
+def to_pcm(wave: Wave, loudness: float) -> npt.NDArray[np.int16]:
+    """(S,) int16 at a level of `loudness` dBFS (root mean square), clipped."""
+    gain = 10 ** (loudness / 20) / max(_level(wave), 1e-5)
+    return np.clip(wave * np.float32(32767 * gain), -32768, 32767).astype(np.int16)
 
 
 def draw_speed(rng: Rng, strength: float = 1.0) -> float:

@@ -1,6 +1,6 @@
 """What an epoch of the acoustic model looks at: recordings and robots, changed anew every time.
 
-B utterances, S samples, T spectrogram frames, L characters.
+B utterances, S samples, T spectrogram frames, K outputs, L characters.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,17 +16,24 @@ from toolkit.features.deepspeech import compute_spectrogram
 from zoo.deepspeech.augment import (
     Augmenter,
     Rng,
+    Wave,
     change_speed,
     draw_speed,
     draw_tract,
     mask_spectrogram,
+    place,
     stretch_spectrum,
+    to_pcm,
     to_wave,
 )
+from zoo.deepspeech.bands import pool_bands
 from zoo.deepspeech.corpus import SpeechStore, encode_text
 
 _MARGIN = 0.25
 """Seconds of room sound around the longest utterance of a batch."""
+
+CLEAN_LOUDNESS = -24.0
+"""dBFS at which the bands of clean speech are taken."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +44,13 @@ class Batch:
         spectrogram: (B, 161, T) float32.
         targets: (sum of L,) int64, one text behind the other.
         lengths: (B,) int64, L of each.
+        bands: (B, K, 8) float32, of the clean recordings: see `zoo.deepspeech.bands`.
     """
 
     spectrogram: torch.Tensor
     targets: torch.Tensor
     lengths: torch.Tensor
+    bands: torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -94,20 +103,22 @@ class EpochBatches(Dataset[Batch]):
             waves.append(change_speed(to_wave(speech.read(number)), speed))
             texts.append(encode_text(speech.texts[number]))
         num_samples = max(map(len, waves)) + int(_MARGIN * SAMPLE_RATE)
-        spectrograms = [self._hear(wave, num_samples, rng) for wave in waves]
+        heard = [self._hear(place(wave, num_samples, rng), rng) for wave in waves]
+        spectrograms, bands = zip(*heard, strict=True)
         return Batch(
             spectrogram=torch.from_numpy(np.stack(spectrograms)),
             targets=torch.from_numpy(np.concatenate(texts)),
             lengths=torch.tensor([len(text) for text in texts]),
+            bands=torch.from_numpy(np.stack(bands)),
         )
 
-    def _hear(
-        self, wave: npt.NDArray[np.float32], num_samples: int, rng: Rng
-    ) -> npt.NDArray[np.float32]:
-        pcm = self._augmenter.change_wave(wave, num_samples, rng, self._strength)
+    def _hear(self, wave: Wave, rng: Rng) -> tuple[Wave, Wave]:
+        """A changed recording's spectrogram (161, T), and the bands (K, 8) of it unchanged."""
+        pcm = self._augmenter.change_wave(wave, rng, self._strength)
         tract = draw_tract(rng, self._strength)
         spectrogram = stretch_spectrum(compute_spectrogram(pcm), tract)
-        return mask_spectrogram(spectrogram, rng, self._strength)
+        clean = stretch_spectrum(compute_spectrogram(to_pcm(wave, CLEAN_LOUDNESS)), tract)
+        return mask_spectrogram(spectrogram, rng, self._strength), pool_bands(clean)
 
     def load(self, first: int, workers: int) -> Iterator[Batch]:
         """Batches `first`, `first` + 1, …, made ahead by so many processes (0: when asked)."""

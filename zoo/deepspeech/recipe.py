@@ -28,6 +28,7 @@ from toolkit.schema import DEEPSPEECH_SYMBOLS
 from toolkit.storage import write_whole
 from zoo.checkpoint import load_checkpoint
 from zoo.deepspeech.augment import Augmenter, Rng, Wave, to_wave
+from zoo.deepspeech.bands import NUM_BANDS, WEIGHT
 from zoo.deepspeech.batches import Batch, EpochBatches, Material
 from zoo.deepspeech.corpus import Utterance, read_transcripts, store_utterances
 from zoo.deepspeech.evaluate import ALL, WEIGHTS, Heard, measure_errors
@@ -121,10 +122,12 @@ class DeepSpeechTask:
         device = find_device(recipe.device)
         self._network = _make_network(recipe).to(device)
         self._mean = copy.deepcopy(self._network).eval()
+        self._to_bands = nn.Linear(len(DEEPSPEECH_SYMBOLS), NUM_BANDS).to(device)
         self._num_updates = 0
         self._total_steps = recipe.epochs * self.count_steps(1)
+        parameters = [*self._network.parameters(), *self._to_bands.parameters()]
         self._optimiser = torch.optim.AdamW(
-            self._network.parameters(), recipe.learning_rate, betas=(0.9, 0.98), weight_decay=1e-2
+            parameters, recipe.learning_rate, betas=(0.9, 0.98), weight_decay=1e-2
         )
 
     def recipe(self) -> dict[str, Any]:
@@ -147,23 +150,29 @@ class DeepSpeechTask:
         device = next(self._network.parameters()).device
         with torch.autocast(device.type, torch.bfloat16, enabled=self._recipe.precision == "bf16"):
             scores = self._network(batch.spectrogram.to(device))
-        scores = scores.transpose(0, 1).float()  # (K, B, 29)
-        lengths = torch.full((scores.shape[1],), scores.shape[0])
-        loss = nn.functional.ctc_loss(
-            scores,
-            batch.targets.to(device),
+        losses = self._measure_losses(scores.float(), batch)
+        self._optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self._network.parameters(), 2.0)
+        self._optimiser.step()
+        self._average()
+        seconds = batch.spectrogram.shape[0] * batch.spectrogram.shape[2] / 100
+        figures = {name: value.item() for name, value in losses.items()}
+        return figures | {"norm": norm.item(), "rate": rate, "items": seconds}
+
+    def _measure_losses(self, scores: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        """Of (B, K, 29) scores: of the letters, a letter; and of the bands, weighted."""
+        lengths = torch.full((scores.shape[0],), scores.shape[1])
+        letters = nn.functional.ctc_loss(
+            scores.transpose(0, 1),
+            batch.targets.to(scores.device),
             lengths,
             batch.lengths,
             blank=len(DEEPSPEECH_SYMBOLS) - 1,
             zero_infinity=True,
         )
-        self._optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self._network.parameters(), 2.0)
-        self._optimiser.step()
-        self._average()
-        seconds = batch.spectrogram.shape[0] * batch.spectrogram.shape[2] / 100
-        return {"loss": loss.item(), "norm": norm.item(), "rate": rate, "items": seconds}
+        bands = nn.functional.mse_loss(self._to_bands(scores), batch.bands.to(scores.device))
+        return {"loss": letters, "loss bands": WEIGHT * bands}
 
     def validate(self) -> Metrics:
         """Greedy character error rate of each corpus; `score` is that of all rows."""
@@ -182,6 +191,7 @@ class DeepSpeechTask:
         return {
             "network": self._network.state_dict(),
             "mean": self._mean.state_dict(),
+            "bands": self._to_bands.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "num_updates": self._num_updates,
         }
@@ -189,6 +199,7 @@ class DeepSpeechTask:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._network.load_state_dict(state["network"])
         self._mean.load_state_dict(state["mean"])
+        self._to_bands.load_state_dict(state["bands"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._num_updates = state["num_updates"]
 
