@@ -4,14 +4,39 @@ import contextlib
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
-from toolkit.video import file_url, to_arguments
+from toolkit.video import OPEN_OPTIONS, file_url, to_arguments
+
+_MATRIX = "smpte170m"
+"""How ffmpeg makes YUV of RGB; unless it is said, players take large pictures for BT.709."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The first sound of a file, its samples one behind another, whatever their timestamps say.
+
+    Attributes:
+        path: any file that ffmpeg reads.
+        seconds: how much of it is wanted; silence follows where it is shorter.
+    """
+
+    path: Path
+    seconds: float
+
+
+def _open_sound(sound: Sound) -> Any:
+    """One or two channels at 48 kHz, which every player has."""
+    node = ffmpeg.input(file_url(sound.path), threads=1, **OPEN_OPTIONS).audio
+    node = node.filter("asetpts", "N/SR/TB").filter("apad").filter("atrim", end=sound.seconds)
+    return node.filter("aformat", sample_rates=48_000, channel_layouts="mono|stereo")
 
 
 def write_video(
@@ -21,11 +46,24 @@ def write_video(
     fps: float,
     pcm: npt.NDArray[np.int16] | None = None,
     sample_rate: int = 16_000,
+    sound: Sound | None = None,
     crf: int = 18,
+    comment: str = "",
 ) -> None:
-    """Encode RGB pictures (height, width, 3) uint8 and mono sound to MP4 (H.264, AAC).
+    """Encode RGB pictures (height, width, 3) uint8 and sound to MP4 (H.264, AAC).
+
+    Args:
+        path: the video; unlike other files it is written where it is asked for.
+        frames: at least one, all of one size; taken one at a time.
+        fps: of the frames.
+        pcm: mono samples.
+        sample_rate: of `pcm`.
+        sound: the sound of a file, instead of `pcm`.
+        crf: constant rate factor of x264, lower is better.
+        comment: note in the container's metadata.
 
     Raises:
+        ValueError: no frame.
         ToolkitError: ffmpeg failed; the message is ffmpeg's own.
     """
     frames = iter(frames)
@@ -39,14 +77,16 @@ def write_video(
     with contextlib.ExitStack() as stack:
         nodes = [picture]
         if pcm is not None:
-            sound = path.with_name(f".{path.name}.pcm")
-            stack.callback(sound.unlink, missing_ok=True)
-            pcm.astype("<i2").tofile(sound)
-            nodes.append(ffmpeg.input(file_url(sound), format="s16le", ar=sample_rate, ac=1))
+            samples = path.with_name(f".{path.name}.pcm")
+            stack.callback(samples.unlink, missing_ok=True)
+            pcm.astype("<i2").tofile(samples)
+            nodes.append(ffmpeg.input(file_url(samples), format="s16le", ar=sample_rate, ac=1))
+        elif sound is not None:
+            nodes.append(_open_sound(sound))
         graph = ffmpeg.output(
             *nodes, filename=file_url(path), format="mp4", vcodec="libx264", acodec="aac",
             pix_fmt="yuv420p", crf=crf, preset="veryfast", movflags="+faststart",
-            **{"threads": 1, "b:a": "128k"},
+            colorspace=_MATRIX, metadata=f"comment={comment}", **{"threads": 1, "b:a": "128k"},
         ).global_args("-y", "-hide_banner", "-loglevel", "error")  # fmt: skip
         _feed(to_arguments(graph), first, frames, path)
 
