@@ -117,7 +117,8 @@ def _encode(text: str) -> str:
     return os.fsencode(text.replace("\\", "\\\\")).decode("utf-8", "backslashreplace")
 
 
-def _decode(text: str) -> str:
+def decode_path(text: str) -> str:
+    """From the manifest's words to the path from the dataset's folder: inverse of `encode_path`."""
     def restore(match: re.Match[str]) -> str:
         return "\\" if match[1] is None else os.fsdecode(bytes.fromhex(match[1]))
 
@@ -290,7 +291,7 @@ def _is_unchanged(source: Source, dataset: Path) -> bool:
 
 def source_path(source: Source, dataset: Path) -> Path:
     """Where a source lies: the inverse of `encode_path`."""
-    return dataset / _decode(source.path)
+    return dataset / decode_path(source.path)
 
 
 def _describe(path: Path, encoded: str, identity: str, known: Source | None) -> Source:

@@ -34,8 +34,8 @@ def load_checkpoint(path: Path, kind: str | None = None) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails in any way, all of them harmless
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ToolkitError(f"{path}: damaged or not a checkpoint of the zoo: {text}") from error
+        # torch's own message advises to run whatever is in the file
+        raise ToolkitError(f"{path}: damaged or not a checkpoint of the zoo") from error
     found = content.get("kind") if isinstance(content, dict) else None
     if kind is not None and found != kind:
         raise ToolkitError(f"{path}: a checkpoint of {found or 'something else'}, not of {kind}")

@@ -8,6 +8,7 @@ TRAIN = {
     "deepspeech": "zoo.cli.deepspeech:train_deepspeech",
     "facial-gan": "zoo.cli.facial:train_facial_gan",
     "personalization": "zoo.cli.personalization:train_personalization",
+    "renderer": "zoo.cli.renderer:train_renderer_command",
 }
 FINETUNE = {"facial-gan": "zoo.cli.facial:finetune_facial_gan"}
 EXPORT = {"deepspeech": "zoo.cli.deepspeech:export_deepspeech"}

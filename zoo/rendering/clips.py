@@ -78,6 +78,7 @@ def load_render_clips(
     shards: Path,
     *,
     identity: str,
+    split: str | None = None,
     holdout: Holdout | None = None,
     held: bool = False,
 ) -> tuple[RenderClip, ...]:
@@ -86,12 +87,13 @@ def load_render_clips(
     Args:
         shards: a dataset's folder `shards`, or the dataset's folder.
         identity: who.
+        split: `train`, `val` or `test`; None: all clips, split or not.
         holdout: keep the last share of the person's source time out.
         held: with `holdout`, ask for the held-out frames instead.
 
     Raises:
-        ToolkitError: no such identity, nothing is left, or clips of several frame sizes, frame
-            rates or backends.
+        ToolkitError: no such identity, no split, nothing is left, or clips of several frame sizes,
+            frame rates or backends.
         ShardError: a shard is damaged or lacks an array or its frames; names the option that
             makes it.
         ValueError: `held` without `holdout`.
@@ -106,6 +108,11 @@ def load_render_clips(
         raise ToolkitError(f"{dataset}: nobody is called {identity!r}: choose from {names}")
     rows = table[table["identity"] == identity].sort_values(["source", "start_frame"])
     cut = find_cuts(rows, holdout).get(identity) if holdout else None
+    if split is not None:
+        parts = read_table(dataset, "split")
+        rows = rows[rows["clip_id"].isin(parts.loc[parts["split"] == split, "clip_id"])]
+    if rows.empty:
+        raise ToolkitError(f"{dataset}: no clip of {identity} is in {split}: see ttk split")
     readers = {name: ShardReader(dataset / name) for name in map(str, rows["shard"].unique())}
     places = zip(rows["shard"].tolist(), rows["index"].tolist(), strict=True)
     clips = [
