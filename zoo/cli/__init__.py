@@ -12,6 +12,8 @@ COMMANDS = {
     "finetune": "zoo.cli.groups:finetune",
     "export": "zoo.cli.groups:export",
     "generate": "zoo.cli.facial:generate",
+    "synthesize": "zoo.cli.video:synthesize",
+    "reenact": "zoo.cli.video:reenact",
     "evaluate": "zoo.cli.groups:evaluate",
     "sample": "zoo.cli.sample:sample",
     "convert": "zoo.cli.groups:convert",

@@ -1,0 +1,93 @@
+"""How far landmarks of drawn faces are from those of real ones, found by one face mesh in both.
+
+Legend: n frames.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.features.landmarks import FaceMesh, landmarks68
+from toolkit.schema import NUM_LANDMARKS
+from zoo.metrics.mouth import LIPS
+
+Floats = npt.NDArray[np.float64]
+
+NUM_VERTICES = 468
+"""Of the mesh, without the irises."""
+
+OUTER_CORNERS = (33, 263)
+"""Mesh vertices at the eyes' outer corners: their distance is the interocular distance."""
+
+
+@dataclass(frozen=True)
+class LandmarkDistance:
+    """Mean distances over the frames in which both pictures show a face; NaN where none does.
+
+    Attributes:
+        face: of the mesh's 468 vertices, px.
+        mouth: of the 20 points of the lips in the 68-point view, px.
+        face_share, mouth_share: the same over the real frame's interocular distance.
+        num_frames: n.
+        num_missing: frames in which no face is found in the drawn picture, but in the real one.
+        num_unseen: frames in which the real picture shows none.
+    """
+
+    face: float
+    mouth: float
+    face_share: float
+    mouth_share: float
+    num_frames: int
+    num_missing: int
+    num_unseen: int
+
+
+def find_landmarks(pictures: Iterable[npt.NDArray[np.uint8]], mesh: FaceMesh) -> Floats:
+    """Landmarks (n, 478, 2) in px of one take's pictures, the largest face; NaN where none is.
+
+    Args:
+        pictures: (height, width, 3) uint8 RGB in order, without a cut.
+        mesh: made anew for a take, or reset: what it says depends on what it saw before.
+    """
+    found, has_face = [], False
+    for picture in pictures:
+        faces = mesh.detect(picture) if has_face else mesh.start(picture)
+        has_face = bool(faces)
+        largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=None)
+        found.append(
+            np.full((NUM_LANDMARKS, 2), np.nan) if largest is None else largest[:, :2].copy()
+        )
+    return np.asarray(found, np.float64).reshape(-1, NUM_LANDMARKS, 2)
+
+
+def measure_landmark_distance(found: npt.ArrayLike, wanted: npt.ArrayLike) -> LandmarkDistance:
+    """Compare landmarks (n, 478, 2) of drawn pictures with those of the real ones.
+
+    Raises:
+        ValueError: not as many of one as of the other, or not as many landmarks.
+    """
+    found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
+    if found.shape != wanted.shape or found.shape[1:] != (NUM_LANDMARKS, 2):
+        raise ValueError(f"landmarks {found.shape} and {wanted.shape} cannot be compared")
+    drawn, seen = (~np.isnan(points[:, 0, 0]) for points in (found, wanted))
+    both = drawn & seen
+    away = np.linalg.norm(found - wanted, axis=2)[both]
+    face, mouth = away[:, :NUM_VERTICES].mean(axis=1), landmarks68(away[..., None])[:, LIPS]
+    a, b = (wanted[both, corner] for corner in OUTER_CORNERS)
+    between = np.linalg.norm(a - b, axis=1)
+    lips = mouth.mean(axis=(1, 2))
+    return LandmarkDistance(
+        face=_average(face),
+        mouth=_average(lips),
+        face_share=_average(face / between),
+        mouth_share=_average(lips / between),
+        num_frames=len(found),
+        num_missing=int((seen & ~drawn).sum()),
+        num_unseen=int((~seen).sum()),
+    )
+
+
+def _average(values: Floats) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,70 @@
+"""A drawn crop pasted back into the source's picture, with a soft border.
+
+Legend: H, W height and width of the source's picture; S side of the crop there, px.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+"""(height, width, 3) uint8 RGB."""
+
+BORDER = 1 / 12
+"""Width of the soft border, over the crop's side."""
+
+
+class Pasting:
+    """Pastes square pictures to one place of pictures of one size."""
+
+    def __init__(self, crop: Sequence[float], size: tuple[int, int]) -> None:
+        """Prepare the mask.
+
+        Args:
+            crop: xyxy in px of the picture, square; may leave it.
+            size: (W, H) of the picture.
+
+        Raises:
+            ValueError: the crop is empty or wholly outside.
+        """
+        x0, y0, x1, y1 = (round(value) for value in crop)
+        (width, height), self._side = size, x1 - x0
+        rows, columns = slice(max(y0, 0), min(y1, height)), slice(max(x0, 0), min(x1, width))
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            raise ValueError(f"a crop {tuple(crop)} shows nothing of a picture of {size}")
+        self._there = rows, columns
+        self._here = (
+            slice(rows.start - y0, rows.stop - y0),
+            slice(columns.start - x0, columns.stop - x0),
+        )
+        across = ramp_border(self._side, soft=(x0 > 0, x1 < width))
+        down = ramp_border(self._side, soft=(y0 > 0, y1 < height))
+        self._mask = (down[:, None] * across)[self._here][..., None]
+
+    def paste(self, picture: Picture, drawn: Picture) -> Picture:
+        """A copy of the picture (H, W, 3) with the drawn square in it, scaled to its place."""
+        if len(drawn) != self._side:
+            method = cv2.INTER_CUBIC if len(drawn) < self._side else cv2.INTER_AREA
+            size = (self._side, self._side)
+            drawn = np.asarray(cv2.resize(drawn, size, interpolation=method), np.uint8)
+        pasted = picture.copy()
+        below = picture[self._there].astype(np.float32)
+        mixed = below + self._mask * (drawn[self._here] - below)
+        pasted[self._there] = np.rint(mixed).astype(np.uint8)
+        return pasted
+
+
+def ramp_border(side: int, soft: tuple[bool, bool]) -> npt.NDArray[np.float32]:
+    """(side,) weights of the drawn picture along one axis: 1 but for its soft ends.
+
+    Half a cosine, so that neither end of the border shows as an edge. An end that is not soft has
+    nothing beside it: it lies at the picture's own border, or outside.
+    """
+    width = max(1.0, BORDER * side)
+    place = np.arange(side) + 0.5
+    near = np.ones(side)
+    for is_soft, away in zip(soft, (place, side - place), strict=True):
+        near = np.minimum(near, away / width) if is_soft else near
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * near), np.float32)

@@ -1,0 +1,61 @@
+"""`person.json`: where everything of a person lies that is to speak; paths from its own folder."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from toolkit.errors import ToolkitError
+from toolkit.storage import write_whole
+
+NAME = "person.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonFile:
+    """What `zoo personalize` made.
+
+    Attributes:
+        identity: who.
+        shards: the dataset with their clips.
+        motion_model: checkpoint of facial-gan.
+        renderer: checkpoint of the renderer.
+    """
+
+    identity: str
+    shards: Path
+    motion_model: Path
+    renderer: Path
+
+
+def save_person(folder: Path, person: PersonFile) -> None:
+    """Write a folder's `person.json`; StorageError where the disk refuses."""
+    content = {
+        name: os.path.relpath(value, folder) if isinstance(value, Path) else value
+        for name, value in asdict(person).items()
+    }
+    with write_whole(folder / NAME) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+
+
+def load_person(folder: Path) -> PersonFile:
+    """Read a folder's `person.json`.
+
+    Raises:
+        ToolkitError: missing or damaged.
+    """
+    path = folder / NAME
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return PersonFile(
+            identity=str(content["identity"]),
+            shards=folder / content["shards"],
+            motion_model=folder / content["motion_model"],
+            renderer=folder / content["renderer"],
+        )
+    except FileNotFoundError as error:
+        raise ToolkitError(
+            f"{folder}: no person is ready here ({NAME} is missing): let zoo personalize end"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ToolkitError(f"{path}: damaged: run zoo personalize again ({error})") from error

@@ -1,0 +1,161 @@
+"""Self-reenactment: a clip drawn anew from its own motion, or from motion made of its own sound.
+
+Legend: n frames of the clip, S side of its stored frames.
+"""
+
+import math
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import cv2
+import numpy as np
+
+from toolkit.encode import write_video
+from toolkit.preview.clip import find_clip
+from toolkit.shard import ShardReader
+from toolkit.storage import guard_storage, write_whole
+from zoo.data import load_clips
+from zoo.data.clips import find_dataset
+from zoo.distributed import find_device
+from zoo.facial.contract import make_contract
+from zoo.facial.model import MotionModel, open_model
+from zoo.metrics.pictures import measure_psnr, measure_ssim
+from zoo.rendering.clips import RenderClip, load_render_clips
+from zoo.video.compose import Picture
+from zoo.video.model import TrainedRenderer, open_renderer
+from zoo.video.scene import Scene
+from zoo.video.settings import ReenactmentSettings
+from zoo.video.synthesize import COMMENT, Watch, check_renderer, draw_motion, generate_at
+
+FULL_ERROR = 64
+"""Levels of difference, mean over the channels, that have the error map's last colour."""
+
+
+@dataclass(frozen=True)
+class Reenactment:
+    """What was made, beside the stored frames; figures are means over the clip.
+
+    Attributes:
+        path, error_map: the videos.
+        num_frames: n.
+        fps: frames a second.
+        psnr: dB; None where a drawn frame equals the stored one.
+        ssim: −1 to 1.
+        perceptual: network that judged the renderer's training.
+    """
+
+    path: Path
+    error_map: Path
+    num_frames: int
+    fps: int
+    psnr: float | None
+    ssim: float
+    perceptual: str
+
+
+def reenact(
+    clip_id: str,
+    settings: ReenactmentSettings,
+    out: Path,
+    *,
+    watch: Watch = lambda frames, total: iter(frames),
+) -> Reenactment:
+    """Write a clip's video, and beside it the map of its errors, `<name>-error.mp4`.
+
+    Args:
+        clip_id: or the beginning of it that no other clip has.
+        settings: what draws, and what moves.
+        out: the video.
+        watch: see `Watch`.
+
+    Raises:
+        ToolkitError: no such clip, or models and clip do not fit together.
+    """
+    device = find_device(settings.device)
+    clip = find_render_clip(settings.shards, clip_id)
+    renderer = open_renderer(settings.renderer, device)
+    check_renderer(renderer, clip)
+    model = open_model(settings.motion_model, device) if settings.motion_model else None
+    scene = Scene(clip, settings.shards, settings.background)
+    drawn = (
+        draw_clip(renderer, clip)
+        if model is None
+        else speak_clip(renderer, model, clip, settings.shards)
+    )
+    error_map = out.with_name(f"{out.stem}-error.mp4")
+    with tempfile.TemporaryFile(prefix="zoo-") as file:
+        judge = _Judge(clip, file)
+        shown = watch(scene.show(judge.look_at(drawn), clip.num_frames), clip.num_frames)
+        pcm = clip.reader.read("audio/pcm", clip.index).astype(np.int16, copy=False)
+        with write_whole(out) as temporary:
+            write_video(temporary, shown, fps=clip.fps, pcm=pcm, comment=COMMENT)
+        with write_whole(error_map) as temporary:
+            write_video(temporary, judge.draw_errors(), fps=clip.fps, comment=COMMENT)
+    return Reenactment(
+        path=out, error_map=error_map, num_frames=clip.num_frames, fps=clip.fps,
+        psnr=judge.psnr, ssim=judge.ssim, perceptual=renderer.perceptual,
+    )  # fmt: skip
+
+
+def find_render_clip(shards: Path, clip_id: str) -> RenderClip:
+    """A clip by its id, or by the beginning of it; ToolkitError where there is none."""
+    name, shard, index = find_clip(find_dataset(shards), clip_id)
+    identity = ShardReader(shard).clips[index].identity
+    (clip,) = (c for c in load_render_clips(shards, identity=identity) if c.id == name)
+    return clip
+
+
+def draw_clip(renderer: TrainedRenderer, clip: RenderClip) -> Iterator[Picture]:
+    """Frames (S, S, 3) from the clip's own motion."""
+    return renderer.draw(
+        clip.camera, expression=clip.expression, pose=clip.model_pose, au45=clip.au45
+    )
+
+
+def speak_clip(
+    renderer: TrainedRenderer, model: MotionModel, clip: RenderClip, shards: Path
+) -> Iterator[Picture]:
+    """Frames (S, S, 3) from motion made of the clip's own sound, as it is stored."""
+    found = load_clips(shards, split=None, where=f"clip_id == {clip.id!r}", min_frames=1)
+    model.contract.refuse_others(make_contract(found), str(clip.reader.path))
+    return draw_motion(renderer, clip, generate_at(model, found.clips[0].audio, clip))
+
+
+class _Judge:
+    """Compares drawn frames with the stored ones as they go by, and keeps their errors."""
+
+    def __init__(self, clip: RenderClip, file: IO[bytes]) -> None:
+        self._clip, self._file = clip, file
+        self._psnr, self._ssim = list[float](), list[float]()
+
+    @property
+    def psnr(self) -> float | None:
+        mean = float(np.mean(self._psnr))
+        return mean if math.isfinite(mean) else None
+
+    @property
+    def ssim(self) -> float:
+        return float(np.mean(self._ssim))
+
+    def look_at(self, drawn: Iterator[Picture]) -> Iterator[Picture]:
+        for t, picture in enumerate(drawn):
+            real = self._clip.read_frame(t)
+            error = cv2.absdiff(picture, real).mean(axis=2)
+            with guard_storage(Path(tempfile.gettempdir())):
+                self._file.write(np.rint(error).astype(np.uint8).tobytes())
+            self._psnr.append(measure_psnr(picture, real))
+            self._ssim.append(measure_ssim(picture, real))
+            yield picture
+
+    def draw_errors(self) -> Iterator[Picture]:
+        """The errors in colours, black for none."""
+        size = self._clip.camera.size
+        self._file.seek(0)
+        for _ in self._psnr:
+            error = np.frombuffer(self._file.read(size * size), np.uint8).reshape(size, size)
+            levels = np.minimum(error.astype(np.int32) * 255 // FULL_ERROR, 255).astype(np.uint8)
+            colors = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
+            yield np.ascontiguousarray(colors[..., ::-1], np.uint8)

@@ -1,0 +1,132 @@
+"""Where a drawn head appears: a clip's camera and crop, and its source as the background.
+
+Legend: n frames of the clip.
+"""
+
+import itertools
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from toolkit.crops import JPEG_QUALITY, read_stretch
+from toolkit.errors import SourceError, ToolkitError
+from toolkit.jobs import decode_path
+from toolkit.schema import VideoInfo
+from toolkit.storage import guard_storage
+from toolkit.video import Streams, probe
+from zoo.data.clips import find_dataset
+from zoo.rendering.clips import RenderClip
+from zoo.video.compose import Pasting, Picture
+
+
+def choose_clip(clips: Sequence[RenderClip]) -> RenderClip:
+    """The longest clip, the first of several."""
+    return max(clips, key=lambda clip: clip.num_frames)
+
+
+class Scene:
+    """Drawn frames of any number, as crops alone or in the pictures of the clip's source."""
+
+    def __init__(self, clip: RenderClip, shards: Path, background: str) -> None:
+        """Find what is shown around the head.
+
+        Args:
+            clip: whose camera the frames are drawn with.
+            shards: the dataset's folder `shards`, or the dataset's folder.
+            background: `crop` for nothing, `source` for the clip's source.
+
+        Raises:
+            ToolkitError: the source is not there any more, or cannot be decoded.
+        """
+        self._source = _Source(clip, shards) if background == "source" else None
+
+    def show(self, drawn: Iterator[Picture], num_frames: int) -> Iterator[Picture]:
+        """The drawn frames (size, size, 3) in their pictures, one at a time.
+
+        The source runs forwards, then backwards, and so on: no picture stands still or jumps.
+        """
+        if self._source is None:
+            yield from drawn
+            return
+        pictures = self._source.swing(num_frames)
+        for picture, frame in zip(pictures, drawn, strict=False):
+            yield self._source.pasting.paste(picture, frame)
+
+
+class _Source:
+    """The file that a clip was cut from."""
+
+    def __init__(self, clip: RenderClip, shards: Path) -> None:
+        self._path = find_source(clip, shards)
+        self._info, self._streams = _open(self._path)
+        stored = clip.reader.read("video/source_time", clip.index)
+        self._times = stored[clip.first : clip.first + clip.num_frames].astype(np.float64)
+        crop = clip.reader.clips[clip.index].crop
+        self.pasting = Pasting(crop, (self._info.width, self._info.height))
+
+    def swing(self, num_frames: int) -> Iterator[Picture]:
+        """Pictures 0, 1, …, n − 1, n − 2, …, 0, 1, …; those that come again lie in a file."""
+        n = len(self._times)
+        pictures = read_stretch(self._path, self._times[:num_frames], self._info, self._streams)
+        if num_frames <= n:
+            yield from pictures
+            return
+        with tempfile.TemporaryFile(prefix="zoo-") as file:
+            spool = _Spool(file)
+            for picture in pictures:
+                spool.append(picture)
+                yield picture
+            for t in itertools.islice(swing_back(n), num_frames - n):
+                yield spool.read(t)
+
+
+class _Spool:
+    """Pictures as JPEGs in a file, so that memory does not grow with the clip."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self._ends = file, [0]
+
+    def append(self, picture: Picture) -> None:
+        import simplejpeg
+
+        jpeg = simplejpeg.encode_jpeg(picture, quality=JPEG_QUALITY, colorsubsampling="420")
+        with guard_storage(Path(tempfile.gettempdir())):
+            self._ends.append(self._ends[-1] + self._file.write(jpeg))
+
+    def read(self, t: int) -> Picture:
+        import simplejpeg
+
+        first, last = self._ends[t : t + 2]
+        self._file.seek(first)
+        picture: Picture = simplejpeg.decode_jpeg(self._file.read(last - first), "RGB")
+        return picture
+
+
+def swing_back(num_frames: int) -> Iterator[int]:
+    """What follows frames 0 … n − 1: n − 2, …, 0, 1, …, n − 1, n − 2, … without end."""
+    if num_frames == 1:
+        yield from itertools.repeat(0)
+    yield from itertools.cycle([*range(num_frames - 2, -1, -1), *range(1, num_frames)])
+
+
+def find_source(clip: RenderClip, shards: Path) -> Path:
+    """Where a clip's source lies; ToolkitError where it is not there any more."""
+    path = find_dataset(shards) / decode_path(clip.source)
+    if not path.is_file():
+        raise ToolkitError(
+            f"{path}: the video that clip {clip.id} was cut from is gone: put it back, or show the "
+            "head alone with --background crop"
+        )
+    return path
+
+
+def _open(path: Path) -> tuple[VideoInfo, Streams]:
+    try:
+        return probe(path)
+    except SourceError as error:
+        raise ToolkitError(
+            f"{path}: {error}: show the head alone with --background crop"
+        ) from error
