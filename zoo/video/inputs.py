@@ -1,0 +1,131 @@
+"""What the network sees of a motion: the same in training, reenactment and synthesis.
+
+Legend: n frames of a motion, H the side of a picture.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from toolkit.errors import ToolkitError
+from toolkit.facemodel.bfm import read_bfm
+from toolkit.facemodel.model import DEFAULT_PATH, FaceModel, load_default
+from toolkit.storage import hash_file
+from toolkit.weights import locate
+from zoo.rendering import (
+    CropCamera,
+    FaceRenderer,
+    Person,
+    RenderClip,
+    RenderedWindows,
+    smooth_motion,
+)
+from zoo.rendering.surface import Surface
+
+
+@dataclass(frozen=True, eq=False)
+class NamedFaceModel:
+    """A face model and what tells it from others.
+
+    Attributes:
+        model: the model.
+        name: `embedded`, or `bfm2009`.
+        sha256: of its file.
+    """
+
+    model: FaceModel
+    name: str
+    sha256: str
+
+
+def find_face_model(backend: str) -> NamedFaceModel:
+    """The face model that coefficients belong to: the embedded one, or the user's BFM.
+
+    Args:
+        backend: what made them, as `RenderClip.backend`.
+
+    Raises:
+        ToolkitError: another version of the embedded model, or a backend without one.
+        SetupError: the BFM is not in the folder of weights, or damaged.
+    """
+    words = backend.split()
+    if words[0] == "deng":
+        path = locate("bfm2009")
+        model = FaceModel.from_bfm(read_bfm(path))
+        return NamedFaceModel(model, "bfm2009", hash_file(path))
+    found = hash_file(DEFAULT_PATH)
+    if words[0] != "embedded" or words[-1] != found:
+        raise ToolkitError(
+            f"coefficients by {backend} belong to no face model at hand (the embedded one is "
+            f"{found}): ingest the videos again with this version of ttk"
+        )
+    return NamedFaceModel(load_default(), "embedded", found)
+
+
+@dataclass(frozen=True, eq=False)
+class WindowMaker:
+    """Makes windows of one person.
+
+    Attributes:
+        surface: the person's.
+        preset: `official` has its own window and painting.
+        without: `eyes` leaves the eye-attention map at zero.
+    """
+
+    surface: Surface
+    preset: str
+    without: str
+
+    @classmethod
+    def of_person(
+        cls, person: Person, model: FaceModel, threshold: float, *, preset: str, without: str
+    ) -> "WindowMaker":
+        """With eye regions by a threshold in mm², see `zoo.rendering.eyes`."""
+        return cls(person.make_surface(model, threshold=threshold), preset, without)
+
+    def make(
+        self,
+        camera: CropCamera,
+        *,
+        expression: npt.ArrayLike,
+        pose: npt.ArrayLike,
+        au45: npt.ArrayLike,
+        device: torch.device | str = "cpu",
+    ) -> RenderedWindows:
+        """The windows of a motion, none of it smoothed: expression and pose are, AU45 stays.
+
+        Args:
+            camera: what looks at it.
+            expression: (n, 64) standard deviations.
+            pose: (n, 6) `face/model_pose`.
+            au45: (n,) 0 to 5.
+            device: where it is rendered.
+        """
+        au45 = np.asarray(au45, np.float32)
+        return RenderedWindows(
+            FaceRenderer(self.surface, camera, device=device),
+            expression=smooth_motion(expression),
+            pose=smooth_motion(pose),
+            au45=np.zeros_like(au45) if self.without == "eyes" else au45,
+            official=self.preset == "official",
+        )
+
+    def make_of_clip(self, clip: RenderClip) -> RenderedWindows:
+        """The windows of a clip's own motion."""
+        return self.make(
+            clip.camera, expression=clip.expression, pose=clip.model_pose, au45=clip.au45
+        )
+
+
+def to_tensor(picture: npt.NDArray[np.uint8]) -> Tensor:
+    """(3, H, H) float32, −1 to 1, of a picture (H, H, 3) uint8."""
+    return torch.from_numpy(picture).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def to_pictures(found: Tensor) -> npt.NDArray[np.uint8]:
+    """(B, H, H, 3) uint8 of what a generator gives, (B, 3, H, H) −1 to 1."""
+    levels = (found.float().clamp(-1, 1) + 1) * 127.5
+    return levels.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

@@ -1,0 +1,158 @@
+"""A trained renderer as a checkpoint holds it, ready to draw.
+
+Legend: n frames of a motion, H the side of a picture.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from toolkit.errors import ToolkitError
+from zoo.checkpoint import load_checkpoint
+from zoo.rendering import CropCamera, FaceRenderer, Person, RenderClip, smooth_motion
+from zoo.video.inputs import WindowMaker, find_face_model, to_pictures
+from zoo.video.networks import create_generator, place_network
+
+KIND = "renderer"
+
+BLOCK = 32
+"""Frames that are rendered at once where the raster alone is wanted."""
+
+Picture = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainedRenderer:
+    """What a run of `zoo train renderer` learnt.
+
+    Attributes:
+        path: of the checkpoint.
+        person: whom it draws.
+        size: H.
+        fps: frames a second it was trained at.
+        preset: `paper`, `small` or `official`.
+        perceptual: network that judged it: `vgg19` or `random`.
+        generator: on its device.
+        maker: of what it sees.
+        device: where it draws.
+    """
+
+    path: Path
+    person: Person
+    size: int
+    fps: int
+    preset: str
+    perceptual: str
+    generator: torch.nn.Module
+    maker: WindowMaker
+    device: torch.device
+
+    def check_clip(self, clip: RenderClip) -> None:
+        """Refuse a clip of another frame size, frame rate or face model.
+
+        Raises:
+            ToolkitError: says which and what to do.
+        """
+        for what, ours, theirs in (
+            ("frames of", self.size, clip.camera.size),
+            ("frame rate", self.fps, clip.fps),
+            ("coefficients by", self.person.backend, clip.backend),
+        ):
+            if ours != theirs:
+                raise ToolkitError(
+                    f"clip {clip.id}: {what} {theirs}, but {self.path} was trained with {ours}: "
+                    "take shards made in the same way, or train a renderer on these"
+                )
+
+    def draw(
+        self,
+        camera: CropCamera,
+        *,
+        expression: npt.ArrayLike,
+        pose: npt.ArrayLike,
+        au45: npt.ArrayLike,
+    ) -> Iterator[Picture]:
+        """Frames of a motion of any length, in order: (H, H, 3) uint8 RGB each.
+
+        Args:
+            camera: of the crop that is drawn, of H px.
+            expression: (n, 64) standard deviations, not smoothed.
+            pose: (n, 6) `face/model_pose`, not smoothed.
+            au45: (n,) 0 to 5.
+
+        Raises:
+            ToolkitError: a camera of another size.
+        """
+        self._check_camera(camera)
+        windows = self.maker.make(
+            camera, expression=expression, pose=pose, au45=au45, device=self.device
+        )
+        for window in windows:
+            seen = window[None].contiguous(memory_format=torch.channels_last)
+            with torch.inference_mode():
+                found = self.generator(seen)
+            yield to_pictures(found)[0]
+
+    def rendered(
+        self,
+        camera: CropCamera,
+        *,
+        expression: npt.ArrayLike,
+        pose: npt.ArrayLike,
+        au45: npt.ArrayLike,
+    ) -> Iterator[Picture]:
+        """What `draw` draws from, without the blink's channel: for looking; arguments as there."""
+        self._check_camera(camera)
+        renderer = FaceRenderer(self.maker.surface, camera, device=self.device)
+        expression, pose = smooth_motion(expression), smooth_motion(pose)
+        for first in range(0, len(pose), BLOCK):
+            rows = slice(first, first + BLOCK)
+            yield from renderer.render(expression[rows], pose[rows])[..., :3].cpu().numpy()
+
+    def _check_camera(self, camera: CropCamera) -> None:
+        if camera.size != self.size:
+            raise ToolkitError(
+                f"{self.path}: draws frames of {self.size} px, not {camera.size}: train a renderer "
+                "on shards of that --frame-size"
+            )
+
+
+def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
+    """The generator of a checkpoint, ready to draw.
+
+    Raises:
+        ToolkitError: no such checkpoint, one of something else, or of another face model.
+    """
+    content = load_checkpoint(path, KIND)["model"]
+    person = Person.from_state(content["person"])
+    model = find_face_model(person.backend)
+    known: dict[str, Any] = content["face_model"]
+    if (model.name, model.sha256) != (known["name"], known["sha256"]):
+        raise ToolkitError(
+            f"{path}: trained with face model {known['name']} {known['sha256']}, not with "
+            f"{model.name} {model.sha256}: train a renderer with this one"
+        )
+    generator = create_generator(content["preset"], content["size"])
+    generator.load_state_dict(content["generator"])
+    return TrainedRenderer(
+        path=path,
+        person=person,
+        size=int(content["size"]),
+        fps=int(content["fps"]),
+        preset=str(content["preset"]),
+        perceptual=str(content["perceptual"]["name"]),
+        generator=place_network(generator.eval(), device),
+        maker=WindowMaker.of_person(
+            person,
+            model.model,
+            float(content["threshold"]),
+            preset=content["preset"],
+            without=content["without"],
+        ),
+        device=torch.device(device),
+    )

@@ -1,0 +1,60 @@
+"""What `zoo train renderer` can be told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.options import PRECISIONS, option
+
+PRESETS = ("paper", "small", "official")
+PARTS = ("", "eyes")
+
+EPOCHS = {"paper": 50, "small": 5, "official": 50}
+"""Of each preset; the paper's of section 5.1."""
+
+DECAY = 0.6
+"""Share of the epochs, at their end, over which the learning rate falls: 30 of 50, 3 of 5."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RendererRecipe:
+    """Settings of a run; the defaults are the paper's (section 5.1).
+
+    Attributes:
+        learning_rate: of Adam, for both networks.
+    """
+
+    shards: Path = option("The dataset's folder shards, its manifests beside it.")
+    identity: str = option("Who is to be learnt.")
+    preset: str = option("paper, small (for CPUs) or official.", default="paper")
+    epochs: int = option("An epoch is every frame once. 0: 50, or 5 of small.", default=0)
+    batch_size: int = option("Frames of a step, over all processes.", default=1)
+    without: str = option("Leave out the eye-attention map: eyes (Fig. 9).", default="")
+    holdout: float = option("Share of source time kept out, at its end.", default=0.0)
+    vgg: Path | None = option(
+        "Weights of VGG19, torchvision's; without them random ones judge.", default=None
+    )
+    device: str = option("cpu, cuda, cuda:1 …; auto: a GPU where there is one.", default="auto")
+    precision: str = option("fp32 or bf16.", default="fp32")
+    compile: bool = option("Let torch compile the generator.", default=False)
+    workers: int = option("Processes that render windows; 0: this one.", default=0)
+    seed: int = option("Of weights and order.", default=0)
+    learning_rate: float = 1e-4
+
+    def __post_init__(self) -> None:
+        """Take the preset's epochs and refuse what cannot be meant; raises ValueError."""
+        choices = {"preset": PRESETS, "without": PARTS, "precision": PRECISIONS}
+        for name, known in choices.items():
+            if (value := getattr(self, name)) not in known:
+                raise ValueError(f"{name} {value!r}: choose from {', '.join(filter(None, known))}")
+        if self.without and self.preset == "official":
+            raise ValueError("the official preset has no ablations: take paper or small")
+        if min(self.batch_size, self.learning_rate) <= 0:
+            raise ValueError("batch_size and learning_rate must be positive")
+        if min(self.epochs, self.workers, self.seed) < 0 or not 0 <= self.holdout < 1:
+            raise ValueError("epochs, workers, seed: 0 or more; holdout: 0 or more, below 1")
+        object.__setattr__(self, "epochs", self.epochs or EPOCHS[self.preset])
+
+    def scale_rate(self, epoch: int) -> float:
+        """Share of the learning rate in an epoch, from 0: falls linearly over the last ones."""
+        last = round(DECAY * self.epochs)
+        return 1 - max(0, epoch - (self.epochs - last)) / max(1, last)
