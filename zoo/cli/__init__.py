@@ -14,6 +14,7 @@ COMMANDS = {
     "generate": "zoo.cli.facial:generate",
     "synthesize": "zoo.cli.video:synthesize",
     "reenact": "zoo.cli.video:reenact",
+    "personalize": "zoo.cli.video:personalize",
     "evaluate": "zoo.cli.groups:evaluate",
     "sample": "zoo.cli.sample:sample",
     "convert": "zoo.cli.groups:convert",

@@ -1,14 +1,18 @@
 """Videos of a person: from a recording, from a clip's own motion, and from nothing but a video."""
 
+import contextlib
 import dataclasses
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from toolkit.cli.bar import Bar
+from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, Function, json_option, options_from, print_json
-from zoo.video.settings import ReenactmentSettings, SynthesisSettings
+from zoo.cli.progress import TrainProgress
+from zoo.video.settings import PersonalizationSettings, ReenactmentSettings, SynthesisSettings
 
 
 def _out_option(function: Function) -> Function:
@@ -70,3 +74,52 @@ def reenact(clip_id: str, out: Path, as_json: bool, **options: Any) -> None:
         psnr = "no difference" if film.psnr is None else f"PSNR {film.psnr:.2f} dB"
         click.echo(f"{out}: {film.num_frames} frames, {psnr}, SSIM {film.ssim:.3f}")
         click.echo(f"{film.error_map}: the error map")
+
+
+@click.command(
+    "personalize",
+    cls=Command,
+    example="zoo personalize me.mp4 --base runs/facial/best.pt --out runs/me",
+)
+@click.argument("video", type=click.Path(path_type=Path))
+@options_from(PersonalizationSettings)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Their folder."
+)
+@json_option
+def personalize(video: Path, out: Path, as_json: bool, **options: Any) -> None:
+    """Learn a person from one VIDEO: ingest it, fine-tune their motion, train their renderer.
+
+    Run again after a kill, it goes on where it was. Then: zoo synthesize --audio speech.wav
+    --person OUT --out out.mp4.
+    """
+    settings = PersonalizationSettings(**options)
+    from toolkit.cli.progress import IngestProgress
+    from zoo.video.personalize import Personalization
+
+    work, seconds = Personalization(video, settings, out), dict[str, float]()
+    work.check()
+    with _time_stage("ingest", seconds), IngestProgress() as bar:
+        work.ingest(on_plan=bar.start, on_progress=bar.advance)
+    with (
+        _time_stage("fine-tuning", seconds),
+        TrainProgress(settings.motion_epochs, "windows") as progress,
+    ):
+        work.finetune(progress.advance)
+    epochs = work.plan_renderer().epochs
+    with _time_stage("renderer", seconds), TrainProgress(epochs, "frames") as progress:
+        work.train_renderer(progress.advance)
+    person = work.save()
+    if as_json:
+        print_json({**dataclasses.asdict(person), "seconds": seconds})
+    else:
+        click.echo(f"{out}: {person.identity} is ready to speak")
+
+
+@contextlib.contextmanager
+def _time_stage(name: str, seconds: dict[str, float]) -> Iterator[None]:
+    """A line with the time that a stage took, where it came to its end."""
+    began = time.monotonic()
+    yield
+    seconds[name] = time.monotonic() - began
+    click.echo(f"{name}: {write_time(seconds[name])}", err=True)

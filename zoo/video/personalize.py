@@ -1,0 +1,199 @@
+"""From one video of a person to everything that is needed to let them speak.
+
+Three stages, each in a folder of its own: `data` (ingest), `motion` (FACIAL-GAN, fine-tuned from a
+base model) and `renderer`. What is done is left alone, what was killed goes on.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.backends import load_backends
+from toolkit.clock import FRAME_RATES
+from toolkit.errors import ToolkitError
+from toolkit.ingest import ingest
+from toolkit.jobs import Plan
+from toolkit.manifest import read_jobs, read_table
+from toolkit.options import IngestOptions
+from toolkit.storage import hash_file
+from toolkit.workers import Progress
+from zoo.checkpoint import load_checkpoint
+from zoo.data import MOTION_LAYOUT, WINDOW, describe_backend
+from zoo.distributed import World, find_device
+from zoo.facial.contract import Contract
+from zoo.facial.model import KIND, open_model
+from zoo.facial.options import FinetuneRecipe
+from zoo.facial.recipe import train_facial
+from zoo.train import BEST, LAST, Metrics, Step
+from zoo.video.options import RendererRecipe
+from zoo.video.person_file import PersonFile, save_person
+from zoo.video.recipe import train_renderer
+from zoo.video.settings import PersonalizationSettings
+
+OnStep = Callable[[Step], None]
+
+
+@dataclass(frozen=True)
+class Personalization:
+    """One person's folder in the making; `check`, then the stages, are called in their order.
+
+    Attributes:
+        video: of the person, alone in it and speaking; their name is the file's.
+        settings: see there.
+        out: the folder.
+    """
+
+    video: Path
+    settings: PersonalizationSettings
+    out: Path
+
+    @property
+    def dataset(self) -> Path:
+        """Of the first stage."""
+        return self.out / "data"
+
+    def check(self) -> None:
+        """Refuse what cannot come out well, before anything is made.
+
+        Raises:
+            ToolkitError: no such video, a folder of another one, or a base model whose features
+                are not those that this installation makes.
+        """
+        if not self.video.is_file():
+            raise ToolkitError(f"{self.video}: no such video")
+        contract = open_model(self.settings.base).contract
+        jobs = read_jobs(self.dataset)
+        if not jobs:
+            check_base(contract, self.settings.base)
+        elif hash_file(self.video) not in {s.sha256 for job in jobs for s in job.sources}:
+            raise ToolkitError(f"{self.out}: was made of another video: choose another --out")
+
+    def ingest(
+        self,
+        *,
+        on_plan: Callable[[Plan], None] = lambda plan: None,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        """Stage 1: clips of the video, at the base model's frame rate.
+
+        Raises:
+            ToolkitError: there is no clip in it, or too little of one.
+        """
+        options = make_options(open_model(self.settings.base).contract)
+        load_backends.cache_clear()  # the worker has its own
+        ingest(
+            self.video,
+            options,
+            out=self.dataset,
+            workers=1,
+            on_plan=on_plan,
+            on_progress=on_progress,
+        )
+        self.find_identity()
+
+    def find_identity(self) -> str:
+        """Who was found in the video.
+
+        Raises:
+            ToolkitError: nobody, or for too short a time to hold a part out.
+        """
+        clips, share = read_table(self.dataset, "clips"), self.settings.holdout
+        if clips.empty:
+            reasons = read_table(self.dataset, "rejected")["message"].tolist()
+            raise ToolkitError(f"{self.video}: no clip comes of it: {'; '.join(reasons[:3])}")
+        fps, num_frames = int(clips["fps"].iloc[0]), int(clips["num_frames"].sum())
+        wanted = math.ceil(max(WINDOW / share, 2 * WINDOW / (1 - share)))
+        if num_frames < wanted:
+            raise ToolkitError(
+                f"{self.video}: {num_frames / fps:.1f} s of a face are too short: with --holdout "
+                f"{share:g} at least {wanted / fps:.1f} s are needed"
+            )
+        return str(clips["identity"].iloc[0])
+
+    def finetune(self, on_step: OnStep = lambda step: None) -> Metrics:
+        """Stage 2: how the person moves when they speak; errors as `train_facial`."""
+        settings, out = self.settings, self.out / "motion"
+        base = load_checkpoint(settings.base, KIND)["model"]
+        recipe = FinetuneRecipe(
+            shards=(self.dataset / "shards").resolve(),
+            base=settings.base.resolve(),
+            identity=self.find_identity(),
+            preset=base["preset"],
+            without=base["without"],
+            epochs=settings.motion_epochs,
+            holdout=settings.holdout,
+            precision=settings.precision,
+            device=settings.device,
+            workers=settings.workers,
+            seed=settings.seed,
+        )
+        return train_facial(recipe, out, world=self._join(), resume=_is_begun(out), on_step=on_step)
+
+    def train_renderer(self, on_step: OnStep = lambda step: None) -> Metrics:
+        """Stage 3: how the person looks; errors as `zoo.video.recipe.train_renderer`."""
+        recipe, out = self.plan_renderer(), self.out / "renderer"
+        return train_renderer(
+            recipe, out, world=self._join(), resume=_is_begun(out), on_step=on_step
+        )
+
+    def plan_renderer(self) -> RendererRecipe:
+        """What stage 3 does."""
+        settings = self.settings
+        return RendererRecipe(
+            shards=(self.dataset / "shards").resolve(),
+            identity=self.find_identity(),
+            preset=settings.preset,
+            epochs=settings.renderer_epochs,
+            holdout=settings.holdout,
+            vgg=settings.vgg.resolve() if settings.vgg else None,
+            precision=settings.precision,
+            device=settings.device,
+            workers=settings.workers,
+            seed=settings.seed,
+        )
+
+    def save(self) -> PersonFile:
+        """Say where everything lies: from now on the person can speak."""
+        person = PersonFile(
+            identity=self.find_identity(),
+            shards=self.dataset / "shards",
+            motion_model=self.out / "motion" / BEST,
+            renderer=self.out / "renderer" / BEST,
+        )
+        save_person(self.out, person)
+        return person
+
+    def _join(self) -> World:
+        return World(device=find_device(self.settings.device))
+
+
+def make_options(contract: Contract) -> IngestOptions:
+    """How a video is ingested for a model: default backends, the model's frame rate.
+
+    Raises:
+        ToolkitError: no dataset has that frame rate.
+    """
+    if contract.fps not in FRAME_RATES:
+        known = " or ".join(map(str, FRAME_RATES))
+        raise ToolkitError(
+            f"the base model has {contract.fps} frames a second, shards have {known}"
+        )
+    return IngestOptions(fps=contract.fps, identity="stem")
+
+
+def check_base(contract: Contract, path: Path) -> None:
+    """ToolkitError where a base model knows features that ingest would make in another way."""
+    options = make_options(contract)
+    made = load_backends(options).provenance()
+    found = Contract(
+        layout=MOTION_LAYOUT,
+        fps=options.fps,
+        scale="log_prob",
+        backends={feature: describe_backend(made[feature]) for feature in made},
+    )
+    contract.refuse_others(found, f"what ttk ingest makes by default, for {path}")
+
+
+def _is_begun(run: Path) -> bool:
+    return (run / LAST).is_file()
