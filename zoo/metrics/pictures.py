@@ -38,19 +38,19 @@ def measure_ssim(found: Picture, wanted: Picture) -> float:
         ValueError: pictures of different sizes, or smaller than a window.
     """
     _require_alike(found, wanted)
-    x, y = found.astype(np.float64), wanted.astype(np.float64)
+    x, y = found.astype(np.float32), wanted.astype(np.float32)
     mx, my = _blur(x), _blur(y)
     vx, vy = _blur(x * x) - mx * mx, _blur(y * y) - my * my
     covariance = _blur(x * y) - mx * my
     means = (2 * mx * my + _C1) / (mx * mx + my * my + _C1)
-    return float((means * (2 * covariance + _C2) / (vx + vy + _C2)).mean())
+    return float((means * (2 * covariance + _C2) / (vx + vy + _C2)).mean(dtype=np.float64))
 
 
-def _blur(picture: Floats) -> Floats:
+def _blur(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Gaussian means of the windows that lie inside."""
     half = WINDOW // 2
     blurred = cv2.GaussianBlur(picture, (WINDOW, WINDOW), SIGMA)
-    return np.asarray(blurred[half:-half, half:-half], np.float64)
+    return np.asarray(blurred[half:-half, half:-half], np.float32)
 
 
 def _require_alike(found: Picture, wanted: Picture) -> None:

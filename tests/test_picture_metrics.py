@@ -1,0 +1,206 @@
+"""Pictures beside pictures: PSNR and SSIM by hand and by another program, blur, landmarks."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.datasets import make_arrays
+from toolkit.features.landmarks import LANDMARKS68
+from zoo.metrics.landmark_distance import find_landmarks, measure_landmark_distance
+from zoo.metrics.pictures import (
+    measure_cpbd,
+    measure_psnr,
+    measure_ssim,
+    measure_widths,
+)
+
+
+def flat(level, size=64):
+    return np.full((size, size, 3), level, np.uint8)
+
+
+def draw_noise(seed=0, size=48):
+    return np.random.default_rng(seed).integers(0, 256, (size, size, 3), np.uint8)
+
+
+# --- PSNR and SSIM ------------------------------------------------------------------------------
+
+
+def test_psnr_of_a_difference_of_ten_levels_is_28_13_db():
+    """20·log10(255/10) = 28.13."""
+    assert measure_psnr(flat(100), flat(110)) == pytest.approx(28.1308, abs=1e-4)
+    assert measure_psnr(flat(110), flat(100)) == pytest.approx(28.1308, abs=1e-4)
+
+
+def test_psnr_counts_all_channels_and_pixels():
+    """One of three channels off by 30: mean square 300, 10·log10(255²/300) = 23.36."""
+    picture = flat(100)
+    picture[..., 1] = 130
+    assert measure_psnr(picture, flat(100)) == pytest.approx(23.3595, abs=1e-4)
+
+
+def test_equal_pictures_have_no_noise():
+    picture = draw_noise()
+    assert measure_psnr(picture, picture) == math.inf
+    assert measure_ssim(picture, picture) == pytest.approx(1)
+
+
+def test_ssim_of_flat_pictures_is_their_luminance_term():
+    """(2·100·110 + 6.5025) / (100² + 110² + 6.5025) = 0.995477."""
+    assert measure_ssim(flat(100), flat(110)) == pytest.approx(0.995477, abs=1e-5)
+
+
+def test_ssim_of_a_picture_and_its_negative_is_negative():
+    picture = draw_noise()
+    assert measure_ssim(picture, 255 - picture) < -0.9
+
+
+@pytest.mark.parametrize("noise", [5, 40])
+def test_ssim_is_that_of_scikit_image(noise):
+    metrics = pytest.importorskip("skimage.metrics")
+    wanted = draw_noise(1)
+    change = np.random.default_rng(2).normal(0, noise, wanted.shape)
+    found = np.clip(wanted + change, 0, 255).astype(np.uint8)
+    theirs = metrics.structural_similarity(
+        wanted, found, channel_axis=2, gaussian_weights=True, sigma=1.5,
+        use_sample_covariance=False, data_range=255,
+    )  # fmt: skip
+    assert measure_ssim(found, wanted) == pytest.approx(theirs, abs=1e-5)
+
+
+@pytest.mark.parametrize("measure", [measure_psnr, measure_ssim])
+def test_pictures_of_other_sizes_are_refused(measure):
+    with pytest.raises(ValueError, match="cannot be compared"):
+        measure(flat(1, 64), flat(1, 32))
+    with pytest.raises(ValueError, match="cannot be compared"):
+        measure(flat(1, 8), flat(1, 8))
+
+
+# --- blur ---------------------------------------------------------------------------------------
+
+
+def draw_edge(width, low=50, high=200, size=64):
+    """A vertical edge that rises over `width` px."""
+    row = low + (high - low) * np.clip((np.arange(size) - 32) / width, 0, 1)
+    return np.repeat(np.tile(np.rint(row).astype(np.uint8), (size, 1))[..., None], 3, axis=2)
+
+
+def test_the_width_of_an_edge_is_the_length_of_its_rise():
+    grey = np.array([[9, 9, 10, 30, 60, 60, 40, 20, 20]], np.uint8)
+    assert measure_widths(grey)[0, 3] == 3
+    assert measure_widths(grey)[0, 6] == 2
+    assert measure_widths(grey)[0, 0] == 0
+
+
+@pytest.mark.parametrize(("width", "cpbd"), [(1, 1.0), (2, 1.0), (4, 0.0), (9, 0.0)])
+def test_blur_is_noticed_where_an_edge_is_wider_than_three_pixels(width, cpbd):
+    """1 − exp(−(w/3)^3.6) is 0.21 at 2 px and 0.94 at 4; the line is 0.63."""
+    assert measure_cpbd(draw_edge(width)) == cpbd
+
+
+def test_edges_of_little_contrast_may_be_wider():
+    """Up to 50 levels a blur of 5 px is just noticed."""
+    assert measure_cpbd(draw_edge(4, 100, 140)) == 1
+    assert measure_cpbd(draw_edge(4, 100, 200)) == 0
+    assert measure_cpbd(draw_edge(6, 100, 140)) == 0
+
+
+def test_half_of_the_edges_sharp_is_a_half():
+    """The upper block has a sharp edge, the lower a wide one, one pixel a row of each."""
+    assert measure_cpbd(np.concatenate([draw_edge(1), draw_edge(4, 0, 255)])) == 0.5
+
+
+def test_a_picture_without_edges_has_no_sharpness():
+    assert math.isnan(measure_cpbd(flat(128)))
+
+
+def test_blurring_a_picture_lowers_its_sharpness():
+    import cv2
+
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (24, 24, 3), np.uint8)
+    sharp = np.asarray(cv2.resize(small, (192, 192), interpolation=cv2.INTER_NEAREST), np.uint8)
+    blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 2.0), np.uint8)
+    assert measure_cpbd(sharp) > 0.95
+    assert measure_cpbd(blurred) < 0.05
+
+
+# --- landmarks ----------------------------------------------------------------------------------
+
+
+def make_landmarks(num_frames=3):
+    """Landmarks (n, 478, 2) whose eyes' outer corners are 50 px apart."""
+    points = np.abs(make_arrays(num_frames)["face/landmarks"][..., :2].astype(np.float64)) * 20
+    points[:, 33], points[:, 263] = (10, 20), (60, 20)
+    return points
+
+
+def test_distances_of_face_and_mouth_by_hand():
+    """All points 3 px right, those of the lips also 4 px down: 3 and 5 px, over 50 px."""
+    wanted = make_landmarks()
+    found = wanted + np.array([3, 0])
+    lips = list(LANDMARKS68[48:])
+    found[:, lips] += [0, 4]
+    measured = measure_landmark_distance(found, wanted)
+    num_lips = len(set(lips))
+    assert measured.mouth == pytest.approx(5)
+    assert measured.mouth_share == pytest.approx(0.1)
+    assert measured.face == pytest.approx((3 * (468 - num_lips) + 5 * num_lips) / 468)
+    assert measured.face_share == pytest.approx(measured.face / 50)
+    assert (measured.num_frames, measured.num_missing, measured.num_unseen) == (3, 0, 0)
+
+
+def test_frames_without_a_face_are_counted_and_left_out():
+    """Frame 0 is drawn 100 px off but real without a face; frame 1 is missing in the drawing."""
+    wanted, found = make_landmarks(), make_landmarks() + np.array([1, 0])
+    found[0] += 100
+    wanted[0], found[1] = np.nan, np.nan
+    measured = measure_landmark_distance(found, wanted)
+    assert measured.face == pytest.approx(1)
+    assert (measured.num_frames, measured.num_missing, measured.num_unseen) == (3, 1, 1)
+
+
+def test_no_face_at_all_is_no_number():
+    wanted = make_landmarks(2)
+    measured = measure_landmark_distance(np.full_like(wanted, np.nan), wanted)
+    assert math.isnan(measured.face)
+    assert math.isnan(measured.mouth_share)
+    assert measured.num_missing == 2
+
+
+def test_landmarks_of_other_shapes_are_refused():
+    with pytest.raises(ValueError, match="cannot be compared"):
+        measure_landmark_distance(make_landmarks(2), make_landmarks(3))
+
+
+class CountingMesh:
+    """Says that face k is in the k-th picture it is given; in black ones, that there is none."""
+
+    def __init__(self):
+        self.calls = []
+
+    def detect(self, picture):
+        self.calls.append("detect")
+        return self._find(picture)
+
+    def start(self, picture):
+        self.calls.append("start")
+        return self._find(picture)
+
+    def _find(self, picture):
+        level = float(picture[0, 0, 0])
+        small, large = np.full((478, 3), level, np.float32), np.full((478, 3), level, np.float32)
+        large[0] += 50
+        return [small, large] if level else []
+
+
+def test_a_face_is_started_once_and_again_after_it_was_lost():
+    """The larger of two faces counts."""
+    mesh = CountingMesh()
+    found = find_landmarks([flat(1), flat(2), flat(0), flat(4)], mesh)
+    assert found.shape == (4, 478, 2)
+    assert mesh.calls == ["start", "detect", "detect", "start"]
+    assert np.isnan(found[2]).all()
+    assert found[:, 0, 0].tolist()[:2] == [51, 52]
+    assert find_landmarks([], mesh).shape == (0, 478, 2)
