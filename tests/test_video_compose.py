@@ -1,6 +1,7 @@
 """Drawn heads in their place: soft borders by hand, backgrounds that never jump, sound, length."""
 
 import itertools
+import tracemalloc
 from pathlib import Path
 
 import av
@@ -119,6 +120,19 @@ def test_the_source_runs_forwards_and_backwards_behind_the_head(shards, num_fram
     found = [float(frame[:, 110:].mean()) for frame in frames]
     np.testing.assert_allclose(found, expected, atol=3)
     assert all(frame[30:80, 30:80].min() == 255 for frame in frames)
+
+
+def test_a_long_video_needs_no_more_memory_than_a_short_one(shards):
+    """600 pictures of 58 kB are made of 12; only a few are in memory at once."""
+    drawn = (flat(255, 32, 32) for _ in range(600))
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in Scene(find_clip(shards), shards, "source").show(drawn, 600))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 600
+    assert peak < 3_000_000
 
 
 def test_a_clips_later_part_is_shown_in_its_own_pictures(shards):

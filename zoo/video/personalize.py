@@ -107,7 +107,7 @@ class Personalization:
         if num_frames < wanted:
             raise ToolkitError(
                 f"{self.video}: {num_frames / fps:.1f} s of a face are too short: with --holdout "
-                f"{share:g} at least {wanted / fps:.1f} s are needed"
+                f"{share:g} at least {math.ceil(wanted / fps)} s are needed"
             )
         return str(clips["identity"].iloc[0])
 

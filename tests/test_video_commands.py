@@ -1,0 +1,578 @@
+"""`zoo synthesize`, `reenact` and `personalize` as their user meets them; a stand-in draws."""
+
+import json
+from dataclasses import dataclass, field, replace
+
+import av
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from tests.datasets import FakeClip, write_dataset
+from tests.numbered import make_tone, read_all, run_ffmpeg, write_wav
+from toolkit.encode import write_video
+from toolkit.schema import Provenance
+from zoo.checkpoint import save_checkpoint
+from zoo.cli import main
+from zoo.data import MOTION_LAYOUT, Normalisation
+from zoo.facial import create_facial_gan
+from zoo.facial.contract import Contract
+from zoo.facial.model import MotionModel
+from zoo.rendering import fit_person, load_render_clips
+from zoo.video import personalize as stages
+from zoo.video.model import TrainedRenderer
+from zoo.video.person_file import PersonFile, load_person, save_person
+from zoo.video.synthesize import COMMENT, draw_motion, generate_at
+
+SIZE, NUM_FRAMES = 32, 40
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StandIn(TrainedRenderer):
+    """Draws stored frames of a clip, and remembers what it was asked to draw."""
+
+    clip: object
+    asked: list = field(default_factory=list)
+
+    def draw(self, camera, *, expression, pose, au45):
+        self.asked.append({"expression": expression, "pose": pose, "au45": au45})
+        for t in range(len(pose)):
+            yield self.clip.read_frame(t % self.clip.num_frames)
+
+
+def make_stand_in(of, **changes):
+    known = {
+        "path": "renderer.pt", "person": fit_person([of]), "size": SIZE, "fps": 30,
+        "preset": "small", "perceptual": "random", "generator": torch.nn.Identity(),
+        "maker": None, "device": torch.device("cpu"), "clip": of,
+    }  # fmt: skip
+    return StandIn(**(known | changes))
+
+
+def make_normalisation(*names):
+    return Normalisation(
+        kind="split",
+        audio_mean=np.zeros(29, np.float32),
+        audio_scale=np.ones(29, np.float32),
+        pose_scale=np.ones(6, np.float32),
+        expression_scale=1.0,
+        pose_means={name: np.full(6, 0.1, np.float32) for name in names},
+        pose_deviations={name: np.ones(6, np.float32) for name in names},
+    )
+
+
+def make_contract(**changes):
+    known = {"layout": MOTION_LAYOUT, "fps": 30, "scale": "log_prob", "backends": {}}
+    return Contract(**(known | changes))
+
+
+def save_model(path, *names, **contract):
+    """A motion model of random weights that knows these people."""
+    torch.manual_seed(0)
+    model = create_facial_gan("small")
+    content = {
+        "preset": "small",
+        "without": "",
+        "generator": model.generator.state_dict(),
+        "normalisation": make_normalisation(*names).to_state(),
+        "contract": make_contract(**contract).to_state(),
+    }
+    save_checkpoint(path, {"kind": "facial-gan", "recipe": {}, "model": content})
+    return path
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A dataset with a clip of ann, whose source is there, and a motion model that knows her."""
+    clip = FakeClip(num_frames=NUM_FRAMES, arrays={"video/source_time": np.arange(NUM_FRAMES) / 30})
+    write_dataset(tmp_path / "data", {"j": [clip]}, frame_size=SIZE)
+    source = tmp_path / "data" / "videos" / "ann.mp4"
+    source.parent.mkdir()
+    write_video(source, [np.full((120, 160, 3), 90, np.uint8)] * NUM_FRAMES, fps=30)
+    save_model(tmp_path / "motion.pt", "ann")
+    return tmp_path
+
+
+@pytest.fixture
+def renderer(data, monkeypatch):
+    """What `--renderer` opens; tests may exchange it."""
+    held = {"now": make_stand_in(load_clip(data))}
+    for module in ("synthesize", "reenact"):
+        monkeypatch.setattr(f"zoo.video.{module}.open_renderer", lambda *_: held["now"])
+    return held
+
+
+def load_clip(data):
+    return load_render_clips(data / "data" / "shards", identity="ann")[0]
+
+
+def write_speech(path, seconds=1.0, rate=16_000, level=0.5):
+    return write_wav(path, make_tone(seconds, rate, level=level), rate)
+
+
+def run(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def synthesize(data, audio, *more, identity="ann", motion="motion.pt"):
+    return run(
+        "synthesize", "--audio", audio, "--identity", identity, "--shards", data / "data/shards",
+        "--motion-model", data / motion, "--renderer", data / "renderer.pt",
+        "--out", data / "out.mp4", "--device", "cpu", *more,
+    )  # fmt: skip
+
+
+def reenact(data, *more):
+    clip = FakeClip(num_frames=NUM_FRAMES).id
+    return run(
+        "reenact", clip[:6], "--shards", data / "data/shards", "--renderer", data / "renderer.pt",
+        "--out", data / "out.mp4", "--device", "cpu", *more,
+    )  # fmt: skip
+
+
+def refused(data, result, code=1):
+    """What a command says when it refuses: one line, and no video."""
+    assert result.exit_code == code, result.output
+    assert not list(data.glob("*out*"))
+    (line,) = [text for text in result.stderr.splitlines() if "rror" in text]
+    return line
+
+
+# --- synthesize ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("background", "size"), [("source", (160, 120)), ("crop", (32, 32))])
+def test_a_recording_becomes_a_video_of_as_many_whole_frames(data, renderer, background, size):
+    """1.55 s are 46 frames at 30, more than the clip's 40; the note is in the container."""
+    audio = write_speech(data / "speech.wav", 1.55)
+    result = synthesize(data, audio, "--background", background, "--json")
+    assert result.exit_code == 0, result.output
+    made = json.loads(result.stdout)
+    assert (made["num_frames"], made["fps"], made["perceptual"]) == (46, 30, "random")
+    info, times, pictures = read_all(data / "out.mp4")
+    assert ((info.width, info.height), len(times)) == (size, 46)
+    assert info.duration == pytest.approx(46 / 30, abs=0.03)
+    assert info.audio_start == 0
+    with av.open(str(data / "out.mp4")) as container:
+        assert container.metadata["comment"] == COMMENT
+        assert COMMENT.startswith("synthetic")
+    if background == "source":
+        assert pictures[45][:, 110:].mean() == pytest.approx(90, abs=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "level", "arguments"),
+    [
+        ("silent.wav", 16_000, 0.0, ()),
+        ("phone.wav", 8_000, 0.5, ()),
+        ("music.mp3", 44_100, 0.5, ("-ac", "2")),
+        ("video.mp4", 48_000, 0.5, ("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=1")),
+    ],
+)
+def test_anything_with_sound_will_do(data, renderer, name, rate, level, arguments):
+    wav = write_speech(data / "tone.wav", 1.0, rate, level)
+    if name != "tone.wav":
+        run_ffmpeg("-i", wav, *arguments, data / name)
+    result = synthesize(data, data / name)
+    assert result.exit_code == 0, result.output
+    _, times, _ = read_all(data / "out.mp4")
+    assert len(times) == pytest.approx(30, abs=3)  # MP3 and AAC begin with some silence
+
+
+def test_a_sound_shorter_than_a_frame_is_one_frame(data, renderer):
+    assert synthesize(data, write_speech(data / "a.wav", 0.01)).exit_code == 0
+    assert len(read_all(data / "out.mp4")[1]) == 1
+
+
+class Rest(torch.nn.Module):
+    """Normalised motion of nothing but the expression 1 and AU45 of a fifth."""
+
+    def forward(self, audio, state):
+        motion = torch.zeros(len(audio), audio.shape[1] - 15, 71)
+        motion[..., :64] = torch.arange(64) / 64
+        return motion
+
+
+def test_the_head_rests_where_the_clips_head_is_and_pose_is_mapped_to_the_models(data):
+    """The identity's mean pose is 0.1 everywhere, the clip's another: the clip's is drawn."""
+    clip = load_clip(data)
+    model = MotionModel(data, Rest(), make_normalisation("ann"), make_contract())
+    motion = generate_at(model, np.zeros((9, 29), np.float32), clip)
+    stand_in = make_stand_in(clip)
+    assert len(list(draw_motion(stand_in, clip, motion))) == 9
+    (asked,) = stand_in.asked
+    mean = np.repeat(clip.pose.mean(axis=0)[None], 9, axis=0)
+    np.testing.assert_allclose(asked["pose"], stand_in.person.pose_map.apply(mean), atol=1e-4)
+    assert asked["expression"].shape == (9, 64)
+    assert asked["au45"].shape == (9,)
+
+
+def test_a_persons_folder_brings_everything_and_may_be_moved(data, renderer):
+    folder = data / "runs" / "ann"
+    folder.mkdir(parents=True)
+    files = PersonFile(
+        identity="ann",
+        shards=data / "data/shards",
+        motion_model=data / "motion.pt",
+        renderer=data / "renderer.pt",
+    )
+    save_person(folder, files)
+    assert str(data) not in (folder / "person.json").read_text()
+    found = load_person(folder)
+    assert found.identity == "ann"
+    assert found.shards.resolve() == files.shards.resolve()
+    audio = write_speech(data / "speech.wav")
+    result = run(
+        "synthesize", "--audio", audio, "--person", folder, "--out", data / "out.mp4",
+        "--device", "cpu",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(f"{data / 'out.mp4'}: 30 frames, 1.00 s")
+
+
+# --- what synthesize refuses --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"", b"no sound", b"RIFF$\0\0\0WAVEfmt "])
+def test_a_file_without_sound_is_refused(data, renderer, content):
+    (data / "empty.wav").write_bytes(content)
+    assert "no sound can be read" in refused(data, synthesize(data, data / "empty.wav"))
+
+
+def test_a_recording_of_no_samples_and_one_that_is_missing_are_refused(data, renderer):
+    write_wav(data / "none.wav", np.zeros(0), 16_000)
+    for name in ("none.wav", "nowhere.wav"):
+        assert "no sound can be read" in refused(data, synthesize(data, data / name))
+
+
+def test_a_stranger_is_refused_with_the_names_that_are_there(data, renderer):
+    line = refused(data, synthesize(data, write_speech(data / "a.wav"), identity="bob"))
+    assert "nobody is called 'bob': choose from ann" in line
+
+
+def test_a_renderer_of_somebody_else_is_refused(data, renderer):
+    person = replace(renderer["now"].person, identity="bob")
+    renderer["now"] = make_stand_in(load_clip(data), person=person)
+    line = refused(data, synthesize(data, write_speech(data / "a.wav")))
+    assert "draws 'bob', not 'ann'" in line
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"size": 64}, "frames of 32, but renderer.pt was trained with 64"),
+        ({"fps": 25}, "frame rate 30, but renderer.pt was trained with 25"),
+        ({"person": "other"}, "was trained with other face model"),
+    ],
+)
+def test_a_renderer_of_another_size_rate_or_face_model_is_refused(data, renderer, changes, words):
+    clip = load_clip(data)
+    if "person" in changes:
+        changes = {"person": replace(fit_person([clip]), backend="other face model")}
+    renderer["now"] = make_stand_in(clip, **changes)
+    assert words in refused(data, synthesize(data, write_speech(data / "a.wav")))
+
+
+@pytest.mark.parametrize(
+    ("contract", "words"),
+    [
+        ({"fps": 25}, "frame rate is 30, but the model was trained with 25"),
+        ({"backends": {"coefficients": "deng 1"}}, "coefficients is unknown"),
+        ({"backends": {"deepspeech": "checkpoint 2"}}, "deepspeech is embedded"),
+    ],
+)
+def test_a_motion_model_of_other_data_is_refused(data, renderer, contract, words):
+    save_model(data / "other.pt", "ann", **contract)
+    line = refused(data, synthesize(data, write_speech(data / "a.wav"), motion="other.pt"))
+    assert words in line
+
+
+def test_a_motion_model_that_does_not_know_the_person_is_refused(data, renderer):
+    save_model(data / "other.pt", "bob", "eve")
+    line = refused(data, synthesize(data, write_speech(data / "a.wav"), motion="other.pt"))
+    assert "does not know 'ann'" in line
+
+
+def test_checkpoints_of_something_else_are_refused(data):
+    """Nothing stands in here: the motion model is no renderer."""
+    result = run(
+        "synthesize", "--audio", write_speech(data / "a.wav"), "--identity", "ann",
+        "--shards", data / "data/shards", "--motion-model", data / "motion.pt",
+        "--renderer", data / "motion.pt", "--out", data / "out.mp4", "--device", "cpu",
+    )  # fmt: skip
+    assert "a checkpoint of facial-gan, not of renderer" in refused(data, result)
+
+
+def test_a_source_that_is_gone_is_missed_before_anything_is_drawn(data, renderer):
+    (data / "data" / "videos" / "ann.mp4").unlink()
+    audio = write_speech(data / "a.wav")
+    assert "--background crop" in refused(data, synthesize(data, audio))
+    assert renderer["now"].asked == []
+    assert synthesize(data, audio, "--background", "crop").exit_code == 0
+
+
+def test_clips_without_frames_are_refused(data, renderer):
+    write_dataset(data / "bare", {"j": [FakeClip()]})
+    (data / "data").rename(data / "full")
+    (data / "bare").rename(data / "data")
+    line = refused(data, synthesize(data, write_speech(data / "a.wav")))
+    assert "has no frames: run ttk ingest with --frame-size" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--identity", "ann"), "give --shards, --motion-model, --renderer, or --person"),
+        (("--person", "x", "--identity", "ann"), "--person brings its own --identity"),
+        (("--person", "x", "--background", "none"), "--background none: choose from source, crop"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_usage_errors(tmp_path, words, message):
+    result = run("synthesize", "--audio", "a.wav", "--out", tmp_path / "out.mp4", *words)
+    assert message in refused(tmp_path, result, code=2)
+
+
+@pytest.mark.parametrize("content", [None, "{", '{"identity": "me"}', "[]"])
+def test_a_person_that_is_not_ready_is_refused(data, content):
+    if content is not None:
+        (data / "person.json").write_text(content)
+    result = run(
+        "synthesize", "--audio", write_speech(data / "a.wav"), "--person", data,
+        "--out", data / "out.mp4",
+    )  # fmt: skip
+    assert "zoo personalize" in refused(data, result)
+
+
+# --- reenact ------------------------------------------------------------------------------------
+
+
+def test_a_clip_drawn_without_error_has_a_black_error_map(data, renderer):
+    """The stand-in draws the stored frames themselves, from the clip's own motion."""
+    result = reenact(data, "--json")
+    assert result.exit_code == 0, result.output
+    made = json.loads(result.stdout)
+    assert (made["num_frames"], made["psnr"]) == (NUM_FRAMES, None)
+    assert made["ssim"] == pytest.approx(1)
+    (asked,) = renderer["now"].asked
+    np.testing.assert_array_equal(asked["pose"], load_clip(data).model_pose)
+    info, times, _ = read_all(data / "out.mp4")
+    assert (len(times), info.width, info.audio_start) == (NUM_FRAMES, 160, 0)
+    info, times, errors = read_all(data / "out-error.mp4")
+    assert (len(times), info.width) == (NUM_FRAMES, SIZE)
+    assert np.max(errors) < 12
+
+
+def test_the_error_map_shows_the_difference(data, renderer):
+    """Twenty levels off everywhere: 22.1 dB, and a colour between black and yellow."""
+    drawn = renderer["now"].clip
+
+    class Changed:
+        num_frames = drawn.num_frames
+
+        def read_frame(self, t):
+            real = drawn.read_frame(t)
+            return np.where(real > 128, real - 20, real + 20).astype(np.uint8)
+
+    renderer["now"] = make_stand_in(load_clip(data), clip=Changed())
+    made = json.loads(reenact(data, "--json").stdout)
+    assert made["psnr"] == pytest.approx(20 * np.log10(255 / 20), abs=0.1)
+    _, _, errors = read_all(data / "out-error.mp4")
+    assert 30 < np.mean(errors) < 120
+
+
+def test_a_clip_may_be_moved_by_its_own_sound(data, renderer):
+    result = reenact(data, "--motion-model", data / "motion.pt", "--background", "crop")
+    assert result.exit_code == 0, result.output
+    (asked,) = renderer["now"].asked
+    assert len(asked["pose"]) == NUM_FRAMES
+    assert not np.allclose(asked["pose"], load_clip(data).model_pose)
+    assert "no difference" in result.stdout
+    assert "out-error.mp4: the error map" in result.stdout
+
+
+def test_a_clip_that_is_not_there_is_refused(data, renderer):
+    result = run(
+        "reenact", "zzz", "--shards", data / "data/shards", "--renderer", "r.pt",
+        "--out", data / "out.mp4",
+    )  # fmt: skip
+    assert "no clip's id begins with 'zzz'" in refused(data, result)
+
+
+# --- personalize --------------------------------------------------------------------------------
+
+
+class Stages:
+    """Stands in for ingest and both trainings; dies in the one it is told to die in."""
+
+    def __init__(self, monkeypatch):
+        self.calls, self.dies_in, self.num_frames = [], "", 700
+        self.made = {"au45": Provenance(backend="eyelids", version="1")}
+        monkeypatch.setattr(stages, "ingest", self.ingest)
+        monkeypatch.setattr(stages, "train_facial", self.train("motion"))
+        monkeypatch.setattr(stages, "train_renderer", self.train("renderer"))
+        monkeypatch.setattr(stages, "load_backends", self)
+
+    def __call__(self, options):
+        return self
+
+    def cache_clear(self):
+        pass
+
+    def provenance(self):
+        return self.made
+
+    def ingest(self, video, options, *, out, workers, on_plan, on_progress):
+        self.calls.append(("ingest", options.fps, options.identity))
+        if not (out / "manifests").is_dir():
+            clip = FakeClip(identity=video.stem, source=video.name, num_frames=self.num_frames)
+            write_dataset(out, {"j": [clip] if self.num_frames else []}, shards=False)
+        self._die("ingest")
+
+    def train(self, name):
+        def run_stage(recipe, out, *, world, resume, on_step):
+            self.calls.append((name, recipe.identity, recipe.preset, recipe.epochs, resume))
+            out.mkdir(parents=True, exist_ok=True)
+            (out / "last.pt").touch()
+            self._die(name)
+            (out / "best.pt").touch()
+            return {"score": 1.0}
+
+        return run_stage
+
+    def _die(self, name):
+        if self.dies_in == name:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def video(tmp_path, monkeypatch):
+    """A file whose digest is the one that its dataset notes."""
+    path = tmp_path / "me.mp4"
+    path.write_bytes(b"me.mp4")  # of which FakeClip makes the digest
+    save_model(tmp_path / "base.pt", "ann")
+    return path
+
+
+def personalize(video, *more, base="base.pt"):
+    folder = video.parent
+    return run(
+        "personalize", video, "--base", folder / base, "--out", folder / "runs" / "me",
+        "--device", "cpu", *more,
+    )  # fmt: skip
+
+
+def test_one_command_runs_all_stages_and_says_how_long_each_took(video, monkeypatch):
+    done = Stages(monkeypatch)
+    result = personalize(video, "--json")
+    assert result.exit_code == 0, result.output
+    assert done.calls == [
+        ("ingest", 30, "stem"),
+        ("motion", "me", "small", 10, False),
+        ("renderer", "me", "small", 5, False),
+    ]
+    made = json.loads(result.stdout)
+    assert made["identity"] == "me"
+    assert list(made["seconds"]) == ["ingest", "fine-tuning", "renderer"]
+    for name in made["seconds"]:
+        assert f"{name}: 0:0" in result.stderr
+    person = load_person(video.parent / "runs" / "me")
+    assert person.identity == "me"
+    assert person.motion_model.is_file()
+    assert person.renderer.is_file()
+
+
+@pytest.mark.parametrize("where", ["ingest", "motion", "renderer"])
+def test_what_was_killed_goes_on_where_it_was(video, monkeypatch, where):
+    """The stage under way is resumed, those before it have nothing left to do."""
+    done = Stages(monkeypatch)
+    done.dies_in = where
+    assert personalize(video).exit_code == 1
+    assert not (video.parent / "runs" / "me" / "person.json").exists()
+    done.dies_in, done.calls = "", []
+    assert personalize(video).exit_code == 0
+    resumed = {"ingest": (False, False), "motion": (True, False), "renderer": (True, True)}[where]
+    assert [call[-1] for call in done.calls[1:]] == list(resumed)
+    assert (video.parent / "runs" / "me" / "person.json").is_file()
+
+
+def test_settings_reach_the_stages(video, monkeypatch):
+    done = Stages(monkeypatch)
+    more = ("--preset", "paper", "--motion-epochs", "3", "--renderer-epochs", "7")
+    assert personalize(video, *more).exit_code == 0
+    assert done.calls[1:] == [
+        ("motion", "me", "small", 3, False),
+        ("renderer", "me", "paper", 7, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("contract", "words"),
+    [
+        ({"fps": 24}, "24 frames a second, shards have 25 or 30"),
+        ({"backends": {"au45": "openface 2"}}, "au45 is eyelids 1, but the model was trained with"),
+        ({"scale": "logit"}, "scale of the audio"),
+    ],
+)
+def test_a_base_of_other_data_is_refused_before_ingest(video, monkeypatch, contract, words):
+    done = Stages(monkeypatch)
+    save_model(video.parent / "other.pt", "ann", **contract)
+    result = personalize(video, base="other.pt")
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert done.calls == []
+    assert not (video.parent / "runs").exists()
+
+
+def test_a_base_of_25_frames_a_second_is_met(video, monkeypatch):
+    done = Stages(monkeypatch)
+    save_model(video.parent / "slow.pt", "ann", fps=25)
+    assert personalize(video, base="slow.pt").exit_code == 0
+    assert done.calls[0] == ("ingest", 25, "stem")
+
+
+def test_a_video_that_is_missing_or_another_one_is_refused(video, monkeypatch):
+    done = Stages(monkeypatch)
+    other = video.with_name("you.mp4")
+    result = personalize(other)
+    assert (result.exit_code, done.calls) == (1, [])
+    assert "no such video" in result.stderr
+    assert personalize(video).exit_code == 0
+    other.write_bytes(b"another")
+    done.calls = []
+    result = personalize(other)
+    assert (result.exit_code, done.calls) == (1, [])
+    assert "was made of another video: choose another --out" in result.stderr
+
+
+def test_too_short_a_video_says_how_long_it_must_be(video, monkeypatch):
+    """A window of 128 frames must be held out: a fifth of 640, 21.3 s."""
+    done = Stages(monkeypatch)
+    done.num_frames = 639
+    result = personalize(video)
+    assert result.exit_code == 1
+    assert "21.3 s of a face are too short: with --holdout 0.2 at least 22 s" in result.stderr
+    assert [call[0] for call in done.calls] == ["ingest"]
+
+
+def test_a_video_without_a_clip_says_why(video, monkeypatch):
+    done = Stages(monkeypatch)
+    done.num_frames = 0
+    result = personalize(video)
+    assert result.exit_code == 1
+    assert "no clip comes of it" in result.stderr
+
+
+@pytest.mark.parametrize("words", [("--holdout", "0"), ("--preset", "official")])
+def test_settings_that_cannot_be_meant_are_usage_errors(video, words):
+    assert personalize(video, *words).exit_code == 2
+
+
+# --- help ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["synthesize", "reenact", "personalize"])
+def test_every_command_shows_an_example(name):
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert f"Example:\n    zoo {name} " in result.output
