@@ -1,0 +1,439 @@
+"""The renderer under training: what it sees, runs that go on as if never killed, checkpoints."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from tests.datasets import FakeClip, write_dataset
+from toolkit.errors import SetupError, ToolkitError
+from toolkit.facemodel.model import DEFAULT_PATH, load_default
+from toolkit.manifest import write_split
+from toolkit.storage import hash_file
+from zoo.checkpoint import load_checkpoint, save_checkpoint
+from zoo.cli import main
+from zoo.distributed import World
+from zoo.rendering import fit_person, load_render_clips
+from zoo.rendering.eyes import EMBEDDED_THRESHOLD
+from zoo.video.batches import ClipFrames, FrameBatches, draw_order, spread_order
+from zoo.video.inputs import WindowMaker, find_face_model, to_pictures, to_tensor
+from zoo.video.model import TrainedRenderer, open_renderer
+from zoo.video.options import RendererRecipe
+from zoo.video.recipe import RendererTask, choose_clips, train_renderer
+
+CPU = torch.device("cpu")
+SIZE = 64
+BEFORE_THE_CROP = (-323.0, -226.0, 600.0)
+"""mm: where a head is seen in the crop of generated clips."""
+
+
+def make_clip(name: str, num_frames: int, **more: Any) -> FakeClip:
+    """A clip whose head moves within its crop; every fourth frame was not measured."""
+    rng = np.random.default_rng(len(name))
+    pose = rng.normal(0, 0.1, (num_frames, 6)).astype(np.float32)
+    pose[:, 3:] = BEFORE_THE_CROP + rng.normal(0, 3, (num_frames, 3))
+    arrays = {
+        "face/model_pose": pose,
+        "face/pose": pose,
+        "face/au45": rng.uniform(0, 5, num_frames).astype(np.float32),
+        "face/illumination": np.zeros((num_frames, 27), np.float32),
+        "face/valid": np.arange(num_frames) % 4 > 0,
+        "clips/identity_coefficients": np.zeros(80, np.float32),
+        "clips/texture_coefficients": np.zeros(80, np.float32),
+    }
+    return FakeClip(source=f"videos/{name}.mp4", num_frames=num_frames, arrays=arrays, **more)
+
+
+def name_face_model(dataset: Path, sha256: str) -> None:
+    """Write into the shards which face model their coefficients are of."""
+    for path in (dataset / "shards").glob("*.h5"):
+        with h5py.File(path, "r+") as file:
+            record = json.loads(file.attrs["provenance"])
+            made = {"backend": "embedded", "version": "1", "weights_sha256": sha256, "note": ""}
+            record["features"]["coefficients"] = made
+            file.attrs["provenance"] = json.dumps(record)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of 24 frames of ann to train on, one of 12 to choose by, 64 px; one of bob."""
+    folder = tmp_path_factory.mktemp("renderer") / "data"
+    clips = {"train": make_clip("a", 24), "val": make_clip("bb", 12)}
+    other = make_clip("c", 12, identity="bob")
+    write_dataset(folder, {"j": [*clips.values(), other]}, frame_size=SIZE)
+    name_face_model(folder, hash_file(DEFAULT_PATH))
+    rows = [(clip.id, part) for part, clip in clips.items()] + [(other.id, "train")]
+    write_split(
+        folder,
+        [
+            {"clip_id": clip, "split": part, "by": "source", "ratio": "1-1-1", "seed": 0}
+            for clip, part in rows
+        ],
+    )
+    return folder
+
+
+def make_recipe(dataset: Path, **changes: Any) -> RendererRecipe:
+    settings = {"identity": "ann", "preset": "small", "epochs": 1, "device": "cpu"} | changes
+    return RendererRecipe(shards=dataset / "shards", **settings)
+
+
+@pytest.fixture(scope="module")
+def run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one epoch."""
+    out = tmp_path_factory.mktemp("run")
+    train_renderer(make_recipe(dataset), out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def renderer(run: Path) -> TrainedRenderer:
+    """What it learnt."""
+    return open_renderer(run / "best.pt", CPU)
+
+
+def make_maker(dataset: Path, preset: str = "small", without: str = "") -> WindowMaker:
+    """Of ann, in the training part."""
+    person = fit_person(load_render_clips(dataset, identity="ann", split="train"))
+    model = load_default()
+    return WindowMaker.of_person(person, model, EMBEDDED_THRESHOLD, preset=preset, without=without)
+
+
+# --- what it sees -------------------------------------------------------------------------------
+
+
+def test_a_window_holds_ten_frames_of_colours_and_blink_the_current_one_at_5(
+    dataset: Path,
+) -> None:
+    clip = load_render_clips(dataset, identity="ann", split="train")[0]
+    windows = make_maker(dataset).make_of_clip(clip)
+    frames = windows[9].unflatten(0, (10, 4))
+    assert frames.shape == (10, 4, SIZE, SIZE)
+    assert frames[5, 3].max() == pytest.approx(clip.au45[9] / 5)
+    assert frames[0, 3].max() == pytest.approx(clip.au45[4] / 5)
+    assert frames[:, :3].max() > 0  # a face is seen
+
+
+def test_without_eyes_the_blink_is_zero_and_the_rest_as_ever(dataset: Path) -> None:
+    clip = load_render_clips(dataset, identity="ann", split="train")[0]
+    frames, blind = (
+        make_maker(dataset, without=part).make_of_clip(clip)[9].unflatten(0, (10, 4))
+        for part in ("", "eyes")
+    )
+    assert not blind[:, 3].any()
+    assert torch.equal(blind[:, :3], frames[:, :3])
+
+
+def test_the_official_window_has_three_channels_and_the_current_frame_at_6(dataset: Path) -> None:
+    clip = load_render_clips(dataset, identity="ann", split="train")[0]
+    maker = make_maker(dataset, "official")
+    frames = maker.make_of_clip(clip)[9].unflatten(0, (10, 3))
+    assert frames.shape == (10, 3, SIZE, SIZE)
+    assert (frames[6] == clip.au45[9]).any()
+    assert not (frames[5] == clip.au45[9]).any()
+
+
+def test_pairs_are_the_measured_frames_and_their_windows(dataset: Path) -> None:
+    """Of 24 frames every fourth was not measured; frame t of a generated clip is grey of 10·t."""
+    clip = load_render_clips(dataset, identity="ann", split="train")[0]
+    maker = make_maker(dataset)
+    frames = ClipFrames([clip], maker)
+    assert len(frames) == 18
+    batch = frames.gather(np.array([0, 3]))  # frames 1 and 5
+    levels = (batch.target.mean(dim=(1, 2, 3)) + 1) * 127.5
+    assert levels.tolist() == pytest.approx([10, 50], abs=2)
+    assert torch.equal(batch.window[1], maker.make_of_clip(clip)[5])
+
+
+def test_pictures_survive_the_way_to_the_networks_scale_and_back() -> None:
+    levels = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+    assert np.array_equal(to_pictures(to_tensor(levels)[None])[0], levels)
+
+
+# --- order --------------------------------------------------------------------------------------
+
+
+def test_every_epoch_sees_every_frame_once_in_another_order() -> None:
+    first, second = (draw_order(20, batch_size=1, seed=0, epoch=epoch) for epoch in (0, 1))
+    assert sorted(np.concatenate(first)) == sorted(np.concatenate(second)) == list(range(20))
+    assert np.concatenate(first).tolist() != np.concatenate(second).tolist()
+    again = draw_order(20, batch_size=1, seed=0, epoch=0)
+    assert np.array_equal(np.concatenate(first), np.concatenate(again))
+
+
+def test_processes_share_the_batches_of_one() -> None:
+    whole = draw_order(22, batch_size=4, seed=0, epoch=0)
+    shares = [
+        draw_order(22, batch_size=4, seed=0, epoch=0, rank=rank, world_size=2) for rank in (0, 1)
+    ]
+    assert [len(whole), len(shares[0]), len(shares[1])] == [5, 5, 5]
+    for batch, *parts in zip(whole, *shares, strict=True):
+        assert sorted(np.concatenate(parts)) == sorted(batch)
+    with pytest.raises(ValueError, match="evenly"):
+        draw_order(22, batch_size=1, seed=0, epoch=0, world_size=2)
+
+
+def test_frames_to_judge_by_are_spread_from_the_first_to_the_last() -> None:
+    assert np.concatenate(spread_order(101, 3)).tolist() == [0, 50, 100]
+    assert np.concatenate(spread_order(2, 50)).tolist() == [0, 1]
+
+
+def test_a_worker_renders_the_same_batches_from_any_place_on(dataset: Path) -> None:
+    clips = load_render_clips(dataset, identity="ann", split="train")
+    order = draw_order(18, batch_size=2, seed=0, epoch=0)
+    batches = FrameBatches(ClipFrames(clips, make_maker(dataset)), order)
+    here, there = list(batches.load()), list(batches.load(6, workers=1))
+    assert (len(here), len(there)) == (9, 3)
+    for ours, theirs in zip(here[6:], there, strict=True):
+        assert torch.equal(ours.window, theirs.window)
+        assert torch.equal(ours.target, theirs.target)
+
+
+# --- settings -----------------------------------------------------------------------------------
+
+
+def test_the_learning_rate_falls_over_the_last_30_of_50_epochs_and_3_of_5(dataset: Path) -> None:
+    paper, small = (make_recipe(dataset, preset=name, epochs=0) for name in ("paper", "small"))
+    assert (paper.epochs, small.epochs) == (50, 5)
+    rates = [paper.scale_rate(epoch) for epoch in (0, 19, 20, 35, 49)]
+    assert rates == pytest.approx([1, 1, 1, 1 / 2, 1 / 30])
+    rates = [small.scale_rate(epoch) for epoch in range(5)]
+    assert rates == pytest.approx([1, 1, 1, 2 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"preset": "big"},
+        {"without": "nose"},
+        {"precision": "fp8"},
+        {"epochs": -1},
+        {"batch_size": 0},
+        {"holdout": 1.0},
+        {"preset": "official", "without": "eyes"},
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(changes: dict[str, Any], dataset: Path) -> None:
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        make_recipe(dataset, **changes)
+
+
+def test_what_is_held_out_is_never_trained_on_nor_seen_in_a_window(dataset: Path) -> None:
+    """A quarter of 36 frames, 9 of the last clip; ten frames before them are in neither part."""
+    trained, held = choose_clips(make_recipe(dataset, holdout=0.25))
+    assert [(clip.source, clip.first, clip.num_frames) for clip in held] == [
+        ("videos/bb.mp4", 3, 9)
+    ]
+    assert [(clip.source, clip.num_frames) for clip in trained] == [("videos/a.mp4", 24)]
+    trained, held = choose_clips(make_recipe(dataset, holdout=0.5))
+    assert sum(clip.num_frames for clip in held) == 18
+    assert [(clip.source, clip.num_frames) for clip in trained] == [("videos/a.mp4", 8)]
+
+
+def test_without_a_holdout_the_parts_of_the_split_are_taken(dataset: Path) -> None:
+    trained, chosen_by = choose_clips(make_recipe(dataset))
+    assert [clip.source for clip in trained] == ["videos/a.mp4"]
+    assert [clip.source for clip in chosen_by] == ["videos/bb.mp4"]
+
+
+# --- runs ---------------------------------------------------------------------------------------
+
+
+def read_state(out: Path) -> dict[str, torch.Tensor]:
+    """Weights of both networks as a run left them."""
+    state = load_checkpoint(out / "last.pt", "renderer")["state"]
+    return {f"{p} {k}": v for p in ("generator", "discriminator") for k, v in state[p].items()}
+
+
+def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_one(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = make_recipe(dataset, epochs=2)
+    train_renderer(recipe, tmp_path / "whole")
+
+    class KilledError(Exception):
+        pass
+
+    def kill(step: Any) -> None:
+        if (step.epoch, step.step) == (1, 3):
+            raise KilledError
+
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr("zoo.train.SAVE_SECONDS", 0)
+        train_renderer(recipe, tmp_path / "killed", on_step=kill)
+    train_renderer(recipe, tmp_path / "killed", resume=True)
+    whole, resumed = read_state(tmp_path / "whole"), read_state(tmp_path / "killed")
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_step_trains_both_networks_and_says_which_network_judged(dataset: Path) -> None:
+    task = RendererTask(make_recipe(dataset), *choose_clips(make_recipe(dataset)), world=World())
+    before = {name: value.clone() for name, value in task.state_dict()["generator"].items()}
+    judge = {name: value.clone() for name, value in task.state_dict()["discriminator"].items()}
+    metrics = task.step(next(task.draw_batches(0, 0)))
+    after = task.state_dict()
+    assert all(not torch.equal(before[name], after["generator"][name]) for name in before)
+    assert any(not torch.equal(judge[name], after["discriminator"][name]) for name in judge)
+    assert set(metrics) == {
+        "loss discriminator", "loss adversarial", "loss feature_matching",
+        "loss perceptual (random)", "loss l1", "items",
+    }  # fmt: skip
+
+
+def test_an_epochs_score_is_the_error_in_levels_of_255(
+    dataset: Path, run: Path, renderer: TrainedRenderer
+) -> None:
+    """Computed once more from what the trained renderer draws, before rounding to levels."""
+    clip = load_render_clips(dataset, identity="ann", split="val")[0]
+    drawn = list(draw_clip(renderer, clip))
+    measured = clip.valid.nonzero()[0]
+    errors = [np.abs(drawn[t].astype(float) - clip.read_frame(t)).mean() for t in measured]
+    best = load_checkpoint(run / "best.pt")["best"]
+    assert best["score"] == pytest.approx(np.mean(errors), abs=0.5)
+    squares = [np.square(drawn[t].astype(float) - clip.read_frame(t)).mean() for t in measured]
+    assert best["psnr"] == pytest.approx(10 * np.log10(255**2 / np.mean(squares)), abs=0.1)
+
+
+def draw_clip(renderer: TrainedRenderer, clip: Any) -> Any:
+    """A clip's own motion."""
+    return renderer.draw(
+        clip.camera, expression=clip.expression, pose=clip.model_pose, au45=clip.au45
+    )
+
+
+# --- checkpoints --------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_says_whom_it_draws_and_how(dataset: Path, renderer: TrainedRenderer) -> None:
+    known = (renderer.size, renderer.fps, renderer.preset, renderer.perceptual)
+    assert known == (SIZE, 30, "small", "random")
+    person = fit_person(load_render_clips(dataset, identity="ann", split="train"))
+    assert renderer.person.identity == "ann"
+    np.testing.assert_array_equal(renderer.person.illumination, person.illumination)
+
+
+def test_every_frame_is_drawn_from_the_window_that_training_saw(
+    dataset: Path, renderer: TrainedRenderer
+) -> None:
+    clip = load_render_clips(dataset, identity="ann", split="val")[0]
+    drawn = list(draw_clip(renderer, clip))
+    assert len(drawn) == clip.num_frames
+    assert drawn[0].shape == (SIZE, SIZE, 3)
+    windows = renderer.maker.make_of_clip(clip)
+    for t in (0, 5, clip.num_frames - 1):
+        with torch.inference_mode():
+            expected = to_pictures(renderer.generator(windows[t][None]))[0]
+        assert np.abs(drawn[t].astype(int) - expected).max() <= 1
+
+
+def test_the_rendered_frames_are_those_of_the_windows(
+    dataset: Path, renderer: TrainedRenderer
+) -> None:
+    clip = load_render_clips(dataset, identity="ann", split="val")[0]
+    motion = {"expression": clip.expression, "pose": clip.model_pose, "au45": clip.au45}
+    seen = list(renderer.rendered(clip.camera, **motion))
+    assert len(seen) == clip.num_frames
+    current = renderer.maker.make_of_clip(clip)[7].unflatten(0, (10, 4))[5, :3]
+    assert np.array_equal(to_pictures(current[None])[0], seen[7])
+
+
+def test_no_motion_gives_no_frames(renderer: TrainedRenderer, dataset: Path) -> None:
+    clip = load_render_clips(dataset, identity="ann", split="val")[0]
+    nothing = {"expression": np.zeros((0, 64)), "pose": np.zeros((0, 6)), "au45": np.zeros(0)}
+    assert list(renderer.draw(clip.camera, **nothing)) == []
+
+
+def change(run: Path, tmp_path: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of the run's best checkpoint, changed."""
+    content = load_checkpoint(run / "best.pt")
+    edit(content)
+    save_checkpoint(tmp_path / "best.pt", content)
+    return tmp_path / "best.pt"
+
+
+def test_a_checkpoint_of_another_face_model_is_refused(run: Path, tmp_path: Path) -> None:
+    path = change(run, tmp_path, lambda c: c["model"]["face_model"].update(sha256="other"))
+    with pytest.raises(ToolkitError, match="face model embedded other"):
+        open_renderer(path, CPU)
+
+
+def test_a_checkpoint_of_something_else_is_refused(run: Path, tmp_path: Path) -> None:
+    path = change(run, tmp_path, lambda content: content.update(kind="facial-gan"))
+    with pytest.raises(ToolkitError, match="of facial-gan, not of renderer"):
+        open_renderer(path, CPU)
+
+
+def test_clips_of_another_size_or_face_model_are_refused(
+    renderer: TrainedRenderer, dataset: Path, tmp_path: Path
+) -> None:
+    (mine,) = load_render_clips(dataset, identity="ann", split="val")
+    renderer.check_clip(mine)
+    other = write_dataset(tmp_path / "data", {"j": [make_clip("d", 12)]}, frame_size=32)
+    (small,) = load_render_clips(other, identity="ann")
+    with pytest.raises(ToolkitError, match="frames of 32, but"):
+        renderer.check_clip(small)
+    with pytest.raises(ToolkitError, match="32"):
+        next(draw_clip(renderer, small))
+    object.__setattr__(mine, "backend", "deng resnet50 123")
+    with pytest.raises(ToolkitError, match="coefficients by deng"):
+        renderer.check_clip(mine)
+
+
+def test_coefficients_without_their_face_model_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path))
+    with pytest.raises(ToolkitError, match="no face model at hand"):
+        find_face_model("embedded 1 0123")
+    with pytest.raises(ToolkitError, match="no face model at hand"):
+        find_face_model("unknown")
+    with pytest.raises(SetupError, match="BFM"):
+        find_face_model("deng resnet50 0123")
+
+
+# --- the command --------------------------------------------------------------------------------
+
+
+def refuse(dataset: Path, *words: str) -> str:
+    """What the command says when it refuses to train: one line behind the warning, and no run."""
+    out = dataset / "refused"
+    command = ["train", "renderer", "--shards", str(dataset / "shards"), "--out", str(out)]
+    result = CliRunner().invoke(main, [*command, "--device", "cpu", "--preset", "small", *words])
+    assert result.exit_code == 1
+    assert not out.exists()
+    return result.stderr.splitlines()[-1]
+
+
+def test_a_stranger_and_a_person_without_frames_to_choose_by_are_one_clear_error(
+    dataset: Path,
+) -> None:
+    assert "nobody is called 'eve'" in refuse(dataset, "--identity", "eve")
+    line = refuse(dataset, "--identity", "bob")
+    assert "no clip of bob is in val" in line
+    assert "--holdout" in line
+
+
+def test_clips_without_pictures_are_one_clear_error(tmp_path: Path) -> None:
+    write_dataset(tmp_path, {"j": [make_clip("a", 24)]})
+    assert "--frame-size 256" in refuse(tmp_path, "--identity", "ann", "--holdout", "0.2")
+
+
+def test_the_command_trains_and_says_that_a_random_network_judges(
+    dataset: Path, tmp_path: Path
+) -> None:
+    command = ["train", "renderer", "--shards", str(dataset), "--out", str(tmp_path / "run")]
+    command += ["--identity", "ann", "--preset", "small", "--epochs", "1", "--device", "cpu"]
+    result = CliRunner().invoke(main, [*command, "--precision", "bf16"])
+    assert result.exit_code == 0, result.stderr
+    assert "random network" in result.stderr
+    assert "best: score" in result.stdout
+    content = load_checkpoint(tmp_path / "run" / "best.pt", "renderer")
+    assert content["recipe"]["perceptual"] == "random"
+    assert "loss perceptual (random)" in (tmp_path / "run" / "log.csv").read_text()
