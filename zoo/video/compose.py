@@ -41,7 +41,8 @@ class Pasting:
         )
         across = ramp_border(self._side, soft=(x0 > 0, x1 < width))
         down = ramp_border(self._side, soft=(y0 > 0, y1 < height))
-        self._mask = (down[:, None] * across)[self._here][..., None]
+        self._mask = np.ascontiguousarray((down[:, None] * across)[self._here])
+        self._rest = 1 - self._mask
 
     def paste(self, picture: Picture, drawn: Picture) -> Picture:
         """A copy of the picture (H, W, 3) with the drawn square in it, scaled to its place."""
@@ -50,9 +51,13 @@ class Pasting:
             size = (self._side, self._side)
             drawn = np.asarray(cv2.resize(drawn, size, interpolation=method), np.uint8)
         pasted = picture.copy()
-        below = picture[self._there].astype(np.float32)
-        mixed = below + self._mask * (drawn[self._here] - below)
-        pasted[self._there] = np.rint(mixed).astype(np.uint8)
+        mixed = cv2.blendLinear(
+            np.ascontiguousarray(drawn[self._here]),
+            np.ascontiguousarray(picture[self._there]),
+            self._mask,
+            self._rest,
+        )
+        pasted[self._there] = mixed
         return pasted
 
 
