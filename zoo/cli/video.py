@@ -61,7 +61,8 @@ def reenact(clip_id: str, out: Path, as_json: bool, **options: Any) -> None:
 
     CLIP_ID may be the beginning of an id that no other clip has. Beside the video its error map is
     written, OUT-error.mp4: the difference to the stored frames, from black (none) to yellow
-    (64 of 255 levels and more).
+    (64 of 255 levels and more). PSNR and SSIM are means over the whole clip, frames that the
+    renderer was trained on included.
     """
     settings = ReenactmentSettings(**options)
     from zoo.video.reenact import reenact as make_film

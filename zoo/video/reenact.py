@@ -36,7 +36,9 @@ FULL_ERROR = 64
 
 @dataclass(frozen=True)
 class Reenactment:
-    """What was made, beside the stored frames; figures are means over the clip.
+    """What was made, beside the stored frames.
+
+    Figures are means over the whole clip, frames that the renderer was trained on included.
 
     Attributes:
         path, error_map: the videos.

@@ -52,7 +52,7 @@ class Scene:
             yield from drawn
             return
         pictures = self._source.swing(num_frames)
-        for picture, frame in zip(pictures, drawn, strict=False):
+        for picture, frame in zip(pictures, drawn, strict=True):
             yield self._source.pasting.paste(picture, frame)
 
 
