@@ -12,6 +12,7 @@ from toolkit.errors import SetupError
 from zoo.video.losses import LossWeights, deceive, discriminate, match_features
 from zoo.video.networks import (
     Generator,
+    InstanceNorm,
     MultiscaleDiscriminator,
     SmallGenerator,
     create_discriminator,
@@ -71,6 +72,17 @@ def test_each_scale_judges_patches_of_a_picture_half_as_large(packed: bool) -> N
     assert sides == ([11, 7, 5] if packed else [19, 11, 7])
     assert [len(scale) for scale in found] == [5, 5, 5]
     assert [layer.shape[1] for layer in found[0]] == [4, 8, 16, 32, 1]
+
+
+def test_instance_norm_is_torchs() -> None:
+    """Of two pictures, each by itself."""
+    x = draw_window(8).view(2, 20, 8, 8)
+    expected = nn.InstanceNorm2d(20)(x)
+    torch.testing.assert_close(InstanceNorm(20)(x), expected, atol=1e-5, rtol=1e-5)
+    scaled = InstanceNorm(20, learnt=True)
+    nn.init.constant_(scaled.weight, 2.0)
+    nn.init.constant_(scaled.bias, 1.0)
+    torch.testing.assert_close(scaled(x), 2 * expected + 1, atol=1e-5, rtol=1e-5)
 
 
 # --- gradients ----------------------------------------------------------------------------------

@@ -58,6 +58,25 @@ def place_network(network: _Network, device: torch.device) -> _Network:
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
+class InstanceNorm(nn.Module):
+    """Every channel of every picture with mean 0 and variance 1; torch's by way of batch norm.
+
+    torch.nn.InstanceNorm2d gives up channels last, which costs a third of a network's time.
+    """
+
+    def __init__(self, width: int, *, learnt: bool = False) -> None:
+        """With `learnt`, a scale and a shift of each channel follow."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width)) if learnt else None
+        self.bias = nn.Parameter(torch.zeros(width)) if learnt else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, width, h, w) both ways."""
+        if len(x) == 1:
+            return functional.batch_norm(x, None, None, self.weight, self.bias, training=True)
+        return torch.cat([self(x[b : b + 1]) for b in range(len(x))])
+
+
 # --- generators ---------------------------------------------------------------------------------
 
 
@@ -97,7 +116,7 @@ class Generator(nn.Module):
         """Picture (B, 3, H, H), −1 to 1, of a window (B, C, H, H)."""
         coarse = self.coarse(_pool(window))
         drawn: Tensor = self.leave(self.enter(window) + coarse)
-        return torch.tanh(drawn)
+        return torch.tanh(drawn.float())
 
 
 class ResidualBlock(nn.Module):
@@ -108,11 +127,11 @@ class ResidualBlock(nn.Module):
         self.layers = nn.Sequential(
             nn.ReflectionPad2d(1),
             nn.Conv2d(width, width, 3),
-            nn.InstanceNorm2d(width),
+            InstanceNorm(width),
             nn.ReLU(),
             nn.ReflectionPad2d(1),
             nn.Conv2d(width, width, 3),
-            nn.InstanceNorm2d(width),
+            InstanceNorm(width),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -123,26 +142,26 @@ class ResidualBlock(nn.Module):
 
 def _wide(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.ReflectionPad2d(3), nn.Conv2d(inputs, outputs, 7), nn.InstanceNorm2d(outputs), nn.ReLU()
+        nn.ReflectionPad2d(3), nn.Conv2d(inputs, outputs, 7), InstanceNorm(outputs), nn.ReLU()
     )
 
 
 def _halve(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.InstanceNorm2d(outputs), nn.ReLU()
+        nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), InstanceNorm(outputs), nn.ReLU()
     )
 
 
 def _double(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
         nn.ConvTranspose2d(inputs, outputs, 3, stride=2, padding=1, output_padding=1),
-        nn.InstanceNorm2d(outputs),
+        InstanceNorm(outputs),
         nn.ReLU(),
     )
 
 
 class SmallGenerator(nn.Module):
-    """A generator for one core: nothing is convolved at full resolution, nothing normalised.
+    """A generator for one core: nothing is convolved at full resolution.
 
     A window is packed into H/2 (pixel-unshuffle), halved twice, and worked on at H/8. There a
     learnt map tells each place from the others, so that what stays where it is, as the background,
@@ -181,13 +200,15 @@ class SmallGenerator(nn.Module):
 
 
 class PlainBlock(nn.Module):
-    """Two convolutions added to what comes in."""
+    """Two convolutions, each behind a norm, added to what comes in; colours pass it by."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
+            InstanceNorm(width, learnt=True),
             nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
+            InstanceNorm(width, learnt=True),
             nn.ReLU(),
             nn.Conv2d(width, width, 3, padding=1),
         )
@@ -244,7 +265,7 @@ def _make_patches(inputs: int, width: int) -> nn.ModuleList:
 
     def follow(inputs: int, outputs: int, stride: int) -> nn.Sequential:
         return nn.Sequential(
-            convolve(inputs, outputs, stride), nn.InstanceNorm2d(outputs), nn.LeakyReLU(0.2)
+            convolve(inputs, outputs, stride), InstanceNorm(outputs), nn.LeakyReLU(0.2)
         )
 
     return nn.ModuleList(

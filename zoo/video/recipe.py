@@ -21,7 +21,14 @@ from zoo.rendering import RenderClip, fit_person, load_render_clips
 from zoo.rendering.eyes import choose_threshold
 from zoo.rendering.windows import HALF_WINDOW
 from zoo.train import Metrics, Step, check_folder, train
-from zoo.video.batches import ClipFrames, FrameBatch, FrameBatches, draw_order, spread_order
+from zoo.video.batches import (
+    ClipFrames,
+    FrameBatch,
+    FrameBatches,
+    Places,
+    draw_order,
+    spread_order,
+)
 from zoo.video.inputs import WindowMaker, find_face_model
 from zoo.video.losses import LossWeights, deceive, discriminate, match_features
 from zoo.video.model import KIND
@@ -148,7 +155,7 @@ class RendererTask:
         batches = FrameBatches(self._trained, self._order(epoch))
         return batches.load(first, self._recipe.workers, pin_memory=pin)
 
-    def _order(self, epoch: int) -> Any:
+    def _order(self, epoch: int) -> list[Places]:
         return draw_order(
             len(self._trained),
             batch_size=self._recipe.batch_size,
