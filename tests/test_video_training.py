@@ -201,6 +201,7 @@ def test_a_worker_renders_the_same_batches_from_any_place_on(dataset: Path) -> N
 def test_the_learning_rate_falls_over_the_last_30_of_50_epochs_and_3_of_5(dataset: Path) -> None:
     paper, small = (make_recipe(dataset, preset=name, epochs=0) for name in ("paper", "small"))
     assert (paper.epochs, small.epochs) == (50, 5)
+    assert (paper.learning_rate, small.learning_rate) == (1e-4, 4e-4)
     rates = [paper.scale_rate(epoch) for epoch in (0, 19, 20, 35, 49)]
     assert rates == pytest.approx([1, 1, 1, 1 / 2, 1 / 30])
     rates = [small.scale_rate(epoch) for epoch in range(5)]

@@ -11,6 +11,9 @@ PARTS = ("", "eyes")
 EPOCHS = {"paper": 50, "small": 5, "official": 50}
 """Of each preset; the paper's of section 5.1."""
 
+LEARNING_RATES = {"paper": 1e-4, "small": 4e-4, "official": 1e-4}
+"""Of each preset; the paper's of section 5.1. small has few steps to learn in."""
+
 DECAY = 0.6
 """Share of the epochs, at their end, over which the learning rate falls: 30 of 50, 3 of 5."""
 
@@ -20,7 +23,7 @@ class RendererRecipe:
     """Settings of a run; the defaults are the paper's (section 5.1).
 
     Attributes:
-        learning_rate: of Adam, for both networks.
+        learning_rate: of Adam, for both networks; 0: the preset's.
     """
 
     shards: Path = option("The dataset's folder shards, its manifests beside it.")
@@ -38,21 +41,25 @@ class RendererRecipe:
     compile: bool = option("Let torch compile the generator.", default=False)
     workers: int = option("Processes that render windows; 0: this one.", default=0)
     seed: int = option("Of weights and order.", default=0)
-    learning_rate: float = 1e-4
+    learning_rate: float = 0.0
 
     def __post_init__(self) -> None:
-        """Take the preset's epochs and refuse what cannot be meant; raises ValueError."""
+        """Take the preset's epochs and rate, refuse what cannot be meant; raises ValueError."""
         choices = {"preset": PRESETS, "without": PARTS, "precision": PRECISIONS}
         for name, known in choices.items():
             if (value := getattr(self, name)) not in known:
                 raise ValueError(f"{name} {value!r}: choose from {', '.join(filter(None, known))}")
         if self.without and self.preset == "official":
             raise ValueError("the official preset has no ablations: take paper or small")
-        if min(self.batch_size, self.learning_rate) <= 0:
-            raise ValueError("batch_size and learning_rate must be positive")
-        if min(self.epochs, self.workers, self.seed) < 0 or not 0 <= self.holdout < 1:
-            raise ValueError("epochs, workers, seed: 0 or more; holdout: 0 or more, below 1")
+        if self.batch_size < 1:
+            raise ValueError("batch_size must be positive")
+        if min(self.epochs, self.learning_rate, self.workers, self.seed) < 0:
+            raise ValueError("epochs, learning_rate, workers, seed: 0 or more")
+        if not 0 <= self.holdout < 1:
+            raise ValueError("holdout: 0 or more, below 1")
         object.__setattr__(self, "epochs", self.epochs or EPOCHS[self.preset])
+        rate = self.learning_rate or LEARNING_RATES[self.preset]
+        object.__setattr__(self, "learning_rate", rate)
 
     def scale_rate(self, epoch: int) -> float:
         """Share of the learning rate in an epoch, from 0: falls linearly over the last ones."""
