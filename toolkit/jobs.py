@@ -119,6 +119,7 @@ def _encode(text: str) -> str:
 
 def decode_path(text: str) -> str:
     """From the manifest's words to the path from the dataset's folder: inverse of `encode_path`."""
+
     def restore(match: re.Match[str]) -> str:
         return "\\" if match[1] is None else os.fsdecode(bytes.fromhex(match[1]))
 
