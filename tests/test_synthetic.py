@@ -335,8 +335,8 @@ def test_silences_are_shortened_to_15_hundredths_of_a_second() -> None:
     assert len(shorten_silences(tone[:100])) == 0
 
 
-def make_recordings(folder: Path, speakers: int) -> Path:
-    """Noise bursts of speakers, two each, and their table."""
+def make_recordings(folder: Path, speakers: int, *, hush: float = 0.0) -> Path:
+    """Two bursts with a hush of 0.2 s between them, two files a speaker, and their table."""
     import wave
 
     rng = np.random.default_rng(0)
@@ -345,13 +345,21 @@ def make_recordings(folder: Path, speakers: int) -> Path:
     for k in range(2 * speakers):
         with wave.open(str(folder / f"{k}.wav"), "wb") as file:
             file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-            file.writeframes(rng.normal(0, 3000, 2 * SAMPLE_RATE).astype("<i2").tobytes())
+            sound = rng.normal(0, 3000, 2 * SAMPLE_RATE)
+            sound[SAMPLE_RATE : int(1.2 * SAMPLE_RATE)] *= hush
+            file.writeframes(sound.astype("<i2").tobytes())
         rows.append(f"{k}.wav,speaker{k // 2},test,none,words,train")
     (folder / "transcripts.csv").write_text("\n".join(rows))
     return folder
 
 
-@pytest.mark.filterwarnings("ignore:audio/deepspeech comes from seeded random")
+def test_noisy_recordings_are_left_out(tmp_path: Path) -> None:
+    """A hush 20 dB under the bursts could be a pause or not."""
+    folder = make_recordings(tmp_path / "speech", 2, hush=0.1)
+    with pytest.raises(ToolkitError, match="no recording without noise"):
+        make(tmp_path / "data", clips=4, seconds=6.0, identities=2, speech=folder)
+
+
 def test_recordings_become_speech_with_pauses(tmp_path: Path) -> None:
     """Scored by the embedded model, whose name is in the shards; a speaker for each identity."""
     folder = make_recordings(tmp_path / "speech", 2)

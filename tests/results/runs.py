@@ -25,6 +25,7 @@ def train_base(setup: Setup, name: str, dataset: Path, **changes: Any) -> Path:
         shards=dataset / "shards",
         preset="small",
         epochs=setup.epochs,
+        batch_size=setup.batch_size,
         device="cpu",
         precision=PRECISION,
         **changes,

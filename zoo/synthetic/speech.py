@@ -33,7 +33,8 @@ SILENCE_SECONDS = 0.15
 """Silences within recordings are shortened to this, so that the pauses put in stand out."""
 
 _SHORTEST_SECONDS = 1.5
-_GATE_DB = -35.0
+_GATE_DB = -25.0
+_FLOOR_DB = -32.0
 _LEVEL = 0.07
 _FADE = 160
 _STEP = 160
@@ -197,27 +198,46 @@ class _Stream:
         while found:
             found = False
             for number in self._rng.permutation(len(self._utterances)).tolist():
-                pcm = shorten_silences(read_sound(self._utterances[number].path))
+                pcm = read_sound(self._utterances[number].path)
+                if not is_clean(pcm):
+                    continue
+                pcm = shorten_silences(pcm)
                 if len(pcm) >= _SHORTEST_SECONDS * SAMPLE_RATE:
                     found = True
                     yield pcm * (_LEVEL * 32767 / np.sqrt(np.mean(pcm.astype(np.float64) ** 2)))
         raise ToolkitError(
-            f"{self._utterances[0].path.parent}: no recording has {_SHORTEST_SECONDS} s of speech"
+            f"{self._utterances[0].path.parent}: no recording without noise has "
+            f"{_SHORTEST_SECONDS} s of speech"
         )
 
 
+def is_clean(pcm: Pcm) -> bool:
+    """Whether the quietest twentieth of (S,) samples lies 32 dB under the speech.
+
+    In noise a silence cannot be told from speech, and would be a pause at an unknown place.
+    """
+    level = _measure_level(pcm)
+    return bool(len(level)) and float(np.percentile(level, 5)) <= _FLOOR_DB
+
+
 def shorten_silences(pcm: Pcm) -> Pcm:
-    """(S,) samples whose silences, 35 dB under the speech, last `SILENCE_SECONDS` at most."""
-    num_steps = len(pcm) // _STEP
-    if not num_steps:
+    """(S,) samples whose silences, 25 dB under the speech, last `SILENCE_SECONDS` at most."""
+    level = _measure_level(pcm)
+    if not len(level):
         return pcm[:0]
-    energy = np.square(pcm[: num_steps * _STEP].reshape(-1, _STEP).astype(np.float64)).mean(axis=1)
-    quiet = energy <= np.percentile(energy, 95) * 10 ** (_GATE_DB / 10)
     longest = round(SILENCE_SECONDS * SAMPLE_RATE / _STEP)
-    run = np.zeros(num_steps, np.int64)  # of silent steps up to and including each
-    for step in np.flatnonzero(quiet).tolist():
+    run = np.zeros(len(level), np.int64)  # of silent steps up to and including each
+    for step in np.flatnonzero(level <= _GATE_DB).tolist():
         run[step] = (run[step - 1] if step else 0) + 1
-    return pcm[: num_steps * _STEP].reshape(-1, _STEP)[run <= longest].reshape(-1)
+    return pcm[: len(level) * _STEP].reshape(-1, _STEP)[run <= longest].reshape(-1)
+
+
+def _measure_level(pcm: Pcm) -> npt.NDArray[np.float64]:
+    """Level of each whole 10 ms, dB; 0 where the speech is loud (95th percentile)."""
+    steps = pcm[: len(pcm) // _STEP * _STEP].reshape(-1, _STEP)
+    energy = np.square(steps.astype(np.float64)).mean(axis=1) + 1e-6
+    loud = float(np.percentile(energy, 95)) if len(energy) else 1.0
+    return np.asarray(10 * np.log10(energy / loud), np.float64)
 
 
 def _fade(sound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
