@@ -18,7 +18,7 @@ from zoo.video.networks import (
     create_discriminator,
     create_generator,
 )
-from zoo.video.perceptual import LAYER_WEIGHTS, PerceptualDistance
+from zoo.video.perceptual import LAYER_WEIGHTS, PerceptualDistance, find_vgg
 
 
 def count(network: nn.Module) -> int:
@@ -207,8 +207,12 @@ def test_the_distance_is_that_of_vgg19s_five_layers(vgg: Path) -> None:
     assert ours.item() == pytest.approx(sum(term.item() for term in terms), rel=1e-4)
 
 
-def test_torchs_files_and_safetensors_are_one_network(vgg: Path, tmp_path: Path) -> None:
-    torch.save(draw_vgg(), tmp_path / "vgg19.pth")
+@pytest.mark.parametrize("zipped", [True, False])
+def test_torchs_files_and_safetensors_are_one_network(
+    vgg: Path, tmp_path: Path, zipped: bool
+) -> None:
+    """Files of before torch 1.6, as torchvision's VGG19, are no archives."""
+    torch.save(draw_vgg(), tmp_path / "vgg19.pth", _use_new_zipfile_serialization=zipped)
     networks = [PerceptualDistance(path) for path in (vgg, tmp_path / "vgg19.pth")]
     assert networks[0].sha256 == networks[1].sha256
     assert [network.name for network in networks] == ["vgg19", "vgg19"]
@@ -228,6 +232,17 @@ def test_pictures_alike_have_no_distance_and_gradients_reach_what_was_made_alone
     assert found.grad is not None and found.grad.any()
     assert wanted.grad is None
     assert all(value.grad is None for value in network.parameters())
+
+
+def test_fetched_weights_are_taken_where_none_are_given(
+    vgg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path))
+    assert find_vgg(None) is None
+    fetched = tmp_path / "vgg19-dcbb9e9d.pth"
+    fetched.touch()
+    assert find_vgg(None) == fetched
+    assert find_vgg(vgg) == vgg
 
 
 def test_files_that_are_not_vgg19_are_one_clear_error(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The renderer under training: what it sees, runs that go on as if never killed, checkpoints."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,14 @@ CPU = torch.device("cpu")
 SIZE = 64
 BEFORE_THE_CROP = (-323.0, -226.0, 600.0)
 """mm: where a head is seen in the crop of generated clips."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whatever the user has fetched: a random network judges."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TTK_WEIGHTS", str(tmp_path_factory.mktemp("no-weights")))
+        yield
 
 
 def make_clip(name: str, num_frames: int, **more: Any) -> FakeClip:

@@ -162,6 +162,14 @@ def test_what_the_licence_keeps_back_names_its_page(name: str) -> None:
         weights.fetch_weights(name)
 
 
+def test_vgg19_is_the_file_whose_name_begins_its_digest() -> None:
+    """As torchvision names its files: the first eight digits of SHA-256."""
+    entry = weights.WEIGHTS["vgg19"]
+    assert entry.file == f"vgg19-{(entry.sha256 or '')[:8]}.pth"
+    assert (entry.url or "").endswith(f"/{entry.file}")
+    assert len(entry.sha256 or "") == 64
+
+
 def test_embedded_files_are_not_fetched() -> None:
     with pytest.raises(SetupError, match="comes with the toolkit"):
         weights.fetch_weights("face_model")

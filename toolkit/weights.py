@@ -111,6 +111,16 @@ WEIGHTS: dict[str, WeightsFile] = {
             published="https://faces.dmi.unibas.ch/bfm/ (01_MorphableModel.mat, which the first "
             "run of https://github.com/sicxu/Deep3DFaceRecon_pytorch turns into this file)",
         ),
+        WeightsFile(
+            name="vgg19",
+            file="vgg19-dcbb9e9d.pth",
+            purpose="perceptual loss of zoo train renderer",
+            licence="BSD-3-Clause (torchvision); trained on ImageNet, whose terms may bind you",
+            published="https://docs.pytorch.org/vision/stable/models/generated/"
+            "torchvision.models.vgg19.html (IMAGENET1K_V1)",
+            url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+            sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        ),
     )
 }
 """Every file, by name."""

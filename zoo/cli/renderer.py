@@ -28,12 +28,16 @@ def train_renderer_command(out: Path, resume: bool, as_json: bool, **options: An
     --nproc-per-node 2 -m zoo train renderer …
     """
     from zoo.distributed import join_world
+    from zoo.video.perceptual import find_vgg
     from zoo.video.recipe import train_renderer
 
     recipe = RendererRecipe(**options)
     with join_world(recipe.device) as world:
-        if world.is_first and recipe.vgg is None:
-            click.echo("zoo: without --vgg a random network judges instead of VGG19", err=True)
+        if world.is_first and find_vgg(recipe.vgg) is None:
+            click.echo(
+                "zoo: a random network judges instead of VGG19: see ttk weights --fetch vgg19",
+                err=True,
+            )
         with TrainProgress(recipe.epochs, "frames") as progress:
             tell = progress.advance if world.is_first else lambda step: None
             best = train_renderer(recipe, out, world=world, resume=resume, on_step=tell)

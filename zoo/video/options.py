@@ -34,7 +34,8 @@ class RendererRecipe:
     without: str = option("Leave out the eye-attention map: eyes (Fig. 9).", default="")
     holdout: float = option("Share of source time kept out, at its end.", default=0.0)
     vgg: Path | None = option(
-        "Weights of VGG19, torchvision's; without them random ones judge.", default=None
+        "Weights of VGG19. Default: those of ttk weights --fetch vgg19; else random ones judge.",
+        default=None,
     )
     device: str = option("cpu, cuda, cuda:1 …; auto: a GPU where there is one.", default="auto")
     precision: str = option("fp32 or bf16.", default="fp32")

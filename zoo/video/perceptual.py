@@ -1,8 +1,8 @@
 """The perceptual distance of eq. 10: L1 between features of VGG19 (Simonyan and Zisserman, 2015).
 
 Johnson et al. (ECCV 2016), with the layers and weights of pix2pixHD. The weights are the user's, as
-torchvision names them; where none are given, a fixed random network of the same shape takes their
-place. Legend: B batch, H the side of a picture.
+torchvision names them; without any, a fixed random network of the same shape takes their place.
+Legend: B batch, H the side of a picture.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from toolkit.errors import SetupError
-from toolkit.weights import read_checkpoint, read_safetensors
+from toolkit.weights import locate, read_checkpoint, read_safetensors
 
 WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512)
 """VGG19's convolutions as far as the fifth group's first; 0: a maximum over 2 × 2."""
@@ -28,6 +28,12 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 SEED = 19
 """Of the random network."""
+
+
+def find_vgg(given: Path | None) -> Path | None:
+    """The weights that were given, else what `ttk weights --fetch vgg19` got, or None."""
+    fetched = locate("vgg19")
+    return given or (fetched if fetched.is_file() else None)
 
 
 class PerceptualDistance(nn.Module):

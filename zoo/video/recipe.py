@@ -34,7 +34,7 @@ from zoo.video.losses import LossWeights, deceive, discriminate, match_features
 from zoo.video.model import KIND
 from zoo.video.networks import create_discriminator, create_generator, place_network
 from zoo.video.options import RendererRecipe
-from zoo.video.perceptual import PerceptualDistance
+from zoo.video.perceptual import PerceptualDistance, find_vgg
 
 BETAS = (0.5, 0.999)
 """Of Adam, pix2pixHD's."""
@@ -129,7 +129,7 @@ class RendererTask:
         small, official = recipe.preset == "small", recipe.preset == "official"
         self._generator = place_network(create_generator(recipe.preset, self._size), device)
         self._discriminator = place_network(create_discriminator(recipe.preset), device)
-        perceptual = PerceptualDistance(recipe.vgg, half=small, normalised=not official)
+        perceptual = PerceptualDistance(find_vgg(recipe.vgg), half=small, normalised=not official)
         self._perceptual = place_network(perceptual, device)
         self._generate = torch.compile(self._generator) if recipe.compile else self._generator
         rate = recipe.learning_rate

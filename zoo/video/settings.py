@@ -68,7 +68,8 @@ class PersonalizationSettings:
     motion_epochs: int = option("Epochs of fine-tuning.", default=10)
     renderer_epochs: int = option("Epochs of the renderer; 0: its preset's.", default=0)
     vgg: Path | None = option(
-        "Weights of VGG19, torchvision's; without them random ones judge.", default=None
+        "Weights of VGG19. Default: those of ttk weights --fetch vgg19; else random ones judge.",
+        default=None,
     )
     precision: str = option("fp32 or bf16.", default="fp32")
     device: str = option("cpu, cuda, cuda:1 …; auto: a GPU where there is one.", default="auto")
