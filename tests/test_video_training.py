@@ -18,10 +18,11 @@ from toolkit.manifest import write_split
 from toolkit.storage import hash_file
 from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.cli import main
+from zoo.data.order import Batches, draw_order, spread_order
 from zoo.distributed import World
 from zoo.rendering import fit_person, load_render_clips
 from zoo.rendering.eyes import EMBEDDED_THRESHOLD
-from zoo.video.batches import ClipFrames, FrameBatches, draw_order, spread_order
+from zoo.video.batches import ClipFrames
 from zoo.video.inputs import WindowMaker, find_face_model, to_pictures, to_tensor
 from zoo.video.model import TrainedRenderer, open_renderer
 from zoo.video.options import RendererRecipe
@@ -195,7 +196,7 @@ def test_frames_to_judge_by_are_spread_from_the_first_to_the_last() -> None:
 def test_a_worker_renders_the_same_batches_from_any_place_on(dataset: Path) -> None:
     clips = load_render_clips(dataset, identity="ann", split="train")
     order = draw_order(18, batch_size=2, seed=0, epoch=0)
-    batches = FrameBatches(ClipFrames(clips, make_maker(dataset)), order)
+    batches = Batches(ClipFrames(clips, make_maker(dataset)), order)
     here, there = list(batches.load()), list(batches.load(6, workers=1))
     assert (len(here), len(there)) == (9, 3)
     for ours, theirs in zip(here[6:], there, strict=True):

@@ -3,21 +3,18 @@
 B windows of a batch, T frames of a window, n frames of a clip, W windows.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from toolkit.errors import ToolkitError
 from zoo.data.clips import MotionClip
 from zoo.data.layout import CONTEXT, MOTION_SIZE, WINDOW
 from zoo.data.normalise import Normalisation, pad_audio
-
-Places = npt.NDArray[np.int64]
+from zoo.data.order import Batches, Places, cut_order, draw_order
 
 STRIDE = 5
 """Frames between the starts of a clip's windows (FACIAL, section 4.1)."""
@@ -155,15 +152,11 @@ def _copy(column: torch.Tensor, starts: Places, length: int) -> torch.Tensor:
     return out
 
 
-class MotionBatches(Dataset[MotionBatch]):
+class MotionBatches(Batches[MotionBatch]):
     """The batches of one epoch, for one of several processes.
 
-    With a seed, all windows stand in an order drawn from seed and epoch. The order is cut into
-    batches of `batch_size` windows over all processes, of which each takes an even share: every
-    process has as many batches, of as many windows, whatever the number of processes. The last,
-    incomplete batch is left out, unless it is the only one.
-    Without a seed, windows stand in their own order and none is left out, for validation by one
-    process.
+    With a seed, in the order of `draw_order`. Without one, windows stand in their own order and
+    none is left out, for validation by one process.
     """
 
     def __init__(
@@ -182,42 +175,14 @@ class MotionBatches(Dataset[MotionBatch]):
             ValueError: processes that do not divide the batch, or several without a seed.
             ToolkitError: fewer windows than processes.
         """
-        if batch_size < 1 or batch_size % world_size or not 0 <= rank < world_size:
-            raise ValueError(
-                f"a batch of {batch_size} windows cannot be shared evenly by {world_size} processes"
-            )
         if seed is None and world_size > 1:
             raise ValueError("several processes need a seed: in order, their shares are uneven")
-        self._windows = windows
-        order = np.arange(len(windows))
-        if seed is None:
-            self._batches = _cut(order, batch_size)
-            return
-        np.random.default_rng([seed, epoch]).shuffle(order)
-        if len(order) < batch_size:
-            batch_size = len(order) // world_size * world_size
-        if not batch_size:
-            raise ToolkitError(f"{len(order)} windows are too few for {world_size} processes")
-        whole = order[: len(order) // batch_size * batch_size]
-        self._batches = [batch[rank::world_size] for batch in _cut(whole, batch_size)]
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __getitem__(self, index: int) -> MotionBatch:
-        return self._windows.gather(self._batches[index])
-
-    def load(
-        self, first: int = 0, workers: int = 0, *, pin_memory: bool = False
-    ) -> Iterator[MotionBatch]:
-        """Batches `first`, `first` + 1, …, made ahead by so many processes (0: when asked)."""
-        order = range(first, len(self))
-        return iter(
-            DataLoader(
-                self, batch_size=None, sampler=order, num_workers=workers, pin_memory=pin_memory
+        order = (
+            cut_order(np.arange(len(windows)), batch_size)
+            if seed is None
+            else draw_order(
+                len(windows), batch_size=batch_size, seed=seed, epoch=epoch, rank=rank,
+                world_size=world_size, what="windows",
             )
-        )
-
-
-def _cut(order: Places, size: int) -> list[Places]:
-    return [order[first : first + size] for first in range(0, len(order), size)]
+        )  # fmt: skip
+        super().__init__(windows, order)

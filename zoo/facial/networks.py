@@ -8,9 +8,6 @@ leaky ReLU is 0.01; the stretching of G_tem is by pixel centres, so that positio
 frames 2k and 2k + 1 whatever T is; the discriminator has the shape of the released code's.
 """
 
-import contextlib
-from collections.abc import Iterator
-
 import torch
 from torch import nn
 from torch.nn import functional
@@ -24,7 +21,6 @@ __all__ = [
     "LocalNetwork",
     "TemporalNetwork",
     "check_shapes",
-    "frozen",
 ]
 
 NUM_SYMBOLS = len(DEEPSPEECH_SYMBOLS)
@@ -156,19 +152,6 @@ class Discriminator(nn.Module):
         picture = torch.cat([motion, motion.diff(dim=1)], dim=1)
         logits: torch.Tensor = self.layers(picture[:, None])
         return logits
-
-
-@contextlib.contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """No parameter gets a gradient within: the discriminator in the generator's step."""
-    parameters = [value for value in network.parameters() if value.requires_grad]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
 
 
 def check_shapes(audio: torch.Tensor, state: torch.Tensor, stride: int) -> int:

@@ -29,9 +29,9 @@ from zoo.facial import FacialGan, create_facial_gan
 from zoo.facial.contract import Contract, make_contract
 from zoo.facial.losses import LossWeights, gradient_ratio, make_paper_objective, output_gradients
 from zoo.facial.model import KIND, load_weights
-from zoo.facial.networks import frozen
 from zoo.facial.options import FacialRecipe, FinetuneRecipe
 from zoo.metrics.dynamics import compare_spectra, measure_spectrum
+from zoo.networks import frozen
 from zoo.train import Metrics, Step, train
 
 

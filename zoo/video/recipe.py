@@ -15,20 +15,14 @@ from torch import Tensor
 
 from toolkit.errors import ToolkitError
 from zoo.data import Holdout
+from zoo.data.order import Batches, Places, draw_order, spread_order
 from zoo.distributed import World
-from zoo.facial.networks import frozen
+from zoo.networks import frozen
 from zoo.rendering import RenderClip, fit_person, load_render_clips
 from zoo.rendering.eyes import choose_threshold
 from zoo.rendering.windows import HALF_WINDOW
 from zoo.train import Metrics, Step, check_folder, train
-from zoo.video.batches import (
-    ClipFrames,
-    FrameBatch,
-    FrameBatches,
-    Places,
-    draw_order,
-    spread_order,
-)
+from zoo.video.batches import ClipFrames, FrameBatch
 from zoo.video.inputs import WindowMaker, find_face_model
 from zoo.video.losses import LossWeights, deceive, discriminate, match_features
 from zoo.video.model import KIND
@@ -152,7 +146,7 @@ class RendererTask:
             for group in optimiser.param_groups:
                 group["lr"] = rate
         pin = self._world.device.type == "cuda"
-        batches = FrameBatches(self._trained, self._order(epoch))
+        batches = Batches(self._trained, self._order(epoch))
         return batches.load(first, self._recipe.workers, pin_memory=pin)
 
     def _order(self, epoch: int) -> list[Places]:
@@ -163,6 +157,7 @@ class RendererTask:
             epoch=epoch,
             rank=self._world.rank,
             world_size=self._world.size,
+            what="frames",
         )
 
     def step(self, batch: FrameBatch) -> Metrics:
@@ -216,7 +211,7 @@ class RendererTask:
         self._generator.eval()
         error = square = 0.0
         order = spread_order(len(self._chosen_by), VALIDATION_FRAMES)
-        for batch in FrameBatches(self._chosen_by, order).load():
+        for batch in Batches(self._chosen_by, order).load():
             on_device = batch.to(self._world.device)
             with torch.inference_mode(), self._autocast():
                 found = self._generator(on_device.window)
