@@ -44,7 +44,8 @@ class StandIn(TrainedRenderer):
 def make_stand_in(of, **changes):
     known = {
         "path": "renderer.pt", "person": fit_person([of]), "size": SIZE, "fps": 30,
-        "preset": "small", "perceptual": "random", "generator": torch.nn.Identity(),
+        "preset": "small", "perceptual": "random", "holdout": 0.0, "trained_on": {},
+        "held_out": {}, "generator": torch.nn.Identity(),
         "maker": None, "device": torch.device("cpu"), "clip": of,
     }  # fmt: skip
     return StandIn(**(known | changes))
@@ -352,8 +353,8 @@ def test_a_clip_drawn_without_error_has_a_black_error_map(data, renderer):
     result = reenact(data, "--json")
     assert result.exit_code == 0, result.output
     made = json.loads(result.stdout)
-    assert (made["num_frames"], made["psnr"]) == (NUM_FRAMES, None)
-    assert made["ssim"] == pytest.approx(1)
+    assert made["whole"] == {"num_frames": NUM_FRAMES, "psnr": None, "ssim": pytest.approx(1)}
+    assert made["held_out"] is made["trained_on"] is None
     (asked,) = renderer["now"].asked
     np.testing.assert_array_equal(asked["pose"], load_clip(data).model_pose)
     info, times, _ = read_all(data / "out.mp4")
@@ -376,9 +377,32 @@ def test_the_error_map_shows_the_difference(data, renderer):
 
     renderer["now"] = make_stand_in(load_clip(data), clip=Changed())
     made = json.loads(reenact(data, "--json").stdout)
-    assert made["psnr"] == pytest.approx(20 * np.log10(255 / 20), abs=0.1)
+    assert made["whole"]["psnr"] == pytest.approx(20 * np.log10(255 / 20), abs=0.1)
     _, _, errors = read_all(data / "out-error.mp4")
     assert 30 < np.mean(errors) < 120
+
+
+def test_frames_that_training_never_saw_are_judged_apart(data, renderer):
+    """Frames 0 to 24 trained on, drawn without error; 30 to 39 held out, twenty levels off."""
+    drawn = renderer["now"].clip
+
+    class Worse:
+        num_frames = drawn.num_frames
+
+        def read_frame(self, t):
+            real = drawn.read_frame(t)
+            return real if t < 30 else np.where(real > 128, real - 20, real + 20).astype(np.uint8)
+
+    parts = {"trained_on": {drawn.id: (0, 25)}, "held_out": {drawn.id: (30, 40)}}
+    renderer["now"] = make_stand_in(load_clip(data), clip=Worse(), **parts)
+    made = json.loads(reenact(data, "--json").stdout)
+    assert made["whole"]["num_frames"] == 40
+    assert made["held_out"]["num_frames"] == 10
+    assert made["held_out"]["psnr"] == pytest.approx(20 * np.log10(255 / 20), abs=0.1)
+    assert made["trained_on"] == {"num_frames": 25, "psnr": None, "ssim": pytest.approx(1)}
+    lines = reenact(data).stdout.splitlines()
+    assert lines[1].startswith("  held out: 10 frames, PSNR 22.1")
+    assert lines[2] == "  trained on: 25 frames, no difference, SSIM 1.000"
 
 
 def test_a_clip_may_be_moved_by_its_own_sound(data, renderer):

@@ -96,11 +96,27 @@ def shards(tmp_path):
 
 
 def find_clip(shards):
-    return choose_clip(load_render_clips(shards, identity="ann"))
+    return choose_clip(load_render_clips(shards, identity="ann"), {})
 
 
 def test_the_longest_clip_gives_the_scene(shards):
     assert find_clip(shards).num_frames == NUM_FRAMES
+
+
+def test_a_scene_is_of_frames_that_the_renderer_was_trained_on(shards):
+    """The shorter clip's 7 frames are more than the 5 that a holdout left of the longer one."""
+    short, long = sorted(load_render_clips(shards, identity="ann"), key=lambda c: c.num_frames)
+    chosen = choose_clip([short, long], {short.id: (0, 7), long.id: (0, 5)})
+    assert (chosen.id, chosen.num_frames) == (short.id, 7)
+    chosen = choose_clip([short, long], {long.id: (2, 9)})
+    assert (chosen.id, chosen.first, chosen.num_frames) == (long.id, 2, 7)
+    np.testing.assert_array_equal(chosen.pose, long.pose[2:9])
+    np.testing.assert_array_equal(chosen.read_frame(0), long.read_frame(2))
+    frames = list(Scene(chosen, shards, "source").show((flat(255, 32, 32) for _ in range(7)), 7))
+    found = [float(frame[:, 110:].mean()) for frame in frames]
+    np.testing.assert_allclose(found, [20 * t for t in range(2, 9)], atol=3)
+    with pytest.raises(ValueError, match="no frames 3 to 13 of 12"):
+        long.take(3, 13)
 
 
 def test_swinging_back_meets_every_frame_and_never_jumps():

@@ -329,6 +329,16 @@ def test_a_checkpoint_says_whom_it_draws_and_how(dataset: Path, renderer: Traine
     np.testing.assert_array_equal(renderer.person.illumination, person.illumination)
 
 
+def test_a_checkpoint_says_which_frames_were_trained_on(dataset: Path, tmp_path: Path) -> None:
+    """A quarter of 36 frames is held out, the last 9 of the second clip."""
+    train_renderer(make_recipe(dataset, holdout=0.25), tmp_path)
+    renderer = open_renderer(tmp_path / "best.pt", CPU)
+    first, second = load_render_clips(dataset, identity="ann")
+    assert renderer.holdout == 0.25
+    assert renderer.trained_on == {first.id: (0, 24)}
+    assert renderer.held_out == {second.id: (3, 12)}
+
+
 def test_every_frame_is_drawn_from_the_window_that_training_saw(
     dataset: Path, renderer: TrainedRenderer
 ) -> None:

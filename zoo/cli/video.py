@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, Function, json_option, options_from, print_json
 from zoo.cli.progress import TrainProgress
 from zoo.video.settings import PersonalizationSettings, ReenactmentSettings, SynthesisSettings
+
+if TYPE_CHECKING:
+    from zoo.video.reenact import Figures
 
 
 def _out_option(function: Function) -> Function:
@@ -32,8 +35,9 @@ def _out_option(function: Function) -> Function:
 def synthesize(out: Path, as_json: bool, **options: Any) -> None:
     """Make a video in which a person says what a recording says.
 
-    The head moves where it is in the person's longest clip. With --background source that clip's
-    video, forwards and backwards, is shown around it; the video must still be where it was.
+    The head moves where it is in the longest stretch that the renderer was trained on. With
+    --background source its video, forwards and backwards, is shown around it; the video must still
+    be where it was.
     """
     settings = SynthesisSettings(**options)
     from zoo.video.synthesize import synthesize as make_film
@@ -61,8 +65,8 @@ def reenact(clip_id: str, out: Path, as_json: bool, **options: Any) -> None:
 
     CLIP_ID may be the beginning of an id that no other clip has. Beside the video its error map is
     written, OUT-error.mp4: the difference to the stored frames, from black (none) to yellow
-    (64 of 255 levels and more). PSNR and SSIM are means over the whole clip, frames that the
-    renderer was trained on included.
+    (64 of 255 levels and more). PSNR and SSIM are means over the whole clip, and over its frames
+    that the renderer never saw in training, and those that it did.
     """
     settings = ReenactmentSettings(**options)
     from zoo.video.reenact import reenact as make_film
@@ -72,9 +76,16 @@ def reenact(clip_id: str, out: Path, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(dataclasses.asdict(film))
     else:
-        psnr = "no difference" if film.psnr is None else f"PSNR {film.psnr:.2f} dB"
-        click.echo(f"{out}: {film.num_frames} frames, {psnr}, SSIM {film.ssim:.3f}")
+        click.echo(f"{out}: {_describe(film.whole)}")
+        for name, figures in (("held out", film.held_out), ("trained on", film.trained_on)):
+            if figures is not None:
+                click.echo(f"  {name}: {_describe(figures)}")
         click.echo(f"{film.error_map}: the error map")
+
+
+def _describe(figures: "Figures") -> str:
+    psnr = "no difference" if figures.psnr is None else f"PSNR {figures.psnr:.2f} dB"
+    return f"{figures.num_frames} frames, {psnr}, SSIM {figures.ssim:.3f}"
 
 
 @click.command(

@@ -4,7 +4,7 @@ Legend: n frames of a clip.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,14 @@ class RenderClip:
     def num_frames(self) -> int:
         """Its length, n."""
         return len(self.model_pose)
+
+    def take(self, first: int, last: int) -> "RenderClip":
+        """Frames [first, last) of these; ValueError where there are none such."""
+        if not 0 <= first < last <= self.num_frames:
+            raise ValueError(f"clip {self.id}: no frames {first} to {last} of {self.num_frames}")
+        names = (*(name.split("/")[1] for name in _NAMES), "valid")
+        taken = {name: getattr(self, name)[first:last] for name in names}
+        return replace(self, first=self.first + first, **taken)
 
     def read_frame(self, t: int) -> npt.NDArray[np.uint8]:
         """Stored frame t of these: (size, size, 3) uint8 RGB; ShardError where none are stored."""

@@ -3,7 +3,7 @@
 Legend: n frames of a motion, H the side of a picture.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,9 @@ BLOCK = 32
 
 Picture = npt.NDArray[np.uint8]
 
+Stretches = Mapping[str, tuple[int, int]]
+"""Clip id -> first frame, and the one behind the last."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrainedRenderer:
@@ -37,6 +40,9 @@ class TrainedRenderer:
         fps: frames a second it was trained at.
         preset: `paper`, `small` or `official`.
         perceptual: network that judged it: `vgg19` or `random`.
+        holdout: share of source time that was kept out of its training.
+        trained_on: which frames of which clips it learnt from.
+        held_out: which it was chosen by and never learnt from.
         generator: on its device.
         maker: of what it sees.
         device: where it draws.
@@ -48,6 +54,9 @@ class TrainedRenderer:
     fps: int
     preset: str
     perceptual: str
+    holdout: float
+    trained_on: Stretches
+    held_out: Stretches
     generator: torch.nn.Module
     maker: WindowMaker
     device: torch.device
@@ -122,13 +131,24 @@ class TrainedRenderer:
             )
 
 
+def note_stretches(clips: Sequence[RenderClip]) -> dict[str, list[int]]:
+    """Which frames these are, as a checkpoint holds it."""
+    return {clip.id: [clip.first, clip.first + clip.num_frames] for clip in clips}
+
+
+def _read_stretches(content: dict[str, Any], name: str) -> Stretches:
+    """Nothing of a checkpoint that does not say."""
+    return {clip: (first, last) for clip, (first, last) in content.get(name, {}).items()}
+
+
 def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
     """The generator of a checkpoint, ready to draw.
 
     Raises:
         ToolkitError: no such checkpoint, one of something else, or of another face model.
     """
-    content = load_checkpoint(path, KIND)["model"]
+    checkpoint = load_checkpoint(path, KIND)
+    content = checkpoint["model"]
     person = Person.from_state(content["person"])
     model = find_face_model(person.backend)
     known: dict[str, Any] = content["face_model"]
@@ -146,6 +166,9 @@ def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
         fps=int(content["fps"]),
         preset=str(content["preset"]),
         perceptual=str(content["perceptual"]["name"]),
+        holdout=float(checkpoint["recipe"]["holdout"]),
+        trained_on=_read_stretches(content, "trained_on"),
+        held_out=_read_stretches(content, "held_out"),
         generator=place_network(generator.eval(), device),
         maker=WindowMaker.of_person(
             person,

@@ -25,7 +25,7 @@ from zoo.train import Metrics, Step, check_folder, train
 from zoo.video.batches import ClipFrames, FrameBatch
 from zoo.video.inputs import WindowMaker, find_face_model
 from zoo.video.losses import LossWeights, deceive, discriminate, match_features
-from zoo.video.model import KIND
+from zoo.video.model import KIND, note_stretches
 from zoo.video.networks import create_discriminator, create_generator, place_network
 from zoo.video.options import RendererRecipe
 from zoo.video.perceptual import PerceptualDistance, find_vgg
@@ -105,6 +105,7 @@ class RendererTask:
         torch.manual_seed(recipe.seed)
         self._recipe, self._world, self._weights = recipe, world, LossWeights()
         self._size, self._fps = trained[0].camera.size, trained[0].fps
+        self._stretches = note_stretches(trained), note_stretches(chosen_by)
         self._person = fit_person(trained)
         self._face_model = find_face_model(self._person.backend)
         self._threshold = choose_threshold(self._face_model.model)
@@ -240,6 +241,8 @@ class RendererTask:
             "without": self._recipe.without,
             "generator": {k: v.cpu() for k, v in self._generator.state_dict().items()},
             "person": self._person.to_state(),
+            "trained_on": self._stretches[0],
+            "held_out": self._stretches[1],
             "size": self._size,
             "fps": self._fps,
             "face_model": {"name": self._face_model.name, "sha256": self._face_model.sha256},

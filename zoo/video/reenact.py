@@ -25,7 +25,7 @@ from zoo.facial.model import MotionModel, open_model
 from zoo.metrics.pictures import measure_psnr, measure_ssim
 from zoo.rendering.clips import RenderClip, load_render_clips
 from zoo.video.compose import Picture
-from zoo.video.model import TrainedRenderer, open_renderer
+from zoo.video.model import Stretches, TrainedRenderer, open_renderer
 from zoo.video.scene import Scene
 from zoo.video.settings import ReenactmentSettings
 from zoo.video.synthesize import COMMENT, Watch, check_renderer, draw_motion, generate_at
@@ -35,27 +35,40 @@ FULL_ERROR = 64
 
 
 @dataclass(frozen=True)
+class Figures:
+    """Means over some frames.
+
+    Attributes:
+        num_frames: so many.
+        psnr: dB; None where a drawn frame equals the stored one.
+        ssim: −1 to 1.
+    """
+
+    num_frames: int
+    psnr: float | None
+    ssim: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reenactment:
     """What was made, beside the stored frames.
 
-    Figures are means over the whole clip, frames that the renderer was trained on included.
-
     Attributes:
         path, error_map: the videos.
-        num_frames: n.
         fps: frames a second.
-        psnr: dB; None where a drawn frame equals the stored one.
-        ssim: −1 to 1.
         perceptual: network that judged the renderer's training.
+        whole: over the whole clip, whatever its frames were to the renderer.
+        held_out: over the frames that it was chosen by and never trained on; None: there are none.
+        trained_on: over those that it was trained on; None: there are none.
     """
 
     path: Path
     error_map: Path
-    num_frames: int
     fps: int
-    psnr: float | None
-    ssim: float
     perceptual: str
+    whole: Figures
+    held_out: Figures | None
+    trained_on: Figures | None
 
 
 def reenact(
@@ -97,9 +110,14 @@ def reenact(
         with write_whole(error_map) as temporary:
             write_video(temporary, judge.draw_errors(), fps=clip.fps, comment=COMMENT)
     return Reenactment(
-        path=out, error_map=error_map, num_frames=clip.num_frames, fps=clip.fps,
-        psnr=judge.psnr, ssim=judge.ssim, perceptual=renderer.perceptual,
-    )  # fmt: skip
+        path=out,
+        error_map=error_map,
+        fps=clip.fps,
+        perceptual=renderer.perceptual,
+        whole=judge.sum_up(0, clip.num_frames),
+        held_out=judge.sum_part(renderer.held_out),
+        trained_on=judge.sum_part(renderer.trained_on),
+    )
 
 
 def find_render_clip(shards: Path, clip_id: str) -> RenderClip:
@@ -133,14 +151,15 @@ class _Judge:
         self._clip, self._file = clip, file
         self._psnr, self._ssim = list[float](), list[float]()
 
-    @property
-    def psnr(self) -> float | None:
-        mean = float(np.mean(self._psnr))
-        return mean if math.isfinite(mean) else None
+    def sum_up(self, first: int, last: int) -> Figures:
+        """Over frames [first, last) of those that were looked at."""
+        psnr = float(np.mean(self._psnr[first:last]))
+        ssim = float(np.mean(self._ssim[first:last]))
+        return Figures(last - first, psnr if math.isfinite(psnr) else None, ssim)
 
-    @property
-    def ssim(self) -> float:
-        return float(np.mean(self._ssim))
+    def sum_part(self, part: Stretches) -> Figures | None:
+        """Over the frames of the clip that are in a part of the training data."""
+        return self.sum_up(*part[self._clip.id]) if self._clip.id in part else None
 
     def look_at(self, drawn: Iterator[Picture]) -> Iterator[Picture]:
         for t, picture in enumerate(drawn):

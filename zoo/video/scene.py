@@ -20,11 +20,16 @@ from toolkit.video import Streams, probe
 from zoo.data.clips import find_dataset
 from zoo.rendering.clips import RenderClip
 from zoo.video.compose import Pasting, Picture
+from zoo.video.model import Stretches
 
 
-def choose_clip(clips: Sequence[RenderClip]) -> RenderClip:
-    """The longest clip, the first of several."""
-    return max(clips, key=lambda clip: clip.num_frames)
+def choose_clip(clips: Sequence[RenderClip], trained_on: Stretches) -> RenderClip:
+    """The longest stretch that a renderer was trained on, the first of several.
+
+    The longest clip where none of them is known to have been trained on.
+    """
+    known = [clip.take(*trained_on[clip.id]) for clip in clips if clip.id in trained_on]
+    return max(known or clips, key=lambda clip: clip.num_frames)
 
 
 class Scene:
