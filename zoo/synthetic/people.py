@@ -25,7 +25,7 @@ BLINK_PEAK = 4.2
 
 _BLINK_FRAMES = (5, 11)
 _BLINK_SPACING = 30
-_SYLLABLE_FRAMES = 2.5
+_SMOOTHING = 0.25
 _LEAST_STRESS = 0.3
 _LEVER = np.array([[0, -90, 0], [70, 0, 0], [-40, 0, 0]])
 """mm per rad: how tx, ty, tz (rows) follow pitch, yaw, roll, for the head turns about the neck."""
@@ -40,7 +40,7 @@ class Person:
         blink_rate: pauses, and so blinks, a second.
         blink_frames: a blink's frames at or over half its peak.
         blink_delay: frames from a pause's first to a blink's middle.
-        nod_spacing: frames between two nods, at least.
+        nod_spacing: rhythm: frames from nod to nod, about; never under half as many.
         nod_frames: frames of a nod.
         turn: (3,) rad of pitch, yaw, roll at a nod of strength 1.
         rest: (6,) mean pose, rad and mm.
@@ -84,13 +84,14 @@ def _draw_people(number: int, rng: np.random.Generator) -> Iterator[Person]:
 
 
 def find_syllables(scores: Scores, spacing: int) -> Events:
-    """Loud syllables: peaks of the vowels' probability over about a fifth of a second.
+    """Stressed syllables: peaks of the vowels' probability, smoothed as wide as nods are apart.
 
-    Strength is the peak's height over the clip's mean, in deviations, at least 0.3 and at most 2.5.
+    The smoothing is a Gaussian of a quarter of `spacing`, so that the rhythm is heard and need not
+    be counted. Strength is the peak's height over the clip's mean, in deviations, 0.3 to 2.5.
     """
-    vowels = gaussian_filter1d(np.exp(scores[:, VOWELS]).sum(axis=1), _SYLLABLE_FRAMES)
+    vowels = gaussian_filter1d(np.exp(scores[:, VOWELS]).sum(axis=1), _SMOOTHING * spacing)
     height = (vowels - vowels.mean()) / max(float(vowels.std()), 1e-9)
-    frames, _ = find_peaks(height, height=_LEAST_STRESS, distance=spacing)
+    frames, _ = find_peaks(height, height=_LEAST_STRESS, distance=max(1, spacing // 2))
     return frames.astype(np.int64), np.clip(height[frames], None, 2.5)
 
 
