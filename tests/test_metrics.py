@@ -1,5 +1,6 @@
 """Figures of motion against hand calculation, published values and other implementations."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from toolkit.schema import DEEPSPEECH_SYMBOLS
 from zoo.metrics.baselines import RidgeSums, choose_ridge, cut_local_windows, fit_constant
 from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
 from zoo.metrics.confusion import Confusion, count_confusion, plot_confusion
-from zoo.metrics.dynamics import compare_spectra, measure_density, measure_spectrum
+from zoo.metrics.dynamics import PARTS, compare_spectra, measure_density, measure_spectrum
 from zoo.metrics.intervals import bootstrap_interval
 from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening, place_lips
 from zoo.metrics.options import PersonalizationRecipe
@@ -98,6 +99,18 @@ def test_the_overall_distance_weighs_expression_pose_and_au45_alike() -> None:
     assert distance["rotation"] == pytest.approx(2)
     assert distance["pose"] == pytest.approx(1)
     assert distance["mean"] == pytest.approx(1 / 3)
+
+
+def test_a_band_weighs_what_it_holds_of_the_power() -> None:
+    """Powers (90, 10) and (90, 100) of two bands, worked out: one power of ten in the second.
+
+    It holds 10 / 100 of the first spectrum and 100 / 190 of the second.
+    """
+    wanted = measure_spectrum([draw(300, 71)], 30)
+    powers = [np.array([0.0, 90.0, 10.0, 0, 0, 0]), np.array([0.0, 90.0, 100.0, 0, 0, 0])]
+    spectra = [dataclasses.replace(wanted, power=dict.fromkeys(PARTS, power)) for power in powers]
+    expected = (10 / 100 + 100 / 190) / 2
+    assert compare_spectra(*spectra)["mean"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_motion_that_collapsed_to_its_mean_is_far_away() -> None:
