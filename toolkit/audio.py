@@ -85,13 +85,15 @@ def _decode_blocks(path: Path) -> Iterator[npt.NDArray[np.int16]]:
     num_samples = 0
     try:
         with av.open(str(file_url(path)), options=dict(OPEN_OPTIONS)) as container:
+            if not container.streams.audio:
+                raise ToolkitError(f"{path}: has no sound")
             for frame in itertools.chain(container.decode(audio=0), (None,)):
                 for resampled in resampler.resample(frame):
                     block: npt.NDArray[np.int16] = resampled.to_ndarray().reshape(-1)  # type: ignore[assignment]
                     num_samples += len(block)
                     if len(block):
                         yield block
-    except (av.FFmpegError, IndexError, ValueError, OSError) as error:
+    except (av.FFmpegError, ValueError, OSError) as error:
         text = getattr(error, "strerror", None) or error
         raise ToolkitError(f"{path}: no sound can be read: {text}") from error
     if not num_samples:
