@@ -345,6 +345,16 @@ def test_a_person_that_is_not_ready_is_refused(data, content):
     assert "zoo personalize" in refused(data, result)
 
 
+def test_nothing_is_written_over_what_a_video_is_made_of(data, renderer):
+    audio, source = write_speech(data / "a.wav"), data / "data/videos/ann.mp4"
+    before = audio.read_bytes(), source.read_bytes()
+    for out in (audio, source):
+        line = refused(data, synthesize(data, audio, "--out", out))
+        assert "would be written over what it is made of" in line
+    assert "would be written over" in refused(data, reenact(data, "--out", source))
+    assert (audio.read_bytes(), source.read_bytes()) == before
+
+
 # --- reenact ------------------------------------------------------------------------------------
 
 

@@ -26,7 +26,7 @@ from zoo.metrics.pictures import measure_psnr, measure_ssim
 from zoo.rendering.clips import RenderClip, load_render_clips
 from zoo.video.compose import Picture
 from zoo.video.model import Stretches, TrainedRenderer, open_renderer
-from zoo.video.scene import Scene
+from zoo.video.scene import Scene, locate_source, refuse_inputs
 from zoo.video.settings import ReenactmentSettings
 from zoo.video.synthesize import COMMENT, Watch, check_renderer, draw_motion, generate_at
 
@@ -87,10 +87,13 @@ def reenact(
         watch: see `Watch`.
 
     Raises:
-        ToolkitError: no such clip, or models and clip do not fit together.
+        ToolkitError: no such clip, models and clip do not fit together, or `out` is its source.
     """
     device = find_device(settings.device)
     clip = find_render_clip(settings.shards, clip_id)
+    error_map = out.with_name(f"{out.stem}-error.mp4")
+    for path in (out, error_map):
+        refuse_inputs(path, locate_source(clip, settings.shards))
     renderer = open_renderer(settings.renderer, device)
     check_renderer(renderer, clip)
     model = open_model(settings.motion_model, device) if settings.motion_model else None
@@ -100,7 +103,6 @@ def reenact(
         if model is None
         else speak_clip(renderer, model, clip, settings.shards)
     )
-    error_map = out.with_name(f"{out.stem}-error.mp4")
     with tempfile.TemporaryFile(prefix="zoo-") as file:
         judge = _Judge(clip, file)
         shown = watch(scene.show(judge.look_at(drawn), clip.num_frames), clip.num_frames)

@@ -117,9 +117,20 @@ def swing_back(num_frames: int) -> Iterator[int]:
     yield from itertools.cycle([*range(num_frames - 2, -1, -1), *range(1, num_frames)])
 
 
+def refuse_inputs(out: Path, *inputs: Path) -> None:
+    """ToolkitError where a video would be written over what it is made of."""
+    if any(out.exists() and path.exists() and out.samefile(path) for path in inputs):
+        raise ToolkitError(f"{out}: the video would be written over what it is made of")
+
+
+def locate_source(clip: RenderClip, shards: Path) -> Path:
+    """Where a clip's source lies, or lay."""
+    return find_dataset(shards) / decode_path(clip.source)
+
+
 def find_source(clip: RenderClip, shards: Path) -> Path:
     """Where a clip's source lies; ToolkitError where it is not there any more."""
-    path = find_dataset(shards) / decode_path(clip.source)
+    path = locate_source(clip, shards)
     if not path.is_file():
         raise ToolkitError(
             f"{path}: the video that clip {clip.id} was cut from is gone: put it back, or show the "
