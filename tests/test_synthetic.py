@@ -282,7 +282,7 @@ def test_the_truth_is_the_motion_without_noise(dataset_a: Path) -> None:
     truth = load_truth(dataset_a)
     for clip in load_clips(dataset_a, split=None):
         assert truth[clip.id].shape == clip.motion.shape
-        assert _roughness(truth[clip.id]) < 0.2 * _roughness(clip.motion)
+        assert _roughness(truth[clip.id]) < 0.5 * _roughness(clip.motion)
 
 
 def _roughness(motion: npt.NDArray[np.float32]) -> float:
@@ -325,12 +325,12 @@ def test_generated_scores_are_log_probabilities_and_silent_in_pauses() -> None:
     assert np.sqrt(np.mean(pause**2)) < 0.1 * np.sqrt(np.mean(speech.pcm.astype(float) ** 2))
 
 
-def test_silences_are_shortened_to_15_hundredths_of_a_second() -> None:
-    """Half a second of tone, 0.7 s of silence, half a second of tone: 1.15 s are left."""
+def test_silences_are_shortened_to_5_hundredths_of_a_second() -> None:
+    """Half a second of tone, 0.7 s of silence, half a second of tone: 1.05 s are left."""
     tone = (8000 * np.sin(np.arange(SAMPLE_RATE // 2) / 5)).astype(np.int16)
     silence = np.zeros(int(0.7 * SAMPLE_RATE), np.int16)
     kept = shorten_silences(np.concatenate([tone, silence, tone]))
-    assert len(kept) == pytest.approx(1.15 * SAMPLE_RATE, abs=0.011 * SAMPLE_RATE)
+    assert len(kept) == pytest.approx(1.05 * SAMPLE_RATE, abs=0.011 * SAMPLE_RATE)
     np.testing.assert_array_equal(kept[: len(tone)], tone)
     assert len(shorten_silences(tone[:100])) == 0
 

@@ -26,6 +26,9 @@ BLINK_PEAK = 4.2
 _BLINK_FRAMES = (5, 11)
 _BLINK_SPACING = 30
 _SMOOTHING = 0.25
+_SPACINGS = (10, 20)
+"""Frames from nod to nod, for the quickest and the slowest: G_tem sees 20 frames either way."""
+
 _LEAST_STRESS = 0.3
 _LEVER = np.array([[0, -90, 0], [70, 0, 0], [-40, 0, 0]])
 """mm per rad: how tx, ty, tz (rows) follow pitch, yaw, roll, for the head turns about the neck."""
@@ -65,7 +68,7 @@ def _draw_people(number: int, rng: np.random.Generator) -> Iterator[Person]:
     rates = np.linspace(*RATES, number)
     frames = rng.permutation(np.linspace(*_BLINK_FRAMES, number).round())
     amplitudes = rng.permutation(np.geomspace(2, 8, number))
-    spacings = rng.permutation(np.linspace(12, 36, number).round())
+    spacings = rng.permutation(np.linspace(*_SPACINGS, number).round())
     for k in range(number):
         share = np.array([1, rng.uniform(-1, 1), rng.uniform(-0.8, 0.8)])
         yield Person(
@@ -74,7 +77,7 @@ def _draw_people(number: int, rng: np.random.Generator) -> Iterator[Person]:
             blink_frames=int(frames[k]),
             blink_delay=int(rng.integers(3, 7)),
             nod_spacing=int(spacings[k]),
-            nod_frames=int(spacings[k] + rng.integers(4, 10)),
+            nod_frames=int(0.6 * spacings[k] + rng.integers(2, 5)),
             turn=np.deg2rad(amplitudes[k]) * share,
             rest=np.array([*rng.normal(0, 0.06, 3), 0, 0, 700 + 50 * k]),
         )

@@ -29,7 +29,7 @@ VOWELS = [DEEPSPEECH_SYMBOLS.index(letter) for letter in "aeiou"]
 _CONSONANTS = [k for k in range(1, 27) if k not in VOWELS]
 _SPACE, _BLANK = 0, 28
 
-SILENCE_SECONDS = 0.15
+SILENCE_SECONDS = 0.05
 """Silences within recordings are shortened to this, so that the pauses put in stand out."""
 
 _SHORTEST_SECONDS = 1.5
