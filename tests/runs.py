@@ -38,10 +38,19 @@ def start_ttk(*arguments: object, **more: Any) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
+_PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from toolkit.cli import main
+main()
+"""
+"""What a terminal starts; of a script's background, it would be born deaf to Ctrl-C."""
+
+
 def command(*arguments: object) -> list[str]:
     """The argument list."""
     words = [os.fspath(word) if isinstance(word, Path) else str(word) for word in arguments]
-    return [sys.executable, "-c", "from toolkit.cli import main; main()", *words]
+    return [sys.executable, "-c", _PROGRAM, *words]
 
 
 def kill_group(process: "subprocess.Popen[str]", number: int = signal.SIGKILL) -> None:
