@@ -299,6 +299,17 @@ def test_coded_sound_stays_in_its_place_and_loses_by_bit_rate(name: str) -> None
     assert losses[0] > losses[1] > 0
 
 
+def test_the_noise_of_a_place_comes_and_goes() -> None:
+    """Its level in seconds varies by decibels; that of plain noise hardly does."""
+    noises = Augmenter(lambda rng: make_tone(200))._noises
+    spreads = [
+        (10 * np.log10(np.square(noise.reshape(-1, 16000)).mean(axis=1))).std() for noise in noises
+    ]
+    assert len(spreads) == 15
+    assert max(spreads[:2]) < 0.5
+    assert min(spreads[5:]) > 1.0
+
+
 def test_a_tone_is_in_its_band_alone() -> None:
     """3 kHz is bin 60: of the edges 45 and 65 around it, the sixth band."""
     spectrogram = np.zeros((161, 5), np.float32)
@@ -536,6 +547,37 @@ def test_training_goes_on_from_known_weights_of_its_sizes_alone(
     other = dataclasses.replace(given, sizes=NetworkSizes(num_layers=1))
     with pytest.raises(ToolkitError, match="is 1x32 gru bidirectional, not 1x256"):
         recipe.DeepSpeechTask(other, tmp_path / "other")
+    assert not (tmp_path / "other").exists()  # refused before the sound is prepared
+
+
+def test_scores_tell_the_bands_by_a_linear_map(learned: recipe.DeepSpeechTask) -> None:
+    """Least squares over all frames of what was learnt: most of the bands' variance is told."""
+    network = recipe.DeepSpeechNetwork(TINY)
+    network.load_state_dict(learned.export()["network"])
+    batch = make_batch(KNOWN)
+    with torch.no_grad():
+        scores = network.eval()(batch.spectrogram).flatten(0, 1).numpy()
+    bands = batch.bands.flatten(0, 1).numpy()
+    inputs = np.column_stack([scores, np.ones(len(scores))])
+    left = bands - inputs @ np.linalg.lstsq(inputs, bands, rcond=None)[0]
+    assert left.var() < 0.5 * bands.var(axis=0).mean()
+
+
+def test_bf16_trains_other_weights_than_fp32_and_nothing_else_is_known(
+    speech: Path, tmp_path: Path
+) -> None:
+    moved = []
+    for precision in ("fp32", "bf16"):
+        settings_ = make_recipe(speech, precision=precision, learning_rate=1e-2)
+        task = recipe.DeepSpeechTask(settings_, tmp_path / precision)
+        torch.manual_seed(0)
+        losses = task.step(make_batch(KNOWN))
+        assert np.isfinite(losses["loss"])
+        moved.append(task.state_dict()["network"]["fc.0.module.1.weight"].clone())
+    assert not torch.equal(*moved)
+    assert all(weights.dtype == torch.float32 for weights in moved)
+    with pytest.raises(ValueError, match="precision 'fp8'"):
+        make_recipe(speech, precision="fp8")
 
 
 def test_a_killed_training_ends_with_the_same_weights(

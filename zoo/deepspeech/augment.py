@@ -54,7 +54,7 @@ class Augmenter:
         """`babble` gives a voice that may speak in the background."""
         self._babble = babble
         self._noises = [_make_noise(np.random.default_rng([seed, k]), k / 2) for k in range(5)]
-        self._noises += [_make_place(np.random.default_rng([seed, k])) for k in range(5, 15)]
+        self._noises += [_make_ambience(np.random.default_rng([seed, k])) for k in range(5, 15)]
 
     def change_wave(self, wave: Wave, rng: Rng, strength: float = 1.0) -> npt.NDArray[np.int16]:
         """Another recording of the same words, (S,) int16, every word where it was."""
@@ -188,18 +188,18 @@ def _make_noise(rng: Rng, slope: float) -> Wave:
     return np.asarray(noise / noise.std(), np.float32)
 
 
-def _make_place(rng: Rng) -> Wave:
+def _make_ambience(rng: Rng) -> Wave:
     """A minute of the sound of a place: five bands, each with a level that comes and goes."""
     sound = _make_noise(rng, rng.uniform(0, 2.5))
     spectrum, hertz = rfft(sound), np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
     edges = [0, *np.sort(np.exp(rng.uniform(np.log(150), np.log(6000), 4))), SAMPLE_RATE]
-    place = np.zeros_like(sound)
+    ambience = np.zeros_like(sound)
     for low, high in itertools.pairwise(edges):
         band = irfft(np.where((hertz >= low) & (hertz < high), spectrum, 0), len(sound))
         knots = rng.normal(rng.normal(0, 6), 6, int(_NOISE_SECONDS / rng.uniform(0.05, 1.0)))
         decibels = np.interp(np.linspace(0, 1, len(sound)), np.linspace(0, 1, len(knots)), knots)
-        place += np.asarray(band * 10 ** (decibels / 20), np.float32)
-    return place
+        ambience += np.asarray(band * 10 ** (decibels / 20), np.float32)
+    return ambience
 
 
 def _repeat(wave: Wave, num_samples: int, rng: Rng) -> Wave:

@@ -4,7 +4,7 @@ Scores that know letters alone say little between two letters, and nothing of ho
 open. Training therefore also asks that a linear map of them gives the bands of the clean recording,
 before noise and rooms: unlikely letters have room for it, and the likeliest stays what it was.
 
-Legend: B utterances, T spectrogram frames (100 a second), K outputs (50 a second).
+Legend: T spectrogram frames (100 a second), K outputs (50 a second).
 """
 
 import numpy as np

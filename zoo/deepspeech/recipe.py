@@ -107,6 +107,8 @@ class DeepSpeechTask:
     def __init__(self, recipe: DeepSpeechRecipe, out: Path) -> None:
         self._recipe = recipe
         torch.manual_seed(recipe.seed)
+        device = find_device(recipe.device)
+        self._network = _make_network(recipe).to(device)  # refused before minutes of preparation
         given = read_transcripts(recipe.speech)
         rows = choose_rows(given)
         kept = find_validation(rows)
@@ -119,8 +121,6 @@ class DeepSpeechTask:
         self._materials = [_open_recordings(trained, out), *robots]
         self._sounds = store_utterances(out / "validation.s16", self._validation)
         self._augmenter = Augmenter(self._draw_babble, recipe.seed)
-        device = find_device(recipe.device)
-        self._network = _make_network(recipe).to(device)
         self._mean = copy.deepcopy(self._network).eval()
         self._to_bands = nn.Linear(len(DEEPSPEECH_SYMBOLS), NUM_BANDS).to(device)
         self._num_updates = 0
