@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.accuracy.real import find_data, ingest_real
-from tests.results.runs import read_epochs
+from tests.results.runs import PRECISION, read_epochs
 from tests.results.scoring import REAL, Contest
 from tests.results.setup import MissingDataError, Setup, Table
 from zoo.cli.progress import TrainProgress
@@ -155,7 +155,10 @@ def train_fold(setup: Setup, fold: Fold, number: int) -> dict[str, MotionModel]:
         shards=setup.out / "real" / "shards",
         preset="small",
         epochs=setup.real_epochs,
+        batch_size=setup.batch_size,
+        learning_rate=setup.learning_rate,
         device="cpu",
+        precision=PRECISION,
     )
     first = setup.out / f"real-base-{number + 1}-of-{setup.folds}"
     _train(base, fold.everyone, fold.chosen_by, first)
@@ -163,7 +166,10 @@ def train_fold(setup: Setup, fold: Fold, number: int) -> dict[str, MotionModel]:
         shards=base.shards,
         preset="small",
         epochs=setup.finetune_epochs,
+        batch_size=setup.finetune_batch_size,
+        learning_rate=setup.learning_rate,
         device="cpu",
+        precision=PRECISION,
         base=first / BEST,
         identity=LONGEST,
     )

@@ -26,6 +26,7 @@ def train_base(setup: Setup, name: str, dataset: Path, **changes: Any) -> Path:
         preset="small",
         epochs=setup.epochs,
         batch_size=setup.batch_size,
+        learning_rate=setup.learning_rate,
         device="cpu",
         precision=PRECISION,
         **changes,
@@ -41,6 +42,8 @@ def finetune(setup: Setup, base: Path, dataset: Path, identity: str) -> Path:
         base=base / BEST,
         identity=identity,
         epochs=setup.finetune_epochs,
+        batch_size=setup.finetune_batch_size,
+        learning_rate=setup.learning_rate,
         device="cpu",
         precision=PRECISION,
     )

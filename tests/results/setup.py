@@ -1,5 +1,6 @@
 """How large the experiments are, and where they lie: those of the page, or a tiny rehearsal."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,18 @@ class Setup:
         epochs: of a base model on synthetic clips.
         batch_size: windows of a step there: of the paper's 64 a dataset a twentieth as large
             would give the optimiser 830 steps, where the paper's has 40,000.
+        learning_rate: of all training of motion; the paper's 1e-4 is for 40,000 steps.
         finetune_epochs: of the fine-tuning to one identity.
+        finetune_batch_size: windows of a step there, for the same reason, of the paper's 16.
         style_epochs: of the classifiers of personal style.
         real_epochs: of a base model on real clips, which are few.
         folds: blocks in time of the longest real video.
         minutes: of the motion that seams and drift are measured in.
+        holdout: share of a video that no model of its person is trained on.
+        renderer_epochs: of a renderer of the longest video, and of the generated person's.
+        short_epochs: of a renderer of a short video: about as many steps.
+        most_seconds: of a video or recording; what is longer is cut.
+        sample_seconds: of the generated person's video.
     """
 
     out: Path
@@ -37,11 +45,18 @@ class Setup:
     identities: int = 5
     epochs: int = 10
     batch_size: int = 8
+    learning_rate: float = 1e-3
     finetune_epochs: int = 10
+    finetune_batch_size: int = 4
     style_epochs: int = 50
     real_epochs: int = 20
     folds: int = 5
     minutes: float = 10.0
+    holdout: float = 0.2
+    renderer_epochs: int = 5
+    short_epochs: int = 30
+    most_seconds: float = math.inf
+    sample_seconds: float = 30.0
 
 
 def make_rehearsal(out: Path) -> Setup:
@@ -58,6 +73,11 @@ def make_rehearsal(out: Path) -> Setup:
         real_epochs=1,
         folds=4,  # with two, nothing would be left to train on
         minutes=2.1,
+        holdout=0.4,
+        renderer_epochs=1,
+        short_epochs=1,
+        most_seconds=15.0,
+        sample_seconds=15.0,  # as short as a person can be learnt from, with that holdout
     )
 
 

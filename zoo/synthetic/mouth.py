@@ -16,7 +16,7 @@ Curve = npt.NDArray[np.float64]
 SCALE = 1.2
 """Deviation of the first component, about; the others' fall off to a twentieth of it."""
 
-_HIDDEN, _CONTEXTS = 24, 4
+_HIDDEN, _CONTEXTS = 8, 4
 _GAINS = (3.0, 2.5)
 _SHARES = (0.8, 0.6)
 """Weights of the local window and of the two seconds."""

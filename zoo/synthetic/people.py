@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
-from zoo.synthetic.speech import VOWELS, Pauses, Scores
+from zoo.synthetic.speech import SPACE, VOWELS, Pauses, Scores
 
 Curve = npt.NDArray[np.float64]
 Events = tuple[npt.NDArray[np.int64], Curve]
@@ -87,12 +87,14 @@ def _draw_people(number: int, rng: np.random.Generator) -> Iterator[Person]:
 
 
 def find_syllables(scores: Scores, spacing: int) -> Events:
-    """Stressed syllables: peaks of the vowels' probability, smoothed as wide as nods are apart.
+    """Stressed syllables: where vowels stand out most against the gaps between words.
 
-    The smoothing is a Gaussian of a quarter of `spacing`, so that the rhythm is heard and need not
-    be counted. Strength is the peak's height over the clip's mean, in deviations, 0.3 to 2.5.
+    That is the peaks of the vowels' mean log-probability less the space's, smoothed by a Gaussian
+    of a quarter of `spacing`, so that the rhythm is heard and need not be counted. Strength is the
+    peak's height over the clip's mean, in deviations, 0.3 to 2.5.
     """
-    vowels = gaussian_filter1d(np.exp(scores[:, VOWELS]).sum(axis=1), _SMOOTHING * spacing)
+    odds = scores[:, VOWELS].mean(axis=1) - scores[:, SPACE]
+    vowels = gaussian_filter1d(odds.astype(np.float64), _SMOOTHING * spacing)
     height = (vowels - vowels.mean()) / max(float(vowels.std()), 1e-9)
     frames, _ = find_peaks(height, height=_LEAST_STRESS, distance=max(1, spacing // 2))
     return frames.astype(np.int64), np.clip(height[frames], None, 2.5)

@@ -27,7 +27,7 @@ Pauses = Sequence[tuple[int, int]]
 
 VOWELS = [DEEPSPEECH_SYMBOLS.index(letter) for letter in "aeiou"]
 _CONSONANTS = [k for k in range(1, 27) if k not in VOWELS]
-_SPACE, _BLANK = 0, 28
+SPACE, _BLANK = 0, 28
 
 SILENCE_SECONDS = 0.05
 """Silences within recordings are shortened to this, so that the pauses put in stand out."""
@@ -115,7 +115,7 @@ def _draw_letter(rng: np.random.Generator) -> tuple[int, int, float]:
         return int(rng.choice(VOWELS)), int(rng.integers(2, 5)), float(rng.uniform(3, 8))
     if kind == 1:
         return int(rng.choice(_CONSONANTS)), int(rng.integers(2, 4)), float(rng.uniform(3, 6))
-    return _SPACE, 2, 4.0
+    return SPACE, 2, 4.0
 
 
 def _make_noise(loudness: npt.NDArray[np.float64], rng: np.random.Generator) -> Pcm:
