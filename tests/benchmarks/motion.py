@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from toolkit.features.deepspeech import DeepSpeech
-from zoo.data import ClipSet, MotionBatch, MotionClip, describe_backend
+from zoo.data import ClipSet, MotionClip, describe_backend
 from zoo.distributed import World
 from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
+from zoo.train import Task
 
 NUM_CLIPS, NUM_FRAMES = 450, 1190
 """535,500 frames, as the paper's 450 clips have (535,400)."""
@@ -71,7 +72,7 @@ class StepTimes:
         return self.stepping / (self.loading + self.stepping)
 
 
-def time_steps(task: FacialTask, steps: int, device: torch.device, warmup: int = 2) -> StepTimes:
+def time_steps(task: Task, steps: int, device: torch.device, warmup: int = 2) -> StepTimes:
     """Train some steps after a few that do not count; the device has finished each."""
     times = StepTimes()
     for number, (loading, batch) in enumerate(_load(task, warmup + steps)):
@@ -86,7 +87,7 @@ def time_steps(task: FacialTask, steps: int, device: torch.device, warmup: int =
     return times
 
 
-def _load(task: FacialTask, steps: int) -> Iterator[tuple[float, MotionBatch]]:
+def _load(task: Task, steps: int) -> Iterator[tuple[float, Any]]:
     """Seconds that a batch took, and the batch."""
     batches = task.draw_batches(0, 0)
     for _ in range(steps):

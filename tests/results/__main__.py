@@ -1,4 +1,4 @@
-"""Train and measure FACIAL-GAN, and write the tables of docs/results.md: `make results`.
+"""Train FACIAL-GAN and renderers, measure them, write docs/results.md's tables: `make results`.
 
 Arguments choose steps by name. What is trained already is not trained again; what was killed goes
 on. Everything lies in runs/results, or where TTK_RESULTS says. Real speech and videos are used
@@ -14,9 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.results.ablations import run_ablations
+from tests.results.eyes import run_eyes
+from tests.results.people import run_personalization
 from tests.results.real import run_real
+from tests.results.reenactment import run_audio_reenactment, run_reenactment
 from tests.results.setup import PAGE, ROOT, MissingDataError, Setup, Table, make_rehearsal
+from tests.results.sheet import run_sheet
 from tests.results.speed import run_speed
+from tests.results.spoken import run_synthesis
 from tests.results.synthetic import run_a, run_b, run_gan_weight, run_long
 from tests.tables import replace_table, write_table
 
@@ -27,6 +32,12 @@ STEPS: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "gan-weight": run_gan_weight,
     "long": run_long,
     "real": lambda setup: run_real(setup, len(os.sched_getaffinity(0))),
+    "personalize": run_personalization,
+    "reenact": run_reenactment,
+    "reenact-audio": run_audio_reenactment,
+    "eyes": run_eyes,
+    "synthesize": run_synthesis,
+    "sheet": run_sheet,
     "speed": run_speed,
 }
 

@@ -55,6 +55,19 @@ def draw_traces(motions: Mapping[str, npt.NDArray[np.float32]], target: Path) ->
     _save(figure, target)
 
 
+def draw_errors(errors: Mapping[str, npt.NDArray[np.float64]], target: Path) -> None:
+    """Maps (H, H) of mean absolute errors, levels of 255, side by side in one scale."""
+    figure = Figure(figsize=(2.4 * len(errors) + 0.8, 2.8), dpi=100, layout="constrained")
+    row = figure.subplots(1, len(errors), squeeze=False)[0]
+    most = max(float(error.max()) for error in errors.values())
+    for axes, (name, error) in zip(row, errors.items(), strict=True):
+        shown = axes.imshow(error, cmap="inferno", vmin=0, vmax=most)
+        axes.set_title(f"{name}: mean {error.mean():.1f}", fontsize=8)
+        axes.set_axis_off()
+    figure.colorbar(shown, ax=row.tolist(), label="levels of 255")
+    _save(figure, target)
+
+
 def _see(motion: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """(m, 68, 2) pixels of the mean face's 68 points under motion (m, 71)."""
     model = load_default()

@@ -14,6 +14,8 @@ TABLES = {
     "speed-processes": "processes",
     "speed-generation": "generation",
     "memory": "memory",
+    "speed-renderer": "renderer training",
+    "speed-video": "video",
 }
 """Marker of the page -> key of a benchmark's `extra_info` under which its rows stand."""
 

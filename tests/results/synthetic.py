@@ -76,25 +76,26 @@ def judge_targets(contest: Contest) -> list[dict[str, Any]]:
     scores = contest.scores
     tuned, ridge, constant = (scores[name] for name in (TUNED, "ridge", "constant"))
     rows = [
-        _judge("expression error, sd, under the best constant's",
-               constant.expression_error.value, tuned.expression_error.value),
-        _judge("expression error, sd, under per-frame ridge regression's",
-               ridge.expression_error.value, tuned.expression_error.value),
-        _judge("mouth error, mm, under per-frame ridge regression's",
-               ridge.mouth_error.value, tuned.mouth_error.value),
-        _judge("largest error of an identity's blink rate", BLINK_TARGET,
-               _find_worst(tuned.blink_rate)),
-        _judge("largest error of an identity's blink duration", BLINK_TARGET,
-               _find_worst(tuned.blink_duration)),
+        judge("expression error, sd, under the best constant's",
+              constant.expression_error.value, tuned.expression_error.value),
+        judge("expression error, sd, under per-frame ridge regression's",
+              ridge.expression_error.value, tuned.expression_error.value),
+        judge("mouth error, mm, under per-frame ridge regression's",
+              ridge.mouth_error.value, tuned.mouth_error.value),
+        judge("largest error of an identity's blink rate", BLINK_TARGET,
+              _find_worst(tuned.blink_rate)),
+        judge("largest error of an identity's blink duration", BLINK_TARGET,
+              _find_worst(tuned.blink_duration)),
     ]  # fmt: skip
     rows += [
-        _judge(f"personalisation by {style}", least, tuned.personalization[style], most=False)
+        judge(f"personalisation by {style}", least, tuned.personalization[style], most=False)
         for style, least in STYLE_TARGETS.items()
     ]
     return rows
 
 
-def _judge(what: str, target: float, found: float, *, most: bool = True) -> dict[str, Any]:
+def judge(what: str, target: float, found: float, *, most: bool = True) -> dict[str, Any]:
+    """A row: what was asked, at most or at least, what was found, and whether that is enough."""
     met = found <= target if most else found >= target
     sign = "at most" if most else "at least"
     return {"what": what, "asked": f"{sign} {target:.3f}", "measured": found,

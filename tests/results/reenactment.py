@@ -1,0 +1,229 @@
+"""Self-reenactment of real clips, on frames that no training saw: from motion, and from sound."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.accuracy.blinks import TOLERANCE
+from tests.accuracy.matching import Tally, match_events
+from tests.results.figures import draw_errors
+from tests.results.people import Subject, find_longest, personalize_longest, train_short
+from tests.results.setup import Setup, Table
+from tests.results.shown import (
+    SHARPNESS,
+    Judged,
+    Shown,
+    align_meshes,
+    look_at,
+    show_nearest,
+)
+from tests.results.stages import StageLog
+from tests.results.synthetic import judge
+from toolkit.features.blink import find_blinks
+from zoo.checkpoint import load_checkpoint
+from zoo.data import AU45, EXPRESSION, MOTION_SIZE, POSE, load_clips
+from zoo.facial.model import Motion, MotionModel, open_model
+from zoo.metrics.landmark_distance import measure_landmark_distance
+from zoo.metrics.mouth import correlate
+from zoo.rendering import RenderClip
+from zoo.train import LAST
+from zoo.video.compose import Picture
+from zoo.video.model import KIND
+from zoo.video.person_file import load_person
+from zoo.video.reenact import draw_clip
+from zoo.video.scene import choose_clip
+from zoo.video.synthesize import draw_motion, generate_at
+
+STORED, DRAWN, NEAREST = "stored frames", "renderer", "nearest training frame"
+
+MORE_PSNR = 2.0
+"""dB over the nearest training frame that are asked of a renderer."""
+
+MOUTH_SHARE = 0.5
+"""Of the nearest training frame's mouth landmark distance, the most that is asked."""
+
+Rows = list[dict[str, Any]]
+
+Draw = Callable[[RenderClip], Iterator[Picture]]
+
+
+def run_reenactment(setup: Setup) -> dict[str, Table]:
+    """Held-out frames of two real clips, by the renderer and by the nearest training frame."""
+    scores, targets, errors = Rows(), Rows(), dict[str, npt.NDArray[np.float64]]()
+    subjects = [find_longest(setup), train_short(setup)]
+    for subject in subjects:
+        judged = Judged.of(subject)
+        shown = compare(judged)
+        rows = {name: score_shown(judged, of) for name, of in shown.items()}
+        scores += [{"identity": subject.identity, "shown": n} | row for n, row in rows.items()]
+        targets += [{"identity": subject.identity} | row for row in judge_rows(rows)]
+        errors |= {
+            f"{subject.identity}, {name}": np.mean([s.error for s in shown[name]], axis=0)
+            for name in (DRAWN, NEAREST)
+        }
+    target = setup.figures / "results_reenactment_errors.png"
+    draw_errors(errors, target)
+    return {
+        "reenactment-runs": Table([describe_run(subject) for subject in subjects]),
+        "reenactment-scores": Table(scores),
+        "reenactment-targets": Table(targets),
+        "reenactment-errors": Table(
+            figure=target, caption="Mean absolute error of held-out frames, place by place"
+        ),
+    }
+
+
+def compare(judged: Judged) -> dict[str, list[Shown]]:
+    """Held-out frames as they are stored, as the renderer and as the nearest frames show them."""
+    return {
+        STORED: [judged.stored[clip.id] for clip in judged.held],
+        DRAWN: show_all(judged, lambda clip: draw_clip(judged.renderer, clip)),
+        NEAREST: [show_nearest(judged, clip) for clip in judged.held],
+    }
+
+
+def show_all(judged: Judged, draw: Draw) -> list[Shown]:
+    """What a method draws of every clip with held-out frames, from its first frame on."""
+    return [look_at(draw(clip), clip, judged.find_part(clip)) for clip in judged.held]
+
+
+def describe_run(subject: Subject) -> dict[str, Any]:
+    """How a renderer was trained."""
+    content = load_checkpoint(subject.renderer / LAST, KIND)
+    (stage,) = (row for row in StageLog(subject.stages).tabulate() if row["stage"] == "renderer")
+    counts = {
+        name: sum(last - first for first, last in content["model"][name].values())
+        for name in ("trained_on", "held_out")
+    }
+    return {
+        "identity": subject.identity,
+        "frames trained on": counts["trained_on"],
+        "held out": counts["held_out"],
+        "epochs": content["epoch"],
+        "steps": content["total_steps"],
+        "minutes": stage["minutes"],
+        "starts": stage["starts"],
+        "perceptual term by": content["model"]["perceptual"]["name"],
+        "best epoch": content["best"]["epoch"] + 1,
+    }
+
+
+# --- scores -------------------------------------------------------------------------------------
+
+
+def score_shown(judged: Judged, shown: Sequence[Shown]) -> dict[str, Any]:
+    """A method's figures over the held-out frames of all clips, in their order."""
+    figures = {name: np.concatenate([s.figures[name] for s in shown]) for name in shown[0].figures}
+    real = [judged.stored[clip.id] for clip in judged.held]
+    found = np.concatenate([s.judged for s in shown])
+    distance = measure_landmark_distance(
+        found[..., :2], np.concatenate([s.judged for s in real])[..., :2]
+    )
+    psnr = float(figures["PSNR"].mean())
+    lids = [
+        (judged.measure_lids(s.meshes)[s.part], clip.au45[judged.find_part(clip)])
+        for s, clip in zip(shown, judged.held, strict=True)
+    ]
+    return {
+        "frames": len(found),
+        "PSNR, dB": psnr if math.isfinite(psnr) else math.nan,
+        "SSIM": float(figures["SSIM"].mean()),
+        SHARPNESS: float(np.nanmean(figures[SHARPNESS])),
+        "landmarks, px": distance.face,
+        "mouth, px": distance.mouth,
+        "mouth, % of eye distance": 100 * distance.mouth_share,
+        "without a face": distance.num_missing,
+        **score_blinks(lids, judged.fps),
+    }
+
+
+def score_blinks(lids: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]], fps: int) -> dict[str, Any]:
+    """Blinks and AU45 of stretches, each (n,) as found and as the source's are."""
+    tally = Tally()
+    for pair in lids:
+        found, true = ([blink.apex / fps for blink in find_blinks(au45, fps)] for au45 in pair)
+        tally.add(match_events(found, true, [], TOLERANCE))
+    found, wanted = np.concatenate([np.asarray(pair, np.float64) for pair in lids], axis=1)
+    known = np.isfinite(found)
+    return {
+        "blinks found": tally.found,
+        "of the source's": f"{tally.hits} of {tally.true}",
+        "AU45, r": correlate(found[known], wanted[known]) if known.any() else math.nan,
+    }
+
+
+def judge_rows(rows: Mapping[str, Mapping[str, Any]]) -> Rows:
+    """What is asked of a renderer beside the nearest training frame, and whether it does it."""
+    drawn, nearest = rows[DRAWN], rows[NEAREST]
+    return [
+        judge(
+            "PSNR over the nearest training frame's, dB",
+            MORE_PSNR,
+            drawn["PSNR, dB"] - nearest["PSNR, dB"],
+            most=False,
+        ),
+        judge(
+            "mouth landmark distance over the nearest training frame's",
+            MOUTH_SHARE,
+            drawn["mouth, px"] / nearest["mouth, px"],
+        ),
+    ]
+
+
+# --- from sound ---------------------------------------------------------------------------------
+
+
+def run_audio_reenactment(setup: Setup) -> dict[str, Table]:
+    """Held-out frames of the longest video, moved by their own sound."""
+    subject, person = find_longest(setup), load_person(personalize_longest(setup))
+    judged, model = Judged.of(subject), open_model(person.motion_model)
+    rest = choose_clip(judged.clips, judged.renderer.trained_on)
+    mean = average_motion(rest)
+    methods: dict[str, Draw] = {
+        "its sound": lambda clip: _draw(judged, clip, hear_clip(judged, model, clip, rest)),
+        "mean motion": lambda clip: _draw(judged, clip, np.tile(mean, (clip.num_frames, 1))),
+        "its own motion": lambda clip: draw_clip(judged.renderer, clip),
+    }
+    shown = {name: show_all(judged, draw) for name, draw in methods.items()}
+    rows = [{"moved by": name} | score_distance(judged, of) for name, of in shown.items()]
+    return {"audio-reenactment": Table(rows)}
+
+
+def _draw(judged: Judged, clip: RenderClip, motion: Motion) -> Iterator[Picture]:
+    return draw_motion(judged.renderer, clip, motion)
+
+
+def hear_clip(judged: Judged, model: MotionModel, clip: RenderClip, rest: RenderClip) -> Motion:
+    """Motion (n, 71) of a clip's own sound, about the mean pose of `rest`.
+
+    As `zoo reenact --motion-model`, but for the mean pose: the clip's own is not to be known.
+    """
+    where = f"clip_id == {clip.id!r}"
+    (heard,) = load_clips(judged.subject.shards, split=None, where=where, min_frames=1).clips
+    return generate_at(model, heard.audio, rest)
+
+
+def average_motion(clip: RenderClip) -> Motion:
+    """(71,) mean motion of a clip."""
+    mean = np.zeros(MOTION_SIZE, np.float32)
+    for part, values in (
+        (EXPRESSION, clip.expression),
+        (POSE, clip.pose),
+        (AU45, clip.au45[:, None]),
+    ):
+        mean[part] = values.mean(axis=0)
+    return mean
+
+
+def score_distance(judged: Judged, shown: Sequence[Shown]) -> dict[str, Any]:
+    """Landmark distances over held-out frames, as they are and with the heads put on each other."""
+    found = np.concatenate([s.judged for s in shown])
+    wanted = np.concatenate([judged.stored[clip.id].judged for clip in judged.held])[..., :2]
+    row: dict[str, Any] = {"frames": len(found)}
+    for how, points in (("", found[..., :2]), (", heads aligned", align_meshes(found, wanted))):
+        distance = measure_landmark_distance(points, wanted)
+        row |= {f"landmarks, px{how}": distance.face, f"mouth, px{how}": distance.mouth}
+    return row
