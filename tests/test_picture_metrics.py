@@ -57,7 +57,7 @@ def test_ssim_of_a_picture_and_its_negative_is_negative():
 
 
 @pytest.mark.parametrize("noise", [5, 40])
-def test_ssim_is_that_of_scikit_image(noise):
+def test_psnr_and_ssim_are_those_of_scikit_image(noise):
     metrics = pytest.importorskip("skimage.metrics")
     wanted = draw_noise(1)
     change = np.random.default_rng(2).normal(0, noise, wanted.shape)
@@ -67,6 +67,8 @@ def test_ssim_is_that_of_scikit_image(noise):
         use_sample_covariance=False, data_range=255,
     )  # fmt: skip
     assert measure_ssim(found, wanted) == pytest.approx(theirs, abs=1e-5)
+    theirs = metrics.peak_signal_noise_ratio(wanted, found, data_range=255)
+    assert measure_psnr(found, wanted) == pytest.approx(theirs, rel=1e-9)
 
 
 @pytest.mark.parametrize("measure", [measure_psnr, measure_ssim])
@@ -109,6 +111,64 @@ def test_edges_of_little_contrast_may_be_wider():
 def test_half_of_the_edges_sharp_is_a_half():
     """The upper block has a sharp edge, the lower a wide one, one pixel a row of each."""
     assert measure_cpbd(np.concatenate([draw_edge(1), draw_edge(4, 0, 255)])) == 0.5
+
+
+@pytest.mark.parametrize(("width", "low"), [(3, 50), (5, 155)])
+def test_a_width_that_is_just_noticeable_is_not_yet_noticed(width, low):
+    """3 px, or 5 up to 50 levels: 1 − 1/e, the paper's 63 %, is what sharpness is counted up to."""
+    assert measure_cpbd(draw_edge(width, low, 200)) == 1
+    assert measure_cpbd(draw_edge(width + 1, low, 200)) == 0
+
+
+def test_slanted_edges_do_not_count():
+    """At 45° an edge of 3 px is over 4 px wide along the row; the upright one beside it counts."""
+    rows, columns = np.indices((64, 64))
+    across = (columns - rows + 20) / np.sqrt(2)
+    slanted = (50 + 150 * np.clip(across / 3, 0, 1)).astype(np.uint8)
+    assert math.isnan(measure_cpbd(np.repeat(slanted[..., None], 3, axis=2)))
+    both = np.concatenate([slanted, draw_edge(2)[..., 0]], axis=1)
+    assert measure_cpbd(np.repeat(both[..., None], 3, axis=2)) == 1
+
+
+def score_sharpness(grey):
+    """CPBD once more, pixel by pixel as Narvekar and Karam tell it; every block counts as one."""
+    values = grey.astype(float)
+    height, width = values.shape
+    around = np.pad(values, 1, mode="reflect")
+    slope = np.zeros_like(values)
+    for y, x in np.ndindex(height, width):
+        slope[y, x] = np.array([1, 2, 1]) @ (around[y : y + 3, x + 2] - around[y : y + 3, x])
+    energy, seen = slope**2, []
+    for y, x in np.ndindex(height, width):
+        row = values[y]
+        if not (0 < x < width - 1 and 0 < y < height - 1 and energy[y, x] > 4 * energy.mean()):
+            continue
+        angle = math.atan2(abs(values[y + 1, x] - values[y - 1, x]), abs(row[x + 1] - row[x - 1]))
+        if angle > math.pi / 8 or not energy[y, x - 1] < energy[y, x] >= energy[y, x + 1]:
+            continue
+        sign, first, last = np.sign(row[x + 1] - row[x - 1]), x, x
+        while first > 0 and sign * (row[first] - row[first - 1]) > 0:
+            first -= 1
+        while last < width - 1 and sign * (row[last + 1] - row[last]) > 0:
+            last += 1
+        block = grey[y // 64 * 64 :, x // 64 * 64 :][:64, :64]
+        just = 5 if int(block.max()) - int(block.min()) <= 50 else 3
+        seen.append(1 - math.exp(-(((last - first) / just) ** 3.6)))
+    return np.mean(np.array(seen) <= 1 - math.exp(-1) + 1e-12)
+
+
+@pytest.mark.parametrize(("contrast", "blur"), [(40, 1.2), (40, 1.6), (250, 0.5), (250, 0.6)])
+def test_sharpness_is_that_of_a_second_program(contrast, blur):
+    """Squares of random brightness, blurred; whole blocks, all of which have edges."""
+    import cv2
+
+    rng = np.random.default_rng(4)
+    cells = rng.integers(0, contrast, (16, 16)).astype(np.uint8)
+    grey = cv2.resize(cells, (128, 128), interpolation=cv2.INTER_NEAREST)
+    grey = cv2.GaussianBlur(grey, (0, 0), blur)
+    measured = measure_cpbd(np.repeat(grey[..., None], 3, axis=2))
+    assert measured == pytest.approx(score_sharpness(grey))
+    assert 0 < measured < 1 or blur != 1.2
 
 
 def test_a_picture_without_edges_has_no_sharpness():
