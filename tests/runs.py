@@ -1,13 +1,17 @@
-"""Run `ttk` as a user does, and compare what datasets hold."""
+"""Run commands as a user does, and compare what datasets hold."""
 
+import contextlib
+import gc
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from toolkit.manifest import read_table
 from toolkit.options import IngestOptions
@@ -28,6 +32,21 @@ def run_ttk(*arguments: object, **more: Any) -> Result:
         command(*arguments), capture_output=True, text=True, errors="surrogateescape",
         timeout=300, check=False, **more,
     )  # fmt: skip
+
+
+def run_torch(model: str, *words: object) -> Result:
+    """`torchrun --nproc-per-node 2 -m zoo train …`, as in the help: preset small, on the CPU."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command += ["-m", "zoo", "train", model, "--preset", "small", "--device", "cpu"]
+    return subprocess.run(
+        [*command, *map(str, words)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
 
 
 def start_ttk(*arguments: object, **more: Any) -> "subprocess.Popen[str]":
@@ -113,3 +132,23 @@ def read_clips(dataset: Path) -> dict[str, dict[str, Any]]:
             "crop": shown.crop,
         }
     return clips
+
+
+@contextlib.contextmanager
+def unwritable(folder: Path) -> Iterator[None]:
+    """Make a folder refuse: by its mode, or as root by mounting it read-only."""
+    if os.geteuid():
+        folder.chmod(0o555)
+        yield
+        folder.chmod(0o755)
+        return
+    try:
+        subprocess.run(["mount", "--bind", folder, folder], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("root may write everywhere, and may not mount here")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        yield
+    finally:
+        gc.collect()
+        subprocess.run(["umount", "-l", folder], check=True)

@@ -1,9 +1,6 @@
 """`zoo train facial-gan` as its user meets it: misfits are one line, several processes train."""
 
 import csv
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ import torch
 from click.testing import CliRunner
 
 from tests.datasets import FakeClip, write_dataset, write_shard
+from tests.runs import run_torch
 from toolkit.manifest import write_split
 from toolkit.split import SplitOptions, split_dataset
 from zoo.checkpoint import load_checkpoint
@@ -116,21 +114,6 @@ def add_to_train(dataset: Path) -> FakeClip:
 # --- several processes --------------------------------------------------------------------------
 
 
-def run_torch(*words: object) -> "subprocess.CompletedProcess[str]":
-    """`torchrun --nproc-per-node 2 -m zoo train facial-gan …`, as in the help."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["-m", "zoo", "train", "facial-gan", "--preset", "small", "--device", "cpu"]
-    return subprocess.run(
-        [*command, *map(str, words)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        timeout=500,
-        check=False,
-    )
-
-
 @pytest.mark.slow
 def test_two_processes_train_stop_and_go_on_with_the_weights_of_an_undisturbed_run(
     tmp_path: Path,
@@ -138,7 +121,7 @@ def test_two_processes_train_stop_and_go_on_with_the_weights_of_an_undisturbed_r
     dataset = tmp_path / "data"
     make_dataset(dataset, SyntheticOptions(clips=6, seconds=5, identities=2))
     split_dataset(dataset, SplitOptions(by="clip"))
-    common = ("--shards", dataset / "shards", "--batch-size", 8)
+    common = ("facial-gan", "--shards", dataset / "shards", "--batch-size", 8)
     for out, epochs, more in (("whole", 2, ()), ("parts", 1, ()), ("parts", 2, ("--resume",))):
         result = run_torch(*common, "--out", tmp_path / out, "--epochs", epochs, *more)
         assert result.returncode == 0, result.stderr
@@ -157,8 +140,9 @@ def test_two_processes_train_stop_and_go_on_with_the_weights_of_an_undisturbed_r
 def test_a_batch_that_two_processes_cannot_share_is_refused_in_words(tmp_path: Path) -> None:
     write_clips(tmp_path)
     result = run_torch(
-        "--shards", tmp_path / "shards", "--batch-size", 7, "--out", tmp_path / "run"
-    )
+        "facial-gan", "--shards", tmp_path / "shards", "--batch-size", 7,
+        "--out", tmp_path / "run",
+    )  # fmt: skip
     assert result.returncode != 0
     assert "zoo: error: a batch of 7 windows cannot be shared evenly by 2" in result.stderr
     assert not (tmp_path / "run" / "last.pt").exists()

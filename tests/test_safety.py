@@ -27,6 +27,7 @@ from tests.runs import (
     read_rows,
     run_ttk,
     start_ttk,
+    unwritable,
 )
 from toolkit import storage
 from toolkit.audio import decode_audio
@@ -386,26 +387,6 @@ def test_too_little_memory_is_one_clear_error_and_no_row(
     assert not read_rows(dataset, "rejected")
     assert run_ttk(*words).returncode == 0
     assert len(read_rows(dataset, "clips")) == 3
-
-
-@contextlib.contextmanager
-def unwritable(folder: Path) -> Iterator[None]:
-    """Make a folder refuse: by its mode, or as root by mounting it read-only."""
-    if os.geteuid():
-        folder.chmod(0o555)
-        yield
-        folder.chmod(0o755)
-        return
-    try:
-        subprocess.run(["mount", "--bind", folder, folder], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("root may write everywhere, and may not mount here")
-    try:
-        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
-        yield
-    finally:
-        gc.collect()
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.mark.parametrize("depth", ["", "shards", "manifests/clips"])

@@ -41,6 +41,23 @@ def guard_storage(path: Path) -> Iterator[None]:
         raise StorageError(f"{path}: cannot be written: {ADVICE[error.errno]}") from error
 
 
+def check_place(final: Path) -> None:
+    """Refuse a file that could not be written, before the work that would go into it.
+
+    Raises:
+        StorageError: its name is a folder's, a part of its path is a file, or its folder, or the
+            one in which that would have to be made, is not writable.
+    """
+    with guard_storage(final):
+        if final.is_dir():
+            raise StorageError(f"{final}: is a folder: choose another name")
+        there = next(folder for folder in final.parents if folder.exists())
+        if not there.is_dir():
+            raise StorageError(f"{final}: cannot be written: {there} is a file: choose a folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise StorageError(f"{final}: cannot be written: {ADVICE[errno.EACCES]}")
+
+
 def hash_file(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     digest = hashlib.sha256()
@@ -80,8 +97,9 @@ def write_whole(final: Path) -> Iterator[Path]:
     """Give the block a temporary path `.<name>.tmp` beside `final`; publish it if it succeeds.
 
     Raises:
-        StorageError: the disk refuses; nothing is left behind.
+        StorageError: the disk refuses, or see `check_place`; nothing is left behind.
     """
+    check_place(final)
     temporary = final.with_name(f".{final.name}.tmp")
     try:
         with guard_storage(final):

@@ -267,7 +267,10 @@ def read_checkpoint(path: Path) -> Any:
         reason = _explain(error)
         raise SetupError(f"{path}: refused, as it is not plain weights: {reason}") from error
     except Exception as error:  # a damaged file fails in any way, all of them harmless
-        raise SetupError(f"{path}: damaged or not a checkpoint: {error}") from error
+        # torch's own message quotes whatever stands in the file
+        raise SetupError(
+            f"{path}: damaged or not a checkpoint: `ttk weights` says where to get which"
+        ) from error
 
 
 def read_safetensors(path: Path) -> "tuple[dict[str, torch.Tensor], dict[str, str]]":

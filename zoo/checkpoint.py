@@ -29,6 +29,8 @@ def load_checkpoint(path: Path, kind: str | None = None) -> dict[str, Any]:
     Raises:
         ToolkitError: it is missing, damaged, not plain data, or of another kind.
     """
+    if path.is_dir():
+        raise ToolkitError(f"{path}: a folder: name the checkpoint in it, as best.pt of a run")
     if not path.is_file():
         raise ToolkitError(f"{path}: no such checkpoint")
     try:

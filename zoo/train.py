@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import torch
 
 from toolkit.errors import ToolkitError
-from toolkit.storage import write_whole
+from toolkit.storage import check_place, write_whole
 from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.distributed import World
 
@@ -122,8 +122,10 @@ def check_folder(out: Path, resume: bool) -> None:
     """Refuse a folder in use, or one without a run to go on with: before hours of preparation.
 
     Raises:
-        ToolkitError: it holds a run and `resume` is not set, or the other way round.
+        ToolkitError: it holds a run and `resume` is not set, or the other way round; or no file
+            can be written there.
     """
+    check_place(out / LAST)
     exists = (out / LAST).is_file()
     if exists and not resume:
         raise ToolkitError(f"{out}: holds a run: go on with --resume, or choose another --out")
