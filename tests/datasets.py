@@ -194,10 +194,17 @@ def write_dataset(
         write_job(dataset, make_job(job, by_source))
         write_part(dataset, "clips", job, rows)
         write_part(dataset, "rejected", job, [])
-        write_part(
-            dataset, "sources", job, [make_source_row(group, job) for group in by_source.values()]
-        )
+        sources = [
+            make_source_row(group, job) | _measure_size(dataset / source)
+            for source, group in by_source.items()
+        ]
+        write_part(dataset, "sources", job, sources)
     return dataset
+
+
+def _measure_size(source: Path) -> dict[str, object]:
+    """Of a source that is really there; most are not."""
+    return {"size": source.stat().st_size} if source.is_file() else {}
 
 
 def make_job(job: str, by_source: dict[str, list[FakeClip]]) -> Job:

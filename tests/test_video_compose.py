@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from tests.datasets import FakeClip, write_dataset
-from tests.numbered import make_clicks, read_all, run_ffmpeg, write_wav
+from tests.numbered import (
+    encode,
+    make_clicks,
+    read_all,
+    run_ffmpeg,
+    set_display_matrix,
+    write_wav,
+)
 from toolkit.encode import Sound, write_video
 from toolkit.errors import ToolkitError
 from zoo.data import Holdout
@@ -88,10 +95,10 @@ def shards(tmp_path):
     times = np.arange(NUM_FRAMES) / 30
     long = FakeClip(num_frames=NUM_FRAMES, arrays={"video/source_time": times})
     short = FakeClip(source="videos/short.mp4", num_frames=7)
-    write_dataset(tmp_path / "data", {"j": [short, long]}, frame_size=32)
     source = tmp_path / "data" / "videos" / "ann.mp4"
-    source.parent.mkdir()
+    source.parent.mkdir(parents=True)
     write_video(source, [flat(20 * t) for t in range(NUM_FRAMES)], fps=30)
+    write_dataset(tmp_path / "data", {"j": [short, long]}, frame_size=32)
     return tmp_path / "data" / "shards"
 
 
@@ -158,6 +165,36 @@ def test_a_clips_later_part_is_shown_in_its_own_pictures(shards):
     assert (held.source, held.first, held.num_frames) == ("videos/ann.mp4", 9, 3)
     frame = next(Scene(held, shards, "source").show(iter([flat(0, 32, 32)]), 1))
     assert frame[:, 110:].mean() == pytest.approx(20 * 9, abs=3)
+
+
+@pytest.mark.parametrize(("width", "height"), [(WIDTH, HEIGHT), (161, 121)])
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_pictures_stand_upright_whatever_their_size_and_are_written_whole(
+    tmp_path, width, height, degrees
+):
+    """A phone's portrait is a landscape with a note; an odd border is no black line."""
+    source = tmp_path / "data" / "videos" / "ann.mp4"
+    source.parent.mkdir(parents=True)
+    picture = flat(90, width, height)
+    picture[:20, :20] = (250, 20, 20)
+    encode(source, [picture] * 8, "-c:v", "libx264", "-qp", "0", "-pix_fmt", "yuv444p", rate=30)
+    if degrees:
+        set_display_matrix(source, degrees)
+    times = np.arange(8) / 30
+    clip = FakeClip(num_frames=8, arrays={"video/source_time": times})
+    shards = write_dataset(tmp_path / "data", {"j": [clip]}, frame_size=32) / "shards"
+    drawn = (flat(255, 32, 32) for _ in range(8))
+    frames = list(Scene(find_clip(shards), shards, "source").show(drawn, 8))
+    upright = (height, width) if degrees else (width, height)
+    assert [frame.shape[1::-1] for frame in frames] == [upright] * 8
+    corner = np.s_[0:4, -4:] if degrees else np.s_[0:2, 0:1]  # beside the crop, which is pasted
+    assert np.abs(frames[0][corner].mean(axis=(0, 1)) - (250, 20, 20)).max() < 6
+    write_video(tmp_path / "out.mp4", frames, fps=30)
+    info, times, pictures = read_all(tmp_path / "out.mp4")
+    assert (info.width, info.height) == tuple(side + side % 2 for side in upright)
+    assert len(times) == 8
+    right, bottom = pictures[4][40:, -1].mean(), pictures[4][-1, 40:].mean()
+    assert (right, bottom) == (pytest.approx(90, abs=4), pytest.approx(90, abs=4))
 
 
 def test_the_head_alone_needs_no_source(shards):

@@ -54,7 +54,7 @@ def write_video(
 
     Args:
         path: the video; unlike other files it is written where it is asked for.
-        frames: at least one, all of one size; taken one at a time.
+        frames: at least one, all of one size, which is made even; taken one at a time.
         fps: of the frames.
         pcm: mono samples.
         sample_rate: of `pcm`.
@@ -66,14 +66,14 @@ def write_video(
         ValueError: no frame.
         ToolkitError: ffmpeg failed; the message is ffmpeg's own.
     """
-    frames = iter(frames)
+    frames = map(_make_even, frames)
     first = next(frames, None)
     if first is None:
         raise ValueError(f"{path}: a video needs at least one frame")
     height, width = first.shape[:2]
     picture = ffmpeg.input(
         "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=fps
-    ).filter("pad", "ceil(iw/2)*2", "ceil(ih/2)*2")
+    )
     with contextlib.ExitStack() as stack:
         nodes = [picture]
         if pcm is not None:
@@ -89,6 +89,14 @@ def write_video(
             colorspace=_MATRIX, metadata=f"comment={comment}", **{"threads": 1, "b:a": "128k"},
         ).global_args("-y", "-hide_banner", "-loglevel", "error")  # fmt: skip
         _feed(to_arguments(graph), first, frames, path)
+
+
+def _make_even(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """With its last row or column twice where the number is odd: colour is stored per 2 × 2 px."""
+    height, width = picture.shape[:2]
+    if height % 2 == width % 2 == 0:
+        return picture
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def _feed(
