@@ -27,7 +27,7 @@ Features = list[list[Tensor]]
 """What the discriminators make of a picture: of each scale the layers' outputs, logits last."""
 
 
-def create_generator(preset: str, size: int) -> nn.Module:
+def create_generator(preset: str = "paper", size: int = 256) -> nn.Module:
     """A generator with random weights: windows (B, C, H, H) to pictures (B, 3, H, H), −1 to 1.
 
     Args:
