@@ -2,22 +2,24 @@
 
 import json
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from scipy.io import wavfile
 
 from tests.datasets import FakeClip, write_dataset
+from tests.networks import make_contract, make_normalisation, save_model
 from tests.numbered import make_tone, read_all, run_ffmpeg, write_wav
+from tests.runs import unwritable
 from toolkit.encode import write_video
 from toolkit.schema import Provenance
+from toolkit.storage import hash_file
 from zoo.checkpoint import save_checkpoint
 from zoo.cli import main
-from zoo.data import MOTION_LAYOUT, Normalisation
-from zoo.facial import create_facial_gan
-from zoo.facial.contract import Contract
 from zoo.facial.model import MotionModel
 from zoo.rendering import fit_person, load_render_clips
 from zoo.video import personalize as stages
@@ -44,53 +46,21 @@ class StandIn(TrainedRenderer):
 def make_stand_in(of, **changes):
     known = {
         "path": "renderer.pt", "person": fit_person([of]), "size": SIZE, "fps": 30,
-        "preset": "small", "perceptual": "random", "holdout": 0.0, "trained_on": {},
-        "held_out": {}, "generator": torch.nn.Identity(),
+        "preset": "small", "perceptual": "random", "trained_on": {}, "held_out": {},
+        "generator": torch.nn.Identity(),
         "maker": None, "device": torch.device("cpu"), "clip": of,
     }  # fmt: skip
     return StandIn(**(known | changes))
-
-
-def make_normalisation(*names):
-    return Normalisation(
-        kind="split",
-        audio_mean=np.zeros(29, np.float32),
-        audio_scale=np.ones(29, np.float32),
-        pose_scale=np.ones(6, np.float32),
-        expression_scale=1.0,
-        pose_means={name: np.full(6, 0.1, np.float32) for name in names},
-        pose_deviations={name: np.ones(6, np.float32) for name in names},
-    )
-
-
-def make_contract(**changes):
-    known = {"layout": MOTION_LAYOUT, "fps": 30, "scale": "log_prob", "backends": {}}
-    return Contract(**(known | changes))
-
-
-def save_model(path, *names, **contract):
-    """A motion model of random weights that knows these people."""
-    torch.manual_seed(0)
-    model = create_facial_gan("small")
-    content = {
-        "preset": "small",
-        "without": "",
-        "generator": model.generator.state_dict(),
-        "normalisation": make_normalisation(*names).to_state(),
-        "contract": make_contract(**contract).to_state(),
-    }
-    save_checkpoint(path, {"kind": "facial-gan", "recipe": {}, "model": content})
-    return path
 
 
 @pytest.fixture
 def data(tmp_path):
     """A dataset with a clip of ann, whose source is there, and a motion model that knows her."""
     clip = FakeClip(num_frames=NUM_FRAMES, arrays={"video/source_time": np.arange(NUM_FRAMES) / 30})
-    write_dataset(tmp_path / "data", {"j": [clip]}, frame_size=SIZE)
     source = tmp_path / "data" / "videos" / "ann.mp4"
-    source.parent.mkdir()
+    source.parent.mkdir(parents=True)
     write_video(source, [np.full((120, 160, 3), 90, np.uint8)] * NUM_FRAMES, fps=30)
+    write_dataset(tmp_path / "data", {"j": [clip]}, frame_size=SIZE)
     save_model(tmp_path / "motion.pt", "ann")
     return tmp_path
 
@@ -179,6 +149,17 @@ def test_anything_with_sound_will_do(data, renderer, name, rate, level, argument
     assert result.exit_code == 0, result.output
     _, times, _ = read_all(data / "out.mp4")
     assert len(times) == pytest.approx(30, abs=3)  # MP3 and AAC begin with some silence
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize(("seconds", "num_frames"), [(1.0, 30), (0.999, 29), (1.02, 30)])
+def test_a_video_has_the_whole_frames_of_its_sound(data, renderer, rate, seconds, num_frames):
+    """floor(seconds · 30), whatever the rate: of float samples in two channels."""
+    tone = make_tone(seconds, rate).astype(np.float32)
+    wavfile.write(data / "speech.wav", rate, np.stack([tone, -0.5 * tone], axis=1))
+    result = synthesize(data, data / "speech.wav", "--background", "crop", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["num_frames"] == num_frames
 
 
 def test_a_sound_shorter_than_a_frame_is_one_frame(data, renderer):
@@ -303,6 +284,82 @@ def test_checkpoints_of_something_else_are_refused(data):
         "--renderer", data / "motion.pt", "--out", data / "out.mp4", "--device", "cpu",
     )  # fmt: skip
     assert "a checkpoint of facial-gan, not of renderer" in refused(data, result)
+
+
+def write_other_file(data, kind):
+    """A file that is no checkpoint of what is asked for."""
+    path = data / f"other.{kind}"
+    if kind == "pt":
+        save_checkpoint(path, {"kind": "something", "model": {}})
+    elif kind == "wav":
+        write_speech(path)
+    else:
+        path.write_text("no checkpoint\n" * 20)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["wav", "txt", "pt"])
+@pytest.mark.parametrize("flag", ["--renderer", "--motion-model"])
+def test_files_of_another_kind_are_refused_as_checkpoints(data, flag, kind):
+    """Nothing stands in here."""
+    other = write_other_file(data, kind)
+    audio, motion = write_speech(data / "a.wav"), data / "motion.pt"
+    files = {"--renderer": motion, "--motion-model": motion} | {flag: other}
+    named = [word for pair in files.items() for word in pair]
+    result = run(
+        "synthesize", "--audio", audio, "--identity", "ann", "--shards", data / "data/shards",
+        *named, "--out", data / "out.mp4", "--device", "cpu",
+    )  # fmt: skip
+    line = refused(data, result)
+    wrong = other if flag == "--renderer" else motion
+    assert line.startswith(f"zoo: error: {wrong}: ")
+    assert line.endswith(("a checkpoint of the zoo", "not of renderer"))
+
+
+def test_a_renderer_is_refused_as_a_motion_model_and_a_folder_as_either(data, renderer):
+    save_checkpoint(data / "r.pt", {"kind": "renderer", "model": {}})
+    audio = write_speech(data / "a.wav")
+    line = refused(data, synthesize(data, audio, motion="r.pt"))
+    assert line.endswith("r.pt: a checkpoint of renderer, not of facial-gan")
+    line = refused(data, synthesize(data, audio, motion="."))
+    assert line.endswith("a folder: name the checkpoint in it, as best.pt of a run")
+
+
+@pytest.mark.parametrize("command", ["synthesize", "reenact", "personalize"])
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_made(data, command):
+    """Part of the path is a file; none of the other files is there, and none is missed."""
+    (data / "file").touch()
+    words = {
+        "synthesize": ("--audio", "a.wav", "--person", data / "person"),
+        "reenact": ("zzz", "--shards", data / "nowhere", "--renderer", "r.pt"),
+        "personalize": (data / "data/videos/ann.mp4", "--base", data / "nowhere.pt"),
+    }[command]
+    if command == "personalize":
+        run_ffmpeg("-i", words[0], "-f", "lavfi", "-i", "sine=d=1", "-shortest", data / "me.mp4")
+        words = (data / "me.mp4", *words[1:])
+    line = refused(data, run(command, *words, "--out", data / "file" / "x.mp4"))
+    assert line.startswith(f"zoo: error: {data / 'file' / 'x.mp4'}")
+    assert line.endswith(f"cannot be written: {data / 'file'} is a file: choose a folder")
+
+
+def test_a_folder_that_is_not_writable_is_refused_before_anything_is_drawn(data, renderer):
+    folder = data / "locked"
+    folder.mkdir()
+    audio = write_speech(data / "a.wav")
+    with unwritable(folder):
+        result = run(
+            "synthesize", "--audio", audio, "--person", data, "--out", folder / "x.mp4",
+        )  # fmt: skip
+    assert "x.mp4: cannot be written: permission denied" in refused(data, result)
+
+
+def test_another_file_in_the_sources_place_is_refused(data, renderer):
+    """What would be shown around the head is not where the crop was cut from."""
+    source = data / "data" / "videos" / "ann.mp4"
+    write_video(source, [np.full((120, 160, 3), 9, np.uint8)] * 5, fps=30)
+    line = refused(data, synthesize(data, write_speech(data / "a.wav")))
+    assert "is another file now: put it back" in line
+    assert "--background crop" in line
 
 
 def test_a_source_that_is_gone_is_missed_before_anything_is_drawn(data, renderer):
@@ -436,6 +493,17 @@ def test_a_clip_that_is_not_there_is_refused(data, renderer):
 # --- personalize --------------------------------------------------------------------------------
 
 
+@dataclass(kw_only=True)
+class ClipOfFile(FakeClip):
+    """A clip whose source's digest is that of a file."""
+
+    file: Path
+
+    @property
+    def source_sha256(self):
+        return hash_file(self.file)
+
+
 class Stages:
     """Stands in for ingest and both trainings; dies in the one it is told to die in."""
 
@@ -459,7 +527,9 @@ class Stages:
     def ingest(self, video, options, *, out, workers, on_plan, on_progress):
         self.calls.append(("ingest", options.fps, options.identity))
         if not (out / "manifests").is_dir():
-            clip = FakeClip(identity=video.stem, source=video.name, num_frames=self.num_frames)
+            clip = ClipOfFile(
+                file=video, identity=video.stem, source=video.name, num_frames=self.num_frames
+            )
             write_dataset(out, {"j": [clip] if self.num_frames else []}, shards=False)
         self._die("ingest")
 
@@ -480,11 +550,16 @@ class Stages:
 
 
 @pytest.fixture
-def video(tmp_path, monkeypatch):
-    """A file whose digest is the one that its dataset notes."""
-    path = tmp_path / "me.mp4"
-    path.write_bytes(b"me.mp4")  # of which FakeClip makes the digest
+def video(tmp_path):
+    """Something with picture and sound, beside a base model."""
     save_model(tmp_path / "base.pt", "ann")
+    return write_grey(tmp_path / "me.mp4", 90)
+
+
+def write_grey(path, level, sound=True):
+    """Half a second of grey, and a tone."""
+    pcm = np.rint(9000 * make_tone(0.5, 16_000)).astype(np.int16) if sound else None
+    write_video(path, [np.full((48, 64, 3), level, np.uint8)] * 15, fps=30, pcm=pcm)
     return path
 
 
@@ -572,11 +647,56 @@ def test_a_video_that_is_missing_or_another_one_is_refused(video, monkeypatch):
     assert (result.exit_code, done.calls) == (1, [])
     assert "no such video" in result.stderr
     assert personalize(video).exit_code == 0
-    other.write_bytes(b"another")
+    write_grey(other, 120)
     done.calls = []
     result = personalize(other)
     assert (result.exit_code, done.calls) == (1, [])
     assert "was made of another video: choose another --out" in result.stderr
+
+
+def test_what_is_no_video_with_sound_is_refused_before_ingest(video, monkeypatch):
+    """A list of videos, which `ttk ingest` takes, is none either."""
+    done = Stages(monkeypatch)
+    folder = video.parent
+    (folder / "list.txt").write_text("me.mp4\n")
+    (folder / "empty.mp4").touch()
+    write_grey(folder / "mute.mp4", 90, sound=False)
+    write_wav(folder / "voice.wav", make_tone(1, 16_000), 16_000)
+    for name, words in (
+        (".", "a folder: name one video"),
+        ("list.txt", "ffmpeg cannot open it"),
+        ("empty.mp4", "ffmpeg cannot open it"),
+        ("mute.mp4", "has no sound: name a video of one person who speaks"),
+        ("voice.wav", "the file has no video stream: name a video of one person who speaks"),
+    ):
+        result = run(
+            "personalize", folder / name, "--base", folder / "base.pt", "--out", folder / "out",
+        )  # fmt: skip
+        line = refused(folder, result)
+        assert line.startswith(f"zoo: error: {folder / name}: ")
+        assert words in line
+    assert done.calls == []
+
+
+def test_a_bad_device_base_or_vgg19_is_refused_before_ingest(video, monkeypatch):
+    done = Stages(monkeypatch)
+    for flag, words in (
+        ("--device", "me.mp4: cannot be used here"),
+        ("--base", "me.mp4: damaged or not a checkpoint of the zoo"),
+        ("--vgg", "me.mp4: damaged or not a checkpoint"),
+    ):
+        result = personalize(video, flag, video)
+        assert result.exit_code == 1
+        assert words in result.stderr
+        assert len(result.stderr) < 400
+    assert done.calls == []
+    assert not (video.parent / "runs").exists()
+
+
+def test_who_judges_is_said_where_it_is_not_vgg19(video, monkeypatch, tmp_path):
+    monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path))
+    Stages(monkeypatch)
+    assert "zoo: a random network judges instead of VGG19" in personalize(video).stderr
 
 
 def test_too_short_a_video_says_how_long_it_must_be(video, monkeypatch):

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from torch.nn import functional
 
 from tests.datasets import FakeClip, write_dataset
+from tests.numbered import make_tone, write_wav
+from tests.runs import run_torch
 from toolkit.errors import SetupError, ToolkitError
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
 from toolkit.manifest import write_split
@@ -27,6 +30,7 @@ from zoo.video.inputs import WindowMaker, find_face_model, to_pictures, to_tenso
 from zoo.video.model import TrainedRenderer, open_renderer
 from zoo.video.options import RendererRecipe
 from zoo.video.recipe import RendererTask, choose_clips, train_renderer
+from zoo.video.reenact import draw_clip
 
 CPU = torch.device("cpu")
 SIZE = 64
@@ -311,13 +315,6 @@ def test_an_epochs_score_is_the_error_in_levels_of_255(
     assert best["psnr"] == pytest.approx(10 * np.log10(255**2 / np.mean(squares)), abs=0.1)
 
 
-def draw_clip(renderer: TrainedRenderer, clip: Any) -> Any:
-    """A clip's own motion."""
-    return renderer.draw(
-        clip.camera, expression=clip.expression, pose=clip.model_pose, au45=clip.au45
-    )
-
-
 # --- checkpoints --------------------------------------------------------------------------------
 
 
@@ -334,7 +331,6 @@ def test_a_checkpoint_says_which_frames_were_trained_on(dataset: Path, tmp_path:
     train_renderer(make_recipe(dataset, holdout=0.25), tmp_path)
     renderer = open_renderer(tmp_path / "best.pt", CPU)
     first, second = load_render_clips(dataset, identity="ann")
-    assert renderer.holdout == 0.25
     assert renderer.trained_on == {first.id: (0, 24)}
     assert renderer.held_out == {second.id: (3, 12)}
 
@@ -381,6 +377,13 @@ def change(run: Path, tmp_path: Path, edit: Callable[[dict[str, Any]], None]) ->
 def test_a_checkpoint_of_another_face_model_is_refused(run: Path, tmp_path: Path) -> None:
     path = change(run, tmp_path, lambda c: c["model"]["face_model"].update(sha256="other"))
     with pytest.raises(ToolkitError, match="face model embedded other"):
+        open_renderer(path, CPU)
+
+
+def test_weights_of_another_generator_are_refused(run: Path, tmp_path: Path) -> None:
+    """As a later version would find them."""
+    path = change(run, tmp_path, lambda c: c["model"]["generator"].pop("place"))
+    with pytest.raises(ToolkitError, match="do not fit the small generator"):
         open_renderer(path, CPU)
 
 
@@ -445,6 +448,29 @@ def test_clips_without_pictures_are_one_clear_error(tmp_path: Path) -> None:
     assert "--frame-size 256" in refuse(tmp_path, "--identity", "ann", "--holdout", "0.2")
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.txt", "a.safetensors", "a.pt", "none.pth", "."])
+def test_what_is_not_vgg19_is_one_clear_error(dataset: Path, tmp_path: Path, name: str) -> None:
+    write_wav(tmp_path / "a.wav", make_tone(1, 16_000), 16_000)
+    (tmp_path / "a.txt").write_text("no weights\n" * 9)
+    (tmp_path / "a.safetensors").write_text("no weights\n" * 9)
+    save_checkpoint(tmp_path / "a.pt", {"kind": "renderer", "model": {}})
+    words = ("--identity", "ann", "--holdout", "0.25", "--vgg", str(tmp_path / name))
+    line = refuse(dataset, *words)
+    assert line.startswith(f"zoo: error: {tmp_path / name}: ")
+    assert len(line) < len(str(tmp_path / name)) + 120
+
+
+def test_a_run_in_a_place_that_cannot_be_written_is_one_clear_error(
+    dataset: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "run"
+    command = ["train", "renderer", "--shards", str(dataset), "--out", str(out)]
+    result = CliRunner().invoke(main, [*command, "--identity", "ann", "--device", "cpu"])
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'file'} is a file: choose a folder" in result.stderr.splitlines()[-1]
+
+
 def test_the_command_trains_and_says_that_a_random_network_judges(
     dataset: Path, tmp_path: Path
 ) -> None:
@@ -457,3 +483,32 @@ def test_the_command_trains_and_says_that_a_random_network_judges(
     content = load_checkpoint(tmp_path / "run" / "best.pt", "renderer")
     assert content["recipe"]["perceptual"] == "random"
     assert "loss perceptual (random)" in (tmp_path / "run" / "log.csv").read_text()
+
+
+# --- several processes --------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does_and_go_on_where_they_stopped(
+    dataset: Path, tmp_path: Path
+) -> None:
+    """Each takes one frame of a batch of two, and both the mean of their gradients."""
+    common = ("renderer", "--shards", dataset, "--identity", "ann", "--batch-size", 2)
+    for out, epochs, more in (("whole", 2, ()), ("parts", 1, ()), ("parts", 2, ("--resume",))):
+        result = run_torch(*common, "--out", tmp_path / out, "--epochs", epochs, *more)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.count("best:") == 1  # one process talks
+        assert result.stderr.count("random network") == 1
+    recipe = make_recipe(dataset, batch_size=2, epochs=2)
+    first = RendererTask(recipe, *choose_clips(recipe), world=World()).state_dict()["generator"]
+    begin = torch.cat([value.flatten() for value in first.values()])
+    train_renderer(recipe, tmp_path / "alone")
+    whole, parts, alone = (read_state(tmp_path / name) for name in ("whole", "parts", "alone"))
+    ways = []
+    for state in (whole, alone):
+        end = [value.flatten() for name, value in state.items() if name.startswith("generator")]
+        ways.append(torch.cat(end) - begin)
+    assert functional.cosine_similarity(*ways, dim=0) > 0.98
+    assert ways[0].norm() == pytest.approx(ways[1].norm(), rel=0.05)
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)

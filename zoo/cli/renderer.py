@@ -28,18 +28,25 @@ def train_renderer_command(out: Path, resume: bool, as_json: bool, **options: An
     --nproc-per-node 2 -m zoo train renderer …
     """
     from zoo.distributed import join_world
-    from zoo.video.perceptual import find_vgg
     from zoo.video.recipe import train_renderer
 
     recipe = RendererRecipe(**options)
     with join_world(recipe.device) as world:
-        if world.is_first and find_vgg(recipe.vgg) is None:
-            click.echo(
-                "zoo: a random network judges instead of VGG19: see ttk weights --fetch vgg19",
-                err=True,
-            )
+        if world.is_first:
+            say_who_judges(recipe.vgg)
         with TrainProgress(recipe.epochs, "frames") as progress:
             tell = progress.advance if world.is_first else lambda step: None
             best = train_renderer(recipe, out, world=world, resume=resume, on_step=tell)
         if world.is_first:
             finish_run(out, best, as_json)
+
+
+def say_who_judges(vgg: Path | None) -> None:
+    """A line on stderr where no weights of VGG19 are at hand."""
+    from zoo.video.perceptual import find_vgg
+
+    if find_vgg(vgg) is None:
+        click.echo(
+            "zoo: a random network judges instead of VGG19: see ttk weights --fetch vgg19",
+            err=True,
+        )

@@ -12,6 +12,7 @@ import click
 from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, Function, json_option, options_from, print_json
 from zoo.cli.progress import TrainProgress
+from zoo.cli.renderer import say_who_judges
 from zoo.video.settings import PersonalizationSettings, ReenactmentSettings, SynthesisSettings
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def personalize(video: Path, out: Path, as_json: bool, **options: Any) -> None:
 
     work, seconds = Personalization(video, settings, out), dict[str, float]()
     work.check()
+    say_who_judges(settings.vgg)
     with _time_stage("ingest", seconds), IngestProgress() as bar:
         work.ingest(on_plan=bar.start, on_progress=bar.advance)
     with (

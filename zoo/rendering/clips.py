@@ -67,6 +67,15 @@ class RenderClip:
         """Its length, n."""
         return len(self.model_pose)
 
+    @property
+    def kind(self) -> dict[str, object]:
+        """What must be the same in all clips that one network sees, by its name in messages."""
+        return {
+            "frames of": self.camera.size,
+            "frame rate": self.fps,
+            "coefficients by": self.backend,
+        }
+
     def take(self, first: int, last: int) -> "RenderClip":
         """Frames [first, last) of these; ValueError where there are none such."""
         if not 0 <= first < last <= self.num_frames:
@@ -164,13 +173,9 @@ def _load(reader: ShardReader, index: int, cut: Cut | None, held: bool) -> Itera
 def _require_one_kind(clips: Sequence[RenderClip]) -> None:
     ours = clips[0]
     for theirs in clips[1:]:
-        for what, a, b in (
-            ("frames of", ours.camera.size, theirs.camera.size),
-            ("frame rate", ours.fps, theirs.fps),
-            ("coefficients by", ours.backend, theirs.backend),
-        ):
-            if a != b:
+        for what, value in theirs.kind.items():
+            if value != ours.kind[what]:
                 raise ToolkitError(
-                    f"{theirs.reader.path}: {what} {b}, but {a} in {ours.reader.path}: "
-                    "train on one kind of shards"
+                    f"{theirs.reader.path}: {what} {value}, but {ours.kind[what]} in "
+                    f"{ours.reader.path}: train on one kind of shards"
                 )

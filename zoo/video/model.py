@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 
 from toolkit.errors import ToolkitError
 from zoo.checkpoint import load_checkpoint
 from zoo.rendering import CropCamera, FaceRenderer, Person, RenderClip, smooth_motion
+from zoo.video.compose import Picture
 from zoo.video.inputs import WindowMaker, find_face_model, to_pictures
 from zoo.video.networks import create_generator, place_network
 
@@ -22,8 +22,6 @@ KIND = "renderer"
 
 BLOCK = 32
 """Frames that are rendered at once where the raster alone is wanted."""
-
-Picture = npt.NDArray[np.uint8]
 
 Stretches = Mapping[str, tuple[int, int]]
 """Clip id -> first frame, and the one behind the last."""
@@ -40,7 +38,6 @@ class TrainedRenderer:
         fps: frames a second it was trained at.
         preset: `paper`, `small` or `official`.
         perceptual: network that judged it: `vgg19` or `random`.
-        holdout: share of source time that was kept out of its training.
         trained_on: which frames of which clips it learnt from.
         held_out: which it was chosen by and never learnt from.
         generator: on its device.
@@ -54,7 +51,6 @@ class TrainedRenderer:
     fps: int
     preset: str
     perceptual: str
-    holdout: float
     trained_on: Stretches
     held_out: Stretches
     generator: torch.nn.Module
@@ -67,11 +63,8 @@ class TrainedRenderer:
         Raises:
             ToolkitError: says which and what to do.
         """
-        for what, ours, theirs in (
-            ("frames of", self.size, clip.camera.size),
-            ("frame rate", self.fps, clip.fps),
-            ("coefficients by", self.person.backend, clip.backend),
-        ):
+        known = (self.size, self.fps, self.person.backend)
+        for (what, theirs), ours in zip(clip.kind.items(), known, strict=True):
             if ours != theirs:
                 raise ToolkitError(
                     f"clip {clip.id}: {what} {theirs}, but {self.path} was trained with {ours}: "
@@ -145,20 +138,26 @@ def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
     """The generator of a checkpoint, ready to draw.
 
     Raises:
-        ToolkitError: no such checkpoint, one of something else, or of another face model.
+        ToolkitError: no such checkpoint, one of something else, of another face model or of
+            another version of the networks.
     """
-    checkpoint = load_checkpoint(path, KIND)
-    content = checkpoint["model"]
+    content: dict[str, Any] = load_checkpoint(path, KIND)["model"]
     person = Person.from_state(content["person"])
     model = find_face_model(person.backend)
-    known: dict[str, Any] = content["face_model"]
+    known = content["face_model"]
     if (model.name, model.sha256) != (known["name"], known["sha256"]):
         raise ToolkitError(
             f"{path}: trained with face model {known['name']} {known['sha256']}, not with "
             f"{model.name} {model.sha256}: train a renderer with this one"
         )
     generator = create_generator(content["preset"], content["size"])
-    generator.load_state_dict(content["generator"])
+    try:
+        generator.load_state_dict(content["generator"])
+    except RuntimeError as error:
+        raise ToolkitError(
+            f"{path}: its weights do not fit the {content['preset']} generator of this version: "
+            "train a renderer with it"
+        ) from error
     return TrainedRenderer(
         path=path,
         person=person,
@@ -166,7 +165,6 @@ def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
         fps=int(content["fps"]),
         preset=str(content["preset"]),
         perceptual=str(content["perceptual"]["name"]),
-        holdout=float(checkpoint["recipe"]["holdout"]),
         trained_on=_read_stretches(content, "trained_on"),
         held_out=_read_stretches(content, "held_out"),
         generator=place_network(generator.eval(), device),

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from toolkit.backends import load_backends
 from toolkit.clock import FRAME_RATES
-from toolkit.errors import ToolkitError
+from toolkit.errors import SourceError, ToolkitError
 from toolkit.ingest import ingest
 from toolkit.jobs import Plan
 from toolkit.manifest import read_jobs, read_table
 from toolkit.options import IngestOptions
-from toolkit.storage import hash_file
+from toolkit.storage import check_place, hash_file
+from toolkit.video import probe
 from toolkit.workers import Progress
 from zoo.checkpoint import load_checkpoint
 from zoo.data import MOTION_LAYOUT, WINDOW, describe_backend
@@ -27,7 +28,8 @@ from zoo.facial.options import FinetuneRecipe
 from zoo.facial.recipe import train_facial
 from zoo.train import BEST, LAST, Metrics, Step
 from zoo.video.options import RendererRecipe
-from zoo.video.person_file import PersonFile, save_person
+from zoo.video.perceptual import PerceptualDistance
+from zoo.video.person_file import NAME, PersonFile, save_person
 from zoo.video.recipe import train_renderer
 from zoo.video.settings import PersonalizationSettings
 
@@ -57,11 +59,15 @@ class Personalization:
         """Refuse what cannot come out well, before anything is made.
 
         Raises:
-            ToolkitError: no such video, a folder of another one, or a base model whose features
-                are not those that this installation makes.
+            ToolkitError: not a video with sound, a folder of another one, or that cannot be
+                written to, no such device, weights that are not VGG19's, or a base model whose
+                features are not those that this installation makes.
         """
-        if not self.video.is_file():
-            raise ToolkitError(f"{self.video}: no such video")
+        check_video(self.video)
+        check_place(self.out / NAME)
+        find_device(self.settings.device)
+        if self.settings.vgg is not None:
+            PerceptualDistance(self.settings.vgg)
         contract = open_model(self.settings.base).contract
         jobs = read_jobs(self.dataset)
         if not jobs:
@@ -166,6 +172,19 @@ class Personalization:
 
     def _join(self) -> World:
         return World(device=find_device(self.settings.device))
+
+
+def check_video(path: Path) -> None:
+    """ToolkitError where a file is not a video with sound."""
+    if not path.is_file():
+        what = "a folder: name one video" if path.is_dir() else "no such video"
+        raise ToolkitError(f"{path}: {what}")
+    try:
+        _, streams = probe(path)
+    except SourceError as error:
+        raise ToolkitError(f"{path}: {error}: name a video of one person who speaks") from error
+    if streams.audio is None:
+        raise ToolkitError(f"{path}: has no sound: name a video of one person who speaks")
 
 
 def make_options(contract: Contract) -> IngestOptions:

@@ -16,7 +16,7 @@ import numpy as np
 from toolkit.encode import write_video
 from toolkit.preview.clip import find_clip
 from toolkit.shard import ShardReader
-from toolkit.storage import guard_storage, write_whole
+from toolkit.storage import check_place, guard_storage, write_whole
 from zoo.data import load_clips
 from zoo.data.clips import find_dataset
 from zoo.distributed import find_device
@@ -87,13 +87,16 @@ def reenact(
         watch: see `Watch`.
 
     Raises:
-        ToolkitError: no such clip, models and clip do not fit together, or `out` is its source.
+        ToolkitError: no such clip, models and clip do not fit together, or `out` is its source or
+            cannot be written.
     """
+    error_map = out.with_name(f"{out.stem}-error.mp4")
+    check_place(out)
+    check_place(error_map)
     device = find_device(settings.device)
     clip = find_render_clip(settings.shards, clip_id)
-    error_map = out.with_name(f"{out.stem}-error.mp4")
-    for path in (out, error_map):
-        refuse_inputs(path, locate_source(clip, settings.shards))
+    refuse_inputs(out, locate_source(clip, settings.shards))
+    refuse_inputs(error_map, locate_source(clip, settings.shards))
     renderer = open_renderer(settings.renderer, device)
     check_renderer(renderer, clip)
     model = open_model(settings.motion_model, device) if settings.motion_model else None
@@ -107,10 +110,9 @@ def reenact(
         judge = _Judge(clip, file)
         shown = watch(scene.show(judge.look_at(drawn), clip.num_frames), clip.num_frames)
         pcm = clip.reader.read("audio/pcm", clip.index).astype(np.int16, copy=False)
-        with write_whole(out) as temporary:
-            write_video(temporary, shown, fps=clip.fps, pcm=pcm, comment=COMMENT)
-        with write_whole(error_map) as temporary:
-            write_video(temporary, judge.draw_errors(), fps=clip.fps, comment=COMMENT)
+        with write_whole(out) as video, write_whole(error_map) as errors:
+            write_video(video, shown, fps=clip.fps, pcm=pcm, comment=COMMENT)
+            write_video(errors, judge.draw_errors(), fps=clip.fps, comment=COMMENT)
     return Reenactment(
         path=out,
         error_map=error_map,

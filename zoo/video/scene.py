@@ -3,6 +3,7 @@
 Legend: n frames of the clip.
 """
 
+import contextlib
 import itertools
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+import numpy.typing as npt
 
 from toolkit.crops import JPEG_QUALITY, read_stretch
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.jobs import decode_path
-from toolkit.schema import VideoInfo
+from toolkit.manifest import read_table
 from toolkit.storage import guard_storage
-from toolkit.video import Streams, probe
+from toolkit.video import probe
 from zoo.data.clips import find_dataset
 from zoo.rendering.clips import RenderClip
 from zoo.video.compose import Pasting, Picture
@@ -66,7 +68,8 @@ class _Source:
 
     def __init__(self, clip: RenderClip, shards: Path) -> None:
         self._path = find_source(clip, shards)
-        self._info, self._streams = _open(self._path)
+        with _explain(self._path):
+            self._info, self._streams = probe(self._path)
         stored = clip.reader.read("video/source_time", clip.index)
         self._times = stored[clip.first : clip.first + clip.num_frames].astype(np.float64)
         crop = clip.reader.clips[clip.index].crop
@@ -75,7 +78,7 @@ class _Source:
     def swing(self, num_frames: int) -> Iterator[Picture]:
         """Pictures 0, 1, …, n − 1, n − 2, …, 0, 1, …; those that come again lie in a file."""
         n = len(self._times)
-        pictures = read_stretch(self._path, self._times[:num_frames], self._info, self._streams)
+        pictures = self._read(self._times[:num_frames])
         if num_frames <= n:
             yield from pictures
             return
@@ -86,6 +89,10 @@ class _Source:
                 yield picture
             for t in itertools.islice(swing_back(n), num_frames - n):
                 yield spool.read(t)
+
+    def _read(self, times: npt.NDArray[np.float64]) -> Iterator[Picture]:
+        with _explain(self._path):
+            yield from read_stretch(self._path, times, self._info, self._streams)
 
 
 class _Spool:
@@ -129,19 +136,24 @@ def locate_source(clip: RenderClip, shards: Path) -> Path:
 
 
 def find_source(clip: RenderClip, shards: Path) -> Path:
-    """Where a clip's source lies; ToolkitError where it is not there any more."""
+    """Where a clip's source lies; ToolkitError where it is gone, or another file in its place."""
     path = locate_source(clip, shards)
-    if not path.is_file():
+    sources = read_table(find_dataset(shards), "sources")
+    sizes = sources.loc[sources["source"] == clip.source, "size"].tolist()
+    if not path.is_file() or path.stat().st_size not in sizes:
+        what = "is another file now" if path.is_file() else "is gone"
         raise ToolkitError(
-            f"{path}: the video that clip {clip.id} was cut from is gone: put it back, or show the "
+            f"{path}: the video that clip {clip.id} was cut from {what}: put it back, or show the "
             "head alone with --background crop"
         )
     return path
 
 
-def _open(path: Path) -> tuple[VideoInfo, Streams]:
+@contextlib.contextmanager
+def _explain(path: Path) -> Iterator[None]:
+    """Say what to do where a source cannot be decoded."""
     try:
-        return probe(path)
+        yield
     except SourceError as error:
         raise ToolkitError(
             f"{path}: {error}: show the head alone with --background crop"

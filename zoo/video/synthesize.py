@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from toolkit.encode import Sound, write_video
 from toolkit.errors import ToolkitError
-from toolkit.storage import write_whole
+from toolkit.storage import check_place, write_whole
 from zoo.data import AU45, EXPRESSION, POSE
 from zoo.distributed import find_device
 from zoo.facial.model import Motion, MotionModel, open_model
@@ -57,8 +57,10 @@ def synthesize(
 
     Raises:
         ToolkitError: no sound in the recording, no such identity, a checkpoint of something else,
-            models and clips that do not fit together, a source that is gone, or `out` is an input.
+            models and clips that do not fit together, a source that is gone, or `out` is an input
+            or cannot be written.
     """
+    check_place(out)
     files = find_files(settings)
     device = find_device(settings.device)
     renderer, model = open_renderer(files.renderer, device), open_model(files.motion_model, device)
