@@ -170,6 +170,17 @@ def find_triangles(screen: Any, depth: Any, triangles: Any, nearest: Any, seen: 
 
 
 @_compiled
+def _weigh(screen: Any, depth: Any, a: int, b: int, c: int, x: int, y: int) -> Any:
+    """Shares p0, p1, p2 of a triangle's corners at a position in px/256, see the rules."""
+    area = _edge(screen, a, b, screen[c, 0], screen[c, 1])
+    return (
+        _edge(screen, b, c, x, y) * (depth[a] / area),
+        _edge(screen, c, a, x, y) * (depth[b] / area),
+        _edge(screen, a, b, x, y) * (depth[c] / area),
+    )
+
+
+@_compiled
 def interpolate(
     screen: Any, depth: Any, triangles: Any, values: Any, nearest: Any, seen: Any, out: Any
 ) -> None:
@@ -182,11 +193,7 @@ def interpolate(
             f = seen[j, i]
             if f >= 0:
                 a, b, c = triangles[f, 0], triangles[f, 2], triangles[f, 1]
-                x = i * SUBPIXELS + _HALF
-                area = _edge(screen, a, b, screen[c, 0], screen[c, 1])
-                p0 = _edge(screen, b, c, x, y) * (depth[a] / area)
-                p1 = _edge(screen, c, a, x, y) * (depth[b] / area)
-                p2 = _edge(screen, a, b, x, y) * (depth[c] / area)
+                p0, p1, p2 = _weigh(screen, depth, a, b, c, i * SUBPIXELS + _HALF, y)
                 for k in range(values.shape[1]):
                     total = (p0 * values[a, k] + p1 * values[b, k]) + p2 * values[c, k]
                     out[j, i, k] = total / nearest[j, i]
@@ -213,11 +220,7 @@ def _paint(
                 picture[j, i, :] = 0
                 continue
             a, b, c = triangles[f, 0], triangles[f, 2], triangles[f, 1]
-            x = i * SUBPIXELS + _HALF
-            area = _edge(screen, a, b, screen[c, 0], screen[c, 1])
-            p0 = _edge(screen, b, c, x, y) * (depth[a] / area)
-            p1 = _edge(screen, c, a, x, y) * (depth[b] / area)
-            p2 = _edge(screen, a, b, x, y) * (depth[c] / area)
+            p0, p1, p2 = _weigh(screen, depth, a, b, c, i * SUBPIXELS + _HALF, y)
             for k in range(3):
                 total = (p0 * colors[a, k] + p1 * colors[b, k]) + p2 * colors[c, k]
                 value = min(max(total / nearest[j, i], 0.0), 255.0)

@@ -126,11 +126,12 @@ class RenderedWindows:
         ready: dict[int, Tensor] = {}
         for t in range(self.num_frames):
             wanted = place_window(t, self.num_frames, official=self._official).tolist()
-            if wanted[-1] not in ready or t == 0:
+            if wanted[-1] not in ready:
                 first = wanted[-1] if ready else 0
-                last = min(max(wanted[-1] + 1, first + BLOCK), self.num_frames)
+                last = min(first + BLOCK, self.num_frames)
                 ready = {frame: ready[frame] for frame in wanted if frame in ready}
-                ready |= dict(zip(range(first, last), self._paint(np.arange(first, last))))  # noqa: B905
+                painted = self._paint(np.arange(first, last))
+                ready |= dict(zip(range(first, last), painted, strict=True))
             yield stack_window(torch.stack([ready[frame] for frame in wanted]))
 
     def _paint(self, frames: npt.NDArray[np.int64]) -> Tensor:
