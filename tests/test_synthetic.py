@@ -28,7 +28,7 @@ from zoo.synthetic.dataset import make_dataset
 from zoo.synthetic.options import SyntheticOptions
 from zoo.synthetic.oracle import load_truth, measure_oracle
 from zoo.synthetic.people import close_lids, draw_people, find_syllables, place_blinks
-from zoo.synthetic.speech import GeneratedSpeech, draw_pauses, shorten_silences
+from zoo.synthetic.speech import GeneratedSpeech, draw_pauses, is_heard, shorten_silences
 
 CLIPS, SECONDS = 20, 39.7
 
@@ -186,7 +186,7 @@ def test_blinks_have_each_identitys_rate_and_duration(
         seconds = sum(clip.num_frames for clip in of_one) / 30
         assert len(blinks) / seconds == pytest.approx(person.blink_rate, rel=0.2)
         lengths = [blink.offset - blink.onset + 1 for blink in blinks]
-        assert np.mean(lengths) == pytest.approx(person.blink_frames, abs=0.1)
+        assert np.mean(lengths) == pytest.approx(person.blink_frames, abs=0.5)
 
 
 def test_identities_differ_in_rate_duration_amplitude_and_rhythm() -> None:
@@ -263,15 +263,20 @@ def test_no_linear_map_places_the_blinks_of_b(dataset_b: Path, dataset_a: Path) 
 # --- oracle -------------------------------------------------------------------------------------
 
 
-def test_the_oracle_is_the_noise_that_was_added(dataset_a: Path) -> None:
-    """0.0015 rad, 0.4 mm; of the expression 5 % of each component's scale."""
+def test_the_oracle_is_what_cannot_be_heard(dataset_a: Path) -> None:
+    """Of the expression noise of 5 % of each component's scale; nods that differ by a quarter."""
     oracle = measure_oracle(dataset_a, "test")
-    assert oracle.turn_error == pytest.approx(np.rad2deg(0.0015), rel=0.02)
-    assert oracle.shift_error == pytest.approx(0.4, rel=0.02)
+    clips = list(load_clips(dataset_a, split="test"))
+    turns = np.concatenate(
+        [c.motion[:, POSE][:, :3] - c.motion[:, POSE][:, :3].mean(0) for c in clips]
+    )
+    size = np.rad2deg(np.sqrt((turns**2).mean()))
+    assert np.rad2deg(0.0015) < oracle.turn_error == pytest.approx(0.25 * size, rel=0.3)
+    assert oracle.shift_error > 0.4
     scales = 1.2 * np.maximum(np.exp(-np.arange(64) / 10), 0.05)
     wanted = 0.05 * np.sqrt(np.mean(scales**2))
     assert oracle.expression_error == pytest.approx(wanted, rel=0.02)
-    assert 0.02 < oracle.au45_error < 0.06  # 0.05, but clipped at 0 half of the time
+    assert 0.07 < oracle.au45_error < 0.4  # 0.15, but clipped at 0 half of the time
     people = {person.name: person for person in draw_people(5, seed=0)}
     assert oracle.blink_rates.keys() == oracle.blink_seconds.keys() <= people.keys()
     for name, seconds in oracle.blink_seconds.items():
@@ -361,8 +366,29 @@ def test_noisy_recordings_are_left_out(tmp_path: Path) -> None:
         make(tmp_path / "data", clips=4, seconds=6.0, identities=2, speech=folder)
 
 
-def test_recordings_become_speech_with_pauses(tmp_path: Path) -> None:
+def test_recordings_in_which_no_letter_is_heard_are_left_out(tmp_path: Path) -> None:
+    """Bursts of noise are no speech to the acoustic model: all of them would be a pause."""
+    folder = make_recordings(tmp_path / "speech", 2)
+    with pytest.raises(ToolkitError, match="of speech that the acoustic model hears"):
+        make(tmp_path / "data", clips=4, seconds=6.0, identities=2, speech=folder)
+
+
+def test_speech_is_heard_where_letters_are_nine_frames_apart_at_most() -> None:
+    """Eight frames of blank between two letters; counted on from the end to the start."""
+    letter, blank = np.full(29, -9.0, np.float32), np.full(29, -9.0, np.float32)
+    letter[5], blank[28] = -0.01, -0.01
+    assert is_heard(np.array([letter, *[blank] * 8]))
+    assert not is_heard(np.array([letter, *[blank] * 9]))
+    assert is_heard(np.array([*[blank] * 4, letter, letter, *[blank] * 4]))
+    assert not is_heard(np.array([*[blank] * 4, letter, letter, *[blank] * 5]))
+    assert not is_heard(np.array([blank] * 3))
+
+
+def test_recordings_become_speech_with_pauses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Scored by the embedded model, whose name is in the shards; a speaker for each identity."""
+    monkeypatch.setattr("zoo.synthetic.speech.is_heard", lambda scores: True)
     folder = make_recordings(tmp_path / "speech", 2)
     dataset = make(tmp_path / "data", clips=4, seconds=6.0, identities=2, speech=folder)
     clips = load_clips(dataset, split=None)

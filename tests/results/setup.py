@@ -49,7 +49,7 @@ class Setup:
     finetune_epochs: int = 10
     finetune_batch_size: int = 4
     style_epochs: int = 50
-    real_epochs: int = 20
+    real_epochs: int = 10
     folds: int = 5
     minutes: float = 10.0
     holdout: float = 0.2

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
 
 from toolkit.audio import measure_agreement, measure_loudness, measure_speech_share
 from toolkit.describe import describe_blinks, describe_pose
@@ -36,10 +37,15 @@ TRUTH = "truth.npz"
 
 CLIPS_PER_SHARD = 15
 
-_NOISE = {"expression": 0.05, "turn": 0.0015, "shift": 0.4, "au45": 0.05}
+_NOISE = {"expression": 0.05, "turn": 0.0015, "shift": 0.4, "au45": 0.15}
 """Deviations of what stands for errors of measurement: of a component's scale, rad, mm, AU45."""
 
+_LIVELINESS = 0.25
+_LIVELINESS_SECONDS = 0.5
+"""How much, as a deviation of the logarithm, and how quickly nods and blinks vary in size."""
+
 Floats = npt.NDArray[np.float32]
+Curve = npt.NDArray[np.float64]
 Row = dict[str, Any]
 
 
@@ -115,25 +121,39 @@ def _make_clip(
 ) -> _Clip:
     rng = np.random.default_rng([options.seed, 4, k])
     pose, au45 = move(person, options.variant, speech.scores, speech.pauses, rng)
-    truth = np.empty((options.num_frames, MOTION_SIZE), np.float32)
-    truth[:, EXPRESSION] = mouth(speech.scores)
-    truth[:, POSE] = pose + person.rest + rng.normal(0, [0.02] * 3 + [20] * 3)
-    truth[:, AU45] = au45[:, None]
+    rest = person.rest + rng.normal(0, [0.02] * 3 + [20] * 3)
+    nodding, blinking = (_vary(options.num_frames, rng) for _ in range(2))
+    expression = mouth(speech.scores)
+    truth = _join(expression, pose + rest, au45)
+    moved = _join(expression, pose * nodding[:, None] + rest, au45 * blinking)
     source = f"synthetic/{person.name}/clip-{k:04d}"
     sha256 = hashlib.sha256(f"{source} {_list_options(options)}".encode()).hexdigest()
     return _Clip(
         person=person,
         speech=speech,
         truth=truth,
-        motion=_measure(truth, mouth, rng),
+        motion=_measure(moved, mouth, rng),
         source=source,
         sha256=sha256,
         id=f"{sha256[:16]}-{0:06d}-{options.num_frames:05d}",
     )
 
 
-def _measure(truth: Floats, mouth: MouthMap, rng: np.random.Generator) -> Floats:
-    """The truth with what a measurement would add to it."""
+def _join(expression: Curve, pose: Curve, au45: Curve) -> Floats:
+    """Motion (n, 71)."""
+    motion = np.empty((len(au45), MOTION_SIZE), np.float32)
+    motion[:, EXPRESSION], motion[:, POSE], motion[:, AU45] = expression, pose, au45[:, None]
+    return motion
+
+
+def _vary(num_frames: int, rng: np.random.Generator) -> Curve:
+    """(n,) positive factors about 1: nobody nods twice in the same way, and nobody can hear why."""
+    noise = gaussian_filter1d(rng.standard_normal(num_frames), _LIVELINESS_SECONDS * FPS)
+    return np.asarray(np.exp(_LIVELINESS * noise / noise.std()))
+
+
+def _measure(moved: Floats, mouth: MouthMap, rng: np.random.Generator) -> Floats:
+    """Motion with what a measurement would add to it."""
     noise = np.concatenate(
         [
             _NOISE["expression"] * mouth.scales,
@@ -141,7 +161,7 @@ def _measure(truth: Floats, mouth: MouthMap, rng: np.random.Generator) -> Floats
             [_NOISE["au45"]],
         ]
     )
-    motion = truth + rng.normal(0, noise, truth.shape)
+    motion = moved + rng.normal(0, noise, moved.shape)
     motion[:, AU45] = np.clip(motion[:, AU45], 0, 5)
     return np.asarray(motion, np.float32)
 

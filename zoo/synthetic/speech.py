@@ -4,7 +4,7 @@ n frames, S samples; a pause is frames [first, last).
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -37,6 +37,8 @@ _GATE_DB = -25.0
 _FLOOR_DB = -32.0
 _LEVEL = 0.07
 _FADE = 160
+_UNHEARD = 0.9
+_LONGEST_UNHEARD = 8
 _STEP = 160
 
 
@@ -145,11 +147,10 @@ class RecordedSpeech:
             )
         order = sorted(by_speaker, key=lambda name: _draw(seed, name))
         self._folder = folder
-        self._streams = [
-            _Stream([u for name in order[k::num_people] for u in by_speaker[name]], [seed, k, 7])
-            for k in range(num_people)
-        ]
         self._extractor = DeepSpeech()
+        shares = [[u for name in order[k::num_people] for u in by_speaker[name]]
+                  for k in range(num_people)]  # fmt: skip
+        self._streams = [_Stream(u, self._score, [seed, k, 7]) for k, u in enumerate(shares)]
 
     def provenance(self) -> Provenance:
         """Of the acoustic model."""
@@ -165,20 +166,24 @@ class RecordedSpeech:
         for begin, end in zip(ends[::2], ends[1::2], strict=True):
             first, last = frame_to_sample(begin, FPS), frame_to_sample(end, FPS)
             sound[first:last] += _fade(self._streams[person].take(last - first))
-        pcm = np.clip(sound.round(), -32767, 32767).astype(np.int16)
-        scores = self._extractor.extract(_as_clip(self._folder, pcm, num_frames))
-        return Speech(
-            scores=np.asarray(scores["audio/deepspeech"], np.float32),
-            pcm=pcm,
-            pauses=tuple(pauses),
-        )
+        pcm = _to_pcm(sound)
+        return Speech(scores=self._score(pcm, num_frames), pcm=pcm, pauses=tuple(pauses))
+
+    def _score(self, pcm: Pcm, num_frames: int) -> Scores:
+        found = self._extractor.extract(_as_clip(self._folder, pcm, num_frames))
+        return np.asarray(found["audio/deepspeech"], np.float32)
 
 
 class _Stream:
-    """Samples of utterances in random order, without end."""
+    """Samples of utterances that are heard well, in random order, without end."""
 
-    def __init__(self, utterances: Sequence[Utterance], seed: list[int]) -> None:
-        self._utterances = utterances
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        score: Callable[[Pcm, int], Scores],
+        seed: list[int],
+    ) -> None:
+        self._utterances, self._score = utterances, score
         self._rng = np.random.default_rng(seed)
         self._rest = np.empty(0)
         self._sounds = self._play()
@@ -202,12 +207,15 @@ class _Stream:
                 if not is_clean(pcm):
                     continue
                 pcm = shorten_silences(pcm)
-                if len(pcm) >= _SHORTEST_SECONDS * SAMPLE_RATE:
+                if len(pcm) < _SHORTEST_SECONDS * SAMPLE_RATE:
+                    continue
+                sound = pcm * (_LEVEL * 32767 / np.sqrt(np.mean(pcm.astype(np.float64) ** 2)))
+                if is_heard(self._score(_to_pcm(sound), len(sound) * FPS // SAMPLE_RATE)):
                     found = True
-                    yield pcm * (_LEVEL * 32767 / np.sqrt(np.mean(pcm.astype(np.float64) ** 2)))
+                    yield sound
         raise ToolkitError(
             f"{self._utterances[0].path.parent}: no recording without noise has "
-            f"{_SHORTEST_SECONDS} s of speech"
+            f"{_SHORTEST_SECONDS} s of speech that the acoustic model hears"
         )
 
 
@@ -218,6 +226,16 @@ def is_clean(pcm: Pcm) -> bool:
     """
     level = _measure_level(pcm)
     return bool(len(level)) and float(np.percentile(level, 5)) <= _FLOOR_DB
+
+
+def is_heard(scores: Scores) -> bool:
+    """Whether (n, 29) scores have a letter at least every nine frames, the end joined to the start.
+
+    A longer stretch without one sounds to the acoustic model like a pause at an unknown place.
+    """
+    silent = np.exp(scores[:, [SPACE, _BLANK]]).sum(axis=1) > _UNHEARD
+    heard = np.flatnonzero(~np.tile(silent, 2))
+    return bool(len(heard)) and int(np.diff(heard).max()) - 1 <= _LONGEST_UNHEARD
 
 
 def shorten_silences(pcm: Pcm) -> Pcm:
@@ -238,6 +256,10 @@ def _measure_level(pcm: Pcm) -> npt.NDArray[np.float64]:
     energy = np.square(steps.astype(np.float64)).mean(axis=1) + 1e-6
     loud = float(np.percentile(energy, 95)) if len(energy) else 1.0
     return np.asarray(10 * np.log10(energy / loud), np.float64)
+
+
+def _to_pcm(sound: npt.NDArray[np.float64]) -> Pcm:
+    return np.clip(sound.round(), -32767, 32767).astype(np.int16)
 
 
 def _fade(sound: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
