@@ -90,6 +90,7 @@ def train_real_base(setup: Setup) -> Path:
         preset="small",
         epochs=setup.real_epochs,
         batch_size=setup.batch_size,
+        learning_rate=setup.learning_rate,
         device="cpu",
         precision=PRECISION,
     )
