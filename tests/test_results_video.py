@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.datasets import FakeClip, write_dataset
 from tests.numbered import make_tone, write_wav
 from tests.results.eyes import measure_depth, score_lids
+from tests.results.figures import average_blocks
 from tests.results.people import _divide
-from tests.results.reenactment import DRAWN, NEAREST, judge_rows, score_blinks
+from tests.results.reenactment import DRAWN, NEAREST, judge_minutes, judge_rows, score_blinks
 from tests.results.sheet import COLUMNS, SIDE, TITLE, pick, write_sheet
 from tests.results.shown import align_meshes, find_nearest, find_open_eyes, look_at, measure_au45
-from tests.results.spoken import check_film
+from tests.results.spoken import Heard, check_film, list_mouths
 from tests.results.stages import StageLog
+from toolkit.clock import frame_to_sample
 from toolkit.encode import Sound, write_video
+from zoo.rendering import load_render_clips
 
 FPS = 30
 
@@ -147,6 +151,57 @@ def test_lids_are_described_by_rate_and_stretches():
     assert row["seconds a blink"] == pytest.approx(0.1)
 
 
+def test_errors_are_averaged_over_whole_blocks():
+    error = np.zeros((18, 18))
+    error[:8, 8:16], error[16:] = 64, 1000
+    np.testing.assert_array_equal(average_blocks(error), [[0, 64], [0, 0]])
+
+
+# --- mouths -------------------------------------------------------------------------------------
+
+
+def make_mouths(num_frames):
+    """Landmarks whose mouth is open by as many px as the frame's number, eyes 50 px apart."""
+    from toolkit.describe import LEFT_EYE, LOWER_LIP, RIGHT_EYE, UPPER_LIP
+
+    meshes = np.zeros((num_frames, 478, 3), np.float32)
+    meshes[:, LEFT_EYE, 0] = 50
+    meshes[:, RIGHT_EYE, 0] = 0
+    meshes[:, UPPER_LIP], meshes[:, LOWER_LIP] = (20, 80, 0), (20, 80, 0)
+    meshes[:, LOWER_LIP, 1] += np.arange(num_frames)
+    return meshes
+
+
+def load_mouth(folder, **more):
+    """The only clip, of a dataset."""
+    clip = FakeClip(arrays={"face/landmarks": make_mouths(more["num_frames"])}, **more)
+    write_dataset(folder, {"j": [clip]}, frame_size=32)
+    (loaded,) = load_render_clips(folder, identity="ann")
+    return loaded
+
+
+def test_sound_and_mouth_of_a_part_of_a_clip_belong_together(tmp_path):
+    """Frames 10 to 19 of a clip that begins at frame 7 of its source."""
+    clip = load_mouth(tmp_path, num_frames=40, start_frame=7)
+    part = Heard.of(clip.take(10, 20))
+    np.testing.assert_allclose(part.opening, np.arange(10, 20) / 50, rtol=1e-6)
+    first, last = (frame_to_sample(t, FPS) - frame_to_sample(7, FPS) for t in (17, 27))
+    pcm = clip.reader.read("audio/pcm", clip.index)
+    np.testing.assert_array_equal(part.pcm, pcm[first:last])
+
+
+def test_the_film_stands_where_its_face_was_found(tmp_path):
+    """A film of 30 frames with a face in frames 6 to 25; the sound is loud in its second half."""
+    load_mouth(tmp_path, num_frames=20, start_frame=6)
+    pcm = np.repeat([0, 16384], 8000).astype(np.int16)
+    rows = list_mouths([Heard(pcm, np.arange(31.0))], tmp_path, FPS)
+    level, real, drawn = rows.values()
+    np.testing.assert_allclose(level, np.repeat([-120, 20 * np.log10(0.5)], 15), atol=1e-4)
+    np.testing.assert_array_equal(real, np.arange(30))
+    np.testing.assert_allclose(drawn[6:26], np.arange(20) / 50, rtol=1e-6)
+    assert np.isnan(np.delete(drawn, range(6, 26))).all()
+
+
 # --- targets, stages, files ---------------------------------------------------------------------
 
 
@@ -157,6 +212,14 @@ def test_a_renderer_is_judged_beside_the_nearest_frame(psnr, mouth, met):
     """Two dB more than 26, half of 2 px."""
     drawn, nearest = {"PSNR, dB": psnr, "mouth, px": mouth}, {"PSNR, dB": 26.0, "mouth, px": 2.0}
     assert [row["met"] for row in judge_rows({DRAWN: drawn, NEAREST: nearest})] == met
+
+
+@pytest.mark.parametrize(
+    ("minutes", "starts", "met"), [(44.9, 1, "yes"), (45.1, 1, "no"), (9.0, 2, "no")]
+)
+def test_the_minutes_of_a_killed_training_do_not_count(minutes, starts, met):
+    row = judge_minutes({"minutes": minutes, "starts": starts, "threads": 2})
+    assert row["met"] == met
 
 
 def test_a_stage_is_done_once_and_tells_how_often_it_began(tmp_path):

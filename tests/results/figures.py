@@ -56,15 +56,39 @@ def draw_traces(motions: Mapping[str, npt.NDArray[np.float32]], target: Path) ->
 
 
 def draw_errors(errors: Mapping[str, npt.NDArray[np.float64]], target: Path) -> None:
-    """Maps (H, H) of mean absolute errors, levels of 255, side by side in one scale."""
+    """Maps (H, H) of mean absolute errors, levels of 255, side by side in one scale.
+
+    Means over blocks of 8 × 8 px, in which nobody is recognised.
+    """
+    errors = {name: average_blocks(error) for name, error in errors.items()}
     figure = Figure(figsize=(2.4 * len(errors) + 0.8, 2.8), dpi=100, layout="constrained")
     row = figure.subplots(1, len(errors), squeeze=False)[0]
     most = max(float(error.max()) for error in errors.values())
     for axes, (name, error) in zip(row, errors.items(), strict=True):
-        shown = axes.imshow(error, cmap="inferno", vmin=0, vmax=most)
+        shown = axes.imshow(error, cmap="inferno", vmin=0, vmax=most, interpolation="nearest")
         axes.set_title(f"{name}: mean {error.mean():.1f}", fontsize=8)
         axes.set_axis_off()
     figure.colorbar(shown, ax=row.tolist(), label="levels of 255")
+    _save(figure, target)
+
+
+def average_blocks(picture: npt.NDArray[np.float64], side: int = 8) -> npt.NDArray[np.float64]:
+    """Means over square blocks of a picture (H, H); what fills no block is left out."""
+    number = len(picture) // side
+    whole = picture[: number * side, : number * side]
+    return whole.reshape(number, side, number, side).mean(axis=(1, 3))
+
+
+def draw_mouths(mouths: Mapping[str, npt.NDArray[np.float64]], fps: int, target: Path) -> None:
+    """Series (n,) over time below one another, each in its own unit; NaN where nothing is known."""
+    figure = Figure(figsize=(9, 1.3 * len(mouths) + 0.4), dpi=100, layout="constrained")
+    column = figure.subplots(len(mouths), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (name, values) in zip(column, mouths.items(), strict=True):
+        axes.plot(np.arange(len(values)) / fps, values, linewidth=1)
+        axes.set_title(name, fontsize=9, loc="left")
+        axes.grid(alpha=0.3)
+        axes.tick_params(labelsize=8)
+    column[-1].set_xlabel("s")
     _save(figure, target)
 
 

@@ -129,8 +129,9 @@ def align_meshes(found: npt.ArrayLike, wanted: npt.ArrayLike) -> Floats:
     z_mean, w_mean = ((v[:, :NUM_VERTICES] @ weight)[:, None] for v in (z, w))
     z, w = z - z_mean, w - w_mean
     top = (z.conj() * w)[:, :NUM_VERTICES] @ weight
-    turn = top / (np.abs(z[:, :NUM_VERTICES]) ** 2 @ weight)
-    moved = turn[:, None] * z + w_mean
+    with np.errstate(invalid="ignore"):  # where there is no face, there is none afterwards
+        turn = top / (np.abs(z[:, :NUM_VERTICES]) ** 2 @ weight)
+        moved = turn[:, None] * z + w_mean
     return np.stack([moved.real, moved.imag], axis=-1)
 
 

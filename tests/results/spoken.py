@@ -2,28 +2,34 @@
 
 import math
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from tests.numbered import write_wav
+from tests.results.figures import draw_mouths
 from tests.results.people import cut_media, find_real, personalize_longest
 from tests.results.setup import Setup, Table
 from toolkit.audio import read_sound
-from toolkit.clock import SAMPLE_RATE, frame_to_sample
+from toolkit.clock import SAMPLE_RATE, count_samples
+from toolkit.describe import measure_opening
 from toolkit.ingest import ingest
 from toolkit.manifest import read_table
 from toolkit.options import IngestOptions
+from toolkit.preview.traces import measure_level
 from zoo.data import Holdout
 from zoo.facial.generate import list_starts
 from zoo.facial.model import open_model
 from zoo.facial.speech import hear_speech
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.continuity import measure_seams
-from zoo.rendering import load_render_clips
+from zoo.rendering import RenderClip, load_render_clips
 from zoo.rendering.windows import HALF_WINDOW
 from zoo.video.model import open_renderer
 from zoo.video.person_file import PersonFile, load_person
@@ -40,23 +46,29 @@ OTHERS = {
 OWN = "the person's own, held out"
 
 Rows = list[dict[str, Any]]
+Floats = npt.NDArray[np.float64]
 
 
 def run_synthesis(setup: Setup) -> dict[str, Table]:
     """The man of the longest video says what he was not heard saying, and what others said."""
     folder = personalize_longest(setup)
     person = load_person(folder)
-    films, seams = Rows(), Rows()
+    films, seams, datasets = Rows(), Rows(), dict[str, Path]()
     motion = [{"video": "the person's own"} | describe_faces(person.shards.parent)]
     for name, audio in list_recordings(setup, person).items():
         out = setup.out / "video-spoken" / f"{audio.stem}.mp4"
         out.parent.mkdir(exist_ok=True)
         film = synthesize(SynthesisSettings(audio=audio, person=folder, device="cpu"), out)
         films.append({"speech": name} | check_film(out, audio, film.fps))
-        motion.append({"video": name} | describe_faces(ingest_film(out, film.fps)))
+        datasets[name] = ingest_film(out, film.fps)
+        motion.append({"video": name} | describe_faces(datasets[name]))
         seams += [{"speech": name} | row for row in list_seams(person, audio)]
+    target = setup.figures / "results_mouth.png"
+    draw_mouths(list_mouths(read_held(setup, person), datasets[OWN], film.fps), film.fps, target)
+    caption = "How far the mouth is open while the man says what was held out of his own speech"
     return {
         "synthesis-films": Table(films),
+        "synthesis-mouth": Table(figure=target, caption=caption),
         "synthesis-motion": Table(motion),
         "synthesis-seams": Table(seams),
     }
@@ -66,23 +78,42 @@ def list_recordings(setup: Setup, person: PersonFile) -> dict[str, Path]:
     """Name -> recording: what was held out of the person's video, and others' speech."""
     own = setup.out / "video-spoken" / "own.wav"
     own.parent.mkdir(parents=True, exist_ok=True)
-    write_wav(own, read_held(setup, person) / 32768, SAMPLE_RATE)
+    pcm = np.concatenate([part.pcm for part in read_held(setup, person)])
+    write_wav(own, pcm / 32768, SAMPLE_RATE)
     return {OWN: own, **{n: cut_media(setup, find_real(*path)) for n, path in OTHERS.items()}}
 
 
-def read_held(setup: Setup, person: PersonFile) -> Any:
-    """Samples (S,) int16 of the held-out part of a person's video."""
-    cut = Holdout(share=setup.holdout, identity=person.identity, gap=2 * HALF_WINDOW)
-    parts = []
-    for clip in load_render_clips(person.shards, identity=person.identity, holdout=cut, held=True):
-        start = clip.reader.clips[clip.index].start_frame
-        first, *ends = (
-            frame_to_sample(start + frame, clip.fps)
-            for frame in (0, clip.first, clip.first + clip.num_frames)
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """A stretch of a stored clip, n frames.
+
+    Attributes:
+        pcm: (S,) int16, 16 kHz.
+        opening: (n,) of the mouth, over the distance of the eyes.
+    """
+
+    pcm: npt.NDArray[np.int16]
+    opening: Floats
+
+    @classmethod
+    def of(cls, clip: RenderClip) -> Self:
+        """Sound and mouth of a clip, or of what a holdout left of it."""
+        start, last = clip.reader.clips[clip.index].start_frame, clip.first + clip.num_frames
+        samples = slice(
+            count_samples(start, clip.first, clip.fps), count_samples(start, last, clip.fps)
         )
-        pcm = clip.reader.read("audio/pcm", clip.index)
-        parts.append(pcm[slice(*(end - first for end in ends))])
-    return np.concatenate(parts)
+        meshes = clip.reader.read("face/landmarks", clip.index)[clip.first : last]
+        return cls(
+            pcm=clip.reader.read("audio/pcm", clip.index)[samples],
+            opening=measure_opening(meshes),
+        )
+
+
+def read_held(setup: Setup, person: PersonFile) -> list[Heard]:
+    """What was held out of a person's video."""
+    cut = Holdout(share=setup.holdout, identity=person.identity, gap=2 * HALF_WINDOW)
+    clips = load_render_clips(person.shards, identity=person.identity, holdout=cut, held=True)
+    return [Heard.of(clip) for clip in clips]
 
 
 # --- the file -----------------------------------------------------------------------------------
@@ -144,6 +175,28 @@ def describe_faces(dataset: Path) -> dict[str, Any]:
         },
         "blinks a second": lids.rate or 0.0,
         "seconds a blink": math.nan if lids.duration is None else lids.duration,
+    }
+
+
+def list_mouths(held: Sequence[Heard], film: Path, fps: int) -> dict[str, Floats]:
+    """Level of held-out speech, and the mouth then: in the person's video, in the film.
+
+    Args:
+        held: what was held out.
+        film: dataset of the film made of its sound.
+        fps: frames a second.
+    """
+    pcm = np.concatenate([part.pcm for part in held])
+    num_frames = len(pcm) * fps // SAMPLE_RATE
+    drawn = np.full(num_frames, np.nan)
+    identities = read_table(film, "clips")["identity"].unique()
+    for clip in (c for name in identities for c in load_render_clips(film, identity=str(name))):
+        start = clip.reader.clips[clip.index].start_frame
+        drawn[start : start + clip.num_frames] = Heard.of(clip).opening[: num_frames - start]
+    return {
+        "level of the speech, dBFS": measure_level(pcm, (np.arange(num_frames) + 0.5) / fps),
+        "his mouth in his own video": np.concatenate([part.opening for part in held])[:num_frames],
+        "his mouth in the film": drawn,
     }
 
 
