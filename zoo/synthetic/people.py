@@ -23,7 +23,7 @@ RATES = (0.1, 0.6)
 BLINK_PEAK = 4.2
 """AU45 of a closed eye."""
 
-_BLINK_FRAMES = (5, 11)
+_BLINK_FRAMES = (4, 13)
 _BLINK_SPACING = 30
 _SMOOTHING = 0.25
 _SPACINGS = (10, 20)
@@ -66,7 +66,7 @@ def draw_people(number: int, seed: int) -> list[Person]:
 
 def _draw_people(number: int, rng: np.random.Generator) -> Iterator[Person]:
     rates = np.linspace(*RATES, number)
-    frames = rng.permutation(np.linspace(*_BLINK_FRAMES, number).round())
+    frames = rng.permutation(np.geomspace(*_BLINK_FRAMES, number).round())
     amplitudes = rng.permutation(np.geomspace(2, 8, number))
     spacings = rng.permutation(np.linspace(*_SPACINGS, number).round())
     for k in range(number):

@@ -229,13 +229,16 @@ def is_clean(pcm: Pcm) -> bool:
 
 
 def is_heard(scores: Scores) -> bool:
-    """Whether (n, 29) scores have a letter at least every nine frames, the end joined to the start.
+    """Whether (n, 29) scores have a letter every nine frames, and within five of either end.
 
-    A longer stretch without one sounds to the acoustic model like a pause at an unknown place.
+    A longer stretch without one, within a recording or where two meet, sounds to the acoustic model
+    like a pause at an unknown place.
     """
     silent = np.exp(scores[:, [SPACE, _BLANK]]).sum(axis=1) > _UNHEARD
-    heard = np.flatnonzero(~np.tile(silent, 2))
-    return bool(len(heard)) and int(np.diff(heard).max()) - 1 <= _LONGEST_UNHEARD
+    heard = np.flatnonzero(~silent)
+    edge = _LONGEST_UNHEARD // 2 + 1
+    gaps = np.diff([-edge, *heard, len(scores) - 1 + edge])
+    return bool(len(heard)) and int(gaps.max()) - 1 <= _LONGEST_UNHEARD
 
 
 def shorten_silences(pcm: Pcm) -> Pcm:
