@@ -2,10 +2,11 @@
 
 Windows of 128 frames start at 0, 127, 254, …: frame 0 of a window is the last frame of the one
 before, whose motion is the window's initial state; the state term of the loss (FACIAL, eq. 5)
-trains the network to begin there. What is left at the end is done by a window that starts at
-n − 128 with the state that stands there, and replaces what follows. A shared frame keeps the
-motion that was its window's state, so that a seam is the step from frame s to s + 1 of a window
-that starts at s. Shorter audio is one window, with zeros after the standardised audio.
+trains the network to begin there. What it misses the state by is taken off the window's first half
+second, all of it at frame 0 and then ever less, so that no step is seen. What is left at the end
+is done by a window that starts at n − 128 with the state that stands there, and replaces what
+follows. A seam is the step from frame s to s + 1 of a window that starts at s. Shorter audio is
+one window, with zeros after the standardised audio.
 
 Legend: n frames, T = 128.
 """
@@ -23,6 +24,9 @@ from toolkit.features.blink import MAX_INTENSITY
 from zoo.data import AU45, CONTEXT, MOTION_SIZE, WINDOW, Normalisation, pad_audio
 
 Motion = npt.NDArray[np.float32]
+
+FADED_FRAMES = 16
+"""How long a window's miss of its state is felt, from its first frame on."""
 
 SMOOTHED_FRAMES = 7
 SMOOTHED_ORDER = 3
@@ -114,13 +118,21 @@ def _run_windows(network: nn.Module, audio: Motion, state: Motion) -> Motion:
     reach = WINDOW + sum(CONTEXT)
     motion = torch.empty((max(num_frames, WINDOW), len(state)), device=device)
     now = torch.from_numpy(state).to(device)
+    fade = torch.from_numpy(_make_fade()).to(device)
     with _evaluating(network):
         for start in starts:
             made = network(heard[None, start : start + reach], now[None])[0].float()
-            kept = 1 if start else 0
-            motion[start + kept : start + WINDOW] = made[kept:]
+            if start:
+                made += fade[:, None] * (now - made[0])
+            motion[start : start + WINDOW] = made
             now = _find_state(motion, start, num_frames)
     return motion[:num_frames].cpu().numpy()
+
+
+def _make_fade() -> npt.NDArray[np.float32]:
+    """(T,) share of a window's miss of its state that is taken off each of its frames: 1 to 0."""
+    time = np.clip(np.arange(WINDOW) / FADED_FRAMES, 0, 1)
+    return np.asarray(0.5 + 0.5 * np.cos(np.pi * time), np.float32)
 
 
 def _find_state(motion: torch.Tensor, start: int, num_frames: int) -> torch.Tensor:
