@@ -44,7 +44,7 @@ def run_torch(model: str, *words: object) -> Result:
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=1500,
         check=False,
     )
 

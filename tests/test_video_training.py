@@ -1,6 +1,7 @@
 """The renderer under training: what it sees, runs that go on as if never killed, checkpoints."""
 
 import json
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from zoo.data.order import Batches, draw_order, spread_order
 from zoo.distributed import World
 from zoo.rendering import fit_person, load_render_clips
 from zoo.rendering.eyes import EMBEDDED_THRESHOLD
+from zoo.rendering.windows import BLOCK
 from zoo.video.batches import ClipFrames
 from zoo.video.inputs import WindowMaker, find_face_model, to_pictures, to_tensor
 from zoo.video.model import TrainedRenderer, open_renderer
@@ -360,6 +362,23 @@ def test_the_rendered_frames_are_those_of_the_windows(
     assert np.array_equal(to_pictures(current[None])[0], seen[7])
 
 
+def test_of_a_long_motion_no_frames_are_kept(renderer: TrainedRenderer, dataset: Path) -> None:
+    """Eleven minutes: at most 2 kB a frame in memory, of which a picture alone has 12."""
+    clip = load_render_clips(dataset, identity="ann", split="val")[0]
+    num_frames = 20_000
+    pose = np.repeat(clip.model_pose[:1], num_frames, axis=0)
+    motion = {"expression": np.zeros((num_frames, 64), np.float32), "pose": pose}
+    tracemalloc.start()
+    try:
+        frames = renderer.draw(clip.camera, **motion, au45=np.zeros(num_frames, np.float32))
+        for _ in range(3 * BLOCK):
+            next(frames)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2000 * num_frames
+
+
 def test_no_motion_gives_no_frames(renderer: TrainedRenderer, dataset: Path) -> None:
     clip = load_render_clips(dataset, identity="ann", split="val")[0]
     nothing = {"expression": np.zeros((0, 64)), "pose": np.zeros((0, 6)), "au45": np.zeros(0)}
@@ -489,6 +508,7 @@ def test_the_command_trains_and_says_that_a_random_network_judges(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_two_processes_train_as_one_does_and_go_on_where_they_stopped(
     dataset: Path, tmp_path: Path
 ) -> None:

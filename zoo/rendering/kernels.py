@@ -170,17 +170,6 @@ def find_triangles(screen: Any, depth: Any, triangles: Any, nearest: Any, seen: 
 
 
 @_compiled
-def _weigh(screen: Any, depth: Any, a: int, b: int, c: int, x: int, y: int) -> Any:
-    """Shares p0, p1, p2 of a triangle's corners at a position in px/256, see the rules."""
-    area = _edge(screen, a, b, screen[c, 0], screen[c, 1])
-    return (
-        _edge(screen, b, c, x, y) * (depth[a] / area),
-        _edge(screen, c, a, x, y) * (depth[b] / area),
-        _edge(screen, a, b, x, y) * (depth[c] / area),
-    )
-
-
-@_compiled
 def interpolate(
     screen: Any, depth: Any, triangles: Any, values: Any, nearest: Any, seen: Any, out: Any
 ) -> None:
@@ -193,39 +182,26 @@ def interpolate(
             f = seen[j, i]
             if f >= 0:
                 a, b, c = triangles[f, 0], triangles[f, 2], triangles[f, 1]
-                p0, p1, p2 = _weigh(screen, depth, a, b, c, i * SUBPIXELS + _HALF, y)
+                x = i * SUBPIXELS + _HALF
+                area = _edge(screen, a, b, screen[c, 0], screen[c, 1])
+                p0 = _edge(screen, b, c, x, y) * (depth[a] / area)
+                p1 = _edge(screen, c, a, x, y) * (depth[b] / area)
+                p2 = _edge(screen, a, b, x, y) * (depth[c] / area)
                 for k in range(values.shape[1]):
                     total = (p0 * values[a, k] + p1 * values[b, k]) + p2 * values[c, k]
                     out[j, i, k] = total / nearest[j, i]
 
 
 @_compiled
-def _paint(
-    screen: Any,
-    depth: Any,
-    triangles: Any,
-    colors: Any,
-    eyes: Any,
-    nearest: Any,
-    seen: Any,
-    picture: Any,
-) -> None:
-    """RGB and eye flag (H, H, 4) uint8 of one frame."""
+def _paint(values: Any, seen: Any, eyes: Any, picture: Any) -> None:
+    """RGB and eye flag (H, H, 4) uint8 of one frame, from its colours (H, H, 3)."""
     size = len(seen)
     for j in range(size):
-        y = j * SUBPIXELS + _HALF
         for i in range(size):
-            f = seen[j, i]
-            if f < 0:
-                picture[j, i, :] = 0
-                continue
-            a, b, c = triangles[f, 0], triangles[f, 2], triangles[f, 1]
-            p0, p1, p2 = _weigh(screen, depth, a, b, c, i * SUBPIXELS + _HALF, y)
             for k in range(3):
-                total = (p0 * colors[a, k] + p1 * colors[b, k]) + p2 * colors[c, k]
-                value = min(max(total / nearest[j, i], 0.0), 255.0)
+                value = min(max(values[j, i, k], 0.0), 255.0)
                 picture[j, i, k] = np.uint8(np.floor(value + 0.5))
-            picture[j, i, 3] = 255 if eyes[f] else 0
+            picture[j, i, 3] = 255 if seen[j, i] >= 0 and eyes[seen[j, i]] else 0
 
 
 @_compiled
@@ -245,9 +221,11 @@ def draw_frames(
     screen, depth = np.empty((V, 2), np.int64), np.empty(V)
     normals, colors = np.empty((V, 3)), np.empty((V, 3))
     nearest, seen = np.empty((size, size)), np.empty((size, size), np.int32)
+    values = np.empty((size, size, 3))
     for n in range(len(points)):
         project_vertices(points[n], pose[n], camera, screen, depth)
         add_normals(points[n], triangles, normals)
         color_vertices(normals, pose[n], albedo, light, factors, colors)
         find_triangles(screen, depth, triangles, nearest, seen)
-        _paint(screen, depth, triangles, colors, eyes, nearest, seen, pictures[n])
+        interpolate(screen, depth, triangles, colors, nearest, seen, values)
+        _paint(values, seen, eyes, pictures[n])
