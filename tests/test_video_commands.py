@@ -402,6 +402,15 @@ def test_a_person_that_is_not_ready_is_refused(data, content):
     assert "zoo personalize" in refused(data, result)
 
 
+def test_a_file_is_no_persons_folder(data):
+    (data / "person.json").touch()
+    result = run(
+        "synthesize", "--audio", "a.wav", "--person", data / "person.json",
+        "--out", data / "out.mp4",
+    )  # fmt: skip
+    assert "no person is ready here" in refused(data, result)
+
+
 def test_nothing_is_written_over_what_a_video_is_made_of(data, renderer):
     audio, source = write_speech(data / "a.wav"), data / "data/videos/ann.mp4"
     before = audio.read_bytes(), source.read_bytes()

@@ -81,7 +81,8 @@ def draw_order(
     """
     if batch_size < 1 or batch_size % world_size or not 0 <= rank < world_size:
         raise ValueError(
-            f"a batch of {batch_size} {what} cannot be shared evenly by {world_size} processes"
+            f"a batch of {batch_size} {what} cannot be shared evenly by {world_size} processes: "
+            f"choose a multiple of {world_size}"
         )
     order = np.random.default_rng([seed, epoch]).permutation(num_items)
     size = min(batch_size, num_items // world_size * world_size)

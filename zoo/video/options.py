@@ -39,7 +39,9 @@ class RendererRecipe:
     )
     device: str = option("cpu, cuda, cuda:1 …; auto: a GPU where there is one.", default="auto")
     precision: str = option("fp32 or bf16.", default="fp32")
-    compile: bool = option("Let torch compile the generator.", default=False)
+    compile: bool = option(
+        "Let torch compile the generator; on a CPU it needs a C++ compiler.", default=False
+    )
     workers: int = option("Processes that render windows; 0: this one.", default=0)
     seed: int = option("Of weights and order.", default=0)
     learning_rate: float = 0.0

@@ -53,7 +53,7 @@ def load_person(folder: Path) -> PersonFile:
             motion_model=folder / content["motion_model"],
             renderer=folder / content["renderer"],
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ToolkitError(
             f"{folder}: no person is ready here ({NAME} is missing): let zoo personalize end"
         ) from error
