@@ -131,7 +131,7 @@ def personalize(setup: Setup, video: Path, out: Path) -> Path:
         base=train_real_base(setup),
         preset="small",
         holdout=setup.holdout,
-        motion_epochs=setup.finetune_epochs,
+        motion_epochs=setup.person_epochs,
         renderer_epochs=setup.renderer_epochs,
         precision=PRECISION,
         device="cpu",

@@ -32,6 +32,7 @@ class Setup:
         folds: blocks in time of the longest real video.
         minutes: of the motion that seams and drift are measured in.
         holdout: share of a video that no model of its person is trained on.
+        person_epochs: of the fine-tuning to the one video of `zoo personalize`.
         renderer_epochs: of a renderer of the longest video, and of the generated person's.
         short_epochs: of a renderer of a short video: about as many steps.
         most_seconds: of a video or recording; what is longer is cut.
@@ -53,6 +54,7 @@ class Setup:
     folds: int = 5
     minutes: float = 10.0
     holdout: float = 0.2
+    person_epochs: int = 40
     renderer_epochs: int = 5
     short_epochs: int = 30
     most_seconds: float = math.inf
@@ -74,6 +76,7 @@ def make_rehearsal(out: Path) -> Setup:
         folds=4,  # with two, nothing would be left to train on
         minutes=2.1,
         holdout=0.4,
+        person_epochs=1,
         renderer_epochs=1,
         short_epochs=1,
         most_seconds=15.0,

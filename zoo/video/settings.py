@@ -65,7 +65,9 @@ class PersonalizationSettings:
     base: Path = option("Checkpoint of facial-gan to begin with, as runs/facial/best.pt.")
     preset: str = option("Of the renderer: small or paper.", default="small")
     holdout: float = option("Share of the video kept out of training, at its end.", default=0.2)
-    motion_epochs: int = option("Epochs of fine-tuning.", default=10)
+    motion_epochs: int = option(
+        "Epochs of fine-tuning: one video is little, the paper's 10 are too few.", default=40
+    )
     renderer_epochs: int = option("Epochs of the renderer; 0: its preset's.", default=0)
     vgg: Path | None = option(
         "Weights of VGG19. Default: those of ttk weights --fetch vgg19; else random ones judge.",
