@@ -121,7 +121,7 @@ def _make_clip(
 ) -> _Clip:
     rng = np.random.default_rng([options.seed, 4, k])
     pose, au45 = move(person, options.variant, speech.scores, speech.pauses, rng)
-    rest = person.rest + rng.normal(0, [0.02] * 3 + [20] * 3)
+    rest: Curve = person.rest + rng.normal(0, [0.02] * 3 + [20] * 3)
     nodding, blinking = (_vary(options.num_frames, rng) for _ in range(2))
     expression = mouth(speech.scores)
     truth = _join(expression, pose + rest, au45)
