@@ -136,13 +136,19 @@ def score_shown(judged: Judged, shown: Sequence[Shown]) -> dict[str, Any]:
         "frames": len(found),
         "PSNR, dB": psnr if math.isfinite(psnr) else math.nan,
         "SSIM": float(figures["SSIM"].mean()),
-        SHARPNESS: float(np.nanmean(figures[SHARPNESS])),
+        SHARPNESS: average_known(figures[SHARPNESS]),
         "landmarks, px": distance.face,
         "mouth, px": distance.mouth,
         "mouth, % of eye distance": 100 * distance.mouth_share,
         "without a face": distance.num_missing,
         **score_blinks(lids, judged.fps),
     }
+
+
+def average_known(values: npt.NDArray[np.float64]) -> float:
+    """Mean of the numbers among (n,) values; NaN where there are none."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else math.nan
 
 
 def score_blinks(lids: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]], fps: int) -> dict[str, Any]:
