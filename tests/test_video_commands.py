@@ -586,7 +586,7 @@ def test_one_command_runs_all_stages_and_says_how_long_each_took(video, monkeypa
     assert result.exit_code == 0, result.output
     assert done.calls == [
         ("ingest", 30, "stem"),
-        ("motion", "me", "small", 10, False),
+        ("motion", "me", "small", 40, False),
         ("renderer", "me", "small", 5, False),
     ]
     made = json.loads(result.stdout)
