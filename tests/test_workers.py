@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import multiprocessing
 import os
 import pickle
 import signal
@@ -227,6 +228,31 @@ def test_no_workers_is_a_callers_mistake() -> None:
 def test_workers_and_what_they_run_are_deaf_to_ctrl_c(tmp_path: Path) -> None:
     run_all([make_job("sigint")], tmp_path, count=1)
     assert (tmp_path / "sigint").read_text() == "sigint"
+
+
+def test_ctrl_c_while_a_worker_is_being_started_is_answered_when_it_has_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Any library's thread takes the signal; Python would answer here, in the midst of a start."""
+    started: list[bool] = []
+    thread = threading.Thread(target=time.sleep, args=(1.0,))
+    thread.start()
+    context = multiprocessing.get_context("spawn")
+
+    def start_slowly(process: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        started.append(True)
+        start(process)
+
+    start = context.Process.start
+    monkeypatch.setattr(context.Process, "start", start_slowly)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        WorkerPool(1, prepare_nothing, run)
+    thread.join()
+    assert started == [True]
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_an_abandoned_run_stops_its_workers_at_once(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import threading
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -179,10 +180,15 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, prepare, run), daemon=True)
-        with _worker_environment():
-            self.process.start()
-        theirs.close()
         self.source = ""
+        try:
+            with _worker_environment():
+                self.process.start()
+        except BaseException:  # a Ctrl-C meanwhile: the process is there, its owner will not be
+            self.stop()
+            raise
+        finally:
+            theirs.close()
 
     def expect_ready(self) -> list[str]:
         """Wait until the models are loaded; returns what was warned of, raises what was raised."""
@@ -228,8 +234,9 @@ class _Worker:
         return job
 
     def stop(self) -> None:
-        self.process.kill()
-        self.process.join()
+        if self.process.pid is not None:
+            self.process.kill()
+            self.process.join()
         self.connection.close()
 
 
@@ -238,17 +245,39 @@ def _worker_environment() -> Iterator[None]:
     """What a process started inside inherits: one thread for each library, deaf to Ctrl-C.
 
     SIGINT stays blocked in it and in the programs it runs: the parent alone answers to it, by
-    killing its workers.
+    killing its workers. It answers when it leaves the block: a parent torn from a start leaves
+    a child that reads half of what it is to run.
     """
     saved = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    with _interrupted_later():
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            for name, value in saved.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@contextlib.contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """A SIGINT inside is answered at the end.
+
+    This thread's mask does not see to that: the kernel gives the signal to any thread that takes
+    it, and Python answers in this one.
+    """
+    if threading.current_thread() is not threading.main_thread():  # Python never answers here
+        yield
+        return
+    caught: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: caught.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        for name, value in saved.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        signal.signal(signal.SIGINT, handler)
+    if caught:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _serve(connection: Connection, prepare: Callable[[], object], run: RunJob) -> None:
