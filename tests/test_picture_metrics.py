@@ -190,18 +190,18 @@ def test_blurring_a_picture_lowers_its_sharpness():
 
 
 def make_landmarks(num_frames=3):
-    """Landmarks (n, 478, 2) whose eyes' outer corners are 50 px apart."""
-    points = np.abs(make_arrays(num_frames)["face/landmarks"][..., :2].astype(np.float64)) * 20
-    points[:, 33], points[:, 263] = (10, 20), (60, 20)
+    """Landmarks (n, 478, 3) whose eyes' outer corners are 50 px apart in the picture."""
+    points = np.abs(make_arrays(num_frames)["face/landmarks"].astype(np.float64)) * 20
+    points[:, 33], points[:, 263] = (10, 20, 0), (60, 20, 9)
     return points
 
 
 def test_distances_of_face_and_mouth_by_hand():
-    """All points 3 px right, those of the lips also 4 px down: 3 and 5 px, over 50 px."""
+    """All points 3 px right, the lips' also 4 px down: 3 and 5 px, over 50 px; no depth is seen."""
     wanted = make_landmarks()
-    found = wanted + np.array([3, 0])
+    found = wanted + np.array([3, 0, 7])
     lips = list(LANDMARKS68[48:])
-    found[:, lips] += [0, 4]
+    found[:, lips] += [0, 4, 0]
     measured = measure_landmark_distance(found, wanted)
     num_lips = len(set(lips))
     assert measured.mouth == pytest.approx(5)
@@ -213,7 +213,7 @@ def test_distances_of_face_and_mouth_by_hand():
 
 def test_frames_without_a_face_are_counted_and_left_out():
     """Frame 0 is drawn 100 px off but real without a face; frame 1 is missing in the drawing."""
-    wanted, found = make_landmarks(), make_landmarks() + np.array([1, 0])
+    wanted, found = make_landmarks(), make_landmarks() + np.array([1, 0, 0])
     found[0] += 100
     wanted[0], found[1] = np.nan, np.nan
     measured = measure_landmark_distance(found, wanted)
@@ -259,8 +259,8 @@ def test_a_face_is_started_once_and_again_after_it_was_lost():
     """The larger of two faces counts."""
     mesh = CountingMesh()
     found = find_landmarks([flat(1), flat(2), flat(0), flat(4)], mesh)
-    assert found.shape == (4, 478, 2)
+    assert found.shape == (4, 478, 3)
     assert mesh.calls == ["start", "detect", "detect", "start"]
     assert np.isnan(found[2]).all()
     assert found[:, 0, 0].tolist()[:2] == [51, 52]
-    assert find_landmarks([], mesh).shape == (0, 478, 2)
+    assert find_landmarks([], mesh).shape == (0, 478, 3)

@@ -132,7 +132,9 @@ def stand_in(monkeypatch, clip, subject, folder):
     for module in (shown, spoken, synthesize):
         monkeypatch.setattr(module, "open_renderer", lambda *_: StandIn(clip))
     monkeypatch.setattr(shown, "FaceMesh", lambda: None)
-    monkeypatch.setattr(shown, "find_meshes", lambda pictures, mesh: make_faces(len([*pictures])))
+    monkeypatch.setattr(
+        shown, "find_landmarks", lambda pictures, mesh: make_faces(len([*pictures]))
+    )
 
 
 def read_markers():

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from PIL import Image
 
 from tests.datasets import (
     FakeClip,
@@ -225,6 +226,16 @@ def test_the_figure_is_a_picture_of_the_size_asked_for(tmp_path: Path) -> None:
         plot_blinks([blinks] * 9, tmp_path / "x.png")
     with pytest.raises(ValueError, match="xyz"):
         plot_blinks([blinks], tmp_path / "x.xyz")
+
+
+def test_a_group_without_blinks_has_its_own_colour_in_the_figure(tmp_path: Path) -> None:
+    """And not the colour of matplotlib's next line, which is no group's."""
+    silent = describe_blinks("eve", make_table(EVE).iloc[:0])
+    plot_blinks([describe_blinks("ann", make_table(ANN)), silent], tmp_path / "x.png")
+    with Image.open(tmp_path / "x.png") as picture:
+        colors = {color for _, color in picture.convert("RGB").getcolors(1 << 24)}
+    assert (0x1F, 0x77, 0xB4) not in colors
+    assert (0xD9, 0x82, 0x2B) in colors  # eve's
 
 
 def test_a_figure_that_cannot_be_written_leaves_the_former_one(

@@ -77,18 +77,19 @@ def _draw_reference(axes: "Axes") -> None:
 
 def _draw_durations(axes: "Axes", group: BlinkStats, place: tuple[int, int]) -> None:
     index, number = place
-    total = max(1, sum(group.durations))
+    durations = group.durations or (0,)  # without a bar the legend would show another colour
+    total = max(1, sum(durations))
     width = 0.8 / number
     shift = (index - (number - 1) / 2) * width
     mean = "no blinks" if group.duration is None else f"mean {group.duration:.2f} s"
     axes.bar(
-        [(frames + shift) / group.fps for frames in range(len(group.durations))],
-        [100 * count / total for count in group.durations],
+        [(frames + shift) / group.fps for frames in range(len(durations))],
+        [100 * count / total for count in durations],
         width / group.fps,
         color=COLORS[index],
-        label=f"{group.name}: {mean}, {sum(group.durations)} blinks",
+        label=f"{group.name}: {mean}, {sum(durations)} blinks",
     )
-    axes.set_xlim(0, max(axes.get_xlim()[1], (len(group.durations) + 1) / group.fps))
+    axes.set_xlim(0, max(axes.get_xlim()[1], (len(durations) + 1) / group.fps))
 
 
 def _label(axes: "Axes", x: str, y: str) -> None:

@@ -11,14 +11,13 @@ from pathlib import Path
 from tests.accuracy.real import find_data
 from tests.numbered import run_ffmpeg
 from tests.results.real import LONGEST, load_real
-from tests.results.runs import PRECISION, train_once
+from tests.results.runs import PRECISION, plan_base, train_once
 from tests.results.setup import MissingDataError, Setup, Table
 from tests.results.stages import StageLog
 from toolkit.manifest import has_split, write_split
 from toolkit.sample import SampleOptions, make_samples
 from toolkit.video import read_duration
 from zoo.cli.progress import TrainProgress
-from zoo.facial.options import FacialRecipe
 from zoo.train import BEST, LAST
 from zoo.video.options import RendererRecipe
 from zoo.video.person_file import load_person
@@ -85,15 +84,7 @@ def train_real_base(setup: Setup) -> Path:
     others = [clip.id for clip in loud if clip.identity != LONGEST]
     if not has_split(dataset):
         write_split(dataset, list(_divide(others)))
-    recipe = FacialRecipe(
-        shards=dataset / "shards",
-        preset="small",
-        epochs=setup.real_epochs,
-        batch_size=setup.batch_size,
-        learning_rate=setup.learning_rate,
-        device="cpu",
-        precision=PRECISION,
-    )
+    recipe = plan_base(setup, dataset, epochs=setup.real_epochs)
     return train_once(recipe, setup.out / "video-base") / BEST
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.accuracy.real import find_data, ingest_real
-from tests.results.runs import PRECISION, read_epochs
+from tests.results.runs import plan_base, plan_finetuning, read_epochs
 from tests.results.scoring import REAL, Contest
 from tests.results.setup import MissingDataError, Setup, Table
 from zoo.cli.progress import TrainProgress
@@ -24,7 +24,7 @@ from zoo.data import WINDOW, ClipSet, MotionClip, load_clips
 from zoo.distributed import World
 from zoo.facial.evaluate import Method, Motion, make_baselines
 from zoo.facial.model import MotionModel, open_model
-from zoo.facial.options import FacialRecipe, FinetuneRecipe
+from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
 from zoo.train import BEST, LAST, train
 
@@ -151,28 +151,11 @@ def _cut(clips: Sequence[MotionClip], keep: npt.NDArray[np.bool_]) -> Iterator[M
 
 def train_fold(setup: Setup, fold: Fold, number: int) -> dict[str, MotionModel]:
     """Base and fine-tuned model of a round, trained unless they are there."""
-    base = FacialRecipe(
-        shards=setup.out / "real" / "shards",
-        preset="small",
-        epochs=setup.real_epochs,
-        batch_size=setup.batch_size,
-        learning_rate=setup.learning_rate,
-        device="cpu",
-        precision=PRECISION,
-    )
+    dataset = setup.out / "real"
+    base = plan_base(setup, dataset, epochs=setup.real_epochs)
     first = setup.out / f"real-base-{number + 1}-of-{setup.folds}"
     _train(base, fold.everyone, fold.chosen_by, first)
-    tuning = FinetuneRecipe(
-        shards=base.shards,
-        preset="small",
-        epochs=setup.finetune_epochs,
-        batch_size=setup.finetune_batch_size,
-        learning_rate=setup.learning_rate,
-        device="cpu",
-        precision=PRECISION,
-        base=first / BEST,
-        identity=LONGEST,
-    )
+    tuning = plan_finetuning(setup, dataset, first / BEST, LONGEST)
     second = setup.out / f"real-{LONGEST}-{number + 1}-of-{setup.folds}"
     _train(tuning, fold.person, fold.chosen_by, second)
     for run in (first, second):

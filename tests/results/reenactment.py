@@ -124,9 +124,7 @@ def score_shown(judged: Judged, shown: Sequence[Shown]) -> dict[str, Any]:
     figures = {name: np.concatenate([s.figures[name] for s in shown]) for name in shown[0].figures}
     real = [judged.stored[clip.id] for clip in judged.held]
     found = np.concatenate([s.judged for s in shown])
-    distance = measure_landmark_distance(
-        found[..., :2], np.concatenate([s.judged for s in real])[..., :2]
-    )
+    distance = measure_landmark_distance(found, np.concatenate([s.judged for s in real]))
     psnr = float(figures["PSNR"].mean())
     lids = [
         (judged.measure_lids(s.meshes)[s.part], clip.au45[judged.find_part(clip)])
@@ -238,9 +236,9 @@ def average_motion(clip: RenderClip) -> Motion:
 def score_distance(judged: Judged, shown: Sequence[Shown]) -> dict[str, Any]:
     """Landmark distances over held-out frames, as they are and with the heads put on each other."""
     found = np.concatenate([s.judged for s in shown])
-    wanted = np.concatenate([judged.stored[clip.id].judged for clip in judged.held])[..., :2]
+    wanted = np.concatenate([judged.stored[clip.id].judged for clip in judged.held])
     row: dict[str, Any] = {"frames": len(found)}
-    for how, points in (("", found[..., :2]), (", heads aligned", align_meshes(found, wanted))):
+    for how, points in (("", found), (", heads aligned", align_meshes(found, wanted))):
         distance = measure_landmark_distance(points, wanted)
         row |= {f"landmarks, px{how}": distance.face, f"mouth, px{how}": distance.mouth}
     return row

@@ -21,25 +21,34 @@ PRECISION = "bf16"
 
 def train_base(setup: Setup, name: str, dataset: Path, **changes: Any) -> Path:
     """The folder of a run of the preset `small` on a dataset's training part."""
-    recipe = FacialRecipe(
-        shards=dataset / "shards",
-        preset="small",
-        epochs=setup.epochs,
-        batch_size=setup.batch_size,
-        learning_rate=setup.learning_rate,
-        device="cpu",
-        precision=PRECISION,
-        **changes,
-    )
-    return train_once(recipe, setup.out / name)
+    return train_once(plan_base(setup, dataset, **changes), setup.out / name)
 
 
 def finetune(setup: Setup, base: Path, dataset: Path, identity: str) -> Path:
     """The folder of a run that goes on from a base model's best epoch with one identity."""
-    recipe = FinetuneRecipe(
+    recipe = plan_finetuning(setup, dataset, base / BEST, identity)
+    return train_once(recipe, base.with_name(f"{base.name}-{identity}"))
+
+
+def plan_base(setup: Setup, dataset: Path, **changes: Any) -> FacialRecipe:
+    """A base model of the preset `small` on a CPU."""
+    return FacialRecipe(
         shards=dataset / "shards",
         preset="small",
-        base=base / BEST,
+        batch_size=setup.batch_size,
+        learning_rate=setup.learning_rate,
+        device="cpu",
+        precision=PRECISION,
+        **{"epochs": setup.epochs} | changes,
+    )
+
+
+def plan_finetuning(setup: Setup, dataset: Path, base: Path, identity: str) -> FinetuneRecipe:
+    """What follows it for one identity."""
+    return FinetuneRecipe(
+        shards=dataset / "shards",
+        preset="small",
+        base=base,
         identity=identity,
         epochs=setup.finetune_epochs,
         batch_size=setup.finetune_batch_size,
@@ -47,7 +56,6 @@ def finetune(setup: Setup, base: Path, dataset: Path, identity: str) -> Path:
         device="cpu",
         precision=PRECISION,
     )
-    return train_once(recipe, base.with_name(f"{base.name}-{identity}"))
 
 
 def train_once(recipe: FacialRecipe, out: Path) -> Path:

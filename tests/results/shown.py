@@ -16,8 +16,7 @@ from tests.results.people import Subject
 from toolkit.facemodel.model import load_default
 from toolkit.features.blink import OPEN_PERCENTILE, compute_au45, measure_apertures
 from toolkit.features.landmarks import FaceMesh
-from toolkit.schema import NUM_LANDMARKS
-from zoo.metrics.landmark_distance import NUM_VERTICES
+from zoo.metrics.landmark_distance import NUM_VERTICES, find_landmarks
 from zoo.metrics.pictures import measure_cpbd, measure_psnr, measure_ssim
 from zoo.rendering import RenderClip, load_render_clips
 from zoo.train import BEST
@@ -68,7 +67,7 @@ def look_at(pictures: Iterable[Picture], clip: RenderClip, part: slice) -> Shown
                 error[:] += np.abs(picture.astype(np.float64) - real).mean(axis=2) / len(judged)
             yield picture
 
-    meshes = find_meshes(compare(), FaceMesh())
+    meshes = find_landmarks(compare(), FaceMesh())
     return Shown(meshes, part, _gather(figures), error)
 
 
@@ -80,18 +79,6 @@ def compare_pictures(picture: Picture, real: Picture) -> dict[str, float]:
 
 def _gather(figures: Sequence[Mapping[str, float]]) -> dict[str, Floats]:
     return {name: np.array([row[name] for row in figures]) for name in (*MEASURES, SHARPNESS)}
-
-
-def find_meshes(pictures: Iterable[Picture], mesh: FaceMesh) -> Floats:
-    """Meshes (n, 478, 3) px of the largest face of one take's pictures; NaN where none is."""
-    found, has_face = list[Floats](), False
-    for picture in pictures:
-        faces = mesh.detect(picture) if has_face else mesh.start(picture)
-        has_face = bool(faces)
-        largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=None)
-        none = np.full((NUM_LANDMARKS, 3), np.nan)
-        found.append(none if largest is None else largest.astype(np.float64))
-    return np.asarray(found).reshape(-1, NUM_LANDMARKS, 3)
 
 
 # --- what is seen in meshes ---------------------------------------------------------------------

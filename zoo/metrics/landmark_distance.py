@@ -45,30 +45,31 @@ class LandmarkDistance:
 
 
 def find_landmarks(pictures: Iterable[npt.NDArray[np.uint8]], mesh: FaceMesh) -> Floats:
-    """Landmarks (n, 478, 2) in px of one take's pictures, the largest face; NaN where none is.
+    """Landmarks (n, 478, 3) in px of one take's pictures, the largest face; NaN where none is.
 
     Args:
         pictures: (height, width, 3) uint8 RGB in order, without a cut.
         mesh: made anew for a take, or reset: what it says depends on what it saw before.
     """
-    found, has_face = [], False
+    found, has_face = list[Floats](), False
     for picture in pictures:
         faces = mesh.detect(picture) if has_face else mesh.start(picture)
         has_face = bool(faces)
         largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=None)
-        found.append(
-            np.full((NUM_LANDMARKS, 2), np.nan) if largest is None else largest[:, :2].copy()
-        )
-    return np.asarray(found, np.float64).reshape(-1, NUM_LANDMARKS, 2)
+        none = np.full((NUM_LANDMARKS, 3), np.nan)
+        found.append(none if largest is None else largest.astype(np.float64))
+    return np.asarray(found).reshape(-1, NUM_LANDMARKS, 3)
 
 
 def measure_landmark_distance(found: npt.ArrayLike, wanted: npt.ArrayLike) -> LandmarkDistance:
-    """Compare landmarks (n, 478, 2) of drawn pictures with those of the real ones.
+    """Compare landmarks (n, 478, 2 or 3) of drawn pictures with those of the real ones.
+
+    Distances are in the picture plane.
 
     Raises:
         ValueError: not as many of one as of the other, or not as many landmarks.
     """
-    found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
+    found, wanted = (np.asarray(points, np.float64)[..., :2] for points in (found, wanted))
     if found.shape != wanted.shape or found.shape[1:] != (NUM_LANDMARKS, 2):
         raise ValueError(f"landmarks {found.shape} and {wanted.shape} cannot be compared")
     drawn, seen = (~np.isnan(points[:, 0, 0]) for points in (found, wanted))
