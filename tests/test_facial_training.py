@@ -15,7 +15,7 @@ from toolkit.errors import ToolkitError
 from toolkit.split import SplitOptions, split_dataset
 from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.cli import main
-from zoo.data import WINDOW, Normalisation, load_clips
+from zoo.data import AU45, WINDOW, Normalisation, load_clips
 from zoo.distributed import World
 from zoo.facial.evaluate import evaluate_part
 from zoo.facial.model import open_model
@@ -133,6 +133,19 @@ def test_fine_tuning_keeps_the_base_models_statistics(
     np.testing.assert_array_equal(ours.audio_mean, theirs.audio_mean)
     assert ours.expression_scale == theirs.expression_scale
     assert not torch.equal(before.network.head.weight, after.network.head.weight)
+
+
+def test_fine_tuning_learns_how_the_persons_lids_move(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    """From the frames that it was trained on: their AU45 is what the highest made becomes."""
+    recipe = finetune(dataset, base)
+    train_facial(recipe, tmp_path)
+    lids = open_model(tmp_path / "best.pt").lids
+    real = np.concatenate([c.motion[c.valid, AU45.start] for c in choose_clips(recipe)[0]])
+    assert lids.apply(np.full(9, 5.0)) == pytest.approx(np.full(9, real.max()))
+    assert lids.real[250] == pytest.approx(np.median(real))
+    assert open_model(base / "best.pt").lids is None
 
 
 def test_what_is_held_out_is_never_trained_on(dataset: Path, base: Path) -> None:

@@ -20,6 +20,7 @@ from toolkit.schema import Provenance
 from toolkit.storage import hash_file
 from zoo.checkpoint import save_checkpoint
 from zoo.cli import main
+from zoo.facial.lids import LidMap
 from zoo.facial.model import MotionModel
 from zoo.rendering import fit_person, load_render_clips
 from zoo.video import personalize as stages
@@ -188,6 +189,17 @@ def test_the_head_rests_where_the_clips_head_is_and_pose_is_mapped_to_the_models
     np.testing.assert_allclose(asked["pose"], stand_in.person.pose_map.apply(mean), atol=1e-4)
     assert asked["expression"].shape == (9, 64)
     assert asked["au45"].shape == (9,)
+
+
+def test_a_fine_tuned_models_lids_are_the_persons(data):
+    """What the model leaves open is as far closed as the person was."""
+    clip, normalisation = load_clip(data), make_normalisation("ann")
+    lids = LidMap.fit([np.zeros(100)], np.full(100, 3.0))
+    model = MotionModel(data, Rest(), normalisation, make_contract(), lids)
+    plain = MotionModel(data, Rest(), normalisation, make_contract())
+    heard = np.zeros((9, 29), np.float32)
+    np.testing.assert_allclose(generate_at(model, heard, clip)[:, 70], 3)
+    np.testing.assert_array_equal(generate_at(plain, heard, clip)[:, 70], 0)
 
 
 def test_a_persons_folder_brings_everything_and_may_be_moved(data, renderer):

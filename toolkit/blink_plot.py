@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 COLORS = ("#3b6ea5", "#d9822b", "#4b9460", "#a34a6e", "#7a6fb0", "#8a7a5c")
 MAX_GROUPS = len(COLORS)
 
+_NONE = (0,)
+"""One bar of no height: without any the legend would show another colour."""
+
 
 def plot_blinks(groups: Sequence[BlinkStats], path: Path) -> None:
     """Draw blinks in 4 s stretches and durations of blinks, a colour for each group.
@@ -53,13 +56,13 @@ def plot_blinks(groups: Sequence[BlinkStats], path: Path) -> None:
 
 def _draw_bars(axes: "Axes", group: BlinkStats, place: tuple[int, int]) -> None:
     index, number = place
-    total = sum(group.stretches)
+    stretches, total = group.stretches or _NONE, sum(group.stretches)
     width = 0.8 / number
     shift = (index - (number - 1) / 2) * width
     rate = "no blinks" if group.rate is None else f"{group.rate:.2f} blinks/s"
     axes.bar(
-        [count + shift for count in range(len(group.stretches))],
-        [100 * count / total for count in group.stretches],
+        [count + shift for count in range(len(stretches))],
+        [100 * count / max(1, total) for count in stretches],
         width,
         color=COLORS[index],
         label=f"{group.name}: {rate}, {total} stretches",
@@ -77,17 +80,16 @@ def _draw_reference(axes: "Axes") -> None:
 
 def _draw_durations(axes: "Axes", group: BlinkStats, place: tuple[int, int]) -> None:
     index, number = place
-    durations = group.durations or (0,)  # without a bar the legend would show another colour
-    total = max(1, sum(durations))
+    durations, total = group.durations or _NONE, sum(group.durations)
     width = 0.8 / number
     shift = (index - (number - 1) / 2) * width
     mean = "no blinks" if group.duration is None else f"mean {group.duration:.2f} s"
     axes.bar(
         [(frames + shift) / group.fps for frames in range(len(durations))],
-        [100 * count / total for count in durations],
+        [100 * count / max(1, total) for count in durations],
         width / group.fps,
         color=COLORS[index],
-        label=f"{group.name}: {mean}, {sum(durations)} blinks",
+        label=f"{group.name}: {mean}, {total} blinks",
     )
     axes.set_xlim(0, max(axes.get_xlim()[1], (len(durations) + 1) / group.fps))
 

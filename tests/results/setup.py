@@ -54,7 +54,7 @@ class Setup:
     folds: int = 5
     minutes: float = 10.0
     holdout: float = 0.2
-    person_epochs: int = 40
+    person_epochs: int = 150
     renderer_epochs: int = 5
     short_epochs: int = 30
     most_seconds: float = math.inf

@@ -14,6 +14,7 @@ from zoo.data import POSE, MotionClip, Normalisation
 from zoo.facial import FacialGan, create_facial_gan
 from zoo.facial.contract import Contract
 from zoo.facial.generate import generate_motion
+from zoo.facial.lids import LidMap
 
 KIND = "facial-gan"
 
@@ -29,12 +30,14 @@ class MotionModel:
         network: the generator, on its device.
         normalisation: it was trained with.
         contract: what it can be fed with.
+        lids: how its AU45 becomes that of the person it was fine-tuned to; None of a base model.
     """
 
     path: Path
     network: torch.nn.Module
     normalisation: Normalisation
     contract: Contract
+    lids: LidMap | None = None
 
     def find_identity(self, name: str | None) -> str:
         """An identity whose rest pose is known: `name`, or the only one there is.
@@ -109,6 +112,7 @@ def open_model(path: Path, device: torch.device | str = "cpu") -> MotionModel:
         network=model.generator.eval().to(device),
         normalisation=Normalisation.from_state(content["normalisation"]),
         contract=Contract.from_state(content["contract"]),
+        lids=LidMap.from_state(content["lids"]) if content.get("lids") else None,
     )
 
 

@@ -6,14 +6,16 @@ the discriminator frozen, the generator.
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from zoo.checkpoint import load_checkpoint
 from zoo.data import (
+    AU45,
     EXPRESSION,
     WINDOW,
     ClipSet,
@@ -27,6 +29,8 @@ from zoo.data import (
 from zoo.distributed import World
 from zoo.facial import FacialGan, create_facial_gan
 from zoo.facial.contract import Contract, make_contract
+from zoo.facial.generate import Motion, clip_au45
+from zoo.facial.lids import LidMap
 from zoo.facial.losses import LossWeights, gradient_ratio, make_paper_objective, output_gradients
 from zoo.facial.model import KIND, load_weights
 from zoo.facial.options import FacialRecipe, FinetuneRecipe
@@ -104,6 +108,8 @@ class FacialTask:
         self._normalisation = Normalisation.fit(trained, kind=_choose_kind(recipe))
         if isinstance(recipe, FinetuneRecipe):
             self._take_base(recipe, trained)
+        self._lids: LidMap | None = None
+        self._real_au45 = np.concatenate([c.motion[c.valid, AU45.start] for c in trained])
         self._windows = MotionWindows(trained, self._normalisation)
         self._chosen_by = MotionWindows(chosen_by, self._normalisation, stride=WINDOW)
         self._model.to(world.device)
@@ -191,6 +197,8 @@ class FacialTask:
             found += list(made.float().cpu().numpy())
             wanted += list(batch.motion.numpy())
             valid += list(batch.valid.numpy())
+        if isinstance(self._recipe, FinetuneRecipe):
+            self._lids = self._fit_lids(found)
         pairs = zip(found, wanted, strict=True)
         squares = [float(((f - w)[:, EXPRESSION] ** 2).mean()) for f, w in pairs]
         scale = self._normalisation.expression_scale
@@ -199,6 +207,12 @@ class FacialTask:
         spectra = measure_spectrum(found, rate), measure_spectrum(wanted, rate)
         distance = compare_spectra(*spectra)["mean"]
         return {"score": error + distance, "expression error": error, "spectrum distance": distance}
+
+    def _fit_lids(self, found: Sequence[Motion]) -> LidMap:
+        """How AU45 of normalised motion (n, 71), which was not learnt, becomes the person's."""
+        no_move, as_is = np.zeros(6, np.float32), np.ones(6, np.float32)
+        stored = (self._normalisation.denormalise_motion(part, no_move, as_is) for part in found)
+        return LidMap.fit((clip_au45(part)[:, AU45.start] for part in stored), self._real_au45)
 
     def state_dict(self) -> dict[str, Any]:
         optimisers = {name: o.state_dict() for name, o in self._optimisers.items()}
@@ -220,6 +234,7 @@ class FacialTask:
             "discriminator": copy(self._model.discriminator),
             "normalisation": self._normalisation.to_state(),
             "contract": self._contract.to_state(),
+            "lids": self._lids and self._lids.to_state(),
         }
 
     def _make_epoch(self, epoch: int) -> MotionBatches:

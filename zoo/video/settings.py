@@ -66,7 +66,7 @@ class PersonalizationSettings:
     preset: str = option("Of the renderer: small or paper.", default="small")
     holdout: float = option("Share of the video kept out of training, at its end.", default=0.2)
     motion_epochs: int = option(
-        "Epochs of fine-tuning: one video is little, the paper's 10 are too few.", default=40
+        "Epochs of fine-tuning: one video is little, the paper's 10 are too few.", default=150
     )
     renderer_epochs: int = option("Epochs of the renderer; 0: its preset's.", default=0)
     vgg: Path | None = option(

@@ -114,10 +114,13 @@ def generate_at(model: MotionModel, scores: npt.ArrayLike, clip: RenderClip) -> 
     """Motion (n, 71) for scores (n, 29), from the identity's rest pose, where the clip's head is.
 
     A head moves about its identity's mean pose; it is put to its clip's, whose crop and background
-    are shown: in other clips it may have been elsewhere in the picture.
+    are shown: in other clips it may have been elsewhere in the picture. A fine-tuned model's lids
+    close as far and as long as the person's (`zoo.facial.lids`).
     """
     motion = model.generate(scores, identity=clip.identity)
     motion[:, POSE] += clip.pose.mean(axis=0) - model.normalisation.pose_means[clip.identity]
+    if model.lids is not None:
+        motion[:, AU45.start] = model.lids.apply(motion[:, AU45.start])
     return motion
 
 

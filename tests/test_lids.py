@@ -1,0 +1,71 @@
+"""Lids: what a model makes becomes what the person does."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.features.blink import find_blinks
+from zoo.facial.lids import LidMap
+
+
+def make_wave(num_frames: int, height: float) -> np.ndarray:
+    """Dips of the lids, one a second of 30 frames, each half a sine over 8 frames."""
+    one = np.zeros(30)
+    one[11:19] = height * np.sin(np.pi * np.arange(1, 9) / 9)
+    return np.tile(one, num_frames // 30)
+
+
+def test_shallow_dips_become_blinks_as_often_and_as_long_as_the_persons():
+    """Dips to 0.9 are no blinks; the person's are a second apart and reach 3.5."""
+    made, real = make_wave(600, 0.9), make_wave(900, 3.5)
+    assert not find_blinks(made, 30)
+    other = np.roll(make_wave(300, 0.9), 7)
+    blinks = find_blinks(LidMap.fit([made], real).apply(other), 30)
+    assert [blink.apex for blink in blinks] == [30 * k + 21 for k in range(10)]
+    length = np.mean([blink.offset - blink.onset for blink in find_blinks(real, 30)])
+    assert np.mean([blink.offset - blink.onset for blink in blinks]) == pytest.approx(length, abs=1)
+
+
+def test_levels_are_mapped_rank_by_rank():
+    """Made 0 to 1, real its square times 4, evenly spread: x becomes 4·x²; beyond, the last."""
+    ramp = np.linspace(0, 1, 4001)
+    lids = LidMap.fit([ramp], 4 * ramp**2)
+    np.testing.assert_allclose(lids.apply(ramp), 4 * ramp**2, atol=0.01)
+    assert lids.apply(np.full(9, 1.7)) == pytest.approx(np.full(9, 4), abs=1e-9)
+    assert lids.apply(np.full(9, -1.0)) == pytest.approx(np.zeros(9), abs=1e-9)
+
+
+def test_stretches_are_smoothed_apart():
+    """A step between two stretches is none of their own: smoothed, it would overshoot."""
+    lids = LidMap.fit([np.zeros(50), np.full(50, 2.0)], np.linspace(0, 4, 100))
+    assert lids.made.min() > -1e-5
+    assert lids.made.max() < 2 + 1e-5
+
+
+@given(
+    made=st.lists(st.floats(0, 5), min_size=1, max_size=60),
+    real=st.lists(st.floats(0, 5), min_size=1, max_size=60),
+    other=st.lists(st.floats(0, 5), min_size=1, max_size=60),
+)
+def test_a_map_stays_within_the_persons_range_and_goes_up_alone(made, real, other):
+    lids = LidMap.fit([np.array(made)], np.array(real))
+    mapped = lids.apply(np.array(other))
+    assert mapped.shape == (len(other),)
+    assert min(real) - 1e-9 <= mapped.min()
+    assert mapped.max() <= max(real) + 1e-9
+    flat = [lids.apply(np.full(1, level))[0] for level in np.linspace(0, 5, 23)]
+    assert np.all(np.diff(flat) >= -1e-9)
+
+
+def test_a_map_goes_into_a_checkpoint_and_back():
+    lids = LidMap.fit([make_wave(300, 0.9)], make_wave(300, 3.5))
+    again = LidMap.from_state(lids.to_state())
+    values = np.linspace(0, 2, 50)
+    np.testing.assert_array_equal(again.apply(values), lids.apply(values))
+
+
+@pytest.mark.parametrize(("made", "real"), [([], [1.0]), ([np.zeros(0)], [1.0]), ([[1.0]], [])])
+def test_nothing_to_learn_from_is_refused(made, real):
+    with pytest.raises(ValueError, match="no frames"):
+        LidMap.fit(made, real)
