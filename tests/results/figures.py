@@ -61,12 +61,12 @@ def draw_errors(errors: Mapping[str, npt.NDArray[np.float64]], target: Path) -> 
     Means over blocks of 8 × 8 px, in which nobody is recognised.
     """
     errors = {name: average_blocks(error) for name, error in errors.items()}
-    figure = Figure(figsize=(2.4 * len(errors) + 0.8, 2.8), dpi=100, layout="constrained")
+    figure = Figure(figsize=(2.4 * len(errors) + 0.8, 3), dpi=100, layout="constrained")
     row = figure.subplots(1, len(errors), squeeze=False)[0]
     most = max(float(error.max()) for error in errors.values())
     for axes, (name, error) in zip(row, errors.items(), strict=True):
         shown = axes.imshow(error, cmap="inferno", vmin=0, vmax=most, interpolation="nearest")
-        axes.set_title(f"{name}: mean {error.mean():.1f}", fontsize=8)
+        axes.set_title(f"{name}\nmean {error.mean():.1f}", fontsize=8)
         axes.set_axis_off()
     figure.colorbar(shown, ax=row.tolist(), label="levels of 255")
     _save(figure, target)

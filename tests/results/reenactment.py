@@ -67,7 +67,7 @@ def run_reenactment(setup: Setup) -> dict[str, Table]:
         asked = [judge_minutes(run), *judge_rows(rows)]
         targets += [{"identity": subject.identity} | row for row in asked]
         errors |= {
-            f"{subject.identity}, {name}": np.mean([s.error for s in shown[name]], axis=0)
+            f"{subject.identity}\n{name}": np.mean([s.error for s in shown[name]], axis=0)
             for name in (DRAWN, NEAREST)
         }
     target = setup.figures / "results_reenactment_errors.png"
