@@ -21,7 +21,7 @@ def test_shallow_dips_become_blinks_as_often_and_as_long_as_the_persons():
     made, real = make_wave(600, 0.9), make_wave(900, 3.5)
     assert not find_blinks(made, 30)
     other = np.roll(make_wave(300, 0.9), 7)
-    blinks = find_blinks(LidMap.fit([made], real).apply(other), 30)
+    blinks = find_blinks(LidMap.fit("ann", [made], real).apply(other), 30)
     assert [blink.apex for blink in blinks] == [30 * k + 21 for k in range(10)]
     length = np.mean([blink.offset - blink.onset for blink in find_blinks(real, 30)])
     assert np.mean([blink.offset - blink.onset for blink in blinks]) == pytest.approx(length, abs=1)
@@ -30,7 +30,7 @@ def test_shallow_dips_become_blinks_as_often_and_as_long_as_the_persons():
 def test_levels_are_mapped_rank_by_rank():
     """Made 0 to 1, real its square times 4, evenly spread: x becomes 4·x²; beyond, the last."""
     ramp = np.linspace(0, 1, 4001)
-    lids = LidMap.fit([ramp], 4 * ramp**2)
+    lids = LidMap.fit("ann", [ramp], 4 * ramp**2)
     np.testing.assert_allclose(lids.apply(ramp), 4 * ramp**2, atol=0.01)
     assert lids.apply(np.full(9, 1.7)) == pytest.approx(np.full(9, 4), abs=1e-9)
     assert lids.apply(np.full(9, -1.0)) == pytest.approx(np.zeros(9), abs=1e-9)
@@ -38,7 +38,7 @@ def test_levels_are_mapped_rank_by_rank():
 
 def test_stretches_are_smoothed_apart():
     """A step between two stretches is none of their own: smoothed, it would overshoot."""
-    lids = LidMap.fit([np.zeros(50), np.full(50, 2.0)], np.linspace(0, 4, 100))
+    lids = LidMap.fit("ann", [np.zeros(50), np.full(50, 2.0)], np.linspace(0, 4, 100))
     assert lids.made.min() > -1e-5
     assert lids.made.max() < 2 + 1e-5
 
@@ -49,7 +49,7 @@ def test_stretches_are_smoothed_apart():
     other=st.lists(st.floats(0, 5), min_size=1, max_size=60),
 )
 def test_a_map_stays_within_the_persons_range_and_goes_up_alone(made, real, other):
-    lids = LidMap.fit([np.array(made)], np.array(real))
+    lids = LidMap.fit("ann", [np.array(made)], np.array(real))
     mapped = lids.apply(np.array(other))
     assert mapped.shape == (len(other),)
     assert min(real) - 1e-9 <= mapped.min()
@@ -59,7 +59,7 @@ def test_a_map_stays_within_the_persons_range_and_goes_up_alone(made, real, othe
 
 
 def test_a_map_goes_into_a_checkpoint_and_back():
-    lids = LidMap.fit([make_wave(300, 0.9)], make_wave(300, 3.5))
+    lids = LidMap.fit("ann", [make_wave(300, 0.9)], make_wave(300, 3.5))
     again = LidMap.from_state(lids.to_state())
     values = np.linspace(0, 2, 50)
     np.testing.assert_array_equal(again.apply(values), lids.apply(values))
@@ -68,4 +68,4 @@ def test_a_map_goes_into_a_checkpoint_and_back():
 @pytest.mark.parametrize(("made", "real"), [([], [1.0]), ([np.zeros(0)], [1.0]), ([[1.0]], [])])
 def test_nothing_to_learn_from_is_refused(made, real):
     with pytest.raises(ValueError, match="no frames"):
-        LidMap.fit(made, real)
+        LidMap.fit("ann", made, real)

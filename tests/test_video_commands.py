@@ -194,12 +194,12 @@ def test_the_head_rests_where_the_clips_head_is_and_pose_is_mapped_to_the_models
 def test_a_fine_tuned_models_lids_are_the_persons(data):
     """What the model leaves open is as far closed as the person was."""
     clip, normalisation = load_clip(data), make_normalisation("ann")
-    lids = LidMap.fit([np.zeros(100)], np.full(100, 3.0))
-    model = MotionModel(data, Rest(), normalisation, make_contract(), lids)
-    plain = MotionModel(data, Rest(), normalisation, make_contract())
+    lids = LidMap.fit("ann", [np.zeros(100)], np.full(100, 3.0))
+    others = replace(lids, identity="bob")
     heard = np.zeros((9, 29), np.float32)
-    np.testing.assert_allclose(generate_at(model, heard, clip)[:, 70], 3)
-    np.testing.assert_array_equal(generate_at(plain, heard, clip)[:, 70], 0)
+    for known, level in ((lids, 3), (others, 0), (None, 0)):
+        model = MotionModel(data, Rest(), normalisation, make_contract(), known)
+        np.testing.assert_allclose(generate_at(model, heard, clip)[:, 70], level)
 
 
 def test_a_persons_folder_brings_everything_and_may_be_moved(data, renderer):

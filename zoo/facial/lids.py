@@ -24,21 +24,24 @@ LEVELS = np.linspace(0, 1, 501)
 
 @dataclass(frozen=True, eq=False)
 class LidMap:
-    """Quantiles of AU45 at `LEVELS`, ascending.
+    """Quantiles of AU45 at `LEVELS`, ascending, of one person.
 
     Attributes:
+        identity: who.
         made: (501,) by the model, smoothed.
         real: (501,) of the person.
     """
 
+    identity: str
     made: Floats
     real: Floats
 
     @classmethod
-    def fit(cls, made: Iterable[npt.ArrayLike], real: npt.ArrayLike) -> Self:
+    def fit(cls, identity: str, made: Iterable[npt.ArrayLike], real: npt.ArrayLike) -> Self:
         """The map of one person.
 
         Args:
+            identity: who.
             made: stretches (n,) of AU45 by a model that has not learnt them.
             real: (n,) measured AU45 of the person.
 
@@ -49,6 +52,7 @@ class LidMap:
         if not sum(map(len, smoothed)) or not np.size(real):
             raise ValueError("no frames to learn from how the lids move")
         return cls(
+            identity=identity,
             made=np.quantile(np.concatenate(smoothed), LEVELS),
             real=np.quantile(np.asarray(real, np.float64), LEVELS),
         )
@@ -63,14 +67,17 @@ class LidMap:
         real = np.bincount(which, self.real) / np.bincount(which)  # of equal levels the mean
         return np.asarray(np.interp(_smooth(au45), levels, real))
 
-    def to_state(self) -> dict[str, torch.Tensor]:
-        """For a checkpoint."""
-        return {"made": torch.from_numpy(self.made), "real": torch.from_numpy(self.real)}
+    def to_state(self) -> dict[str, Any]:
+        """Text and tensors alone, for a checkpoint."""
+        tensors = {"made": torch.from_numpy(self.made), "real": torch.from_numpy(self.real)}
+        return {"identity": self.identity, **tensors}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """What `to_state` gave."""
-        return cls(made=state["made"].numpy(), real=state["real"].numpy())
+        return cls(
+            identity=state["identity"], made=state["made"].numpy(), real=state["real"].numpy()
+        )
 
 
 def _smooth(au45: npt.ArrayLike) -> Floats:

@@ -212,14 +212,17 @@ class FacialTask:
         """How AU45 of normalised motion (n, 71), which was not learnt, becomes the person's."""
         no_move, as_is = np.zeros(6, np.float32), np.ones(6, np.float32)
         stored = (self._normalisation.denormalise_motion(part, no_move, as_is) for part in found)
-        return LidMap.fit((clip_au45(part)[:, AU45.start] for part in stored), self._real_au45)
+        made = (clip_au45(part)[:, AU45.start] for part in stored)
+        return LidMap.fit(self._recipe.identity, made, self._real_au45)
 
     def state_dict(self) -> dict[str, Any]:
         optimisers = {name: o.state_dict() for name, o in self._optimisers.items()}
-        return {"model": self._model.state_dict(), "optimisers": optimisers}
+        lids = self._lids and self._lids.to_state()
+        return {"model": self._model.state_dict(), "optimisers": optimisers, "lids": lids}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._model.load_state_dict(state["model"])
+        self._lids = LidMap.from_state(state["lids"]) if state["lids"] else None
         for name, optimiser in self._optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
 

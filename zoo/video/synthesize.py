@@ -119,7 +119,7 @@ def generate_at(model: MotionModel, scores: npt.ArrayLike, clip: RenderClip) -> 
     """
     motion = model.generate(scores, identity=clip.identity)
     motion[:, POSE] += clip.pose.mean(axis=0) - model.normalisation.pose_means[clip.identity]
-    if model.lids is not None:
+    if model.lids is not None and model.lids.identity == clip.identity:
         motion[:, AU45.start] = model.lids.apply(motion[:, AU45.start])
     return motion
 
