@@ -470,7 +470,7 @@ def test_a_person_survives_a_checkpoint(people, tmp_path):
     person = fit_person(load_render_clips(people, identity="ann"))
     torch.save(person.to_state(), tmp_path / "p.pt")
     again = Person.from_state(torch.load(tmp_path / "p.pt", weights_only=True))
-    assert (again.identity, again.backend, again.num_frames) == ("ann", person.backend, 30)
+    assert (again.identity, again.backends, again.num_frames) == ("ann", person.backends, 30)
     np.testing.assert_array_equal(again.illumination, person.illumination)
     np.testing.assert_array_equal(again.pose_map.turn, person.pose_map.turn)
 

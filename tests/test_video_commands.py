@@ -152,6 +152,15 @@ def test_anything_with_sound_will_do(data, renderer, name, rate, level, argument
     assert len(times) == pytest.approx(30, abs=3)  # MP3 and AAC begin with some silence
 
 
+@pytest.mark.parametrize(("level", "warned"), [(0.0, True), (0.0005, True), (0.5, False)])
+def test_a_silent_recording_is_warned_of(data, renderer, recwarn, level, warned):
+    """−60 dBFS is an amplitude of a thousandth."""
+    result = synthesize(data, write_speech(data / "a.wav", 1.0, 16_000, level))
+    assert result.exit_code == 0
+    said = [str(warning.message) for warning in recwarn if "silent" in str(warning.message)]
+    assert said == [f"{data / 'a.wav'} is silent: nothing in it reaches -60 dBFS"] * warned
+
+
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
 @pytest.mark.parametrize(("seconds", "num_frames"), [(1.0, 30), (0.999, 29), (1.02, 30)])
 def test_a_video_has_the_whole_frames_of_its_sound(data, renderer, rate, seconds, num_frames):
@@ -202,7 +211,7 @@ def test_a_fine_tuned_models_lids_are_the_persons(data):
         np.testing.assert_allclose(generate_at(model, heard, clip)[:, 70], level)
 
 
-def test_a_persons_folder_brings_everything_and_may_be_moved(data, renderer):
+def test_a_persons_folder_brings_everything(data, renderer):
     folder = data / "runs" / "ann"
     folder.mkdir(parents=True)
     files = PersonFile(
@@ -263,7 +272,9 @@ def test_a_renderer_of_somebody_else_is_refused(data, renderer):
 def test_a_renderer_of_another_size_rate_or_face_model_is_refused(data, renderer, changes, words):
     clip = load_clip(data)
     if "person" in changes:
-        changes = {"person": replace(fit_person([clip]), backend="other face model")}
+        person = fit_person([clip])
+        others = person.backends | {"coefficients": "other face model"}
+        changes = {"person": replace(person, backends=others)}
     renderer["now"] = make_stand_in(clip, **changes)
     assert words in refused(data, synthesize(data, write_speech(data / "a.wav")))
 
@@ -273,6 +284,8 @@ def test_a_renderer_of_another_size_rate_or_face_model_is_refused(data, renderer
     [
         ({"fps": 25}, "frame rate is 30, but the model was trained with 25"),
         ({"backends": {"coefficients": "deng 1"}}, "coefficients is unknown"),
+        ({"backends": {"pose": "openface 2"}}, "pose is unknown"),
+        ({"backends": {"au45": "pyfeat 1"}}, "au45 is"),
         ({"backends": {"deepspeech": "checkpoint 2"}}, "deepspeech is embedded"),
     ],
 )
@@ -285,7 +298,7 @@ def test_a_motion_model_of_other_data_is_refused(data, renderer, contract, words
 def test_a_motion_model_that_does_not_know_the_person_is_refused(data, renderer):
     save_model(data / "other.pt", "bob", "eve")
     line = refused(data, synthesize(data, write_speech(data / "a.wav"), motion="other.pt"))
-    assert "does not know 'ann'" in line
+    assert "was not trained on 'ann': fine-tune it" in line
 
 
 def test_checkpoints_of_something_else_are_refused(data):
@@ -529,7 +542,7 @@ class Stages:
     """Stands in for ingest and both trainings; dies in the one it is told to die in."""
 
     def __init__(self, monkeypatch):
-        self.calls, self.dies_in, self.num_frames = [], "", 700
+        self.calls, self.dies_in, self.lengths = [], "", [700]
         self.made = {"au45": Provenance(backend="eyelids", version="1")}
         monkeypatch.setattr(stages, "ingest", self.ingest)
         monkeypatch.setattr(stages, "train_facial", self.train("motion"))
@@ -548,10 +561,18 @@ class Stages:
     def ingest(self, video, options, *, out, workers, on_plan, on_progress):
         self.calls.append(("ingest", options.fps, options.identity))
         if not (out / "manifests").is_dir():
-            clip = ClipOfFile(
-                file=video, identity=video.stem, source=video.name, num_frames=self.num_frames
-            )
-            write_dataset(out, {"j": [clip] if self.num_frames else []}, shards=False)
+            starts = [sum(self.lengths[:k]) for k in range(len(self.lengths))]
+            clips = [
+                ClipOfFile(
+                    file=video,
+                    identity=video.stem,
+                    source=video.name,
+                    num_frames=length,
+                    start_frame=start,
+                )
+                for length, start in zip(self.lengths, starts, strict=True)
+            ]
+            write_dataset(out, {"j": clips}, shards=False)
         self._die("ingest")
 
     def train(self, name):
@@ -598,7 +619,7 @@ def test_one_command_runs_all_stages_and_says_how_long_each_took(video, monkeypa
     assert result.exit_code == 0, result.output
     assert done.calls == [
         ("ingest", 30, "stem"),
-        ("motion", "me", "small", 40, False),
+        ("motion", "me", "small", 150, False),
         ("renderer", "me", "small", 5, False),
     ]
     made = json.loads(result.stdout)
@@ -723,16 +744,33 @@ def test_who_judges_is_said_where_it_is_not_vgg19(video, monkeypatch, tmp_path):
 def test_too_short_a_video_says_how_long_it_must_be(video, monkeypatch):
     """A window of 128 frames must be held out: a fifth of 640, 21.3 s."""
     done = Stages(monkeypatch)
-    done.num_frames = 639
+    done.lengths = [639]
     result = personalize(video)
     assert result.exit_code == 1
     assert "21.3 s of a face are too short: with --holdout 0.2 at least 22 s" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("lengths", "words"),
+    [
+        ([600, 100], "the longest stretch held out has 3.3 s, but 4.3 s without a break"),
+        ([120] * 10, "the longest stretch to learn from has 4.0 s"),
+    ],
+)
+def test_a_video_in_too_short_pieces_is_refused_before_training(video, monkeypatch, lengths, words):
+    """Of 600 and 100 frames the last 140 are held out: 40 and 100; a window is 128."""
+    done = Stages(monkeypatch)
+    done.lengths = lengths
+    result = personalize(video)
+    assert result.exit_code == 1
+    assert words in result.stderr
+    assert [name for name, *_ in done.calls] == ["ingest"]
     assert [call[0] for call in done.calls] == ["ingest"]
 
 
 def test_a_video_without_a_clip_says_why(video, monkeypatch):
     done = Stages(monkeypatch)
-    done.num_frames = 0
+    done.lengths = []
     result = personalize(video)
     assert result.exit_code == 1
     assert "no clip comes of it" in result.stderr

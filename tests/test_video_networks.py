@@ -145,6 +145,8 @@ def test_the_generators_adversarial_loss_is_what_the_hand_makes_it() -> None:
 def test_feature_matching_is_what_the_hand_makes_it_and_leaves_logits_alone() -> None:
     """(1 + 2)/2 and (1 + 0)/2."""
     assert match_features(REAL, GENERATED).item() == pytest.approx(1.5 + 0.5)
+    whole = match_features(REAL, GENERATED, mean=True).item()
+    assert whole == pytest.approx((1.5 + 0.5) / len(REAL))
 
 
 def test_eq_10_weighs_its_terms_by_1_2_10_and_50() -> None:

@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors.torch import save_file
 from torch.nn import functional
 
 from tests.datasets import FakeClip, write_dataset
@@ -27,11 +29,13 @@ from zoo.distributed import World
 from zoo.rendering import fit_person, load_render_clips
 from zoo.rendering.eyes import EMBEDDED_THRESHOLD
 from zoo.rendering.windows import BLOCK
+from zoo.video import recipe as recipe_module
 from zoo.video.batches import ClipFrames
 from zoo.video.inputs import WindowMaker, find_face_model, to_pictures, to_tensor
 from zoo.video.model import TrainedRenderer, open_renderer
 from zoo.video.options import RendererRecipe
-from zoo.video.recipe import RendererTask, choose_clips, train_renderer
+from zoo.video.perceptual import PerceptualDistance
+from zoo.video.recipe import RendererTask, choose_clips, open_judge, train_renderer
 from zoo.video.reenact import draw_clip
 
 CPU = torch.device("cpu")
@@ -111,6 +115,12 @@ def run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def renderer(run: Path) -> TrainedRenderer:
     """What it learnt."""
     return open_renderer(run / "best.pt", CPU)
+
+
+def make_task(recipe: RendererRecipe) -> RendererTask:
+    """A renderer under training in one process."""
+    clips = choose_clips(recipe)
+    return RendererTask(recipe, *clips, judge=open_judge(recipe), world=World())
 
 
 def make_maker(dataset: Path, preset: str = "small", without: str = "") -> WindowMaker:
@@ -290,7 +300,7 @@ def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_on
 
 
 def test_a_step_trains_both_networks_and_says_which_network_judged(dataset: Path) -> None:
-    task = RendererTask(make_recipe(dataset), *choose_clips(make_recipe(dataset)), world=World())
+    task = make_task(make_recipe(dataset))
     before = {name: value.clone() for name, value in task.state_dict()["generator"].items()}
     judge = {name: value.clone() for name, value in task.state_dict()["discriminator"].items()}
     metrics = task.step(next(task.draw_batches(0, 0)))
@@ -423,9 +433,24 @@ def test_clips_of_another_size_or_face_model_are_refused(
         renderer.check_clip(small)
     with pytest.raises(ToolkitError, match="32"):
         next(draw_clip(renderer, small))
-    object.__setattr__(mine, "backend", "deng resnet50 123")
-    with pytest.raises(ToolkitError, match="coefficients by deng"):
-        renderer.check_clip(mine)
+    for feature in ("coefficients", "pose", "au45"):
+        theirs = replace(mine, backends=mine.backends | {feature: "another 123"})
+        with pytest.raises(ToolkitError, match=f"{feature} by another 123, but"):
+            renderer.check_clip(theirs)
+
+
+def test_a_run_keeps_its_judge_though_vgg19_was_fetched_meanwhile(
+    dataset: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anew it would be VGG19; to go on it is what judged so far, or what is asked for."""
+    fetched = tmp_path / "vgg19.safetensors"
+    features = PerceptualDistance().features.state_dict()
+    save_file({f"features.{name}": value for name, value in features.items()}, fetched)
+    monkeypatch.setattr(recipe_module, "find_vgg", lambda given: given or fetched)
+    recipe = make_recipe(dataset)
+    assert open_judge(recipe).name == "vgg19"
+    assert open_judge(recipe, run).name == "random"
+    assert open_judge(make_recipe(dataset, vgg=fetched), run).name == "vgg19"
 
 
 def test_coefficients_without_their_face_model_are_refused(
@@ -500,7 +525,7 @@ def test_the_command_trains_and_says_that_a_random_network_judges(
     assert "random network" in result.stderr
     assert "best: score" in result.stdout
     content = load_checkpoint(tmp_path / "run" / "best.pt", "renderer")
-    assert content["recipe"]["perceptual"] == "random"
+    assert content["recipe"]["perceptual"].startswith("random ")
     assert "loss perceptual (random)" in (tmp_path / "run" / "log.csv").read_text()
 
 
@@ -520,7 +545,7 @@ def test_two_processes_train_as_one_does_and_go_on_where_they_stopped(
         assert result.stdout.count("best:") == 1  # one process talks
         assert result.stderr.count("random network") == 1
     recipe = make_recipe(dataset, batch_size=2, epochs=2)
-    first = RendererTask(recipe, *choose_clips(recipe), world=World()).state_dict()["generator"]
+    first = make_task(recipe).state_dict()["generator"]
     begin = torch.cat([value.flatten() for value in first.values()])
     train_renderer(recipe, tmp_path / "alone")
     whole, parts, alone = (read_state(tmp_path / name) for name in ("whole", "parts", "alone"))

@@ -143,11 +143,15 @@ def read_samples(path: Path, first: int, last: int) -> npt.NDArray[np.int16]:
 def measure_peak(path: Path, first: int = 0, last: int | None = None) -> float:
     """Largest magnitude of samples [first, last), dBFS; −inf for digital silence."""
     last = path.stat().st_size // 2 if last is None else last
-    peak, block = 0, 1 << 20
-    for start in range(first, last, block):
-        samples = read_samples(path, start, min(start + block, last))
-        peak = max(peak, int(np.abs(samples.astype(np.int32)).max(initial=0)))
-    return _decibel(peak / 32768)
+    block = 1 << 20
+    starts = range(first, last, block)
+    peaks = (find_peak(read_samples(path, start, min(start + block, last))) for start in starts)
+    return max(peaks, default=float("-inf"))
+
+
+def find_peak(pcm: npt.NDArray[np.int16]) -> float:
+    """Largest magnitude of samples (S,), dBFS; −inf for digital silence."""
+    return _decibel(max(int(pcm.max(initial=0)), -int(pcm.min(initial=0))) / 32768)
 
 
 def measure_loudness(pcm: npt.NDArray[np.int16]) -> float:

@@ -32,7 +32,7 @@ from zoo.rendering import RenderClip, load_render_clips
 from zoo.train import Task
 from zoo.video.model import TrainedRenderer, open_renderer
 from zoo.video.options import RendererRecipe
-from zoo.video.recipe import RendererTask, choose_clips
+from zoo.video.recipe import RendererTask, choose_clips, open_judge
 from zoo.video.settings import SynthesisSettings
 from zoo.video.synthesize import synthesize
 
@@ -111,7 +111,8 @@ def make_task(dataset: Path, device: torch.device, **changes: Any) -> RendererTa
         device=str(device),
         **changes,
     )
-    return RendererTask(recipe, *choose_clips(recipe), world=World(device=device))
+    world = World(device=device)
+    return RendererTask(recipe, *choose_clips(recipe), judge=open_judge(recipe), world=world)
 
 
 @pytest.mark.timeout(3600)

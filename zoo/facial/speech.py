@@ -1,11 +1,12 @@
 """Scores of a recording, made as those that a model was trained on."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.audio import open_sound
+from toolkit.audio import SILENCE_DBFS, find_peak, open_sound
 from toolkit.clock import SAMPLE_RATE
 from toolkit.features.deepspeech import DeepSpeech, DeepSpeechCheckpoint
 from zoo.data import describe_backend
@@ -16,6 +17,8 @@ def hear_speech(
     path: Path, contract: Contract, weights: Path | None = None
 ) -> npt.NDArray[np.float32]:
     """(n, 29) float32 scores of any file with sound, at the model's frame rate.
+
+    Warns of a silent recording, which nobody is likely to mean.
 
     Args:
         path: the recording.
@@ -35,4 +38,7 @@ def hear_speech(
     )
     contract.refuse_others(heard, str(path))
     with open_sound(path) as pcm:
+        if find_peak(pcm) < SILENCE_DBFS:
+            text = f"{path} is silent: nothing in it reaches {SILENCE_DBFS:.0f} dBFS"
+            warnings.warn(text, stacklevel=2)
         return backend.hear(pcm, max(1, len(pcm) * contract.fps // SAMPLE_RATE), contract.fps)

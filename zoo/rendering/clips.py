@@ -11,13 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ShardError, ToolkitError
-from toolkit.manifest import read_table
+from toolkit.manifest import has_split, read_table
 from toolkit.shard import ShardReader
 from zoo.data.clips import describe_backend, find_dataset
 from zoo.data.holdout import Cut, Holdout, find_cuts
 from zoo.rendering.camera import CropCamera
 
 Floats = npt.NDArray[np.float32]
+
+FEATURES = ("coefficients", "pose", "au45")
+"""What a network sees of the clips that it draws."""
+
+_HOLD_OUT = "hold frames out: --holdout 0.2"
 
 _NAMES = ("face/expression", "face/model_pose", "face/pose", "face/au45", "face/illumination")
 
@@ -33,7 +38,8 @@ class RenderClip:
         first: frames of the clip that come before these.
         fps: frames a second.
         camera: of the stored frames.
-        backend: name, version and weights' digest of what made the coefficients.
+        backends: `coefficients`, `pose` and `au45` -> name, version and weights' digest of what
+            made them.
         identity_coefficients, texture_coefficients: (80,) float32.
         expression: (n, 64) float32.
         model_pose: (n, 6) float32, which is drawn.
@@ -50,7 +56,7 @@ class RenderClip:
     first: int
     fps: int
     camera: CropCamera
-    backend: str
+    backends: dict[str, str]
     identity_coefficients: Floats
     texture_coefficients: Floats
     expression: Floats
@@ -73,7 +79,7 @@ class RenderClip:
         return {
             "frames of": self.camera.size,
             "frame rate": self.fps,
-            "coefficients by": self.backend,
+            **{f"{feature} by": self.backends[feature] for feature in FEATURES},
         }
 
     def take(self, first: int, last: int) -> "RenderClip":
@@ -98,6 +104,7 @@ def load_render_clips(
     split: str | None = None,
     holdout: Holdout | None = None,
     held: bool = False,
+    clip_id: str | None = None,
 ) -> tuple[RenderClip, ...]:
     """Clips of one person, sorted by source and place in it.
 
@@ -107,6 +114,7 @@ def load_render_clips(
         split: `train`, `val` or `test`; None: all clips, split or not.
         holdout: keep the last share of the person's source time out.
         held: with `holdout`, ask for the held-out frames instead.
+        clip_id: this one alone.
 
     Raises:
         ToolkitError: no such identity, no split, nothing is left, or clips of several frame sizes,
@@ -125,11 +133,17 @@ def load_render_clips(
         raise ToolkitError(f"{dataset}: nobody is called {identity!r}: choose from {names}")
     rows = table[table["identity"] == identity].sort_values(["source", "start_frame"])
     cut = find_cuts(rows, holdout).get(identity) if holdout else None
+    if split is not None and not has_split(dataset):
+        raise ToolkitError(f"{dataset} has no split: run ttk split, or {_HOLD_OUT}")
     if split is not None:
         parts = read_table(dataset, "split")
         rows = rows[rows["clip_id"].isin(parts.loc[parts["split"] == split, "clip_id"])]
     if rows.empty:
-        raise ToolkitError(f"{dataset}: no clip of {identity} is in {split}: see ttk split")
+        raise ToolkitError(
+            f"{dataset}: no clip of {identity} is in {split}: see ttk split, or {_HOLD_OUT}"
+        )
+    if clip_id is not None:
+        rows = rows[rows["clip_id"] == clip_id]
     readers = {name: ShardReader(dataset / name) for name in map(str, rows["shard"].unique())}
     places = zip(rows["shard"].tolist(), rows["index"].tolist(), strict=True)
     clips = [
@@ -160,7 +174,7 @@ def _load(reader: ShardReader, index: int, cut: Cut | None, held: bool) -> Itera
         first=first,
         fps=reader.fps,
         camera=CropCamera.of_clip(clip, reader.frame_size),
-        backend=describe_backend(reader.provenance.get("coefficients")),
+        backends={name: describe_backend(reader.provenance.get(name)) for name in FEATURES},
         identity_coefficients=reader.read("clips/identity_coefficients", index),
         texture_coefficients=reader.read("clips/texture_coefficients", index),
         reader=reader,

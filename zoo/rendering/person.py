@@ -28,12 +28,13 @@ class Person:
 
     Attributes:
         identity: who.
-        identity_coefficients: (80,) float64, mean over training frames.
+        identity_coefficients: (80,) float64, mean over clips by their training frames; a clip's own
+            were found in the whole of it at ingest, held-out frames included.
         texture_coefficients: (80,) likewise.
-        illumination: (27,) likewise.
-        pose_map: from `face/pose` to the model's pose.
-        backend: what made the coefficients.
-        num_frames: training frames they are means of.
+        illumination: (27,) mean over measured training frames.
+        pose_map: from `face/pose` to the model's pose, over the same frames.
+        backends: feature -> what made it, as `RenderClip.backends`.
+        num_frames: measured training frames.
     """
 
     identity: str
@@ -41,7 +42,7 @@ class Person:
     texture_coefficients: Floats
     illumination: Floats
     pose_map: PoseMap
-    backend: str
+    backends: dict[str, str]
     num_frames: int
 
     def make_surface(self, model: FaceModel, *, threshold: float | None = None) -> Surface:
@@ -58,7 +59,7 @@ class Person:
         """Text, numbers and tensors alone, for a checkpoint."""
         return {
             "identity": self.identity,
-            "backend": self.backend,
+            "backends": self.backends,
             "num_frames": self.num_frames,
             "pose_map": self.pose_map.to_state(),
             **{name: torch.tensor(getattr(self, name)) for name in _MEANS},
@@ -69,7 +70,7 @@ class Person:
         """What `to_state` gave."""
         return cls(
             identity=str(state["identity"]),
-            backend=str(state["backend"]),
+            backends=dict(state["backends"]),
             num_frames=int(state["num_frames"]),
             pose_map=PoseMap.from_state(state["pose_map"]),
             **{name: state[name].numpy() for name in _MEANS},
@@ -102,6 +103,6 @@ def fit_person(clips: Sequence[RenderClip]) -> Person:
         texture_coefficients=average("texture_coefficients"),
         illumination=gather("illumination").mean(axis=0),
         pose_map=PoseMap.fit(gather("pose"), gather("model_pose")),
-        backend=clips[0].backend,
+        backends=clips[0].backends,
         num_frames=int(rows.sum()),
     )

@@ -45,7 +45,7 @@ def find_face_model(backend: str) -> NamedFaceModel:
     """The face model that coefficients belong to: the embedded one, or the user's BFM.
 
     Args:
-        backend: what made them, as `RenderClip.backend`.
+        backend: what made them, as in `RenderClip.backends`.
 
     Raises:
         ToolkitError: another version of the embedded model, or a backend without one.

@@ -44,14 +44,15 @@ def deceive(generated: Features) -> Tensor:
     return torch.stack([((g[-1].float() - 1) ** 2).mean() for g in generated]).sum()
 
 
-def match_features(real: Features, generated: Features) -> Tensor:
-    """L1 between the discriminators' features of both pictures, over layers and scales.
+def match_features(real: Features, generated: Features, *, mean: bool = False) -> Tensor:
+    """L1 between the discriminators' features of both pictures, summed over layers and scales.
 
     pix2pixHD (Wang et al., CVPR 2018), eq. 4. The logits are no features; nothing flows to `real`.
+    With `mean` the mean over scales, as in the code that the FACIAL authors released.
     """
     terms = [
         (g.float() - r.detach().float()).abs().mean()
         for ours, theirs in zip(generated, real, strict=True)
         for g, r in zip(ours[:-1], theirs[:-1], strict=True)
     ]
-    return torch.stack(terms).sum()
+    return torch.stack(terms).sum() / (len(real) if mean else 1)

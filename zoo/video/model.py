@@ -14,6 +14,7 @@ import torch
 from toolkit.errors import ToolkitError
 from zoo.checkpoint import load_checkpoint
 from zoo.rendering import CropCamera, FaceRenderer, Person, RenderClip, smooth_motion
+from zoo.rendering.clips import FEATURES
 from zoo.video.compose import Picture
 from zoo.video.inputs import WindowMaker, find_face_model, to_pictures
 from zoo.video.networks import create_generator, place_network
@@ -58,12 +59,13 @@ class TrainedRenderer:
     device: torch.device
 
     def check_clip(self, clip: RenderClip) -> None:
-        """Refuse a clip of another frame size, frame rate or face model.
+        """Refuse a clip of another frame size, frame rate, face model or origin.
 
         Raises:
             ToolkitError: says which and what to do.
         """
-        known = (self.size, self.fps, self.person.backend)
+        backends = [self.person.backends[feature] for feature in FEATURES]
+        known = (self.size, self.fps, *backends)
         for (what, theirs), ours in zip(clip.kind.items(), known, strict=True):
             if ours != theirs:
                 raise ToolkitError(
@@ -143,7 +145,7 @@ def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
     """
     content: dict[str, Any] = load_checkpoint(path, KIND)["model"]
     person = Person.from_state(content["person"])
-    model = find_face_model(person.backend)
+    model = find_face_model(person.backends["coefficients"])
     known = content["face_model"]
     if (model.name, model.sha256) != (known["name"], known["sha256"]):
         raise ToolkitError(

@@ -2,8 +2,9 @@
 
 `paper` and `official` are pix2pixHD's (Wang et al., CVPR 2018, sections 3.1 and 3.2), a global
 network at half resolution within a local enhancer, in the sizes of the code that FACIAL's authors
-released; the paper prints none. `small` is made for one core of a CPU. Legend: B batch, C channels
-of a window, H the side of a picture, a multiple of 32.
+released; the paper prints none. `official` sees three channels of a frame, as that code does, and
+has its numbers of parameters; `paper` sees four (section 3.3). `small` is made for one core of a
+CPU. Legend: B batch, C channels of a window, H the side of a picture, a multiple of 32.
 """
 
 import itertools

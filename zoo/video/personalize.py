@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from toolkit.backends import load_backends
 from toolkit.clock import FRAME_RATES
 from toolkit.errors import SourceError, ToolkitError
@@ -20,7 +22,8 @@ from toolkit.storage import check_place, hash_file
 from toolkit.video import probe
 from toolkit.workers import Progress
 from zoo.checkpoint import load_checkpoint
-from zoo.data import MOTION_LAYOUT, WINDOW, describe_backend
+from zoo.data import MOTION_LAYOUT, WINDOW, Holdout, describe_backend
+from zoo.data.holdout import Cut, find_cuts
 from zoo.distributed import World, find_device
 from zoo.facial.contract import Contract
 from zoo.facial.model import KIND, open_model
@@ -69,10 +72,9 @@ class Personalization:
         if self.settings.vgg is not None:
             PerceptualDistance(self.settings.vgg)
         contract = open_model(self.settings.base).contract
+        check_base(contract, self.settings.base)
         jobs = read_jobs(self.dataset)
-        if not jobs:
-            check_base(contract, self.settings.base)
-        elif hash_file(self.video) not in {s.sha256 for job in jobs for s in job.sources}:
+        if jobs and hash_file(self.video) not in {s.sha256 for job in jobs for s in job.sources}:
             raise ToolkitError(f"{self.out}: was made of another video: choose another --out")
 
     def ingest(
@@ -102,7 +104,7 @@ class Personalization:
         """Who was found in the video.
 
         Raises:
-            ToolkitError: nobody, or for too short a time to hold a part out.
+            ToolkitError: nobody, for too short a time to hold a part out, or in pieces too short.
         """
         clips, share = read_table(self.dataset, "clips"), self.settings.holdout
         if clips.empty:
@@ -115,7 +117,16 @@ class Personalization:
                 f"{self.video}: {num_frames / fps:.1f} s of a face are too short: with --holdout "
                 f"{share:g} at least {math.ceil(wanted / fps)} s are needed"
             )
-        return str(clips["identity"].iloc[0])
+        identity = str(clips["identity"].iloc[0])
+        cut = find_cuts(clips, Holdout(share=share, identity=identity))[identity]
+        for held, what in ((False, "to learn from"), (True, "held out")):
+            if (longest := measure_longest(clips, cut, held=held)) < WINDOW:
+                raise ToolkitError(
+                    f"{self.video}: the longest stretch {what} has {longest / fps:.1f} s, but "
+                    f"{WINDOW / fps:.1f} s without a break are needed: take another video or "
+                    "--holdout"
+                )
+        return identity
 
     def finetune(self, on_step: OnStep = lambda step: None) -> Metrics:
         """Stage 2: how the person moves when they speak; errors as `train_facial`."""
@@ -172,6 +183,13 @@ class Personalization:
 
     def _join(self) -> World:
         return World(device=find_device(self.settings.device))
+
+
+def measure_longest(clips: pd.DataFrame, cut: Cut, *, held: bool) -> int:
+    """Frames of the longest piece of a clip that a cut holds out, or leaves."""
+    names = ("source", "start_frame", "num_frames")
+    places = zip(*(clips[name].tolist() for name in names), strict=True)
+    return max(last - first for first, last in (cut.keep(*place, held=held) for place in places))
 
 
 def check_video(path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolkit.errors import ToolkitError
+from zoo.checkpoint import load_checkpoint
 from zoo.data import Holdout
 from zoo.data.order import Batches, Places, draw_order, spread_order
 from zoo.distributed import World
@@ -21,7 +21,7 @@ from zoo.networks import frozen
 from zoo.rendering import RenderClip, fit_person, load_render_clips
 from zoo.rendering.eyes import choose_threshold
 from zoo.rendering.windows import HALF_WINDOW
-from zoo.train import Metrics, Step, check_folder, train
+from zoo.train import LAST, Metrics, Step, check_folder, train
 from zoo.video.batches import ClipFrames, FrameBatch
 from zoo.video.inputs import WindowMaker, find_face_model
 from zoo.video.losses import LossWeights, deceive, discriminate, match_features
@@ -55,7 +55,8 @@ def train_renderer(
     """
     check_folder(out, resume)
     world = world or World()
-    task = RendererTask(recipe, *choose_clips(recipe), world=world)
+    judge = open_judge(recipe, out if resume else None)
+    task = RendererTask(recipe, *choose_clips(recipe), judge=judge, world=world)
     return train(
         task,
         out,
@@ -81,11 +82,27 @@ def choose_clips(recipe: RendererRecipe) -> tuple[Clips, Clips]:
         cut = Holdout(share=recipe.holdout, identity=identity, gap=2 * HALF_WINDOW)
         held = load_render_clips(shards, identity=identity, holdout=cut, held=True)
         return load_render_clips(shards, identity=identity, holdout=cut), held
-    try:
-        trained = load_render_clips(shards, identity=identity, split="train")
-        return trained, load_render_clips(shards, identity=identity, split="val")
-    except ToolkitError as error:
-        raise ToolkitError(f"{error}; or hold frames out: --holdout 0.2") from error
+    trained = load_render_clips(shards, identity=identity, split="train")
+    return trained, load_render_clips(shards, identity=identity, split="val")
+
+
+def open_judge(recipe: RendererRecipe, run: Path | None = None) -> PerceptualDistance:
+    """The network of the perceptual term.
+
+    Args:
+        recipe: names VGG19's weights, or leaves them to be found.
+        run: to be gone on with: what was judged by a random network stays so, though VGG19 should
+            have been fetched since.
+
+    Raises:
+        ToolkitError: VGG19 cannot be read; `run` holds no run.
+    """
+    weights = find_vgg(recipe.vgg)
+    if run is not None and recipe.vgg is None:
+        known = load_checkpoint(run / LAST, KIND)["model"]["perceptual"]["name"]
+        weights = None if known == "random" else weights
+    half, normalised = recipe.preset == "small", recipe.preset != "official"
+    return PerceptualDistance(weights, half=half, normalised=normalised)
 
 
 class RendererTask:
@@ -94,12 +111,18 @@ class RendererTask:
     kind = KIND
 
     def __init__(
-        self, recipe: RendererRecipe, trained: Clips, chosen_by: Clips, *, world: World
+        self,
+        recipe: RendererRecipe,
+        trained: Clips,
+        chosen_by: Clips,
+        *,
+        judge: PerceptualDistance,
+        world: World,
     ) -> None:
         """Make the networks and what they see.
 
         Raises:
-            ToolkitError: coefficients of another face model; VGG19 cannot be read.
+            ToolkitError: coefficients of another face model.
             ValueError: a frame size that the networks cannot take.
         """
         torch.manual_seed(recipe.seed)
@@ -107,7 +130,7 @@ class RendererTask:
         self._size, self._fps = trained[0].camera.size, trained[0].fps
         self._stretches = note_stretches(trained), note_stretches(chosen_by)
         self._person = fit_person(trained)
-        self._face_model = find_face_model(self._person.backend)
+        self._face_model = find_face_model(self._person.backends["coefficients"])
         self._threshold = choose_threshold(self._face_model.model)
         maker = WindowMaker.of_person(
             self._person,
@@ -117,15 +140,13 @@ class RendererTask:
             without=recipe.without,
         )
         self._trained, self._chosen_by = ClipFrames(trained, maker), ClipFrames(chosen_by, maker)
+        self._perceptual = place_network(judge, world.device)
         self._make_networks()
 
     def _make_networks(self) -> None:
         recipe, device = self._recipe, self._world.device
-        small, official = recipe.preset == "small", recipe.preset == "official"
         self._generator = place_network(create_generator(recipe.preset, self._size), device)
         self._discriminator = place_network(create_discriminator(recipe.preset), device)
-        perceptual = PerceptualDistance(find_vgg(recipe.vgg), half=small, normalised=not official)
-        self._perceptual = place_network(perceptual, device)
         self._generate = torch.compile(self._generator) if recipe.compile else self._generator
         rate = recipe.learning_rate
         self._optimisers = {
@@ -134,8 +155,11 @@ class RendererTask:
         }
 
     def recipe(self) -> dict[str, Any]:
-        content = dataclasses.asdict(self._recipe) | {"perceptual": self._perceptual.name}
+        content = dataclasses.asdict(self._recipe) | {"perceptual": self._name_judge()}
         return {k: str(v) if isinstance(v, Path) else v for k, v in content.items()}
+
+    def _name_judge(self) -> str:
+        return f"{self._perceptual.name} {self._perceptual.sha256[:12]}"
 
     def count_steps(self, epoch: int) -> int:
         return len(self._order(epoch))
@@ -191,7 +215,9 @@ class RendererTask:
             perceptual = self._perceptual(found, batch.target)
         terms = {
             "adversarial": deceive(generated),
-            "feature_matching": match_features(real, generated),
+            "feature_matching": match_features(
+                real, generated, mean=self._recipe.preset == "official"
+            ),
             "perceptual": perceptual,
             "l1": (found.float() - batch.target).abs().mean(),
         }

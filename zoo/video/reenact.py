@@ -128,7 +128,7 @@ def find_render_clip(shards: Path, clip_id: str) -> RenderClip:
     """A clip by its id, or by the beginning of it; ToolkitError where there is none."""
     name, shard, index = find_clip(find_dataset(shards), clip_id)
     identity = ShardReader(shard).clips[index].identity
-    (clip,) = (c for c in load_render_clips(shards, identity=identity) if c.id == name)
+    (clip,) = load_render_clips(shards, identity=identity, clip_id=name)
     return clip
 
 

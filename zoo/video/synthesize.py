@@ -104,9 +104,13 @@ def check_renderer(renderer: TrainedRenderer, clip: RenderClip) -> None:
 
 
 def check_model(model: MotionModel, clip: RenderClip) -> None:
-    """ToolkitError where a motion model is of another frame rate, face model or person."""
-    model.find_identity(clip.identity)
-    ours = replace(model.contract, fps=clip.fps, backends={"coefficients": clip.backend})
+    """ToolkitError where a motion model is of another frame rate, origin of features or person."""
+    if clip.identity not in model.normalisation.pose_means:
+        raise ToolkitError(
+            f"{model.path}: was not trained on {clip.identity!r}: fine-tune it to them with zoo "
+            "finetune facial-gan"
+        )
+    ours = replace(model.contract, fps=clip.fps, backends=clip.backends)
     model.contract.refuse_others(ours, str(clip.reader.path))
 
 
