@@ -9,14 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner
 
 from tests.networks import save_model
 from tests.numbered import make_tone, read_all, write_wav
+from tests.results.killed import read_weights
 from tests.runs import kill_group, read_clips
 from toolkit.sample import SampleOptions, make_samples
-from zoo.checkpoint import load_checkpoint
 from zoo.cli import main
 from zoo.train import LOG
 from zoo.video.reenact import reenact
@@ -98,14 +97,6 @@ def undisturbed(video: Path) -> Path:
     return out
 
 
-def read_weights(out: Path) -> dict[str, torch.Tensor]:
-    """Of both trainings, as they ended."""
-    motion = load_checkpoint(out / "motion" / "last.pt")["state"]["model"]
-    renderer = load_checkpoint(out / "renderer" / "last.pt")["state"]
-    parts = {"motion": motion, **{name: renderer[name] for name in ("generator", "discriminator")}}
-    return {f"{part} {name}": value for part, s in parts.items() for name, value in s.items()}
-
-
 def test_killed_in_every_stage_it_ends_as_if_undisturbed(
     video: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -120,9 +111,8 @@ def test_killed_in_every_stage_it_ends_as_if_undisturbed(
         assert not (out / "person.json").exists()
     assert finish(video, out)["identity"] == "me"
     assert read_clips(out / "data") == read_clips(undisturbed / "data")
-    ours, theirs = read_weights(out), read_weights(undisturbed)
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    for run in ("motion", "renderer"):
+        assert read_weights(out / run) == read_weights(undisturbed / run)
     assert (out / "person.json").read_text() == (undisturbed / "person.json").read_text()
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.results.ablations import run_ablations
 from tests.results.eyes import run_eyes
+from tests.results.killed import run_killed
 from tests.results.people import run_personalization
 from tests.results.real import run_real
 from tests.results.reenactment import run_audio_reenactment, run_reenactment
@@ -33,6 +34,7 @@ STEPS: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "long": run_long,
     "real": lambda setup: run_real(setup, len(os.sched_getaffinity(0))),
     "personalize": run_personalization,
+    "killed": run_killed,
     "reenact": run_reenactment,
     "reenact-audio": run_audio_reenactment,
     "eyes": run_eyes,
