@@ -124,13 +124,10 @@ def read_saved_step(run: Path) -> int:
 def read_weights(run: Path) -> dict[str, list[float]]:
     """Every weight of a training's networks, by name."""
     state = load_checkpoint(run / LAST)["state"]
-    networks = {
-        name: state[name] for name in ("model", "generator", "discriminator") if name in state
-    }
     return {
         f"{network} {name}": torch.as_tensor(value).flatten().tolist()
-        for network, weights in networks.items()
-        for name, value in weights.items()
+        for network in ("model", "generator", "discriminator")
+        for name, value in state.get(network, {}).items()
     }
 
 
