@@ -11,16 +11,13 @@ PARTS = ("", "temporal", "local")
 
 @dataclass(frozen=True, kw_only=True)
 class FacialRecipe:
-    """Settings of a run; the defaults are the paper's (section 5.1).
-
-    Attributes:
-        learning_rate: of Adam, for both networks.
-    """
+    """Settings of a run; the defaults are the paper's (section 5.1)."""
 
     shards: Path = option("The dataset's folder shards, its manifests beside it.")
     preset: str = option("paper, small (a narrower discriminator) or official.", default="paper")
     epochs: int = option("An epoch is every window once.", default=50)
     batch_size: int = option("Windows of a step, over all processes.", default=64)
+    learning_rate: float = option("Of Adam, for both networks.", default=1e-4)
     gan_weight: float = option("ω6 of eq. 8; 0 trains without a discriminator.", default=0.1)
     without: str = option("Leave out G_tem or G_loc: temporal or local (Fig. 8).", default="")
     identity: str = option("Whom --holdout holds out; else everyone.", default="")
@@ -30,7 +27,6 @@ class FacialRecipe:
     compile: bool = option("Let torch compile the generator.", default=False)
     workers: int = option("Processes that gather batches; 0: this one.", default=0)
     seed: int = option("Of weights and order.", default=0)
-    learning_rate: float = 1e-4
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant; raises ValueError."""
