@@ -14,6 +14,7 @@ TABLES = {
     "speed-processes": "processes",
     "speed-generation": "generation",
     "memory": "memory",
+    "speed-rasteriser": "rasteriser",
     "speed-renderer": "renderer training",
     "speed-video": "video",
 }
