@@ -177,11 +177,10 @@ def test_videos_are_made_as_fast_as_was_asked(
     def measure() -> None:
         for preset in list_presets(device):
             renderer = open_renderer(models[preset], device)
-            for precision in PRECISIONS:
-                for threads in list_threads(device):
-                    with use_threads(threads):
-                        row = {"preset": preset, "precision": precision, "on": describe(device)}
-                        rows.append(row | time_parts(dataset, models, renderer, precision))
+            for threads in list_threads(device):
+                with use_threads(threads):
+                    row = {"preset": preset, "on": describe(device)}
+                    rows.append(row | time_parts(dataset, models, renderer))
 
     benchmark.pedantic(measure, rounds=1)
     report(benchmark, "video", rows)
@@ -191,12 +190,9 @@ def test_videos_are_made_as_fast_as_was_asked(
 
 
 def time_parts(
-    dataset: Path, models: dict[str, Path], renderer: TrainedRenderer, precision: str
+    dataset: Path, models: dict[str, Path], renderer: TrainedRenderer
 ) -> dict[str, float]:
-    """Frames a second of each part alone, and of `zoo synthesize` with nothing around the head.
-
-    No option of the commands draws in bf16: it is switched on around them.
-    """
+    """Frames a second of each part alone, and of `zoo synthesize` with nothing around the head."""
     clip, device, out = find_clip(dataset), renderer.device, dataset.parent / "out.mp4"
     windows = renderer.maker.make(
         clip.camera,
@@ -228,8 +224,7 @@ def time_parts(
         "encoding": (len(pictures), lambda: write_video(out, pictures, fps=clip.fps)),
         "in all": (SECONDS * clip.fps, lambda: synthesize(settings, out)),
     }
-    bf16 = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
-    with bf16, torch.inference_mode():
+    with torch.inference_mode():
         return {name: count / time_best(work, device) for name, (count, work) in parts.items()}
 
 

@@ -3,6 +3,7 @@
 Legend: `out`, a person's folder in the making.
 """
 
+import math
 import os
 import shutil
 import subprocess
@@ -106,7 +107,7 @@ def is_behind(run: Path) -> bool:
 def read_progress(run: Path) -> dict[str, Any]:
     """Steps that a training has done, and that it can go on from; ingest has none."""
     if not (run / LAST).is_file():
-        return {"steps done": None, "went on after": None}
+        return {"steps done": math.nan, "went on after": math.nan}
     return {"steps done": read_step(run), "went on after": read_saved_step(run)}
 
 

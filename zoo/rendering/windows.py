@@ -60,13 +60,15 @@ def paint_frames(pictures: Tensor, au45: npt.ArrayLike, *, official: bool = Fals
     """
     blink = torch.as_tensor(np.asarray(au45, np.float32)).to(pictures.device)
     planes = pictures.permute(0, 3, 1, 2)
-    eye = planes[:, 3:].float() / 255
-    color = planes[:, :3].float() / 127.5 - 1
+    frames = torch.empty(planes.shape, dtype=torch.float32, device=planes.device)  # copied once
+    color, eye = frames[:, :3], frames[:, 3:]
+    color.copy_(planes[:, :3]).div_(127.5).sub_(1)
+    eye.copy_(planes[:, 3:]).div_(255)
     if official:
         color = torch.where(eye > 0.5, 1.0, color)
         return torch.where(color[:, 1:2] > BRIGHT, blink[:, None, None, None], color)
-    share = (blink / MAX_INTENSITY).clamp(0, 1)
-    return torch.cat([color, eye * share[:, None, None, None]], dim=1)
+    eye.mul_((blink / MAX_INTENSITY).clamp(0, 1)[:, None, None, None])
+    return frames
 
 
 def stack_window(frames: Tensor) -> Tensor:
@@ -119,7 +121,9 @@ class RenderedWindows:
         frames, place = np.unique(
             place_window(t, self.num_frames, official=self._official), return_inverse=True
         )
-        return stack_window(self._paint(frames)[torch.from_numpy(place)])
+        painted = self._paint(frames)
+        whole = len(frames) == len(place)
+        return stack_window(painted if whole else painted[torch.from_numpy(place)])
 
     def __iter__(self) -> Iterator[Tensor]:
         """All windows in order, every frame rendered once."""

@@ -67,6 +67,11 @@ class ClipFrames:
         """The pairs of (B,) places."""
         pairs = list(zip(self._clip[places].tolist(), self._frame[places].tolist(), strict=True))
         return FrameBatch(
-            torch.stack([self._windows[clip][t] for clip, t in pairs]),
-            torch.stack([to_tensor(self._clips[clip].read_frame(t)) for clip, t in pairs]),
+            _stack([self._windows[clip][t] for clip, t in pairs]),
+            _stack([to_tensor(self._clips[clip].read_frame(t)) for clip, t in pairs]),
         )
+
+
+def _stack(tensors: Sequence[Tensor]) -> Tensor:
+    """torch.stack, without a copy of the only one."""
+    return tensors[0][None] if len(tensors) == 1 else torch.stack(list(tensors))
