@@ -230,6 +230,15 @@ def test_workers_and_what_they_run_are_deaf_to_ctrl_c(tmp_path: Path) -> None:
     assert (tmp_path / "sigint").read_text() == "sigint"
 
 
+@pytest.fixture
+def _hears_ctrl_c() -> Iterator[None]:
+    """As a program in a terminal does; one that a script starts with & would not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_hears_ctrl_c")
 def test_ctrl_c_while_a_worker_is_being_started_is_answered_when_it_has_started(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -247,12 +256,11 @@ def test_ctrl_c_while_a_worker_is_being_started_is_answered_when_it_has_started(
 
     start = context.Process.start
     monkeypatch.setattr(context.Process, "start", start_slowly)
-    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         WorkerPool(1, prepare_nothing, run)
     thread.join()
     assert started == [True]
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_an_abandoned_run_stops_its_workers_at_once(tmp_path: Path) -> None:
