@@ -537,14 +537,19 @@ def test_the_command_trains_and_says_that_a_random_network_judges(
 def test_two_processes_train_as_one_does_and_go_on_where_they_stopped(
     dataset: Path, tmp_path: Path
 ) -> None:
-    """Each takes one frame of a batch of two, and both the mean of their gradients."""
+    """Each takes one frame of a batch of two, and both the mean of their gradients.
+
+    In small steps: in large ones two numbers of threads, too, soon go different ways.
+    """
+    rate = 1e-6
     common = ("renderer", "--shards", dataset, "--identity", "ann", "--batch-size", 2)
+    common += ("--learning-rate", rate)
     for out, epochs, more in (("whole", 2, ()), ("parts", 1, ()), ("parts", 2, ("--resume",))):
         result = run_torch(*common, "--out", tmp_path / out, "--epochs", epochs, *more)
         assert result.returncode == 0, result.stderr
         assert result.stdout.count("best:") == 1  # one process talks
         assert result.stderr.count("random network") == 1
-    recipe = make_recipe(dataset, batch_size=2, epochs=2)
+    recipe = make_recipe(dataset, batch_size=2, epochs=2, learning_rate=rate)
     first = make_task(recipe).state_dict()["generator"]
     begin = torch.cat([value.flatten() for value in first.values()])
     train_renderer(recipe, tmp_path / "alone")
@@ -554,6 +559,6 @@ def test_two_processes_train_as_one_does_and_go_on_where_they_stopped(
         end = [value.flatten() for name, value in state.items() if name.startswith("generator")]
         ways.append(torch.cat(end) - begin)
     assert functional.cosine_similarity(*ways, dim=0) > 0.98
-    assert ways[0].norm() == pytest.approx(ways[1].norm(), rel=0.05)
+    assert ways[0].norm().item() == pytest.approx(ways[1].norm().item(), rel=0.05)
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
