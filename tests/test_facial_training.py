@@ -1,6 +1,7 @@
 """FACIAL-GAN under training: a killed run goes on as if it had not been, misfits are refused."""
 
 import dataclasses
+import math
 import wave
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from zoo.distributed import World
 from zoo.facial.evaluate import evaluate_part
 from zoo.facial.model import open_model
 from zoo.facial.options import FacialRecipe, FinetuneRecipe
-from zoo.facial.recipe import choose_clips, train_facial
+from zoo.facial.recipe import FacialTask, choose_clips, train_facial
 from zoo.synthetic.dataset import make_dataset
 from zoo.synthetic.options import SyntheticOptions
 
@@ -146,6 +147,22 @@ def test_fine_tuning_learns_how_the_persons_lids_move(
     assert lids.apply(np.full(9, 5.0)) == pytest.approx(np.full(9, real.max()))
     assert lids.real[250] == pytest.approx(np.median(real))
     assert open_model(base / "best.pt").lids is None
+
+
+def test_a_person_of_whom_nothing_was_measured_can_be_learnt_all_the_same(
+    dataset: Path, base: Path
+) -> None:
+    """What was filled in stands for the lids, too."""
+    recipe = finetune(dataset, base)
+    trained, held = choose_clips(recipe)
+    clips = tuple(
+        dataclasses.replace(clip, valid=np.zeros_like(clip.valid)) for clip in trained.clips
+    )
+    blind = dataclasses.replace(trained, clips=clips)
+    task = FacialTask(recipe, blind, held, world=World())
+    assert math.isfinite(task.validate()["score"])
+    wanted = max(clip.motion[:, AU45.start].max() for clip in clips)
+    assert float(task.export()["lids"]["real"].max()) == pytest.approx(wanted)
 
 
 def test_what_is_held_out_is_never_trained_on(dataset: Path, base: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from zoo.checkpoint import load_checkpoint
@@ -109,7 +110,7 @@ class FacialTask:
         if isinstance(recipe, FinetuneRecipe):
             self._take_base(recipe, trained)
         self._lids: LidMap | None = None
-        self._real_au45 = np.concatenate([c.motion[c.valid, AU45.start] for c in trained])
+        self._real_au45 = _gather_au45(trained)
         self._windows = MotionWindows(trained, self._normalisation)
         self._chosen_by = MotionWindows(chosen_by, self._normalisation, stride=WINDOW)
         self._model.to(world.device)
@@ -253,6 +254,13 @@ class FacialTask:
     def _autocast(self) -> torch.autocast:
         enabled = self._recipe.precision == "bf16"
         return torch.autocast(self._world.device.type, torch.bfloat16, enabled=enabled)
+
+
+def _gather_au45(clips: ClipSet) -> npt.NDArray[np.float32]:
+    """(n,) AU45 of the clips' measured frames; of all, where none was."""
+    au45 = np.concatenate([clip.motion[:, AU45.start] for clip in clips])
+    valid = np.concatenate([clip.valid for clip in clips])
+    return np.asarray(au45[valid] if valid.any() else au45)
 
 
 def make_model(recipe: FacialRecipe) -> FacialGan:
