@@ -223,14 +223,33 @@ def test_a_worker_renders_the_same_batches_from_any_place_on(dataset: Path) -> N
 # --- settings -----------------------------------------------------------------------------------
 
 
-def test_the_learning_rate_falls_over_the_last_30_of_50_epochs_and_3_of_5(dataset: Path) -> None:
+def test_the_learning_rates_fall_over_the_last_30_of_50_epochs_and_3_of_5(dataset: Path) -> None:
     paper, small = (make_recipe(dataset, preset=name, epochs=0) for name in ("paper", "small"))
     assert (paper.epochs, small.epochs) == (50, 5)
-    assert (paper.learning_rate, small.learning_rate) == (1e-4, 4e-4)
-    rates = [paper.scale_rate(epoch) for epoch in (0, 19, 20, 35, 49)]
-    assert rates == pytest.approx([1, 1, 1, 1 / 2, 1 / 30])
-    rates = [small.scale_rate(epoch) for epoch in range(5)]
-    assert rates == pytest.approx([1, 1, 1, 2 / 3, 1 / 3])
+    for network, rate in (("generator", 1e-4), ("discriminator", 1e-4)):
+        rates = [paper.rates(epoch)[network] / rate for epoch in (0, 19, 20, 35, 49)]
+        assert rates == pytest.approx([1, 1, 1, 1 / 2, 1 / 30])
+    for network, rate in (("generator", 4e-4), ("discriminator", 1e-4)):
+        rates = [small.rates(epoch)[network] / rate for epoch in range(5)]
+        assert rates == pytest.approx([1, 1, 1, 2 / 3, 1 / 3])
+
+
+@pytest.mark.parametrize(("rate", "discriminator"), [(1e-3, 1e-4), (1e-6, 1e-6)])
+def test_the_discriminator_learns_at_the_generators_rate_or_more_slowly(
+    dataset: Path, rate: float, discriminator: float
+) -> None:
+    rates = make_recipe(dataset, preset="small", learning_rate=rate).rates(0)
+    assert rates == {"generator": rate, "discriminator": discriminator}
+
+
+def test_each_network_is_trained_at_its_own_rate(dataset: Path) -> None:
+    recipe = make_recipe(dataset, preset="small", epochs=5, learning_rate=4e-4)
+    task = make_task(recipe)
+    next(iter(task.draw_batches(3, 0)))
+    groups = {n: o["param_groups"] for n, o in task.state_dict()["optimisers"].items()}
+    rates = {name: [group["lr"] for group in found] for name, found in groups.items()}
+    assert rates["generator"] == pytest.approx([4e-4 * 2 / 3])
+    assert rates["discriminator"] == pytest.approx([1e-4 * 2 / 3])
 
 
 @pytest.mark.parametrize(

@@ -148,10 +148,10 @@ class RendererTask:
         self._generator = place_network(create_generator(recipe.preset, self._size), device)
         self._discriminator = place_network(create_discriminator(recipe.preset), device)
         self._generate = torch.compile(self._generator) if recipe.compile else self._generator
-        rate = recipe.learning_rate
+        networks = {"generator": self._generator, "discriminator": self._discriminator}
         self._optimisers = {
-            "generator": torch.optim.Adam(self._generator.parameters(), rate, BETAS),
-            "discriminator": torch.optim.Adam(self._discriminator.parameters(), rate, BETAS),
+            name: torch.optim.Adam(networks[name].parameters(), rate, BETAS)
+            for name, rate in recipe.rates(0).items()
         }
 
     def recipe(self) -> dict[str, Any]:
@@ -165,10 +165,9 @@ class RendererTask:
         return len(self._order(epoch))
 
     def draw_batches(self, epoch: int, first: int) -> Iterator[FrameBatch]:
-        """The batches of an epoch, whose learning rate is set."""
-        rate = self._recipe.learning_rate * self._recipe.scale_rate(epoch)
-        for optimiser in self._optimisers.values():
-            for group in optimiser.param_groups:
+        """The batches of an epoch, whose learning rates are set."""
+        for name, rate in self._recipe.rates(epoch).items():
+            for group in self._optimisers[name].param_groups:
                 group["lr"] = rate
         pin = self._world.device.type == "cuda"
         batches = Batches(self._trained, self._order(epoch))
