@@ -34,7 +34,7 @@ from tests.numbered import (
     set_display_matrix,
     write_wav,
 )
-from toolkit.encode import _feed, write_video
+from toolkit.encode import Sound, _feed, write_video
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.schema import VideoInfo
 from toolkit.video import Streams, _read_focal, check_exit, probe, read_frames
@@ -484,8 +484,20 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 def test_writing_says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one frame"):
         write_video(tmp_path / "out.mp4", [], fps=25)
-    with pytest.raises(ToolkitError, match="missing"):
-        write_video(tmp_path / "missing" / "out.mp4", draw_numbers(200), fps=25)
+    (tmp_path / "file").touch()
+    with pytest.raises(ToolkitError, match="is a file"):
+        write_video(tmp_path / "file" / "out.mp4", draw_numbers(200), fps=25)
+
+
+def test_an_encoder_that_fails_names_the_file_asked_for_and_leaves_nothing(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.txt"
+    sound.write_text("no sound")
+    with pytest.raises(ToolkitError, match=r"out\.mp4: ffmpeg cannot encode: .+") as raised:
+        write_video(
+            tmp_path / "out.mp4", draw_numbers(200), fps=25, sound=Sound(sound, seconds=1.0)
+        )
+    assert ".tmp" not in str(raised.value)
+    assert list(tmp_path.iterdir()) == [sound]
 
 
 # --- real videos --------------------------------------------------------------------------------
@@ -538,5 +550,5 @@ def test_a_focal_length_that_no_camera_has_is_not_believed(text: str, focal: flo
 def test_an_encoder_that_complains_at_length_is_heard_out() -> None:
     words = "import sys; sys.stderr.write('no ' * 50_000); sys.stdin.buffer.read(); sys.exit(1)"
     picture = np.zeros((300, 300, 3), np.uint8)
-    with pytest.raises(ToolkitError, match=r"x\.mp4: ffmpeg cannot encode: no no"):
-        _feed([sys.executable, "-c", words], picture, iter([picture]), Path("x.mp4"))
+    said = _feed([sys.executable, "-c", words], picture, iter([picture]))
+    assert said == ("no " * 50_000).strip()

@@ -24,6 +24,9 @@ SILENCE_DBFS = -60.0
 _MAX_SLIP = 0.02
 """Seconds by which sound may stand beside its timestamp before it is moved there."""
 
+_FLOATS = {"flt", "fltp", "dbl", "dblp"}
+"""ffmpeg's sample formats that can hold NaN."""
+
 _VAD_SECONDS = 0.03
 _VAD_STRICTNESS = 3  # 0 to 3; at 3 room noise scores 0-0.07 and read speech 0.4-0.95
 _MAX_LAG = 0.3
@@ -87,7 +90,7 @@ def _decode_blocks(path: Path) -> Iterator[npt.NDArray[np.int16]]:
         with av.open(str(file_url(path)), options=dict(OPEN_OPTIONS)) as container:
             if not container.streams.audio:
                 raise ToolkitError(f"{path}: has no sound")
-            for frame in itertools.chain(container.decode(audio=0), (None,)):
+            for frame in itertools.chain(map(_refuse_nan, container.decode(audio=0)), (None,)):
                 for resampled in resampler.resample(frame):
                     block: npt.NDArray[np.int16] = resampled.to_ndarray().reshape(-1)  # type: ignore[assignment]
                     num_samples += len(block)
@@ -98,6 +101,13 @@ def _decode_blocks(path: Path) -> Iterator[npt.NDArray[np.int16]]:
         raise ToolkitError(f"{path}: no sound can be read: {text}") from error
     if not num_samples:
         raise ToolkitError(f"{path}: no sound can be read: nothing in it decodes")
+
+
+def _refuse_nan(frame: av.AudioFrame) -> av.AudioFrame:
+    """The same; ValueError where float samples are no numbers, which no encoder takes."""
+    if frame.format.name in _FLOATS and not np.isfinite(frame.to_ndarray()).all():
+        raise ValueError("it has samples that are no numbers (NaN or infinite)")
+    return frame
 
 
 def _placing_command() -> list[str]:

@@ -1,18 +1,20 @@
 """Encode pictures and sound to MP4; with `video.py` and `audio.py`, all that knows ffmpeg."""
 
 import contextlib
+import itertools
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import ffmpeg
 import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
+from toolkit.storage import write_whole
 from toolkit.video import OPEN_OPTIONS, file_url, to_arguments
 
 _MATRIX = "smpte170m"
@@ -53,7 +55,7 @@ def write_video(
     """Encode RGB pictures (height, width, 3) uint8 and sound to MP4 (H.264, AAC).
 
     Args:
-        path: the video; unlike other files it is written where it is asked for.
+        path: the video; afterwards the whole of it is there, or nothing.
         frames: at least one, all of one size, which is made even; taken one at a time.
         fps: of the frames.
         pcm: mono samples.
@@ -65,6 +67,7 @@ def write_video(
     Raises:
         ValueError: no frame.
         ToolkitError: ffmpeg failed; the message is ffmpeg's own.
+        StorageError: see `write_whole`.
     """
     frames = map(_make_even, frames)
     first = next(frames, None)
@@ -74,7 +77,7 @@ def write_video(
     picture = ffmpeg.input(
         "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=fps
     )
-    with contextlib.ExitStack() as stack:
+    with write_whole(path) as temporary, contextlib.ExitStack() as stack:
         nodes = [picture]
         if pcm is not None:
             samples = path.with_name(f".{path.name}.pcm")
@@ -84,11 +87,13 @@ def write_video(
         elif sound is not None:
             nodes.append(_open_sound(sound))
         graph = ffmpeg.output(
-            *nodes, filename=file_url(path), format="mp4", vcodec="libx264", acodec="aac",
+            *nodes, filename=file_url(temporary), format="mp4", vcodec="libx264", acodec="aac",
             pix_fmt="yuv420p", crf=crf, preset="veryfast", movflags="+faststart",
             colorspace=_MATRIX, metadata=f"comment={comment}", **{"threads": 1, "b:a": "128k"},
         ).global_args("-y", "-hide_banner", "-loglevel", "error")  # fmt: skip
-        _feed(to_arguments(graph), first, frames, path)
+        if words := _feed(to_arguments(graph), first, frames):
+            words = words.replace(str(temporary), path.name)
+            raise ToolkitError(f"{path}: ffmpeg cannot encode: {words}")
 
 
 def _make_even(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -103,22 +108,18 @@ def _feed(
     command: list[str],
     first: npt.NDArray[np.uint8],
     frames: Iterator[npt.NDArray[np.uint8]],
-    path: Path,
-) -> None:
+) -> str:
+    """What ffmpeg says of its failure; nothing, where it did not fail."""
     with tempfile.TemporaryFile() as log:  # a pipe that nobody reads meanwhile would fill up
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
-        pipe = process.stdin
-        if pipe is None:
-            raise ToolkitError(f"{path}: ffmpeg did not start")
+        pipe = cast(IO[bytes], process.stdin)
         try:
             with contextlib.suppress(BrokenPipeError):
-                pipe.write(first.tobytes())
-                for picture in frames:
+                for picture in itertools.chain((first,), frames):
                     pipe.write(picture.tobytes())
             process.communicate()
         finally:
             process.kill()
         log.seek(0)
-        words = log.read()
-    if process.returncode:
-        raise ToolkitError(f"{path}: ffmpeg cannot encode: {words.decode('utf-8', 'replace')}")
+        words = log.read().decode("utf-8", "replace").strip()
+    return (words or f"it ended with {process.returncode}") if process.returncode else ""

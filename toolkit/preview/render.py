@@ -64,8 +64,7 @@ def render_clip(
         ToolkitError: no such clip, a damaged shard, or ffmpeg or the disk fails.
     """
     clip = load_clip(dataset, clip_id)
-    with write_whole(out) as temporary:
-        write_video(temporary, _draw_frames(clip, progress), fps=clip.fps, pcm=clip.pcm)
+    write_video(out, _draw_frames(clip, progress), fps=clip.fps, pcm=clip.pcm)
     return out
 
 

@@ -196,9 +196,8 @@ def _write_clip(
     head = make_head(identity, options.seed, options.size)
     script = write_script(head, identity, clip, options)
     name = f"person{identity:02d}/clip{clip:02d}.mp4"
-    with write_whole(folder / name) as temporary:
-        frames = draw_frames(head, script)
-        write_video(temporary, frames, fps=options.fps, pcm=script.pcm, sample_rate=SAMPLE_RATE)
+    frames = draw_frames(head, script)
+    write_video(folder / name, frames, fps=options.fps, pcm=script.pcm, sample_rate=SAMPLE_RATE)
     return name, describe_truth(head, script, identity, options)
 
 

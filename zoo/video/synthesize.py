@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from toolkit.encode import Sound, write_video
 from toolkit.errors import ToolkitError
-from toolkit.storage import check_place, write_whole
+from toolkit.storage import check_place
 from zoo.data import AU45, EXPRESSION, POSE
 from zoo.distributed import find_device
 from zoo.facial.model import Motion, MotionModel, open_model
@@ -74,9 +74,8 @@ def synthesize(
     motion = generate_at(model, scores, clip)
     drawn = draw_motion(renderer, clip, motion)
     sound = Sound(settings.audio, len(motion) / clip.fps)
-    with write_whole(out) as temporary:
-        frames = watch(scene.show(drawn, len(motion)), len(motion))
-        write_video(temporary, frames, fps=clip.fps, sound=sound, comment=COMMENT)
+    frames = watch(scene.show(drawn, len(motion)), len(motion))
+    write_video(out, frames, fps=clip.fps, sound=sound, comment=COMMENT)
     return Film(out, len(motion), clip.fps, clip.id, renderer.perceptual)
 
 
