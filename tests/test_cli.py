@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 import toolkit
 from tests.runs import FLAGS, command, error_lines, run_ttk
 from toolkit.cli import COMMANDS, main
-from toolkit.cli.bar import write_time
+from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, options_from
 from toolkit.cli.progress import IngestProgress
 from toolkit.jobs import Plan
@@ -365,6 +366,24 @@ def test_progress_is_a_bar_on_a_terminal(tmp_path: Path, bad_files: dict[Path, s
 )  # fmt: skip
 def test_times_are_written_as_people_read_them(seconds: float, text: str) -> None:
     assert write_time(seconds) == text
+
+
+def test_the_time_left_does_not_count_what_happens_once_before_the_first_item(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An hour until the first of three, then 20 s each."""
+    times = iter([0.0, 3600.0, 3620.0, 3640.0])
+    now = [next(times)]
+    monkeypatch.setattr("toolkit.cli.bar.time.monotonic", lambda: now[0])
+
+    def work() -> Iterator[int]:
+        for k in range(3):
+            now[0] = next(times)
+            yield k
+
+    assert list(Bar("draw", "frames").watch(work(), 3)) == [0, 1, 2]
+    lines = ["1/3 frames, time left unknown", "2/3 frames, 0:20 left", "3/3 frames, 0:00 left"]
+    assert capsys.readouterr().err.splitlines() == lines
 
 
 def test_a_reader_that_stops_reading_is_no_error(reference: Path) -> None:

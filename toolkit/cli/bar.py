@@ -55,10 +55,11 @@ class Bar:
     def watch(self, items: Iterable[Item], total: int) -> Iterator[Item]:
         """The items, each shown when it is asked for."""
         self.open(total)
-        began = time.monotonic()
+        began = None
         for done, item in enumerate(items, 1):
-            left = (time.monotonic() - began) / done * (total - done)
-            self.show(done, total, f"{write_time(left)} left")
+            began = began or time.monotonic()  # the first one waits for what happens only once
+            left = write_left(time.monotonic() - began, done - 1, total - done)
+            self.show(done, total, left)
             yield item
 
     def say_sometimes(self, text: str) -> None:
@@ -70,6 +71,11 @@ class Bar:
         """A line, above the bar if there is one."""
         self._last_line = time.monotonic()
         print(text, file=sys.stderr, flush=True)
+
+
+def write_left(seconds: float, num_done: int, num_left: int) -> str:
+    """How long the rest takes, at the pace of what was done in some seconds."""
+    return f"{write_time(seconds / num_done * num_left)} left" if num_done else "time left unknown"
 
 
 def write_time(seconds: float) -> str:

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from toolkit.cli.bar import Bar, write_time
+from toolkit.cli.bar import Bar, write_left
 
 if TYPE_CHECKING:
     from zoo.train import Metrics, Step
@@ -34,9 +34,7 @@ class TrainProgress(Bar):
 
     def _estimate(self, done: int, total: int) -> str:
         began, first = self._first or (0.0, 0)
-        if done <= first:
-            return "time left unknown"
-        return f"{write_time((time.monotonic() - began) / (done - first) * (total - done))} left"
+        return write_left(time.monotonic() - began, done - first, total - done)
 
 
 def _write_loss(metrics: "Metrics") -> str:
