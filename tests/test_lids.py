@@ -27,6 +27,20 @@ def test_shallow_dips_become_blinks_as_often_and_as_long_as_the_persons():
     assert np.mean([blink.offset - blink.onset for blink in blinks]) == pytest.approx(length, abs=1)
 
 
+def test_blinks_come_as_often_in_a_voice_in_which_dips_are_shallower():
+    """A fifth as deep: 20 s of the recording's own levels outweigh those that were learnt."""
+    lids = LidMap.fit("ann", [make_wave(600, 0.9)], make_wave(900, 3.5))
+    blinks = find_blinks(lids.apply(make_wave(600, 0.18)), 30)
+    assert [blink.apex for blink in blinks] == [30 * k + 14 for k in range(20)]
+
+
+def test_the_levels_of_a_recording_weigh_by_its_length():
+    """128 frames count as much as what was learnt: half-way between made and heard."""
+    lids = LidMap.fit("ann", [np.linspace(0, 1, 4001)], np.linspace(0, 4, 4001))
+    heard = np.linspace(0, 3, 128)
+    np.testing.assert_allclose(lids.apply(heard), np.clip(4 * heard / 2, 0, 4), atol=0.02)
+
+
 def test_levels_are_mapped_rank_by_rank():
     """Made 0 to 1, real its square times 4, evenly spread: x becomes 4·x²; beyond, the last."""
     ramp = np.linspace(0, 1, 4001)

@@ -4,7 +4,8 @@ When people blink can hardly be heard. What a model makes of it by least squares
 lids in the right number and of half the depth, which are no blinks in the picture. So AU45 is
 mapped level by level: what the model exceeds in p of its frames becomes what the person exceeds
 in p of theirs (quantile mapping; Panofsky & Brier, Some Applications of Statistics to Meteorology,
-1968), on speech that the model was not trained on. Legend: n frames.
+1968). What it exceeds is found on speech of theirs that it was not trained on and, since its dips
+are shallower in another voice, on the recording itself. Legend: n frames.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,9 @@ from zoo.facial.generate import smooth_motion
 Floats = npt.NDArray[np.float64]
 
 LEVELS = np.linspace(0, 1, 501)
+
+SETTLED = 128
+"""Frames of a recording whose own levels count as much as those of the person's speech."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +67,12 @@ class LidMap:
         It is smoothed first (`smooth_motion`), for the map steepens what trembles; the height that
         a blink loses by it the map gives back.
         """
-        levels, which = np.unique(self.made, return_inverse=True)
+        smoothed = _smooth(au45)
+        share = len(smoothed) / (len(smoothed) + SETTLED)
+        made = (1 - share) * self.made + share * np.quantile(smoothed, LEVELS)
+        levels, which = np.unique(made, return_inverse=True)
         real = np.bincount(which, self.real) / np.bincount(which)  # of equal levels the mean
-        return np.asarray(np.interp(_smooth(au45), levels, real))
+        return np.asarray(np.interp(smoothed, levels, real))
 
     def to_state(self) -> dict[str, Any]:
         """Text and tensors alone, for a checkpoint."""
