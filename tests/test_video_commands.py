@@ -16,6 +16,7 @@ from tests.networks import make_contract, make_normalisation, save_model
 from tests.numbered import make_tone, read_all, run_ffmpeg, write_wav
 from tests.runs import unwritable
 from toolkit.encode import write_video
+from toolkit.errors import ToolkitError
 from toolkit.schema import Provenance
 from toolkit.storage import hash_file
 from zoo.checkpoint import save_checkpoint
@@ -471,6 +472,22 @@ def test_a_clip_drawn_without_error_has_a_black_error_map(data, renderer):
     info, times, errors = read_all(data / "out-error.mp4")
     assert (len(times), info.width) == (NUM_FRAMES, SIZE)
     assert np.max(errors) < 12
+
+
+def test_without_its_error_map_a_clips_video_is_not_replaced(data, renderer, monkeypatch):
+    """The second of the two videos fails: the former pair stays."""
+    assert reenact(data).exit_code == 0
+    before = [(data / name).read_bytes() for name in ("out.mp4", "out-error.mp4")]
+
+    def write(path, frames, **options):
+        if "error" in path.name:
+            raise ToolkitError("the encoder fails")
+        write_video(path, list(frames)[:9], **options)
+
+    monkeypatch.setattr("zoo.video.reenact.write_video", write)
+    assert reenact(data).exit_code == 1
+    assert [(data / name).read_bytes() for name in ("out.mp4", "out-error.mp4")] == before
+    assert len(list(data.glob("*out*"))) == 2
 
 
 def test_the_error_map_shows_the_difference(data, renderer):

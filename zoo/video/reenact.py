@@ -16,7 +16,7 @@ import numpy as np
 from toolkit.encode import write_video
 from toolkit.preview.clip import find_clip
 from toolkit.shard import ShardReader
-from toolkit.storage import check_place, guard_storage
+from toolkit.storage import check_place, guard_storage, write_whole
 from zoo.data import load_clips
 from zoo.data.clips import find_dataset
 from zoo.distributed import find_device
@@ -110,8 +110,9 @@ def reenact(
         judge = _Judge(clip, file)
         shown = watch(scene.show(judge.look_at(drawn), clip.num_frames), clip.num_frames)
         pcm = clip.reader.read("audio/pcm", clip.index).astype(np.int16, copy=False)
-        write_video(out, shown, fps=clip.fps, pcm=pcm, comment=COMMENT)
-        write_video(error_map, judge.draw_errors(), fps=clip.fps, comment=COMMENT)
+        with write_whole(out) as video, write_whole(error_map) as errors:  # both or neither
+            write_video(video, shown, fps=clip.fps, pcm=pcm, comment=COMMENT)
+            write_video(errors, judge.draw_errors(), fps=clip.fps, comment=COMMENT)
     return Reenactment(
         path=out,
         error_map=error_map,
