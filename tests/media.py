@@ -4,8 +4,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+from toolkit.media.video import find_ffmpeg
 from toolkit.sample import SampleOptions, make_samples
-from toolkit.video import find_ffmpeg
 
 SECONDS = 1.5
 """Length of a good video: 45 frames."""

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SourceError
+from toolkit.media.video import find_ffmpeg, probe, read_frames
 from toolkit.schema import VideoInfo
-from toolkit.video import find_ffmpeg, probe, read_frames
 
 Picture = npt.NDArray[np.uint8]
 Samples = npt.NDArray[np.float64]

@@ -19,7 +19,8 @@ from tests.numbered import (
     run_ffmpeg,
     write_wav,
 )
-from toolkit.audio import (
+from toolkit.errors import SourceError
+from toolkit.media.audio import (
     decode_audio,
     measure_agreement,
     measure_loudness,
@@ -27,9 +28,8 @@ from toolkit.audio import (
     measure_speech_share,
     read_samples,
 )
-from toolkit.errors import SourceError
+from toolkit.media.video import probe
 from toolkit.schema import VideoInfo
-from toolkit.video import probe
 
 PCM = ("-c:a", "pcm_s16le")
 BLACK = np.zeros((48, 64, 3), np.uint8)

@@ -419,8 +419,8 @@ def test_calibration_reads_each_clip_once_and_in_turn() -> None:
 def test_blinks_of_a_real_clip_are_those_read_by_eye(name: str) -> None:
     if not (REAL / name).is_file():
         pytest.skip(f"no {REAL / name}")
-    from toolkit import video
     from toolkit.features.landmarks import FaceMesh
+    from toolkit.media import video
 
     info, streams = video.probe(REAL / name)
     mesh = FaceMesh(max_faces=1)

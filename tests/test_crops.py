@@ -21,8 +21,8 @@ from tests.numbered import (
 from toolkit.clock import show_frames
 from toolkit.crops import encode_crops, read_crops, read_pictures
 from toolkit.errors import SourceError
+from toolkit.media.video import probe
 from toolkit.schema import ClipInput
-from toolkit.video import probe
 
 FRAMES = 760
 NAMES = (

@@ -25,11 +25,12 @@ from toolkit.features.deepspeech import (
     infer_scores,
     load_network,
 )
+from toolkit.media import codec
 from toolkit.transcribe import open_network, transcribe
 from zoo import train as loop
 from zoo.checkpoint import load_checkpoint
 from zoo.cli import main as zoo
-from zoo.deepspeech import augment, codec, recipe, voices
+from zoo.deepspeech import augment, recipe, voices
 from zoo.deepspeech.augment import Augmenter
 from zoo.deepspeech.bands import pool_bands
 from zoo.deepspeech.batches import Batch, EpochBatches, Material

@@ -225,10 +225,10 @@ def test_a_real_head_turns_as_openface_says():
     name = "zliang7_OpenFace/samples/default.wmv"
     if not (REAL / name).is_file():
         pytest.skip(f"no {REAL / name}")
-    from toolkit import video
     from toolkit.facemodel.camera import default_intrinsics
     from toolkit.features.landmarks import FaceMesh
     from toolkit.features.openface import find_csv, read_openface
+    from toolkit.media import video
 
     info, streams = video.probe(REAL / name)
     mesh = FaceMesh(max_faces=1)

@@ -13,7 +13,7 @@ from tests.results import eyes, people, reenactment, sheet, shown, spoken
 from tests.results.people import Subject
 from tests.results.setup import PAGE, make_rehearsal
 from tests.results.stages import StageLog
-from toolkit.encode import write_video
+from toolkit.media.encode import write_video
 from zoo.checkpoint import save_checkpoint
 from zoo.data import load_clips
 from zoo.distributed import World

@@ -19,7 +19,7 @@ from tests.results.shown import align_meshes, find_nearest, find_open_eyes, look
 from tests.results.spoken import Heard, check_film, list_mouths
 from tests.results.stages import StageLog
 from toolkit.clock import frame_to_sample
-from toolkit.encode import Sound, write_video
+from toolkit.media.encode import Sound, write_video
 from zoo.rendering import load_render_clips
 
 FPS = 30

@@ -34,10 +34,10 @@ from tests.numbered import (
     set_display_matrix,
     write_wav,
 )
-from toolkit.encode import Sound, _feed, write_video
 from toolkit.errors import SourceError, ToolkitError
+from toolkit.media.encode import Sound, _feed, write_video
+from toolkit.media.video import Streams, _read_focal, check_exit, probe, read_frames
 from toolkit.schema import VideoInfo
-from toolkit.video import Streams, _read_focal, check_exit, probe, read_frames
 
 COUNT = 13
 MPEG2 = ("-c:v", "mpeg2video", "-q:v", "3")
@@ -410,7 +410,7 @@ def test_8k_is_scaled_down_before_it_reaches_us(tmp_path: Path) -> None:
     code = (  # in a small process of its own: a child begins with its parent's size
         "import resource, sys\n"
         "from pathlib import Path\n"
-        "from toolkit.video import fit_size, probe, read_frames\n"
+        "from toolkit.media.video import fit_size, probe, read_frames\n"
         "path = Path(sys.argv[1])\n"
         "info, streams = probe(path)\n"
         "size = fit_size(info)\n"

@@ -15,8 +15,8 @@ from tests.datasets import FakeClip, write_dataset
 from tests.networks import make_contract, make_normalisation, save_model
 from tests.numbered import make_tone, read_all, run_ffmpeg, write_wav
 from tests.runs import unwritable
-from toolkit.encode import write_video
 from toolkit.errors import ToolkitError
+from toolkit.media.encode import write_video
 from toolkit.schema import Provenance
 from toolkit.storage import hash_file
 from zoo.checkpoint import save_checkpoint

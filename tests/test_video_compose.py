@@ -17,8 +17,8 @@ from tests.numbered import (
     set_display_matrix,
     write_wav,
 )
-from toolkit.encode import Sound, write_video
 from toolkit.errors import ToolkitError
+from toolkit.media.encode import Sound, write_video
 from zoo.data import Holdout
 from zoo.rendering import load_render_clips
 from zoo.video.compose import Pasting, ramp_border

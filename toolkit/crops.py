@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SourceError
+from toolkit.media.video import Frame, Streams, fit_size, read_frames
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Reason, VideoInfo
-from toolkit.video import Frame, Streams, fit_size, read_frames
 
 JPEG_QUALITY = 95
 NUM_VERTICES = 468

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.audio import SILENCE_DBFS, decode_audio, measure_peak
 from toolkit.backends import load_backends, one_thread
 from toolkit.clips import Stretch, cut_clips
 from toolkit.clock import SAMPLE_RATE, frame_to_sample
@@ -27,6 +26,8 @@ from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.blink import compute_ear
 from toolkit.jobs import Plan, check_inputs, digest_options, make_plan, record_plan, source_path
 from toolkit.manifest import find_part, write_part
+from toolkit.media.audio import SILENCE_DBFS, decode_audio, measure_peak
+from toolkit.media.video import Streams, probe
 from toolkit.options import IngestOptions
 from toolkit.schema import (
     NOMINAL_SIZE,
@@ -40,7 +41,6 @@ from toolkit.schema import (
 from toolkit.shard import ShardWriter, publish
 from toolkit.storage import guard_storage, hash_file
 from toolkit.track import track_faces
-from toolkit.video import Streams, probe
 from toolkit.workers import Crashes, Progress, check_guard, open_runner
 from toolkit.workspace import lock_dataset, open_workspace, sweep_workspaces
 

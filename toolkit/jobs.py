@@ -18,9 +18,9 @@ from typing import NoReturn
 
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
 from toolkit.manifest import delete_job, read_done_jobs, read_jobs, read_table, write_job
+from toolkit.media.video import SUFFIXES, read_duration
 from toolkit.schema import Job, Source
 from toolkit.storage import hash_file
-from toolkit.video import SUFFIXES, read_duration
 from toolkit.workspace import is_running
 
 _LISTS = frozenset({".txt", ".lst", ".list"})

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from toolkit.errors import SourceError
 from toolkit.features.landmarks import FaceMesh, Mesh
+from toolkit.media.video import Streams, fit_size, read_frames
 from toolkit.schema import NUM_LANDMARKS, Reason, VideoInfo
-from toolkit.video import Streams, fit_size, read_frames
 
 SHOT_THRESHOLD = 27.0
 """PySceneDetect's default for ContentDetector: mean HSV change of a pixel, 0 to 255."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit import weights as weights_files
-from toolkit.audio import open_sound
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import SetupError
 from toolkit.features.deepspeech import (
@@ -13,6 +12,7 @@ from toolkit.features.deepspeech import (
     infer_scores,
     load_network,
 )
+from toolkit.media.audio import open_sound
 
 
 @dataclass(frozen=True, kw_only=True)

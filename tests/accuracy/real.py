@@ -16,9 +16,9 @@ import numpy.typing as npt
 from toolkit.errors import ToolkitError
 from toolkit.ingest import ingest
 from toolkit.manifest import read_table
+from toolkit.media.video import SUFFIXES, find_ffmpeg, fit_size, probe, read_duration, read_frames
 from toolkit.options import IngestOptions
 from toolkit.shard import ShardReader
-from toolkit.video import SUFFIXES, find_ffmpeg, fit_size, probe, read_duration, read_frames
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
-from toolkit.audio import read_sound
 from toolkit.features.deepspeech import (
     decode_greedy,
     infer_scores,
     interpolate_scores,
     load_network,
 )
+from toolkit.media.audio import read_sound
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from zoo.deepspeech.errors import measure_cer
 

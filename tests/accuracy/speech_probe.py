@@ -27,7 +27,6 @@ from tests.accuracy.sound import (
     mix,
     rescale,
 )
-from toolkit.audio import read_sound
 from toolkit.describe import measure_opening
 from toolkit.features.deepspeech import (
     DeepSpeechNetwork,
@@ -35,6 +34,7 @@ from toolkit.features.deepspeech import (
     interpolate_scores,
     load_network,
 )
+from toolkit.media.audio import read_sound
 from toolkit.storage import write_whole
 from zoo.deepspeech.corpus import read_transcripts
 

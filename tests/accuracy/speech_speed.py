@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.audio import read_sound
 from toolkit.clock import SAMPLE_RATE
+from toolkit.media.audio import read_sound
 
 _CHILD = """
 import json, resource, sys
 from pathlib import Path
 import torch
-from toolkit.audio import read_sound
+from toolkit.media.audio import read_sound
 from toolkit.features.deepspeech import infer_scores, interpolate_scores, load_network
 
 torch.set_num_threads(1)

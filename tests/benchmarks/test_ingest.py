@@ -15,9 +15,9 @@ import pytest
 from toolkit.backends import load_backends
 from toolkit.features.landmarks import FaceMesh
 from toolkit.ingest import ingest
+from toolkit.media.video import fit_size, probe, read_frames
 from toolkit.options import IngestOptions
 from toolkit.sample import SampleOptions, make_samples
-from toolkit.video import fit_size, probe, read_frames
 
 MAX_RATIO = 1.6
 MIN_SPEEDUP = 1.8

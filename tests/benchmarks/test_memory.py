@@ -11,8 +11,8 @@ from typing import Any
 import psutil
 
 from toolkit.ingest import ingest
+from toolkit.media.video import find_ffmpeg
 from toolkit.sample import SampleOptions, make_samples
-from toolkit.video import find_ffmpeg
 
 MINUTES = [int(m) for m in os.environ.get("TTK_BENCH_MINUTES", "1,10").split(",")]
 """Lengths to measure; TTK_BENCH_MINUTES=1,10,60 takes a quarter of an hour more."""

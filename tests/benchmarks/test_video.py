@@ -19,8 +19,8 @@ import torch
 from tests.benchmarks.motion import time_steps
 from tests.benchmarks.test_facial_training import describe, report
 from tests.numbered import make_tone, write_wav
-from toolkit.encode import write_video
 from toolkit.ingest import ingest
+from toolkit.media.encode import write_video
 from toolkit.options import IngestOptions
 from toolkit.sample import SampleOptions, make_samples
 from zoo.checkpoint import save_checkpoint

@@ -15,8 +15,8 @@ from tests.results.runs import PRECISION, plan_base, train_once
 from tests.results.setup import MissingDataError, Setup, Table
 from tests.results.stages import StageLog
 from toolkit.manifest import has_split, write_split
+from toolkit.media.video import read_duration
 from toolkit.sample import SampleOptions, make_samples
-from toolkit.video import read_duration
 from zoo.cli.progress import TrainProgress
 from zoo.train import BEST, LAST
 from zoo.video.options import RendererRecipe

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from toolkit.encode import write_video
+from toolkit.media.encode import write_video
 from toolkit.preview.clip import Floats, PreviewClip, load_clip
 from toolkit.preview.draw import (
     AXES,

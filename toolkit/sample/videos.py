@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import FRAME_RATES, SAMPLE_RATE, frame_to_sample
-from toolkit.encode import write_video
+from toolkit.media.encode import write_video
 from toolkit.sample import motion, speech
 from toolkit.sample.head import IRIS_MM, Head
 from toolkit.sample.portrait import Picture, Portrait, load_portraits, make_identity

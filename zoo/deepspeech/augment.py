@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len, rfft
 
 from toolkit.clock import SAMPLE_RATE
-from zoo.deepspeech.codec import BIT_RATES, CODECS, recode
+from toolkit.media.codec import BIT_RATES, CODECS, recode
 
 Wave = npt.NDArray[np.float32]
 Rng = np.random.Generator

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.audio import read_sound
 from toolkit.errors import ToolkitError
+from toolkit.media.audio import read_sound
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from toolkit.storage import write_whole
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.audio import read_sound
 from toolkit.clock import SAMPLE_RATE
 from toolkit.features.deepspeech import DeepSpeechNetwork, decode_greedy, infer_scores
+from toolkit.media.audio import read_sound
 from zoo.deepspeech.corpus import Utterance
 from zoo.deepspeech.errors import count_edits
 

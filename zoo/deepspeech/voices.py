@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.audio import read_sound
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import ToolkitError
+from toolkit.media.audio import read_sound
 from toolkit.sample.speech import Voice, open_synthesiser
 from zoo.deepspeech.corpus import Pcm, SpeechStore, normalise_text, store_speech
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.audio import SILENCE_DBFS, find_peak, open_sound
 from toolkit.clock import SAMPLE_RATE
 from toolkit.features.deepspeech import DeepSpeech, DeepSpeechCheckpoint
+from toolkit.media.audio import SILENCE_DBFS, find_peak, open_sound
 from zoo.data import describe_backend
 from zoo.facial.contract import Contract
 

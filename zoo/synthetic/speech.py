@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
-from toolkit.audio import read_sound
 from toolkit.clock import SAMPLE_RATE, frame_to_sample
 from toolkit.errors import ToolkitError
 from toolkit.features.deepspeech import DeepSpeech
+from toolkit.media.audio import read_sound
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput, Provenance
 from zoo.deepspeech.corpus import Utterance, read_transcripts
 from zoo.synthetic.options import FPS

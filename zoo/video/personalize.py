@@ -17,9 +17,9 @@ from toolkit.errors import SourceError, ToolkitError
 from toolkit.ingest import ingest
 from toolkit.jobs import Plan
 from toolkit.manifest import read_jobs, read_table
+from toolkit.media.video import probe
 from toolkit.options import IngestOptions
 from toolkit.storage import check_place, hash_file
-from toolkit.video import probe
 from toolkit.workers import Progress
 from zoo.checkpoint import load_checkpoint
 from zoo.data import MOTION_LAYOUT, WINDOW, Holdout, describe_backend

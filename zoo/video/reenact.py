@@ -13,7 +13,7 @@ from typing import IO
 import cv2
 import numpy as np
 
-from toolkit.encode import write_video
+from toolkit.media.encode import write_video
 from toolkit.preview.clip import find_clip
 from toolkit.shard import ShardReader
 from toolkit.storage import check_place, guard_storage, write_whole

@@ -17,8 +17,8 @@ from toolkit.crops import JPEG_QUALITY, read_stretch
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.jobs import decode_path
 from toolkit.manifest import read_table
+from toolkit.media.video import probe
 from toolkit.storage import guard_storage
-from toolkit.video import probe
 from zoo.data.clips import find_dataset
 from zoo.rendering.clips import RenderClip
 from zoo.video.compose import Pasting, Picture

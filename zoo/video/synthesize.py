@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy.typing as npt
 
-from toolkit.encode import Sound, write_video
 from toolkit.errors import ToolkitError
+from toolkit.media.encode import Sound, write_video
 from toolkit.storage import check_place
 from zoo.data import AU45, EXPRESSION, POSE
 from zoo.distributed import find_device

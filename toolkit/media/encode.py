@@ -1,4 +1,4 @@
-"""Encode pictures and sound to MP4; with `video.py` and `audio.py`, all that knows ffmpeg."""
+"""Encode pictures and sound to MP4."""
 
 import contextlib
 import itertools
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
+from toolkit.media.video import OPEN_OPTIONS, file_url, to_arguments
 from toolkit.storage import write_whole
-from toolkit.video import OPEN_OPTIONS, file_url, to_arguments
 
 _MATRIX = "smpte170m"
 """How ffmpeg makes YUV of RGB; unless it is said, players take large pictures for BT.709."""

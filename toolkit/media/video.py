@@ -1,4 +1,4 @@
-"""Probe and decode video; with `audio.py` and `encode.py`, all that knows ffmpeg.
+"""Probe and decode video; with the rest of this package, all that knows ffmpeg.
 
 Decoding is an ffmpeg process whose graph ffmpeg-python builds; its frames come over a pipe, their
 presentation times from the `showinfo` filter. Pictures are upright with square pixels. Times are

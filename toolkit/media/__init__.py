@@ -1,0 +1,1 @@
+"""Video and sound: the only modules that know ffmpeg and PyAV."""
