@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import count_samples
-from toolkit.manifest import write_job, write_part
+from toolkit.dataset.manifest import write_job, write_part
+from toolkit.dataset.shard import ShardWriter, publish
 from toolkit.schema import ARRAYS, CLIP_COLUMNS, SCHEMA_VERSION, Job, Provenance, Reason, Source
-from toolkit.shard import ShardWriter, publish
 
 FPS = 30
 OPTIONS: dict[str, object] = {"fps": FPS, "frame_size": 0, "au45": "embedded"}

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from toolkit.manifest import read_table
+from toolkit.dataset.manifest import read_table
+from toolkit.dataset.shard import ShardReader
 from toolkit.options import IngestOptions
-from toolkit.shard import ShardReader
 
 FLAGS = ("--min-frames", "27", "--coefficients", "none", "--shard-minutes", "0.01")
 """Short clips, one source in a job, and no feature that takes long."""

@@ -2,7 +2,6 @@
 
 import ast
 import importlib
-import json
 import os
 import pty
 import subprocess
@@ -135,10 +134,16 @@ def test_public_names_are_sorted_and_all_there() -> None:
     assert toolkit.__all__ == sorted(toolkit.__all__)
     for name in toolkit.__all__:
         assert getattr(toolkit, name).__name__ == name
-    assert set(toolkit.__all__) == set(toolkit._MODULES)
     assert set(toolkit.__all__) <= set(dir(toolkit))
     with pytest.raises(AttributeError, match="nonsense"):
         toolkit.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["manifest", "shard", "split", "stats", "validate", "windows"])
+def test_modules_of_a_dataset_are_imported_by_their_public_names(name: str) -> None:
+    """`from toolkit.windows import WindowReader` gives the class of `toolkit.dataset.windows`."""
+    public = importlib.import_module(f"toolkit.{name}")
+    assert public is importlib.import_module(f"toolkit.dataset.{name}")
 
 
 def test_no_public_name_is_also_a_modules_name() -> None:

@@ -21,14 +21,14 @@ from tests.datasets import FakeClip, write_dataset
 from toolkit import clips, schema
 from toolkit.cli import main
 from toolkit.crops import JPEG_QUALITY
+from toolkit.dataset.manifest import read_jobs, read_table
+from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.facemodel.camera import deng_intrinsics, project
 from toolkit.facemodel.model import load_default
 from toolkit.facemodel.reconstruct import IRIS_MM
 from toolkit.features import BACKENDS, blink, landmarks, pose
 from toolkit.jobs import digest_options
-from toolkit.manifest import read_jobs, read_table
 from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, TABLES, ClipInput, Reason, VideoInfo
-from toolkit.split import SplitOptions, split_dataset
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

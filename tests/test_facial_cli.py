@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from tests.datasets import FakeClip, write_dataset, write_shard
 from tests.runs import run_torch
-from toolkit.manifest import write_split
-from toolkit.split import SplitOptions, split_dataset
+from toolkit.dataset.manifest import write_split
+from toolkit.dataset.split import SplitOptions, split_dataset
 from zoo.checkpoint import load_checkpoint
 from zoo.cli import main
 from zoo.synthetic.dataset import make_dataset

@@ -12,8 +12,8 @@ import torch
 from click.testing import CliRunner
 from torch import distributed, multiprocessing, nn
 
+from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.errors import ToolkitError
-from toolkit.split import SplitOptions, split_dataset
 from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.cli import main
 from zoo.data import AU45, WINDOW, Normalisation, load_clips

@@ -22,17 +22,17 @@ from tests.runs import (
 )
 from toolkit import ingest as stage
 from toolkit.clips import Stretch
+from toolkit.dataset.manifest import read_table
+from toolkit.dataset.shard import ShardReader
+from toolkit.dataset.split import SplitOptions, split_dataset
+from toolkit.dataset.stats import yield_funnel
+from toolkit.dataset.validate import validate_dataset
 from toolkit.errors import OptionsError, ToolkitError
 from toolkit.features.pose import MeshPose
 from toolkit.ingest import explain_failure, ingest, plan_ingest, run_job
 from toolkit.jobs import Plan, record_plan
-from toolkit.manifest import read_table
 from toolkit.options import IngestOptions
 from toolkit.schema import Reason
-from toolkit.shard import ShardReader
-from toolkit.split import SplitOptions, split_dataset
-from toolkit.stats import yield_funnel
-from toolkit.validate import validate_dataset
 from toolkit.workspace import lock_dataset, open_workspace
 
 TINY = IngestOptions(

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.datasets import FakeClip, make_row
 from toolkit import jobs
+from toolkit.dataset.manifest import read_jobs, write_part
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
 from toolkit.jobs import Plan, encode_path, find_sources, make_plan, record_plan, source_path
-from toolkit.manifest import read_jobs, write_part
 from toolkit.options import IngestOptions
 from toolkit.schema import Job, Source
 from toolkit.workspace import lock_dataset, open_workspace

@@ -15,8 +15,7 @@ from tests.datasets import (
     make_source_row,
     write_dataset,
 )
-from toolkit.errors import ManifestError, StorageError
-from toolkit.manifest import (
+from toolkit.dataset.manifest import (
     delete_job,
     filter_rows,
     find_part,
@@ -28,6 +27,7 @@ from toolkit.manifest import (
     write_part,
     write_split,
 )
+from toolkit.errors import ManifestError, StorageError
 from toolkit.schema import TABLES, Reason
 
 ANN = FakeClip(source="ä\n'b.mp4", row={"blink_onsets": [0.1, 1.5], "blink_offsets": [0.2, 1.7]})

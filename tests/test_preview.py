@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from tests import datasets
 from tests.datasets import FakeClip, write_dataset
 from toolkit.cli import main
+from toolkit.dataset.manifest import write_part
 from toolkit.errors import ManifestError, ToolkitError
 from toolkit.features.blink import find_blinks
-from toolkit.manifest import write_part
 from toolkit.preview import render_clip, render_sheet
 from toolkit.preview.clip import PreviewClip, find_clip, load_clip
 from toolkit.preview.draw import (

@@ -10,10 +10,10 @@ import torch
 from tests.datasets import FakeClip, write_dataset
 from tests.runs import run_ttk
 from tests.surfaces import BFM_VERTICES, FRONT, make_ball, make_large_model, make_surface
+from toolkit.dataset.manifest import read_table
 from toolkit.errors import ShardError, ToolkitError
 from toolkit.facemodel.camera import project, project_camera, rotation_from_euler, transform
 from toolkit.facemodel.model import load_default
-from toolkit.manifest import read_table
 from zoo.data import Holdout
 from zoo.rendering import (
     CropCamera,

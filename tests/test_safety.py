@@ -30,12 +30,12 @@ from tests.runs import (
     unwritable,
 )
 from toolkit import storage
+from toolkit.dataset.validate import validate_dataset
 from toolkit.errors import StorageError, ToolkitError
 from toolkit.ingest import ingest
 from toolkit.media.audio import decode_audio
 from toolkit.media.video import probe, read_frames
 from toolkit.options import IngestOptions
-from toolkit.validate import validate_dataset
 
 TINY = IngestOptions(
     min_frames=27, shard_minutes=0.01, frame_size=64, pose="none", au45="none", deepspeech="none",

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.datasets import FPS, FakeClip, make_arrays, make_jpegs, make_pcm, write_shard
+from toolkit.dataset.shard import ShardReader, ShardWriter, verify_shard
+from toolkit.dataset.windows import WindowReader
 from toolkit.errors import ShardError, StorageError
 from toolkit.schema import ARRAYS, Provenance
-from toolkit.shard import ShardReader, ShardWriter, verify_shard
 from toolkit.storage import publish, write_whole
-from toolkit.windows import WindowReader
 
 CLIPS = [
     FakeClip(num_frames=9),

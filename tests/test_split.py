@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.datasets import FakeClip, write_dataset
+from toolkit.dataset.manifest import read_table, write_split
+from toolkit.dataset.split import PARTS, SplitOptions, assign_groups, parse_ratio, split_dataset
 from toolkit.errors import ManifestError, ToolkitError
-from toolkit.manifest import read_table, write_split
-from toolkit.split import PARTS, SplitOptions, assign_groups, parse_ratio, split_dataset
 
 GROUPS = st.dictionaries(st.text(max_size=4), st.integers(1, 2000), min_size=3, max_size=40)
 RATIO = (5, 1, 4)

@@ -23,14 +23,14 @@ from tests.datasets import (
     make_source_row,
     write_dataset,
 )
-from toolkit.blink_plot import plot_blinks
-from toolkit.blink_stats import count_stretches, describe_blinks
 from toolkit.cli import main
 from toolkit.cli.tables import BAR, draw_bar
+from toolkit.dataset.blink_plot import plot_blinks
+from toolkit.dataset.blink_stats import count_stretches, describe_blinks
+from toolkit.dataset.manifest import write_part, write_split
+from toolkit.dataset.stats import compute_stats, yield_funnel
 from toolkit.errors import ManifestError, StorageError
-from toolkit.manifest import write_part, write_split
 from toolkit.schema import Reason
-from toolkit.stats import compute_stats, yield_funnel
 
 
 def blinking(onsets: list[float], lengths: list[float]) -> dict[str, object]:

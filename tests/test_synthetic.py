@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pytest
 
 from toolkit.clock import SAMPLE_RATE
+from toolkit.dataset.manifest import read_table
+from toolkit.dataset.split import split_dataset
+from toolkit.dataset.stats import compute_stats
+from toolkit.dataset.validate import validate_dataset
 from toolkit.errors import ToolkitError
 from toolkit.features.blink import find_blinks
-from toolkit.manifest import read_table
-from toolkit.split import split_dataset
-from toolkit.stats import compute_stats
-from toolkit.validate import validate_dataset
 from zoo.data import (
     AU45,
     EXPRESSION,

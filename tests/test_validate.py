@@ -12,11 +12,11 @@ from click.testing import CliRunner
 
 from tests.datasets import FakeClip, make_job, make_row, write_dataset, write_shard
 from toolkit.cli import main
+from toolkit.dataset.manifest import find_part, read_table, write_job, write_part, write_split
+from toolkit.dataset.split import PARTS, SplitOptions, split_dataset
+from toolkit.dataset.validate import Problem, validate_dataset
 from toolkit.errors import ManifestError
-from toolkit.manifest import find_part, read_table, write_job, write_part, write_split
-from toolkit.split import PARTS, SplitOptions, split_dataset
 from toolkit.storage import hash_file
-from toolkit.validate import Problem, validate_dataset
 
 CLIPS = [FakeClip(source=f"{i}.mp4", identity=f"p{i}", num_frames=10 + i) for i in range(4)]
 SECOND = FakeClip(source="0.mp4", identity="p0", start_frame=50, num_frames=9)

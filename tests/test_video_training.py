@@ -18,9 +18,9 @@ from torch.nn import functional
 from tests.datasets import FakeClip, write_dataset
 from tests.numbered import make_tone, write_wav
 from tests.runs import run_torch
+from toolkit.dataset.manifest import write_split
 from toolkit.errors import SetupError, ToolkitError
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
-from toolkit.manifest import write_split
 from toolkit.storage import hash_file
 from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.cli import main

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.datasets import FPS, FakeClip, make_row, write_dataset, write_shard
+from toolkit.dataset.manifest import write_part, write_split
+from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ManifestError, ShardError, ToolkitError
-from toolkit.manifest import write_part, write_split
-from toolkit.shard import ShardReader
 from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.data import (
     AU45,

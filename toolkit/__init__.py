@@ -1,70 +1,40 @@
 """Raw talking-head videos in, training shards out.
 
-Names are imported when they are first asked for: `import toolkit` loads no library. The main job
-is `from toolkit.ingest import ingest`: a module's own name cannot be given out here as well.
+Names are imported when they are first asked for: `import toolkit` loads no large library. Which
+there are, and where each comes from, stands in `__init__.pyi`. The main job is
+`from toolkit.ingest import ingest`.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
-if TYPE_CHECKING:
-    from toolkit.blink_stats import describe_blinks
-    from toolkit.errors import ToolkitError
-    from toolkit.features.blink import find_blinks
-    from toolkit.manifest import read_table
-    from toolkit.options import IngestOptions
-    from toolkit.preview import render_clip
-    from toolkit.sample import SampleOptions, make_samples
-    from toolkit.shard import ShardReader
-    from toolkit.split import SplitOptions, split_dataset
-    from toolkit.stats import compute_stats, yield_funnel
-    from toolkit.validate import validate_dataset
-    from toolkit.windows import WindowReader
+import lazy_loader
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "IngestOptions",
-    "SampleOptions",
-    "ShardReader",
-    "SplitOptions",
-    "ToolkitError",
-    "WindowReader",
-    "compute_stats",
-    "describe_blinks",
-    "find_blinks",
-    "make_samples",
-    "read_table",
-    "render_clip",
-    "split_dataset",
-    "validate_dataset",
-    "yield_funnel",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-_MODULES = {
-    "IngestOptions": "options",
-    "SampleOptions": "sample",
-    "ShardReader": "shard",
-    "SplitOptions": "split",
-    "ToolkitError": "errors",
-    "WindowReader": "windows",
-    "compute_stats": "stats",
-    "describe_blinks": "blink_stats",
-    "find_blinks": "features.blink",
-    "make_samples": "sample",
-    "read_table": "manifest",
-    "render_clip": "preview",
-    "split_dataset": "split",
-    "validate_dataset": "validate",
-    "yield_funnel": "stats",
-}
+_PUBLIC = {
+    f"{__name__}.{name}": f"{__name__}.dataset.{name}"
+    for name in ("manifest", "shard", "split", "stats", "validate", "windows")
+} | {f"{__name__}.options": f"{__name__}.ingest.options"}
+"""Module as users import it -> where it stands."""
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+class _PublicModules(MetaPathFinder, Loader):
+    """Makes `from toolkit.windows import WindowReader` work, and the like."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name in _PUBLIC else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.modules[module.__name__] = importlib.import_module(_PUBLIC[module.__name__])
 
 
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+sys.meta_path.append(_PublicModules())

@@ -21,11 +21,12 @@ from toolkit.backends import load_backends, one_thread
 from toolkit.clips import Stretch, cut_clips
 from toolkit.clock import SAMPLE_RATE, frame_to_sample
 from toolkit.crops import encode_crops, read_crops
+from toolkit.dataset.manifest import find_part, write_part
+from toolkit.dataset.shard import ShardWriter, publish
 from toolkit.describe import describe_clip, prepare_clip, to_crop
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.blink import compute_ear
 from toolkit.jobs import Plan, check_inputs, digest_options, make_plan, record_plan, source_path
-from toolkit.manifest import find_part, write_part
 from toolkit.media.audio import SILENCE_DBFS, decode_audio, measure_peak
 from toolkit.media.video import Streams, probe
 from toolkit.options import IngestOptions
@@ -38,7 +39,6 @@ from toolkit.schema import (
     Source,
     VideoInfo,
 )
-from toolkit.shard import ShardWriter, publish
 from toolkit.storage import guard_storage, hash_file
 from toolkit.track import track_faces
 from toolkit.workers import Crashes, Progress, check_guard, open_runner
@@ -86,7 +86,7 @@ def ingest(
         on_progress: told of every step.
 
     Returns:
-        The plan that was carried out; `toolkit.stats.yield_funnel` says what came of it.
+        The plan that was carried out; `toolkit.dataset.stats.yield_funnel` says what came of it.
 
     Raises:
         ToolkitError: what is not one video's fault; everything published stays.

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
+from toolkit.dataset.manifest import delete_job, read_done_jobs, read_jobs, read_table, write_job
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
-from toolkit.manifest import delete_job, read_done_jobs, read_jobs, read_table, write_job
 from toolkit.media.video import SUFFIXES, read_duration
 from toolkit.schema import Job, Source
 from toolkit.storage import hash_file

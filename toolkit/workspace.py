@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolkit.manifest import PARTS
+from toolkit.dataset.manifest import PARTS
 
 _PREFIX, _DEAD = ".tmp-", ".dead"
 _PATIENCE = 20

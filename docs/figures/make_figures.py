@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from toolkit.clock import show_frames
+from toolkit.dataset.manifest import read_table
+from toolkit.dataset.shard import ShardReader
 from toolkit.facemodel.camera import default_intrinsics, project
 from toolkit.facemodel.model import load_default
 from toolkit.features.blink import find_blinks
-from toolkit.manifest import read_table
 from toolkit.media.video import fit_size, probe, read_frames
 from toolkit.preview import render_clip
-from toolkit.shard import ShardReader
 
 FOLDER = Path(__file__).parent
 INK, MUTED, RED, GREEN, BLUE = "#222222", "#8a8a8a", "#c0392b", "#2e8b57", "#2d6db5"

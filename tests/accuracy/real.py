@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.dataset.manifest import read_table
+from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ToolkitError
 from toolkit.ingest import ingest
-from toolkit.manifest import read_table
 from toolkit.media.video import SUFFIXES, find_ffmpeg, fit_size, probe, read_duration, read_frames
 from toolkit.options import IngestOptions
-from toolkit.shard import ShardReader
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from tests.accuracy.matching import Tally, match_events
+from toolkit.dataset.manifest import read_table
+from toolkit.dataset.shard import ShardReader
 from toolkit.describe import measure_opening
 from toolkit.features.blink import find_blinks
 from toolkit.ingest import ingest
-from toolkit.manifest import read_table
 from toolkit.sample import SampleOptions, make_samples
-from toolkit.shard import ShardReader
 
 TOLERANCE = 0.1
 _AXES = (("pitch", "°"), ("yaw", "°"), ("roll", "°"), ("tx", "mm"), ("ty", "mm"), ("tz", "mm"))

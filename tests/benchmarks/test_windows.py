@@ -9,8 +9,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from toolkit.clock import count_samples
-from toolkit.shard import ShardReader, ShardWriter
-from toolkit.windows import WindowReader
+from toolkit.dataset.shard import ShardReader, ShardWriter
+from toolkit.dataset.windows import WindowReader
 
 NUM_CLIPS, NUM_FRAMES, CLIPS_PER_SHARD = 10_000, 150, 120
 NAMES = {"audio/deepspeech": 29, "face/expression": 64, "face/pose": 6, "face/au45": 0}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.accuracy.real import find_data
 from tests.results.setup import MissingDataError, Setup
-from toolkit.manifest import has_split, read_table, write_split
+from toolkit.dataset.manifest import has_split, read_table, write_split
 from zoo.synthetic.dataset import make_dataset
 from zoo.synthetic.options import SyntheticOptions
 

@@ -11,8 +11,8 @@ from tests.results.people import find_longest, train_without_eyes
 from tests.results.reenactment import score_blinks
 from tests.results.setup import Setup, Table
 from tests.results.shown import Judged, look_at
-from toolkit.blink_plot import plot_blinks
-from toolkit.blink_stats import BlinkStats
+from toolkit.dataset.blink_plot import plot_blinks
+from toolkit.dataset.blink_stats import BlinkStats
 from toolkit.features.blink import find_blinks
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.rendering import RenderClip

@@ -14,7 +14,7 @@ from tests.results.real import LONGEST, load_real
 from tests.results.runs import PRECISION, plan_base, train_once
 from tests.results.setup import MissingDataError, Setup, Table
 from tests.results.stages import StageLog
-from toolkit.manifest import has_split, write_split
+from toolkit.dataset.manifest import has_split, write_split
 from toolkit.media.video import read_duration
 from toolkit.sample import SampleOptions, make_samples
 from zoo.cli.progress import TrainProgress

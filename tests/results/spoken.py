@@ -17,9 +17,9 @@ from tests.results.figures import draw_mouths
 from tests.results.people import cut_media, find_real, personalize_longest
 from tests.results.setup import Setup, Table
 from toolkit.clock import SAMPLE_RATE, count_samples
+from toolkit.dataset.manifest import read_table
 from toolkit.describe import measure_opening
 from toolkit.ingest import ingest
-from toolkit.manifest import read_table
 from toolkit.media.audio import read_sound
 from toolkit.options import IngestOptions
 from toolkit.preview.traces import measure_level

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from toolkit.cli.base import command, data_option, json_option, options_from, print_json
 from toolkit.cli.tables import print_blinks, print_clips, print_funnel, print_split
-from toolkit.split import SplitOptions, split_dataset
-from toolkit.stats import GROUP_COLUMNS, describe_clips, group_clips, yield_funnel
+from toolkit.dataset.split import SplitOptions, split_dataset
+from toolkit.dataset.stats import GROUP_COLUMNS, describe_clips, group_clips, yield_funnel
 
 __all__ = ["print_funnel", "split", "stats", "validate"]
 
@@ -50,15 +50,15 @@ def stats(
 
     EXPR compares columns of the manifest: "face_size > 120 and identity in ['ann', 'bob']".
     """
-    from toolkit.blink_stats import describe_blinks
-    from toolkit.manifest import read_table
+    from toolkit.dataset.blink_stats import describe_blinks
+    from toolkit.dataset.manifest import read_table
 
     clips = read_table(data, "clips", where)
     groups = list(group_clips(data, clips, by))
     numbers, funnel = [describe_clips(*group) for group in groups], yield_funnel(data)
     blinking = [describe_blinks(*group) for group in groups] if blinks or plot else []
     if plot is not None:
-        from toolkit.blink_plot import plot_blinks
+        from toolkit.dataset.blink_plot import plot_blinks
 
         plot_blinks(blinking, plot)
     if as_json:
@@ -80,8 +80,8 @@ def validate(quick: bool, data: Path, as_json: bool) -> None:
 
     Prints one line for each problem and exits with 1 if there is any; a note is no problem.
     """
-    from toolkit.manifest import read_table
-    from toolkit.validate import validate_dataset
+    from toolkit.dataset.manifest import read_table
+    from toolkit.dataset.validate import validate_dataset
 
     with Console(stderr=True).status("validating") as status:
         problems = validate_dataset(

@@ -96,7 +96,7 @@ def _print_plan(plan: Any, as_json: bool) -> None:
 
 def _print_report(dataset: Path, as_json: bool) -> None:
     from toolkit.cli.dataset import print_funnel
-    from toolkit.stats import yield_funnel
+    from toolkit.dataset.stats import yield_funnel
 
     funnel = yield_funnel(dataset)
     if as_json:

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from toolkit.blink_stats import HUMAN_INTERVAL, HUMAN_RATE, STRETCH, BlinkStats
-from toolkit.split import SplitReport
-from toolkit.stats import ClipStats, YieldFunnel
+from toolkit.dataset.blink_stats import HUMAN_INTERVAL, HUMAN_RATE, STRETCH, BlinkStats
+from toolkit.dataset.split import SplitReport
+from toolkit.dataset.stats import ClipStats, YieldFunnel
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 BAR = 40

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError, ToolkitError
 from toolkit.facemodel.model import DEFAULT_PATH
 from toolkit.facemodel.population import FaceClip, gather_faces, learn_model, leave_one_out
 from toolkit.facemodel.topology import NUM_VERTICES
-from toolkit.shard import ShardReader
 
 COLOR_FRAMES = 24
 """Frames of a clip whose colours count."""

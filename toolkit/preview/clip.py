@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from toolkit.dataset.manifest import read_table
+from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ManifestError, ToolkitError
 from toolkit.features.blink import find_blinks
-from toolkit.manifest import read_table
 from toolkit.preview.draw import GREY, Picture, find_axes
 from toolkit.schema import NOMINAL_SIZE, Blink, Provenance
-from toolkit.shard import ShardReader
 
 NUM_KNOWN = 5
 """Clip ids named where none fits."""

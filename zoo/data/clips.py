@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from toolkit.dataset.manifest import FOLDER, filter_rows, read_table
+from toolkit.dataset.shard import ShardClip, ShardReader
 from toolkit.errors import ManifestError, ShardError, ToolkitError
-from toolkit.manifest import FOLDER, filter_rows, read_table
 from toolkit.schema import ARRAYS, Provenance
-from toolkit.shard import ShardClip, ShardReader
 from zoo.data.holdout import Cut, Holdout, find_cuts
 from zoo.data.layout import WINDOW
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from toolkit.blink_stats import BlinkStats, describe_blinks
+from toolkit.dataset.blink_stats import BlinkStats, describe_blinks
 from toolkit.features.blink import find_blinks
 
 

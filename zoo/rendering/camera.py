@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from toolkit.dataset.shard import ShardClip
 from toolkit.schema import NOMINAL_SIZE
-from toolkit.shard import ShardClip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.dataset.manifest import has_split, read_table
+from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError, ToolkitError
-from toolkit.manifest import has_split, read_table
-from toolkit.shard import ShardReader
 from zoo.data.clips import describe_backend, find_dataset
 from zoo.data.holdout import Cut, Holdout, find_cuts
 from zoo.rendering.camera import CropCamera

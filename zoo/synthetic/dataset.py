@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
+from toolkit.dataset.manifest import FOLDER, write_job, write_part
+from toolkit.dataset.shard import ShardWriter, publish
 from toolkit.describe import describe_blinks, describe_pose
 from toolkit.errors import ToolkitError
 from toolkit.jobs import digest_options
-from toolkit.manifest import FOLDER, write_job, write_part
 from toolkit.media.audio import measure_agreement, measure_loudness, measure_speech_share
 from toolkit.schema import SCHEMA_VERSION, Job, Provenance, Source
-from toolkit.shard import ShardWriter, publish
 from toolkit.storage import hash_file, write_whole
 from zoo.data import AU45, EXPRESSION, MOTION_LAYOUT, MOTION_SIZE, POSE, WINDOW
 from zoo.synthetic.mouth import MouthMap

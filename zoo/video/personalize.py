@@ -13,10 +13,10 @@ import pandas as pd
 
 from toolkit.backends import load_backends
 from toolkit.clock import FRAME_RATES
+from toolkit.dataset.manifest import read_jobs, read_table
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.ingest import ingest
 from toolkit.jobs import Plan
-from toolkit.manifest import read_jobs, read_table
 from toolkit.media.video import probe
 from toolkit.options import IngestOptions
 from toolkit.storage import check_place, hash_file

@@ -13,9 +13,9 @@ from typing import IO
 import cv2
 import numpy as np
 
+from toolkit.dataset.shard import ShardReader
 from toolkit.media.encode import write_video
 from toolkit.preview.clip import find_clip
-from toolkit.shard import ShardReader
 from toolkit.storage import check_place, guard_storage, write_whole
 from zoo.data import load_clips
 from zoo.data.clips import find_dataset

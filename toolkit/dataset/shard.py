@@ -16,9 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import count_samples
+from toolkit.dataset.shard_writer import (
+    BLOCK,
+    MAY_BE_NAN,
+    Array,
+    ShardClip,
+    ShardWriter,
+    four_numbers,
+)
 from toolkit.errors import ShardError
 from toolkit.schema import ARRAYS, SCHEMA_VERSION, Provenance
-from toolkit.shard_writer import BLOCK, MAY_BE_NAN, Array, ShardClip, ShardWriter, four_numbers
 from toolkit.storage import publish
 
 __all__ = ["ShardClip", "ShardReader", "ShardWriter", "publish", "verify_shard"]

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from toolkit.errors import ManifestError, ShardError
-from toolkit.manifest import (
+from toolkit.dataset.manifest import (
     FOLDER,
     find_part,
     has_split,
@@ -17,9 +16,10 @@ from toolkit.manifest import (
     read_split_where,
     read_table,
 )
+from toolkit.dataset.shard import ShardReader, verify_shard
+from toolkit.dataset.split import GROUPS, PARTS
+from toolkit.errors import ManifestError, ShardError
 from toolkit.schema import SCHEMA_VERSION
-from toolkit.shard import ShardReader, verify_shard
-from toolkit.split import GROUPS, PARTS
 from toolkit.storage import hash_file
 
 SHARDS = "shards"

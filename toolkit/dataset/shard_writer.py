@@ -1,6 +1,6 @@
 """Writing shards: clips go in one by one, one HDF5 file of known size comes out.
 
-With `toolkit.shard`, which offers everything here, the doorway to h5py.
+With `toolkit.dataset.shard`, which offers everything here, the doorway to h5py.
 """
 
 import contextlib
@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from toolkit import __version__
 from toolkit.clock import count_samples
+from toolkit.dataset.spool import ColumnSpool
 from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, SCHEMA_VERSION, ArraySpec, Provenance
-from toolkit.spool import ColumnSpool
 from toolkit.storage import guard_storage, sync_file
 
 Array = npt.NDArray[Any]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.blink_stats import HUMAN_RATE, STRETCH, BlinkStats
+from toolkit.dataset.blink_stats import HUMAN_RATE, STRETCH, BlinkStats
 from toolkit.storage import write_whole
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from toolkit.manifest import read_table
+from toolkit.dataset.manifest import read_table
 
 GROUP_COLUMNS = {"identity": "identity", "split": "split", "source": "source"}
 """What clips can be grouped by -> column."""

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from toolkit.dataset.manifest import has_split, read_split_where, read_table, write_split
 from toolkit.errors import ManifestError, ToolkitError
-from toolkit.manifest import has_split, read_split_where, read_table, write_split
 
 PARTS = ("train", "val", "test")
 GROUPS = {"source": "source_sha256", "identity": "identity", "clip": "clip_id"}

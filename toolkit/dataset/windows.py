@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError
 from toolkit.schema import ARRAYS
-from toolkit.shard import ShardReader
 
 Batch = dict[str, npt.NDArray[Any]]
 
