@@ -3,9 +3,9 @@
 import numpy as np
 
 from toolkit.facemodel.camera import flip_axes, project_camera, rotation_from_euler, transform
+from toolkit.facemodel.learning.population import FaceClip
 from toolkit.facemodel.light import apply_light
 from toolkit.facemodel.model import FaceModel, load_default, vertex_normals
-from toolkit.facemodel.population import FaceClip
 
 K = (1000.0, 1000.0, 640.0, 360.0)
 MODEL = load_default()

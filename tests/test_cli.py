@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import json
 import os
 import pty
 import subprocess

@@ -24,8 +24,8 @@ from toolkit.crops import JPEG_QUALITY
 from toolkit.dataset.manifest import read_jobs, read_table
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.facemodel.camera import deng_intrinsics, project
+from toolkit.facemodel.learning.reconstruct import IRIS_MM
 from toolkit.facemodel.model import load_default
-from toolkit.facemodel.reconstruct import IRIS_MM
 from toolkit.features import BACKENDS, blink, landmarks, pose
 from toolkit.jobs import digest_options
 from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, TABLES, ClipInput, Reason, VideoInfo

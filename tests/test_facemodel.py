@@ -7,11 +7,12 @@ import pytest
 
 from tests.faces import MODEL, K, draw_clip, draw_colors, draw_mesh, draw_poses
 from toolkit.errors import SetupError, ShardError
-from toolkit.facemodel import build, learn, population, topology
+from toolkit.facemodel import topology
 from toolkit.facemodel.albedo import fit_colors, turn_light
 from toolkit.facemodel.bfm import Bfm
 from toolkit.facemodel.camera import flip_axes, rotation_from_euler
 from toolkit.facemodel.fit import ShapeFitter, lift
+from toolkit.facemodel.learning import build, learn, population
 from toolkit.facemodel.light import evaluate_basis
 from toolkit.facemodel.model import FaceModel, orient_outward, vertex_normals
 from toolkit.features.landmarks import LANDMARKS68

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.faces import MODEL, K, draw_mesh
 from toolkit.facemodel.align import Depths, solve_pose
 from toolkit.facemodel.camera import project
-from toolkit.facemodel.reconstruct import IRIS_MM
+from toolkit.facemodel.learning.reconstruct import IRIS_MM
 from toolkit.features.pose import (
     MeshPose,
     choose_scale,

@@ -84,7 +84,7 @@ WEIGHTS: dict[str, WeightsFile] = {
             file="face_model.npz",
             purpose="coefficients, backend embedded; mesh of the pose fit",
             licence="Apache-2.0; sources of the data are recorded in the file",
-            published="comes with the toolkit; python -m toolkit.facemodel.build makes it",
+            published="comes with the toolkit; python -m toolkit.facemodel.learning.build makes it",
             embedded=True,
         ),
         WeightsFile(

@@ -8,8 +8,8 @@ import numpy as np
 
 from tests.accuracy.people import find_person
 from tests.accuracy.real import RealClip
-from toolkit.facemodel.build import read_clip
-from toolkit.facemodel.population import gather_faces, leave_one_out
+from toolkit.facemodel.learning.build import read_clip
+from toolkit.facemodel.learning.population import gather_faces, leave_one_out
 
 
 def measure_model(clips: Iterable[RealClip]) -> list[dict[str, Any]]:

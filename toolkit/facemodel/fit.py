@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from toolkit.facemodel.align import Depths, solve_pose
 from toolkit.facemodel.camera import rotation_from_euler
-from toolkit.facemodel.learn import DEPTH_WEIGHT, strip_blink
+from toolkit.facemodel.learning.learn import DEPTH_WEIGHT, strip_blink
 from toolkit.facemodel.model import NUM_IDENTITY, FaceModel, combine
 
 Floats = npt.NDArray[np.float64]

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from toolkit.facemodel.camera import transform
 from toolkit.facemodel.fit import pose_mesh
+from toolkit.facemodel.learning.reconstruct import IRIS_MM, measure_iris
 from toolkit.facemodel.model import DEFAULT_PATH, FaceModel, load_default
-from toolkit.facemodel.reconstruct import IRIS_MM, measure_iris
 from toolkit.features.base import Arrays, Extractor
 from toolkit.schema import ClipInput, Provenance
 from toolkit.storage import hash_file

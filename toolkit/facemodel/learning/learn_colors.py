@@ -14,16 +14,16 @@ import numpy.typing as npt
 from toolkit.facemodel.albedo import face_camera, shade, solve_light
 from toolkit.facemodel.align import solve_pose
 from toolkit.facemodel.camera import flip_axes
-from toolkit.facemodel.learn import (
+from toolkit.facemodel.learning.learn import (
     Samples,
     make_basis,
     smooth_background,
     unseen_variance,
     weigh_by_person,
 )
+from toolkit.facemodel.learning.reconstruct import choose_rigid
 from toolkit.facemodel.light import AMBIENT, evaluate_basis
 from toolkit.facemodel.model import vertex_normals
-from toolkit.facemodel.reconstruct import choose_rigid
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""Build the face model from shards: `python -m toolkit.facemodel.build DATASET --out MODEL.npz`.
+"""Build the face model: `python -m toolkit.facemodel.learning.build DATASET --out MODEL.npz`.
 
 The dataset is one that `ttk ingest --coefficients none` made. Needed of it: landmarks, crops,
 intrinsics, identities; and the stored frames, for colours.
@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError, ToolkitError
+from toolkit.facemodel.learning.population import FaceClip, gather_faces, learn_model, leave_one_out
 from toolkit.facemodel.model import DEFAULT_PATH
-from toolkit.facemodel.population import FaceClip, gather_faces, learn_model, leave_one_out
 from toolkit.facemodel.topology import NUM_VERTICES
 
 COLOR_FRAMES = 24
@@ -69,7 +69,7 @@ def sample_colors(
 def main(arguments: list[str] | None = None) -> int:
     """The command; see `--help`."""
     parser = argparse.ArgumentParser(
-        prog="python -m toolkit.facemodel.build",
+        prog="python -m toolkit.facemodel.learning.build",
         description="Build the face model from a dataset made with --coefficients none.",
     )
     parser.add_argument("dataset", type=Path, help="folder with shards/")

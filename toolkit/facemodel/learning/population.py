@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.facemodel.fit import ShapeFitter, lift
-from toolkit.facemodel.learn import (
+from toolkit.facemodel.learning.learn import (
     DEPTH_WEIGHT,
     EXPRESSION_BACKGROUND,
     Samples,
@@ -24,15 +24,8 @@ from toolkit.facemodel.learn import (
     unseen_variance,
     weigh_by_person,
 )
-from toolkit.facemodel.learn_colors import Portrait, learn_textures
-from toolkit.facemodel.model import (
-    NUM_EXPRESSION,
-    NUM_IDENTITY,
-    NUM_TEXTURE,
-    FaceModel,
-    orient_outward,
-)
-from toolkit.facemodel.reconstruct import (
+from toolkit.facemodel.learning.learn_colors import Portrait, learn_textures
+from toolkit.facemodel.learning.reconstruct import (
     Reconstruction,
     Views,
     choose_rigid,
@@ -40,6 +33,13 @@ from toolkit.facemodel.reconstruct import (
     measure_iris,
     reconstruct,
     superimpose,
+)
+from toolkit.facemodel.model import (
+    NUM_EXPRESSION,
+    NUM_IDENTITY,
+    NUM_TEXTURE,
+    FaceModel,
+    orient_outward,
 )
 from toolkit.facemodel.topology import NUM_VERTICES, list_triangles
 from toolkit.features.landmarks import LANDMARKS68
@@ -268,7 +268,7 @@ def _describe(
     people = [faces.people[k] for k in chosen]
     return {
         "licence": LICENCE,
-        "method": "toolkit.facemodel.build",
+        "method": "toolkit.facemodel.learning.build",
         "topology": "MediaPipe face mesh, 468 vertices (Apache-2.0)",
         "people": len(people),
         "clips": sorted(c.name for c in faces.clips if c.identity in people),

@@ -1,0 +1,1 @@
+"""How the embedded face model was made, from shards."""
