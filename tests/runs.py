@@ -15,7 +15,7 @@ import pytest
 
 from toolkit.dataset.manifest import read_table
 from toolkit.dataset.shard import ShardReader
-from toolkit.options import IngestOptions
+from toolkit.ingest.options import IngestOptions
 
 FLAGS = ("--min-frames", "27", "--coefficients", "none", "--shard-minutes", "0.01")
 """Short clips, one source in a job, and no feature that takes long."""

@@ -21,10 +21,10 @@ from toolkit.cli import COMMANDS, main
 from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, options_from
 from toolkit.cli.progress import IngestProgress
-from toolkit.jobs import Plan
-from toolkit.options import IngestOptions
+from toolkit.ingest.jobs import Plan
+from toolkit.ingest.options import IngestOptions
+from toolkit.ingest.runners.processes import Progress
 from toolkit.schema import Job, Source
-from toolkit.workers import Progress
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "mediapipe", "tensorflow", "matplotlib", "skimage", "pandas", "cv2", "numpy")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.clips import Stretch, choose_crop, count_picture_frames, cut_clips
 from toolkit.clock import SAMPLE_RATE, frame_to_sample, show_frames
+from toolkit.ingest.clips import Stretch, choose_crop, count_picture_frames, cut_clips
+from toolkit.ingest.track import Track
 from toolkit.schema import Reason
-from toolkit.track import Track
 
 HOUR = (0, 3600 * SAMPLE_RATE)
 

@@ -19,8 +19,8 @@ from tests.numbered import (
     read_number,
 )
 from toolkit.clock import show_frames
-from toolkit.crops import encode_crops, read_crops, read_pictures
 from toolkit.errors import SourceError
+from toolkit.ingest.crops import encode_crops, read_crops, read_pictures
 from toolkit.media.video import probe
 from toolkit.schema import ClipInput
 

@@ -25,8 +25,8 @@ from toolkit.features.deepspeech import (
     infer_scores,
     load_network,
 )
+from toolkit.features.transcribe import open_network, transcribe
 from toolkit.media import codec
-from toolkit.transcribe import open_network, transcribe
 from zoo import train as loop
 from zoo.checkpoint import load_checkpoint
 from zoo.cli import main as zoo

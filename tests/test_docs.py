@@ -18,16 +18,17 @@ from click.testing import CliRunner
 
 import zoo.cli
 from tests.datasets import FakeClip, write_dataset
-from toolkit import clips, schema
+from toolkit import schema
 from toolkit.cli import main
-from toolkit.crops import JPEG_QUALITY
 from toolkit.dataset.manifest import read_jobs, read_table
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.facemodel.camera import deng_intrinsics, project
 from toolkit.facemodel.learning.reconstruct import IRIS_MM
 from toolkit.facemodel.model import load_default
 from toolkit.features import BACKENDS, blink, landmarks, pose
-from toolkit.jobs import digest_options
+from toolkit.ingest import clips
+from toolkit.ingest.crops import JPEG_QUALITY
+from toolkit.ingest.jobs import digest_options
 from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, TABLES, ClipInput, Reason, VideoInfo
 
 ROOT = Path(__file__).parents[1]
@@ -444,7 +445,7 @@ def test_the_new_column_has_a_name_and_a_value(monkeypatch: pytest.MonkeyPatch) 
     )
     assert "mouth_opening" in [column.name for column in patched.CLIP_COLUMNS]
     describe = load_source(
-        find_change("toolkit/describe.py", "mouth_opening"), "patched_describe", monkeypatch
+        find_change("toolkit/ingest/prepare.py", "mouth_opening"), "patched_describe", monkeypatch
     )
     clip = make_clip()
     info = VideoInfo(
@@ -466,7 +467,7 @@ def test_the_new_array_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the schema; and ingest's source still compiles with its line."""
     patched = load_source(find_change("toolkit/schema.py", "face/mouth"), "patched", monkeypatch)
     assert patched.ARRAYS["face/mouth"].axis == "N"
-    compile(find_change("toolkit/ingest.py", "face/mouth"), "ingest.py", "exec")
+    compile(find_change("toolkit/ingest/run.py", "face/mouth"), "ingest.py", "exec")
 
 
 def test_the_new_command_runs(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,6 @@ from tests.runs import (
     run_ttk,
     start_ttk,
 )
-from toolkit import ingest as stage
-from toolkit.clips import Stretch
 from toolkit.dataset.manifest import read_table
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.split import SplitOptions, split_dataset
@@ -29,11 +27,13 @@ from toolkit.dataset.stats import yield_funnel
 from toolkit.dataset.validate import validate_dataset
 from toolkit.errors import OptionsError, ToolkitError
 from toolkit.features.pose import MeshPose
-from toolkit.ingest import explain_failure, ingest, plan_ingest, run_job
-from toolkit.jobs import Plan, record_plan
-from toolkit.options import IngestOptions
+from toolkit.ingest import run as stage
+from toolkit.ingest.clips import Stretch
+from toolkit.ingest.jobs import Plan, record_plan
+from toolkit.ingest.options import IngestOptions
+from toolkit.ingest.run import explain_failure, ingest, plan_ingest, run_job
+from toolkit.ingest.workspace import lock_dataset, open_workspace
 from toolkit.schema import Reason
-from toolkit.workspace import lock_dataset, open_workspace
 
 TINY = IngestOptions(
     min_frames=27, shard_minutes=0.01, frame_size=0, pose="none", au45="none", deepspeech="none",

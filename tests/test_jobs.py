@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.datasets import FakeClip, make_row
-from toolkit import jobs
 from toolkit.dataset.manifest import read_jobs, write_part
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
-from toolkit.jobs import Plan, encode_path, find_sources, make_plan, record_plan, source_path
-from toolkit.options import IngestOptions
+from toolkit.ingest import jobs
+from toolkit.ingest.jobs import Plan, encode_path, find_sources, make_plan, record_plan, source_path
+from toolkit.ingest.options import IngestOptions
+from toolkit.ingest.workspace import lock_dataset, open_workspace
 from toolkit.schema import Job, Source
-from toolkit.workspace import lock_dataset, open_workspace
 
 OPTIONS = {"fps": 30, "pose": "mesh"}
 

@@ -33,9 +33,9 @@ from toolkit import storage
 from toolkit.dataset.validate import validate_dataset
 from toolkit.errors import StorageError, ToolkitError
 from toolkit.ingest import ingest
+from toolkit.ingest.options import IngestOptions
 from toolkit.media.audio import decode_audio
 from toolkit.media.video import probe, read_frames
-from toolkit.options import IngestOptions
 
 TINY = IngestOptions(
     min_frames=27, shard_minutes=0.01, frame_size=64, pose="none", au45="none", deepspeech="none",

@@ -17,8 +17,14 @@ import psutil
 import pytest
 
 from toolkit.errors import SourceError, StorageError, ToolkitError
+from toolkit.ingest.runners.processes import (
+    Crashes,
+    Progress,
+    WorkerPool,
+    _make_sendable,
+    open_runner,
+)
 from toolkit.schema import Job, Reason, Source
-from toolkit.workers import Crashes, Progress, WorkerPool, _make_sendable, open_runner
 
 Tell = Callable[[Progress], None]
 
@@ -132,7 +138,7 @@ def test_workers_the_kernel_kills_for_want_of_memory_are_an_error_and_no_source_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kills = itertools.count()
-    monkeypatch.setattr("toolkit.workers.count_kills", lambda: next(kills))
+    monkeypatch.setattr("toolkit.ingest.runners.processes.count_kills", lambda: next(kills))
     with pytest.raises(StorageError, match="use fewer --workers"):
         run_all([make_job("a", "kill", "b")], tmp_path)
     assert not (tmp_path / "a-kill-b").exists()

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import StorageError
+from toolkit.ingest.workspace import is_running, lock_dataset, open_workspace, sweep_workspaces
 from toolkit.storage import guard_storage, write_whole
-from toolkit.workspace import is_running, lock_dataset, open_workspace, sweep_workspaces
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from toolkit.workspace import open_workspace
+from toolkit.ingest.workspace import open_workspace
 with open_workspace(Path(sys.argv[1]), "job") as folder:
     (folder / "half.bin").write_bytes(b"x" * 1000)
     print("held", flush=True)

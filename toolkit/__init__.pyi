@@ -7,7 +7,7 @@ from .dataset.validate import validate_dataset
 from .dataset.windows import WindowReader
 from .errors import ToolkitError
 from .features.blink import find_blinks
-from .options import IngestOptions
+from .ingest.options import IngestOptions
 from .preview import render_clip
 from .sample import SampleOptions, make_samples
 

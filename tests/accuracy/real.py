@@ -17,8 +17,8 @@ from toolkit.dataset.manifest import read_table
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ToolkitError
 from toolkit.ingest import ingest
+from toolkit.ingest.options import IngestOptions
 from toolkit.media.video import SUFFIXES, find_ffmpeg, fit_size, probe, read_duration, read_frames
-from toolkit.options import IngestOptions
 
 Floats = npt.NDArray[np.float64]
 

@@ -12,11 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
-from toolkit.backends import load_backends
 from toolkit.features.landmarks import FaceMesh
 from toolkit.ingest import ingest
+from toolkit.ingest.backends import load_backends
+from toolkit.ingest.options import IngestOptions
 from toolkit.media.video import fit_size, probe, read_frames
-from toolkit.options import IngestOptions
 from toolkit.sample import SampleOptions, make_samples
 
 MAX_RATIO = 1.6

@@ -20,8 +20,8 @@ from tests.benchmarks.motion import time_steps
 from tests.benchmarks.test_facial_training import describe, report
 from tests.numbered import make_tone, write_wav
 from toolkit.ingest import ingest
+from toolkit.ingest.options import IngestOptions
 from toolkit.media.encode import write_video
-from toolkit.options import IngestOptions
 from toolkit.sample import SampleOptions, make_samples
 from zoo.checkpoint import save_checkpoint
 from zoo.data import load_clips

@@ -9,7 +9,7 @@ import click
 
 from toolkit.cli.base import command, json_option, options_from, print_json
 from toolkit.cli.progress import IngestProgress
-from toolkit.options import IngestOptions
+from toolkit.ingest.options import IngestOptions
 
 
 @command("ingest", example="ttk ingest videos/ --out dataset --workers 2")
@@ -46,7 +46,7 @@ def ingest(
     INPUTS are video files, folders (searched through) and text lists of paths. What is done
     already is left alone; a killed run continues where it stopped.
     """
-    from toolkit import ingest as stage
+    from toolkit.ingest import run as stage
 
     record, part = IngestOptions(**options), _parse_slice(job_slice)
     with IngestProgress() as progress:

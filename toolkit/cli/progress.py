@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 
 from toolkit.cli.bar import Bar, write_time
-from toolkit.jobs import Plan
-from toolkit.workers import Progress
+from toolkit.ingest.jobs import Plan
+from toolkit.ingest.runners.processes import Progress
 
 
 class IngestProgress(Bar):

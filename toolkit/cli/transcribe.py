@@ -23,8 +23,8 @@ def transcribe(files: tuple[Path, ...], weights: Path | None, as_json: bool) -> 
     The best letter of every 20 ms, without a dictionary: a look at what `audio/deepspeech` holds,
     not a transcript for people. With several FILES each line begins with the file's name.
     """
-    from toolkit.transcribe import open_network
-    from toolkit.transcribe import transcribe as hear
+    from toolkit.features.transcribe import open_network
+    from toolkit.features.transcribe import transcribe as hear
 
     network = open_network(weights)
     found = (hear(path, network) for path in files)

@@ -95,7 +95,7 @@ def evaluate_deepspeech(speech: Path, weights: Path | None, as_json: bool) -> No
 
     For each corpus and for all; sentences that stand in the training rows as well are apart.
     """
-    from toolkit.transcribe import open_network
+    from toolkit.features.transcribe import open_network
     from zoo.cli.tables import print_errors
     from zoo.deepspeech.corpus import read_transcripts
     from zoo.deepspeech.evaluate import find_weights, hear_utterances, measure_errors

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from toolkit.backends import load_backends
 from toolkit.clock import FRAME_RATES
 from toolkit.dataset.manifest import read_jobs, read_table
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.ingest import ingest
-from toolkit.jobs import Plan
+from toolkit.ingest.backends import load_backends
+from toolkit.ingest.jobs import Plan
+from toolkit.ingest.options import IngestOptions
+from toolkit.ingest.runners.processes import Progress
 from toolkit.media.video import probe
-from toolkit.options import IngestOptions
 from toolkit.storage import check_place, hash_file
-from toolkit.workers import Progress
 from zoo.checkpoint import load_checkpoint
 from zoo.data import MOTION_LAYOUT, WINDOW, Holdout, describe_backend
 from zoo.data.holdout import Cut, find_cuts

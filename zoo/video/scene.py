@@ -13,10 +13,10 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.crops import JPEG_QUALITY, read_stretch
 from toolkit.dataset.manifest import read_table
 from toolkit.errors import SourceError, ToolkitError
-from toolkit.jobs import decode_path
+from toolkit.ingest.crops import JPEG_QUALITY, read_stretch
+from toolkit.ingest.jobs import decode_path
 from toolkit.media.video import probe
 from toolkit.storage import guard_storage
 from zoo.data.clips import find_dataset

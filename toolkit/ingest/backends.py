@@ -13,8 +13,8 @@ from toolkit.errors import SetupError, explain_import
 from toolkit.features import BACKENDS, create_extractor
 from toolkit.features.base import Arrays, Extractor
 from toolkit.features.landmarks import FaceMesh
+from toolkit.ingest.options import IngestOptions
 from toolkit.memory import require_memory
-from toolkit.options import IngestOptions
 from toolkit.schema import ClipInput, Provenance
 
 WHOLE_SOURCE = ("pose", "au45")

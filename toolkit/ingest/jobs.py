@@ -18,10 +18,10 @@ from typing import NoReturn
 
 from toolkit.dataset.manifest import delete_job, read_done_jobs, read_jobs, read_table, write_job
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
+from toolkit.ingest.workspace import is_running
 from toolkit.media.video import SUFFIXES, read_duration
 from toolkit.schema import Job, Source
 from toolkit.storage import hash_file
-from toolkit.workspace import is_running
 
 _LISTS = frozenset({".txt", ".lst", ".list"})
 _UNKNOWN_SECONDS = 60.0

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clips import Stretch, choose_crop
 from toolkit.clock import frame_to_sample, show_frames
-from toolkit.crops import read_pictures
 from toolkit.facemodel.camera import default_intrinsics
 from toolkit.features.blink import find_blinks
+from toolkit.ingest.clips import Stretch, choose_crop
+from toolkit.ingest.crops import read_pictures
+from toolkit.ingest.track import Track
 from toolkit.media.audio import (
     measure_agreement,
     measure_loudness,
@@ -19,7 +20,6 @@ from toolkit.media.audio import (
 )
 from toolkit.media.video import Streams
 from toolkit.schema import ClipInput, VideoInfo
-from toolkit.track import Track
 
 UPPER_LIP, LOWER_LIP = 13, 14
 """Mesh vertices in the middle of the inner lips."""

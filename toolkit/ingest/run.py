@@ -17,19 +17,29 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.backends import load_backends, one_thread
-from toolkit.clips import Stretch, cut_clips
 from toolkit.clock import SAMPLE_RATE, frame_to_sample
-from toolkit.crops import encode_crops, read_crops
 from toolkit.dataset.manifest import find_part, write_part
 from toolkit.dataset.shard import ShardWriter, publish
-from toolkit.describe import describe_clip, prepare_clip, to_crop
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.blink import compute_ear
-from toolkit.jobs import Plan, check_inputs, digest_options, make_plan, record_plan, source_path
+from toolkit.ingest.backends import load_backends, one_thread
+from toolkit.ingest.clips import Stretch, cut_clips
+from toolkit.ingest.crops import encode_crops, read_crops
+from toolkit.ingest.jobs import (
+    Plan,
+    check_inputs,
+    digest_options,
+    make_plan,
+    record_plan,
+    source_path,
+)
+from toolkit.ingest.options import IngestOptions
+from toolkit.ingest.prepare import describe_clip, prepare_clip, to_crop
+from toolkit.ingest.runners.processes import Crashes, Progress, check_guard, open_runner
+from toolkit.ingest.track import track_faces
+from toolkit.ingest.workspace import lock_dataset, open_workspace, sweep_workspaces
 from toolkit.media.audio import SILENCE_DBFS, decode_audio, measure_peak
 from toolkit.media.video import Streams, probe
-from toolkit.options import IngestOptions
 from toolkit.schema import (
     NOMINAL_SIZE,
     SCHEMA_VERSION,
@@ -40,9 +50,6 @@ from toolkit.schema import (
     VideoInfo,
 )
 from toolkit.storage import guard_storage, hash_file
-from toolkit.track import track_faces
-from toolkit.workers import Crashes, Progress, check_guard, open_runner
-from toolkit.workspace import lock_dataset, open_workspace, sweep_workspaces
 
 _NO_MEMORY = (
     "alloc_cpu",

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE, TOLERANCE, frame_to_sample, show_frames
+from toolkit.ingest.track import Track
 from toolkit.schema import Reason
-from toolkit.track import Track
 
 MAX_GAP = 5
 """Frames without a face (or with a second one) that are bridged; longer gaps end a clip."""

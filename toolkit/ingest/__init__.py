@@ -1,0 +1,5 @@
+"""Raw videos become shards and manifest rows: `run.py` is the table of contents."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
