@@ -23,7 +23,7 @@ from toolkit.cli.base import Command, options_from
 from toolkit.cli.progress import IngestProgress
 from toolkit.ingest.jobs import Plan
 from toolkit.ingest.options import IngestOptions
-from toolkit.ingest.runners.processes import Progress
+from toolkit.ingest.runners.base import Progress
 from toolkit.schema import Job, Source
 
 ROOT = Path(__file__).parents[1]

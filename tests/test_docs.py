@@ -445,7 +445,7 @@ def test_the_new_column_has_a_name_and_a_value(monkeypatch: pytest.MonkeyPatch) 
     )
     assert "mouth_opening" in [column.name for column in patched.CLIP_COLUMNS]
     describe = load_source(
-        find_change("toolkit/ingest/prepare.py", "mouth_opening"), "patched_describe", monkeypatch
+        find_change("toolkit/dataset/rows.py", "mouth_opening"), "patched_describe", monkeypatch
     )
     clip = make_clip()
     info = VideoInfo(

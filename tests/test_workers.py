@@ -17,13 +17,9 @@ import psutil
 import pytest
 
 from toolkit.errors import SourceError, StorageError, ToolkitError
-from toolkit.ingest.runners.processes import (
-    Crashes,
-    Progress,
-    WorkerPool,
-    _make_sendable,
-    open_runner,
-)
+from toolkit.ingest.runners import open_runner
+from toolkit.ingest.runners.base import Crashes, Progress
+from toolkit.ingest.runners.processes import WorkerPool, _make_sendable
 from toolkit.schema import Job, Reason, Source
 
 Tell = Callable[[Progress], None]

@@ -9,10 +9,10 @@ import numpy as np
 
 from tests.accuracy.matching import Tally, match_events
 from toolkit.dataset.manifest import read_table
+from toolkit.dataset.rows import measure_opening
 from toolkit.dataset.shard import ShardReader
 from toolkit.features.blink import find_blinks
 from toolkit.ingest import ingest
-from toolkit.ingest.prepare import measure_opening
 from toolkit.sample import SampleOptions, make_samples
 
 TOLERANCE = 0.1

@@ -27,13 +27,13 @@ from tests.accuracy.sound import (
     mix,
     rescale,
 )
+from toolkit.dataset.rows import measure_opening
 from toolkit.features.deepspeech import (
     DeepSpeechNetwork,
     infer_scores,
     interpolate_scores,
     load_network,
 )
-from toolkit.ingest.prepare import measure_opening
 from toolkit.media.audio import read_sound
 from toolkit.storage import write_whole
 from zoo.deepspeech.corpus import read_transcripts

@@ -18,9 +18,9 @@ from tests.results.people import cut_media, find_real, personalize_longest
 from tests.results.setup import Setup, Table
 from toolkit.clock import SAMPLE_RATE, count_samples
 from toolkit.dataset.manifest import read_table
+from toolkit.dataset.rows import measure_opening
 from toolkit.ingest import ingest
 from toolkit.ingest.options import IngestOptions
-from toolkit.ingest.prepare import measure_opening
 from toolkit.media.audio import read_sound
 from toolkit.preview.traces import measure_level
 from zoo.data import Holdout

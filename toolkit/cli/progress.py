@@ -5,7 +5,7 @@ from pathlib import Path
 
 from toolkit.cli.bar import Bar, write_time
 from toolkit.ingest.jobs import Plan
-from toolkit.ingest.runners.processes import Progress
+from toolkit.ingest.runners.base import Progress
 
 
 class IngestProgress(Bar):

@@ -19,6 +19,7 @@ import numpy as np
 
 from toolkit.clock import SAMPLE_RATE, frame_to_sample
 from toolkit.dataset.manifest import find_part, write_part
+from toolkit.dataset.rows import describe_clip
 from toolkit.dataset.shard import ShardWriter, publish
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.blink import compute_ear
@@ -34,8 +35,10 @@ from toolkit.ingest.jobs import (
     source_path,
 )
 from toolkit.ingest.options import IngestOptions
-from toolkit.ingest.prepare import describe_clip, prepare_clip, to_crop
-from toolkit.ingest.runners.processes import Crashes, Progress, check_guard, open_runner
+from toolkit.ingest.prepare import prepare_clip, to_crop
+from toolkit.ingest.runners import open_runner
+from toolkit.ingest.runners.base import Crashes, Progress
+from toolkit.ingest.runners.processes import check_guard
 from toolkit.ingest.track import track_faces
 from toolkit.ingest.workspace import lock_dataset, open_workspace, sweep_workspaces
 from toolkit.media.audio import SILENCE_DBFS, decode_audio, measure_peak

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from toolkit.dataset.manifest import FOLDER, write_job, write_part
+from toolkit.dataset.rows import describe_blinks, describe_pose
 from toolkit.dataset.shard import ShardWriter, publish
 from toolkit.errors import ToolkitError
 from toolkit.ingest.jobs import digest_options
-from toolkit.ingest.prepare import describe_blinks, describe_pose
 from toolkit.media.audio import measure_agreement, measure_loudness, measure_speech_share
 from toolkit.schema import SCHEMA_VERSION, Job, Provenance, Source
 from toolkit.storage import hash_file, write_whole

@@ -18,7 +18,7 @@ from toolkit.ingest import ingest
 from toolkit.ingest.backends import load_backends
 from toolkit.ingest.jobs import Plan
 from toolkit.ingest.options import IngestOptions
-from toolkit.ingest.runners.processes import Progress
+from toolkit.ingest.runners.base import Progress
 from toolkit.media.video import probe
 from toolkit.storage import check_place, hash_file
 from zoo.checkpoint import load_checkpoint

@@ -1,7 +1,6 @@
 """Run jobs in spawned worker processes that may die without taking the run with them."""
 
 import contextlib
-import functools
 import multiprocessing
 import os
 import pickle
@@ -9,13 +8,13 @@ import signal
 import threading
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import StorageError, ToolkitError
+from toolkit.ingest.runners.base import Crashes, Progress, RunJob
 from toolkit.memory import count_kills
 from toolkit.schema import Job
 
@@ -23,32 +22,6 @@ MAX_CRASHES = 2
 """A source that kills its worker this often is `failed`."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-
-Crashes = Mapping[str, str]
-"""Path of a source -> how it killed its worker."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One step of a run.
-
-    Attributes:
-        kind: `source` is begun; `count` more `frames`; source `done`, with `count` clips;
-            `job_done`; `busy`, another process runs or ran that job; `ready`, a worker has been
-            restarted.
-        job: id of the job.
-        source: path of the source.
-        count: see `kind`.
-    """
-
-    kind: str
-    job: str = ""
-    source: str = ""
-    count: int = 0
-
-
-RunJob = Callable[[Job, Path, Crashes, Callable[[Progress], None]], None]
-"""Runs one job: (job, dataset, sources that crashed, what to tell of progress)."""
 
 
 def check_guard() -> None:
@@ -62,32 +35,6 @@ def check_guard() -> None:
             "workers run your script again when they start: call ingest below "
             'if __name__ == "__main__":, or with workers=0'
         )
-
-
-@contextlib.contextmanager
-def open_runner(
-    workers: int, prepare: Callable[[], object], run: RunJob
-) -> Iterator[Callable[[Iterable[Job], Path], Iterator[Progress]]]:
-    """What runs jobs: so many worker processes, or this process where `workers` is 0.
-
-    Models are loaded when the block is entered, so that what is missing is known before anything
-    is written.
-    """
-    if not workers:
-        prepare()
-        yield functools.partial(_run_here, run)
-        return
-    with WorkerPool(workers, prepare, run) as pool:
-        yield pool.run
-
-
-def _run_here(run: RunJob, jobs: Iterable[Job], dataset: Path) -> Iterator[Progress]:
-    """Run jobs one after another in this process; progress comes a job at a time."""
-    for job in jobs:
-        events: list[Progress] = []
-        run(job, dataset, {}, events.append)
-        yield from events
-        yield Progress("job_done", job.id)
 
 
 class WorkerPool:

@@ -1,0 +1,86 @@
+"""The measured columns of a clip's row in the manifest."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.features.blink import find_blinks
+from toolkit.media.audio import measure_agreement, measure_loudness, measure_speech_share
+from toolkit.schema import ClipInput, VideoInfo
+
+UPPER_LIP, LOWER_LIP = 13, 14
+"""Mesh vertices in the middle of the inner lips."""
+
+RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
+"""Outer and inner corner of each eye, by the subject's side."""
+
+
+def describe_clip(
+    clip: ClipInput,
+    *,
+    landmarks: npt.NDArray[np.float32],
+    pcm: npt.NDArray[np.int16],
+    sharpness: float,
+    info: VideoInfo,
+) -> dict[str, Any]:
+    """The measured columns of a clip's row in the manifest: see `schema.CLIP_COLUMNS`.
+
+    Args:
+        clip: with its arrays filled in.
+        landmarks: (n, 478, 3) source px.
+        pcm: the clip's samples.
+        sharpness: median variance of the Laplacian.
+        info: of the source.
+    """
+    corr, lag = measure_agreement(measure_opening(landmarks), pcm, clip.fps)
+    return {
+        "clip_id": clip.clip_id,
+        "start_frame": clip.start_frame,
+        "num_frames": clip.num_frames,
+        "source_start": clip.start_frame / clip.fps,
+        "duration": clip.num_frames / clip.fps,
+        "fps": clip.fps,
+        "width": info.width,
+        "height": info.height,
+        "source_fps": info.fps,
+        "face_size": float(np.median(np.ptp(landmarks[:, :, 1], axis=1))),
+        "sharpness": sharpness,
+        "valid_share": float(np.mean(np.asarray(clip.arrays["face/valid"], bool))),
+        "speech_share": measure_speech_share(pcm),
+        "loudness": measure_loudness(pcm),
+        "mouth_audio_corr": corr,
+        "mouth_audio_lag": lag,
+        **describe_blinks(clip.arrays.get("face/au45"), clip.fps),
+        **describe_pose(clip.arrays.get("face/pose")),
+    }
+
+
+def measure_opening(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """(n,) distance of the inner lips over the distance of the eyes' centres; no unit."""
+    eyes = [landmarks[:, pair, :2].mean(1) for pair in (RIGHT_EYE, LEFT_EYE)]
+    lips = landmarks[:, UPPER_LIP, :2] - landmarks[:, LOWER_LIP, :2]
+    between = np.linalg.norm(eyes[0] - eyes[1], axis=-1)
+    return np.asarray(np.linalg.norm(lips, axis=-1) / np.maximum(between, 1e-6), np.float64)
+
+
+def describe_blinks(au45: npt.NDArray[Any] | None, fps: int) -> dict[str, Any]:
+    """Columns of blinks of (n,) AU45; nulls without it."""
+    if au45 is None:
+        return {"num_blinks": None, "blink_onsets": None, "blink_offsets": None}
+    blinks = find_blinks(au45, fps)
+    return {
+        "num_blinks": len(blinks),
+        "blink_onsets": [blink.onset / fps for blink in blinks],
+        "blink_offsets": [(blink.offset + 1) / fps for blink in blinks],
+    }
+
+
+def describe_pose(pose: npt.NDArray[Any] | None) -> dict[str, Any]:
+    """Columns of ranges of (n, 6) pose; nulls without it."""
+    names = ("pitch", "yaw", "roll")
+    if pose is None:
+        return {f"{name}_{end}": None for name in names for end in ("min", "max")}
+    low, high = np.percentile(np.asarray(pose, np.float64)[:, :3], (2, 98), axis=0)
+    ends = {"min": low, "max": high}
+    return {f"{name}_{end}": float(ends[end][k]) for k, name in enumerate(names) for end in ends}
