@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from toolkit.errors import StorageError, ToolkitError
-from zoo.checkpoint import load_checkpoint, save_checkpoint
+from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 
 CONTENT = {"kind": "line", "weights": torch.arange(6.0).view(2, 3), "names": ["a"], "epoch": 3}
 

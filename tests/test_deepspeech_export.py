@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from tests.networks import make_random_network
 from toolkit.features.deepspeech import infer_scores, load_network
-from zoo.checkpoint import save_checkpoint
 from zoo.cli import main
+from zoo.training.checkpoint import save_checkpoint
 
 
 @pytest.fixture

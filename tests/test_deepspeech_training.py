@@ -27,8 +27,6 @@ from toolkit.features.deepspeech import (
 )
 from toolkit.features.transcribe import open_network, transcribe
 from toolkit.media import codec
-from zoo import train as loop
-from zoo.checkpoint import load_checkpoint
 from zoo.cli import main as zoo
 from zoo.deepspeech import augment, recipe, voices
 from zoo.deepspeech.augment import Augmenter
@@ -45,7 +43,9 @@ from zoo.deepspeech.corpus import (
 from zoo.deepspeech.errors import count_edits, measure_cer, measure_wer
 from zoo.deepspeech.evaluate import Heard, find_weights, hear_utterances, measure_errors
 from zoo.deepspeech.options import DeepSpeechRecipe
-from zoo.train import LAST, Step
+from zoo.training import loop
+from zoo.training.checkpoint import load_checkpoint
+from zoo.training.loop import LAST, Step
 
 TINY = NetworkSizes(conv_channels=(4, 4), rnn_type="gru", hidden_size=32, num_layers=1)
 

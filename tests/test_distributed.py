@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from toolkit.errors import ToolkitError
-from zoo.distributed import find_device
+from zoo.training.distributed import find_device
 
 
 def test_a_device_that_is_not_there_is_an_error_in_one_line() -> None:

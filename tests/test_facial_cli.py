@@ -11,10 +11,10 @@ from tests.datasets import FakeClip, write_dataset, write_shard
 from tests.runs import run_torch
 from toolkit.dataset.manifest import write_split
 from toolkit.dataset.split import SplitOptions, split_dataset
-from zoo.checkpoint import load_checkpoint
 from zoo.cli import main
 from zoo.synthetic.dataset import make_dataset
 from zoo.synthetic.options import SyntheticOptions
+from zoo.training.checkpoint import load_checkpoint
 
 PARTS = ("train", "val", "test")
 

@@ -16,7 +16,7 @@ from zoo.facial import FacialGan, create_facial_gan
 from zoo.facial.losses import LossWeights, discriminator_loss, regression_loss
 from zoo.facial.networks import Discriminator, Generator, LocalNetwork, TemporalNetwork
 from zoo.facial.official import OfficialGenerator, OfficialTemporalNetwork, UNet
-from zoo.networks import frozen
+from zoo.training.networks import frozen
 
 Numbers = dict[str, torch.Tensor]
 

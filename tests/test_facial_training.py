@@ -14,16 +14,16 @@ from torch import distributed, multiprocessing, nn
 
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.errors import ToolkitError
-from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.cli import main
 from zoo.data import AU45, WINDOW, Normalisation, load_clips
-from zoo.distributed import World
 from zoo.facial.evaluate import evaluate_part
 from zoo.facial.model import open_model
 from zoo.facial.options import FacialRecipe, FinetuneRecipe
 from zoo.facial.recipe import FacialTask, choose_clips, train_facial
 from zoo.synthetic.dataset import make_dataset
 from zoo.synthetic.options import SyntheticOptions
+from zoo.training.checkpoint import load_checkpoint, save_checkpoint
+from zoo.training.distributed import World
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_on
             raise KilledError
 
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("zoo.train.SAVE_SECONDS", 0)
+        patch.setattr("zoo.training.loop.SAVE_SECONDS", 0)
         train_facial(recipe, tmp_path / "killed", on_step=kill)
     train_facial(recipe, tmp_path / "killed", resume=True)
     whole, resumed = read_weights(tmp_path / "whole"), read_weights(tmp_path / "killed")

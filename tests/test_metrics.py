@@ -26,7 +26,7 @@ from zoo.metrics.personalization import (
     measure_personalization,
 )
 from zoo.metrics.personalization_recipe import PersonalizationTask
-from zoo.train import train
+from zoo.training.loop import train
 
 NUM_SYMBOLS = len(DEEPSPEECH_SYMBOLS)
 

@@ -14,12 +14,12 @@ from tests.results.people import Subject
 from tests.results.setup import PAGE, make_rehearsal
 from tests.results.stages import StageLog
 from toolkit.media.encode import write_video
-from zoo.checkpoint import save_checkpoint
 from zoo.data import load_clips
-from zoo.distributed import World
 from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
 from zoo.rendering import fit_person, load_render_clips
+from zoo.training.checkpoint import save_checkpoint
+from zoo.training.distributed import World
 from zoo.video import synthesize
 from zoo.video.model import KIND
 from zoo.video.person_file import PersonFile, save_person

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from toolkit.errors import ToolkitError
-from zoo import train as loop
-from zoo.checkpoint import load_checkpoint
-from zoo.train import BEST, LAST, LOG, RECIPE, Metrics, Step, train
+from zoo.training import loop
+from zoo.training.checkpoint import load_checkpoint
+from zoo.training.loop import BEST, LAST, LOG, RECIPE, Metrics, Step, train
 
 STEPS = 4
 

@@ -19,11 +19,11 @@ from toolkit.errors import ToolkitError
 from toolkit.media.encode import write_video
 from toolkit.schema import Provenance
 from toolkit.storage import hash_file
-from zoo.checkpoint import save_checkpoint
 from zoo.cli import main
 from zoo.facial.lids import LidMap
 from zoo.facial.model import MotionModel
 from zoo.rendering import fit_person, load_render_clips
+from zoo.training.checkpoint import save_checkpoint
 from zoo.video import personalize as stages
 from zoo.video.model import TrainedRenderer
 from zoo.video.person_file import PersonFile, load_person, save_person

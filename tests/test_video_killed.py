@@ -17,7 +17,7 @@ from tests.results.killed import read_weights
 from tests.runs import kill_group, read_clips
 from toolkit.sample import SampleOptions, make_samples
 from zoo.cli import main
-from zoo.train import LOG
+from zoo.training.loop import LOG
 from zoo.video.reenact import reenact
 from zoo.video.settings import ReenactmentSettings
 
@@ -28,14 +28,15 @@ SECONDS = 18
 
 _PROGRAM = """
 import dataclasses
-import zoo.train
+import zoo.training.loop
 from zoo.cli import main
-from zoo.video import perceptual, personalize
+from zoo.video import personalize
+from zoo.training import perceptual
 
 make_options = personalize.make_options
 personalize.make_options = lambda base: dataclasses.replace(make_options(base), frame_size=64)
 perceptual.WIDTHS = tuple(width // 8 for width in perceptual.WIDTHS)
-zoo.train.SAVE_SECONDS = 0
+zoo.training.loop.SAVE_SECONDS = 0
 main()
 """
 """The command itself, on small pictures, judged by a narrow network, saved at every step."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from toolkit.errors import SetupError
+from zoo.training.perceptual import LAYER_WEIGHTS, PerceptualDistance, find_vgg
 from zoo.video.losses import LossWeights, deceive, discriminate, match_features
 from zoo.video.networks import (
     Generator,
@@ -18,7 +19,6 @@ from zoo.video.networks import (
     create_discriminator,
     create_generator,
 )
-from zoo.video.perceptual import LAYER_WEIGHTS, PerceptualDistance, find_vgg
 
 
 def count(network: nn.Module) -> int:

@@ -22,19 +22,19 @@ from toolkit.dataset.manifest import write_split
 from toolkit.errors import SetupError, ToolkitError
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
 from toolkit.storage import hash_file
-from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.cli import main
 from zoo.data.order import Batches, draw_order, spread_order
-from zoo.distributed import World
 from zoo.rendering import fit_person, load_render_clips
 from zoo.rendering.eyes import EMBEDDED_THRESHOLD
 from zoo.rendering.windows import BLOCK
+from zoo.training.checkpoint import load_checkpoint, save_checkpoint
+from zoo.training.distributed import World
+from zoo.training.perceptual import PerceptualDistance
 from zoo.video import recipe as recipe_module
 from zoo.video.batches import ClipFrames
 from zoo.video.inputs import WindowMaker, find_face_model, to_pictures, to_tensor
 from zoo.video.model import TrainedRenderer, open_renderer
 from zoo.video.options import RendererRecipe
-from zoo.video.perceptual import PerceptualDistance
 from zoo.video.recipe import RendererTask, choose_clips, open_judge, train_renderer
 from zoo.video.reenact import draw_clip
 
@@ -310,7 +310,7 @@ def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_on
             raise KilledError
 
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("zoo.train.SAVE_SECONDS", 0)
+        patch.setattr("zoo.training.loop.SAVE_SECONDS", 0)
         train_renderer(recipe, tmp_path / "killed", on_step=kill)
     train_renderer(recipe, tmp_path / "killed", resume=True)
     whole, resumed = read_state(tmp_path / "whole"), read_state(tmp_path / "killed")

@@ -16,7 +16,6 @@ from tests.datasets import FPS, FakeClip, make_row, write_dataset, write_shard
 from toolkit.dataset.manifest import write_part, write_split
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ManifestError, ShardError, ToolkitError
-from zoo.checkpoint import load_checkpoint, save_checkpoint
 from zoo.data import (
     AU45,
     EXPRESSION,
@@ -30,6 +29,7 @@ from zoo.data import (
     load_clips,
 )
 from zoo.data.batches import place_windows
+from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 
 T = 16
 """Frames of a window here."""

@@ -11,10 +11,10 @@ import torch
 
 from toolkit.features.deepspeech import DeepSpeech
 from zoo.data import ClipSet, MotionClip, describe_backend
-from zoo.distributed import World
 from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
-from zoo.train import Task
+from zoo.training.distributed import World
+from zoo.training.loop import Task
 
 NUM_CLIPS, NUM_FRAMES = 450, 1190
 """535,500 frames, as the paper's 450 clips have (535,400)."""

@@ -6,7 +6,7 @@ Arguments: preset, windows of a step over all processes, steps. The first proces
 import sys
 
 from tests.benchmarks.motion import make_clips, make_task, time_steps
-from zoo.distributed import join_world
+from zoo.training.distributed import join_world
 
 
 def main() -> None:

@@ -19,9 +19,9 @@ from torch import nn
 from tests.benchmarks.motion import make_clips, make_task, time_steps
 from tests.tables import Rows, write_table
 from zoo.data import ClipSet
-from zoo.distributed import World, find_device
 from zoo.facial.networks import LOCAL_FRAMES, Generator
-from zoo.train import Step, train
+from zoo.training.distributed import World, find_device
+from zoo.training.loop import Step, train
 
 STEPS, CPU_STEPS = 200, 10
 """Of a measurement. On a CPU 200 steps of 64 windows would take most of an hour: there are fewer,

@@ -23,13 +23,13 @@ from toolkit.ingest import ingest
 from toolkit.ingest.options import IngestOptions
 from toolkit.media.encode import write_video
 from toolkit.sample import SampleOptions, make_samples
-from zoo.checkpoint import save_checkpoint
 from zoo.data import load_clips
-from zoo.distributed import World, find_device
 from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
 from zoo.rendering import RenderClip, load_render_clips
-from zoo.train import Task
+from zoo.training.checkpoint import save_checkpoint
+from zoo.training.distributed import World, find_device
+from zoo.training.loop import Task
 from zoo.video.model import TrainedRenderer, open_renderer
 from zoo.video.options import RendererRecipe
 from zoo.video.recipe import RendererTask, choose_clips, open_judge

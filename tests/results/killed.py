@@ -20,8 +20,8 @@ from tests.results.people import LONGEST, VIDEOS, cut_media, find_real, train_re
 from tests.results.runs import PRECISION
 from tests.results.setup import Setup, Table
 from tests.runs import kill_group, read_clips
-from zoo.checkpoint import load_checkpoint
-from zoo.train import LAST, LOG
+from zoo.training.checkpoint import load_checkpoint
+from zoo.training.loop import LAST, LOG
 
 SECONDS = 24.0
 """Of the longest video: hardly more than is needed."""

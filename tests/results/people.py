@@ -18,7 +18,7 @@ from toolkit.dataset.manifest import has_split, write_split
 from toolkit.media.video import read_duration
 from toolkit.sample import SampleOptions, make_samples
 from zoo.cli.progress import TrainProgress
-from zoo.train import BEST, LAST
+from zoo.training.loop import BEST, LAST
 from zoo.video.options import RendererRecipe
 from zoo.video.person_file import load_person
 from zoo.video.personalize import Personalization

@@ -21,12 +21,12 @@ from tests.results.scoring import REAL, Contest
 from tests.results.setup import MissingDataError, Setup, Table
 from zoo.cli.progress import TrainProgress
 from zoo.data import WINDOW, ClipSet, MotionClip, load_clips
-from zoo.distributed import World
 from zoo.facial.evaluate import Method, Motion, make_baselines
 from zoo.facial.model import MotionModel, open_model
 from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
-from zoo.train import BEST, LAST, train
+from zoo.training.distributed import World
+from zoo.training.loop import BEST, LAST, train
 
 LONGEST = "cnn2_25fps"
 """Identity of the longest video of one person."""

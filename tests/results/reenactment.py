@@ -23,13 +23,13 @@ from tests.results.shown import (
 from tests.results.stages import StageLog
 from tests.results.synthetic import judge
 from toolkit.features.blink import find_blinks
-from zoo.checkpoint import load_checkpoint
 from zoo.data import AU45, EXPRESSION, MOTION_SIZE, POSE, load_clips
 from zoo.facial.model import Motion, MotionModel, open_model
 from zoo.metrics.landmark_distance import measure_landmark_distance
 from zoo.metrics.mouth import correlate
 from zoo.rendering import RenderClip
-from zoo.train import LAST
+from zoo.training.checkpoint import load_checkpoint
+from zoo.training.loop import LAST
 from zoo.video.compose import Picture
 from zoo.video.model import KIND
 from zoo.video.person_file import load_person

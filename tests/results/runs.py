@@ -13,7 +13,7 @@ from zoo.facial.options import FacialRecipe, FinetuneRecipe
 from zoo.facial.recipe import train_facial
 from zoo.metrics.options import PersonalizationRecipe
 from zoo.metrics.personalization_recipe import train_personalization
-from zoo.train import BEST, LAST, LOG
+from zoo.training.loop import BEST, LAST, LOG
 
 PRECISION = "bf16"
 """Of the networks: a step takes half the time of fp32 on processors that multiply bf16."""

@@ -14,7 +14,7 @@ from zoo.metrics.confusion import Confusion
 from zoo.metrics.intervals import Interval
 from zoo.metrics.personalization import load_classifiers
 from zoo.synthetic.oracle import load_truth
-from zoo.train import BEST
+from zoo.training.loop import BEST
 
 REAL, ORACLE = "real", "oracle"
 

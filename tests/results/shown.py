@@ -19,7 +19,7 @@ from toolkit.features.landmarks import FaceMesh
 from zoo.metrics.landmark_distance import NUM_VERTICES, find_landmarks
 from zoo.metrics.pictures import measure_cpbd, measure_psnr, measure_ssim
 from zoo.rendering import RenderClip, load_render_clips
-from zoo.train import BEST
+from zoo.training.loop import BEST
 from zoo.video.compose import Picture
 from zoo.video.model import Stretches, TrainedRenderer, open_renderer
 

@@ -16,7 +16,7 @@ from zoo.facial.generate import list_starts
 from zoo.facial.model import open_model
 from zoo.metrics.confusion import plot_confusion
 from zoo.metrics.continuity import measure_drift, measure_seams
-from zoo.train import BEST
+from zoo.training.loop import BEST
 
 BASE, TUNED, RAISED = "base", "fine-tuned", "raised ω6"
 

@@ -67,7 +67,7 @@ def export_deepspeech(run: Path, out: Path, delay: float) -> None:
     What a run leaves as best.safetensors, with its delay told.
     """
     from zoo.deepspeech.recipe import export_weights
-    from zoo.train import BEST
+    from zoo.training.loop import BEST
 
     export_weights(run / BEST, out, delay)
     click.echo(f"{out}: the network of {run}, {delay:g} s late")

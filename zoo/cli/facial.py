@@ -49,8 +49,8 @@ def finetune_facial_gan(out: Path, resume: bool, as_json: bool, **options: Any) 
 
 
 def _run(recipe: FacialRecipe, out: Path, resume: bool, as_json: bool) -> None:
-    from zoo.distributed import join_world
     from zoo.facial.recipe import train_facial
+    from zoo.training.distributed import join_world
 
     with join_world(recipe.device) as world:
         with TrainProgress(recipe.epochs, "windows") as progress:
@@ -89,10 +89,10 @@ def generate(
 ) -> None:
     """Make motion for a recording: expression, head pose and blinks of every frame."""
     from zoo.data import find_clip
-    from zoo.distributed import find_device
     from zoo.facial.model import open_model
     from zoo.facial.motion_file import save_motion
     from zoo.facial.speech import hear_speech
+    from zoo.training.distributed import find_device
 
     if (initial is None) != (shards is None):
         raise click.UsageError("--initial and --shards belong together")
@@ -143,8 +143,8 @@ def evaluate_motion(
     real motion itself.
     """
     from zoo.cli.tables import print_scores
-    from zoo.distributed import find_device
     from zoo.facial.evaluate import evaluate_part
+    from zoo.training.distributed import find_device
 
     with Bar("evaluate", "methods"):
         scores = evaluate_part(

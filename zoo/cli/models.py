@@ -85,8 +85,8 @@ def convert_facial_official(checkpoint: Path, out: Path) -> None:
 
     What comes out takes raw DeepSpeech logits and its own motion layout, and refuses others.
     """
-    from zoo.checkpoint import save_checkpoint
     from zoo.facial.convert import convert_official
+    from zoo.training.checkpoint import save_checkpoint
 
     save_checkpoint(out, convert_official(checkpoint))
     click.echo(f"{out}: the generator of {checkpoint}")

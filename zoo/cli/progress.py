@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from toolkit.cli.bar import Bar, write_left
 
 if TYPE_CHECKING:
-    from zoo.train import Metrics, Step
+    from zoo.training.loop import Metrics, Step
 
 
 class TrainProgress(Bar):

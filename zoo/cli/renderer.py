@@ -27,7 +27,7 @@ def train_renderer_command(out: Path, resume: bool, as_json: bool, **options: An
     --holdout, else of the person's clips in the part `val`. Several processes: torchrun
     --nproc-per-node 2 -m zoo train renderer …
     """
-    from zoo.distributed import join_world
+    from zoo.training.distributed import join_world
     from zoo.video.recipe import train_renderer
 
     recipe = RendererRecipe(**options)
@@ -43,7 +43,7 @@ def train_renderer_command(out: Path, resume: bool, as_json: bool, **options: An
 
 def say_who_judges(vgg: Path | None) -> None:
     """A line on stderr where no weights of VGG19 are at hand."""
-    from zoo.video.perceptual import find_vgg
+    from zoo.training.perceptual import find_vgg
 
     if find_vgg(vgg) is None:
         click.echo(

@@ -9,7 +9,7 @@ from toolkit.cli.base import Function, print_json
 from zoo.cli.progress import describe_metrics
 
 if TYPE_CHECKING:
-    from zoo.train import Metrics
+    from zoo.training.loop import Metrics
 
 
 def run_options(function: Function) -> Function:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.features.deepspeech_sizes import NetworkSizes
-from zoo.options import PRECISIONS, option
+from zoo.training.options import PRECISIONS, option
 
 
 @dataclass(frozen=True, kw_only=True)

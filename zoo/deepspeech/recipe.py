@@ -26,7 +26,6 @@ from toolkit.features.deepspeech import (
 )
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from toolkit.storage import write_whole
-from zoo.checkpoint import load_checkpoint
 from zoo.deepspeech.augment import Augmenter, Rng, Wave, to_wave
 from zoo.deepspeech.bands import NUM_BANDS, WEIGHT
 from zoo.deepspeech.batches import Batch, EpochBatches, Material
@@ -34,8 +33,9 @@ from zoo.deepspeech.corpus import Utterance, read_transcripts, store_utterances
 from zoo.deepspeech.evaluate import ALL, WEIGHTS, Heard, measure_errors
 from zoo.deepspeech.options import DeepSpeechRecipe
 from zoo.deepspeech.voices import store_robots
-from zoo.distributed import find_device
-from zoo.train import BEST, Metrics, Step, check_folder, train
+from zoo.training.checkpoint import load_checkpoint
+from zoo.training.distributed import find_device
+from zoo.training.loop import BEST, Metrics, Step, check_folder, train
 
 KIND = "deepspeech"
 LICENCES = ("CC BY 4.0", "public domain", "Apache-2.0", "free for commercial")

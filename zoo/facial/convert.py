@@ -11,9 +11,9 @@ import torch
 
 from toolkit.errors import ToolkitError
 from toolkit.storage import hash_file
-from zoo.checkpoint import load_checkpoint
 from zoo.facial.contract import Contract
 from zoo.facial.official import OfficialGenerator
+from zoo.training.checkpoint import load_checkpoint
 
 __all__ = ["OFFICIAL_CONTRACT", "OFFICIAL_LAYOUT", "convert_official"]
 

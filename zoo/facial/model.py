@@ -9,12 +9,12 @@ import numpy.typing as npt
 import torch
 
 from toolkit.errors import ToolkitError
-from zoo.checkpoint import load_checkpoint
 from zoo.data import POSE, MotionClip, Normalisation
 from zoo.facial import FacialGan, create_facial_gan
 from zoo.facial.contract import Contract
 from zoo.facial.generate import generate_motion
 from zoo.facial.lids import LidMap
+from zoo.training.checkpoint import load_checkpoint
 
 KIND = "facial-gan"
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.options import PRECISIONS, option
+from zoo.training.options import PRECISIONS, option
 
 PRESETS = ("paper", "small", "official")
 PARTS = ("", "temporal", "local")

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zoo.checkpoint import load_checkpoint
 from zoo.data import (
     AU45,
     EXPRESSION,
@@ -27,7 +26,6 @@ from zoo.data import (
     Normalisation,
     load_clips,
 )
-from zoo.distributed import World
 from zoo.facial import FacialGan, create_facial_gan
 from zoo.facial.contract import Contract, make_contract
 from zoo.facial.generate import Motion, clip_au45
@@ -36,8 +34,10 @@ from zoo.facial.losses import LossWeights, gradient_ratio, make_paper_objective,
 from zoo.facial.model import KIND, load_weights
 from zoo.facial.options import FacialRecipe, FinetuneRecipe
 from zoo.metrics.dynamics import compare_spectra, measure_spectrum
-from zoo.networks import frozen
-from zoo.train import Metrics, Step, train
+from zoo.training.checkpoint import load_checkpoint
+from zoo.training.distributed import World
+from zoo.training.loop import Metrics, Step, train
+from zoo.training.networks import frozen
 
 
 def train_facial(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.options import option
+from zoo.training.options import option
 
 
 @dataclass(frozen=True, kw_only=True)

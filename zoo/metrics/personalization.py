@@ -20,10 +20,10 @@ import torch
 from torch import nn
 
 from toolkit.errors import ToolkitError
-from zoo.checkpoint import load_checkpoint
 from zoo.data import AU45, MOTION_LAYOUT, POSE, WINDOW
 from zoo.data.batches import place_windows
 from zoo.metrics.confusion import Confusion, count_confusion
+from zoo.training.checkpoint import load_checkpoint
 
 KIND = "personalization"
 STYLES = {"pose": POSE, "blink": AU45}

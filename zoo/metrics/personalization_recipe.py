@@ -23,7 +23,7 @@ from zoo.metrics.personalization import (
     create_classifiers,
     measure_personalization,
 )
-from zoo.train import Metrics, Step, train
+from zoo.training.loop import Metrics, Step, train
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 
 from toolkit.errors import ToolkitError
-from zoo.checkpoint import load_checkpoint
 from zoo.rendering import CropCamera, FaceRenderer, Person, RenderClip, smooth_motion
 from zoo.rendering.clips import FEATURES
+from zoo.training.checkpoint import load_checkpoint
 from zoo.video.compose import Picture
 from zoo.video.inputs import WindowMaker, find_face_model, to_pictures
 from zoo.video.networks import create_generator, place_network

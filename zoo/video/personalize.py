@@ -21,17 +21,17 @@ from toolkit.ingest.options import IngestOptions
 from toolkit.ingest.runners.base import Progress
 from toolkit.media.video import probe
 from toolkit.storage import check_place, hash_file
-from zoo.checkpoint import load_checkpoint
 from zoo.data import MOTION_LAYOUT, WINDOW, Holdout, describe_backend
 from zoo.data.holdout import Cut, find_cuts
-from zoo.distributed import World, find_device
 from zoo.facial.contract import Contract
 from zoo.facial.model import KIND, open_model
 from zoo.facial.options import FinetuneRecipe
 from zoo.facial.recipe import train_facial
-from zoo.train import BEST, LAST, Metrics, Step
+from zoo.training.checkpoint import load_checkpoint
+from zoo.training.distributed import World, find_device
+from zoo.training.loop import BEST, LAST, Metrics, Step
+from zoo.training.perceptual import PerceptualDistance
 from zoo.video.options import RendererRecipe
-from zoo.video.perceptual import PerceptualDistance
 from zoo.video.person_file import NAME, PersonFile, save_person
 from zoo.video.recipe import train_renderer
 from zoo.video.settings import PersonalizationSettings

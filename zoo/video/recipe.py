@@ -13,22 +13,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zoo.checkpoint import load_checkpoint
 from zoo.data import Holdout
 from zoo.data.order import Batches, Places, draw_order, spread_order
-from zoo.distributed import World
-from zoo.networks import frozen
 from zoo.rendering import RenderClip, fit_person, load_render_clips
 from zoo.rendering.eyes import choose_threshold
 from zoo.rendering.windows import HALF_WINDOW
-from zoo.train import LAST, Metrics, Step, check_folder, train
+from zoo.training.checkpoint import load_checkpoint
+from zoo.training.distributed import World
+from zoo.training.loop import LAST, Metrics, Step, check_folder, train
+from zoo.training.networks import frozen
+from zoo.training.perceptual import PerceptualDistance, find_vgg
 from zoo.video.batches import ClipFrames, FrameBatch
 from zoo.video.inputs import WindowMaker, find_face_model
 from zoo.video.losses import LossWeights, deceive, discriminate, match_features
 from zoo.video.model import KIND, note_stretches
 from zoo.video.networks import create_discriminator, create_generator, place_network
 from zoo.video.options import RendererRecipe
-from zoo.video.perceptual import PerceptualDistance, find_vgg
 
 BETAS = (0.5, 0.999)
 """Of Adam, pix2pixHD's."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.options import PRECISIONS, option
+from zoo.training.options import PRECISIONS, option
 
 BACKGROUNDS = ("source", "crop")
 """The picture of the clip's source with the drawn head in it; the head's square alone."""

@@ -19,8 +19,8 @@ import torch
 
 from toolkit.errors import ToolkitError
 from toolkit.storage import check_place, write_whole
-from zoo.checkpoint import load_checkpoint, save_checkpoint
-from zoo.distributed import World
+from zoo.training.checkpoint import load_checkpoint, save_checkpoint
+from zoo.training.distributed import World
 
 LAST, BEST, RECIPE, LOG = "last.pt", "best.pt", "recipe.json", "log.csv"
 
