@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.facial import create_facial_gan, official
+from zoo.facial import official
 from zoo.facial.losses import (
     LossWeights,
     adversarial_loss,
@@ -16,6 +16,7 @@ from zoo.facial.losses import (
     output_gradients,
     regression_loss,
 )
+from zoo.facial.presets import create_facial_gan
 
 LN2 = math.log(2)
 SURE, UNSURE = math.log(1 + math.exp(-1)), math.log(1 + math.exp(1))

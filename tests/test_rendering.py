@@ -15,23 +15,14 @@ from toolkit.errors import ShardError, ToolkitError
 from toolkit.facemodel.camera import project, project_camera, rotation_from_euler, transform
 from toolkit.facemodel.model import load_default
 from zoo.data import Holdout
-from zoo.rendering import (
-    CropCamera,
-    FaceRenderer,
-    Person,
-    PoseMap,
-    RenderedWindows,
-    eyes,
-    fit_person,
-    kernels,
-    load_render_clips,
-    paint_frames,
-    place_window,
-    raster,
-    shading,
-    smooth_motion,
-)
+from zoo.rendering import eyes, kernels, raster, shading
+from zoo.rendering.camera import CropCamera
+from zoo.rendering.clips import load_render_clips
+from zoo.rendering.motion import PoseMap, smooth_motion
+from zoo.rendering.person import Person, fit_person
+from zoo.rendering.render import FaceRenderer
 from zoo.rendering.surface import Surface
+from zoo.rendering.windows import RenderedWindows, paint_frames, place_window
 
 CAMERA = CropCamera(intrinsics=(200.0, 200.0, 32.0, 32.0), size=64)
 FLAGS = ("--min-frames", "27", "--shard-minutes", "0.01", "--deepspeech", "none")
@@ -504,5 +495,5 @@ def test_who_is_not_there_and_clips_without_frames_are_named(people, tmp_path):
 
 def test_commands_start_without_numba():
     """`--help` must stay quick: the compiler is loaded when something is drawn."""
-    code = "import sys, zoo.cli, zoo.rendering; assert not {'numba', 'torch'} & set(sys.modules)"
+    code = "import sys, zoo.cli; assert not {'numba', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -22,7 +22,8 @@ from toolkit.storage import hash_file
 from zoo.cli import main
 from zoo.facial.lids import LidMap
 from zoo.facial.model import MotionModel
-from zoo.rendering import fit_person, load_render_clips
+from zoo.rendering.clips import load_render_clips
+from zoo.rendering.person import fit_person
 from zoo.training.checkpoint import save_checkpoint
 from zoo.video import personalize as stages
 from zoo.video.model import TrainedRenderer

@@ -24,8 +24,9 @@ from toolkit.facemodel.model import DEFAULT_PATH, load_default
 from toolkit.storage import hash_file
 from zoo.cli import main
 from zoo.data.order import Batches, draw_order, spread_order
-from zoo.rendering import fit_person, load_render_clips
+from zoo.rendering.clips import load_render_clips
 from zoo.rendering.eyes import EMBEDDED_THRESHOLD
+from zoo.rendering.person import fit_person
 from zoo.rendering.windows import BLOCK
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.distributed import World

@@ -13,10 +13,10 @@ import torch
 from tests.benchmarks.motion import make_clips
 from tests.tables import write_table
 from zoo.data import Normalisation
-from zoo.facial import create_facial_gan
 from zoo.facial.contract import make_contract
 from zoo.facial.model import MotionModel
 from zoo.facial.motion_file import load_motion, save_motion
+from zoo.facial.presets import create_facial_gan
 from zoo.facial.speech import hear_speech
 
 SECONDS = (10, 600)

@@ -26,7 +26,7 @@ from toolkit.sample import SampleOptions, make_samples
 from zoo.data import load_clips
 from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
-from zoo.rendering import RenderClip, load_render_clips
+from zoo.rendering.clips import RenderClip, load_render_clips
 from zoo.training.checkpoint import save_checkpoint
 from zoo.training.distributed import World, find_device
 from zoo.training.loop import Task

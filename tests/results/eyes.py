@@ -15,7 +15,7 @@ from toolkit.dataset.blink_plot import plot_blinks
 from toolkit.dataset.blink_stats import BlinkStats
 from toolkit.features.blink import find_blinks
 from zoo.metrics.blinks import BlinkClip, measure_blinks
-from zoo.rendering import RenderClip
+from zoo.rendering.clips import RenderClip
 from zoo.video.reenact import draw_clip
 
 Lids = Sequence[npt.NDArray[np.floating[Any]]]

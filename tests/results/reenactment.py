@@ -27,7 +27,7 @@ from zoo.data import AU45, EXPRESSION, MOTION_SIZE, POSE, load_clips
 from zoo.facial.model import Motion, MotionModel, open_model
 from zoo.metrics.landmark_distance import measure_landmark_distance
 from zoo.metrics.mouth import correlate
-from zoo.rendering import RenderClip
+from zoo.rendering.clips import RenderClip
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.loop import LAST
 from zoo.video.compose import Picture

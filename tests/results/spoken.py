@@ -29,7 +29,7 @@ from zoo.facial.model import open_model
 from zoo.facial.speech import hear_speech
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.continuity import measure_seams
-from zoo.rendering import RenderClip, load_render_clips
+from zoo.rendering.clips import RenderClip, load_render_clips
 from zoo.rendering.windows import HALF_WINDOW
 from zoo.video.model import open_renderer
 from zoo.video.person_file import PersonFile, load_person

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.order import Places
-from zoo.rendering import RenderClip
+from zoo.rendering.clips import RenderClip
 from zoo.video.inputs import WindowMaker, to_tensor
 
 
@@ -21,7 +21,7 @@ class FrameBatch:
     """What goes in and what should come out.
 
     Attributes:
-        window: (B, C, H, H) float32, see `zoo.rendering.paint_frames`.
+        window: (B, C, H, H) float32, see `zoo.rendering.windows.paint_frames`.
         target: (B, 3, H, H) float32, −1 to 1: the stored frame.
     """
 

@@ -12,8 +12,11 @@ import numpy.typing as npt
 import torch
 
 from toolkit.errors import ToolkitError
-from zoo.rendering import CropCamera, FaceRenderer, Person, RenderClip, smooth_motion
-from zoo.rendering.clips import FEATURES
+from zoo.rendering.camera import CropCamera
+from zoo.rendering.clips import FEATURES, RenderClip
+from zoo.rendering.motion import smooth_motion
+from zoo.rendering.person import Person
+from zoo.rendering.render import FaceRenderer
 from zoo.training.checkpoint import load_checkpoint
 from zoo.video.compose import Picture
 from zoo.video.inputs import WindowMaker, find_face_model, to_pictures

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from zoo.data import Holdout
 from zoo.data.order import Batches, Places, draw_order, spread_order
-from zoo.rendering import RenderClip, fit_person, load_render_clips
+from zoo.rendering.clips import RenderClip, load_render_clips
 from zoo.rendering.eyes import choose_threshold
+from zoo.rendering.person import fit_person
 from zoo.rendering.windows import HALF_WINDOW
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import World
