@@ -8,7 +8,7 @@ import torch
 
 from toolkit.features.deepspeech import DeepSpeechNetwork, NetworkSizes
 from zoo.data import MOTION_LAYOUT, Normalisation
-from zoo.facial.contract import Contract
+from zoo.data.contract import Contract
 from zoo.facial.presets import create_facial_gan
 from zoo.training.checkpoint import save_checkpoint
 

@@ -14,8 +14,8 @@ import torch
 from torch.nn import functional
 
 from toolkit.errors import ToolkitError
+from zoo.data.contract import Contract
 from zoo.data.layout import MOTION_LAYOUT
-from zoo.facial.contract import Contract
 from zoo.facial.convert import OFFICIAL_CONTRACT, OFFICIAL_LAYOUT, convert_official
 from zoo.facial.official import OfficialGenerator
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint

@@ -15,9 +15,9 @@ from toolkit.errors import ShardError, ToolkitError
 from toolkit.facemodel.camera import project, project_camera, rotation_from_euler, transform
 from toolkit.facemodel.model import load_default
 from zoo.data import Holdout
+from zoo.data.crop_camera import CropCamera
+from zoo.data.frames import load_render_clips
 from zoo.rendering import eyes, kernels, raster, shading
-from zoo.rendering.camera import CropCamera
-from zoo.rendering.clips import load_render_clips
 from zoo.rendering.motion import PoseMap, smooth_motion
 from zoo.rendering.person import Person, fit_person
 from zoo.rendering.render import FaceRenderer

@@ -15,9 +15,9 @@ from tests.results.setup import PAGE, make_rehearsal
 from tests.results.stages import StageLog
 from toolkit.media.encode import write_video
 from zoo.data import load_clips
+from zoo.data.frames import load_render_clips
 from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
-from zoo.rendering.clips import load_render_clips
 from zoo.rendering.person import fit_person
 from zoo.training.checkpoint import save_checkpoint
 from zoo.training.distributed import World

@@ -20,7 +20,7 @@ from tests.results.spoken import Heard, check_film, list_mouths
 from tests.results.stages import StageLog
 from toolkit.clock import frame_to_sample
 from toolkit.media.encode import Sound, write_video
-from zoo.rendering.clips import load_render_clips
+from zoo.data.frames import load_render_clips
 
 FPS = 30
 

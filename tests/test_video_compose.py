@@ -20,7 +20,7 @@ from tests.numbered import (
 from toolkit.errors import ToolkitError
 from toolkit.media.encode import Sound, write_video
 from zoo.data import Holdout
-from zoo.rendering.clips import load_render_clips
+from zoo.data.frames import load_render_clips
 from zoo.video.compose import Pasting, ramp_border
 from zoo.video.scene import Scene, choose_clip, swing_back
 

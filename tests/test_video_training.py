@@ -23,8 +23,8 @@ from toolkit.errors import SetupError, ToolkitError
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
 from toolkit.storage import hash_file
 from zoo.cli import main
+from zoo.data.frames import load_render_clips
 from zoo.data.order import Batches, draw_order, spread_order
-from zoo.rendering.clips import load_render_clips
 from zoo.rendering.eyes import EMBEDDED_THRESHOLD
 from zoo.rendering.person import fit_person
 from zoo.rendering.windows import BLOCK

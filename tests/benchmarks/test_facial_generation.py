@@ -13,7 +13,7 @@ import torch
 from tests.benchmarks.motion import make_clips
 from tests.tables import write_table
 from zoo.data import Normalisation
-from zoo.facial.contract import make_contract
+from zoo.data.contract import make_contract
 from zoo.facial.model import MotionModel
 from zoo.facial.motion_file import load_motion, save_motion
 from zoo.facial.presets import create_facial_gan

@@ -9,7 +9,7 @@ import torch
 from tests.benchmarks.test_facial_training import report
 from tests.surfaces import FRONT, make_large_model
 from toolkit.facemodel.model import FaceModel, load_default
-from zoo.rendering.camera import CropCamera
+from zoo.data.crop_camera import CropCamera
 from zoo.rendering.render import FaceRenderer
 from zoo.rendering.surface import Surface
 

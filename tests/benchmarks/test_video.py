@@ -24,9 +24,9 @@ from toolkit.ingest.options import IngestOptions
 from toolkit.media.encode import write_video
 from toolkit.sample import SampleOptions, make_samples
 from zoo.data import load_clips
+from zoo.data.frames import RenderClip, load_render_clips
 from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
-from zoo.rendering.clips import RenderClip, load_render_clips
 from zoo.training.checkpoint import save_checkpoint
 from zoo.training.distributed import World, find_device
 from zoo.training.loop import Task

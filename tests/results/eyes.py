@@ -14,8 +14,8 @@ from tests.results.shown import Judged, look_at
 from toolkit.dataset.blink_plot import plot_blinks
 from toolkit.dataset.blink_stats import BlinkStats
 from toolkit.features.blink import find_blinks
+from zoo.data.frames import RenderClip
 from zoo.metrics.blinks import BlinkClip, measure_blinks
-from zoo.rendering.clips import RenderClip
 from zoo.video.reenact import draw_clip
 
 Lids = Sequence[npt.NDArray[np.floating[Any]]]

@@ -15,9 +15,9 @@ from tests.results.spoken import OTHERS
 from toolkit.preview.draw import BACKGROUND, draw_text
 from toolkit.preview.render import choose_frames
 from toolkit.storage import write_whole
+from zoo.data.frames import RenderClip
 from zoo.facial.model import open_model
 from zoo.facial.speech import hear_speech
-from zoo.rendering.clips import RenderClip
 from zoo.video.compose import Picture
 from zoo.video.person_file import load_person
 from zoo.video.reenact import draw_clip

@@ -11,7 +11,7 @@ import torch
 
 from toolkit.errors import ToolkitError
 from toolkit.storage import hash_file
-from zoo.facial.contract import Contract
+from zoo.data.contract import Contract
 from zoo.facial.official import OfficialGenerator
 from zoo.training.checkpoint import load_checkpoint
 

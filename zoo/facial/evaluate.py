@@ -24,7 +24,7 @@ from zoo.data import (
     Normalisation,
     load_clips,
 )
-from zoo.facial.contract import make_contract
+from zoo.data.contract import make_contract
 from zoo.facial.model import open_model
 from zoo.metrics.baselines import choose_ridge, fit_constant
 from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks

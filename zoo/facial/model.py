@@ -10,7 +10,7 @@ import torch
 
 from toolkit.errors import ToolkitError
 from zoo.data import POSE, MotionClip, Normalisation
-from zoo.facial.contract import Contract
+from zoo.data.contract import Contract
 from zoo.facial.generate import generate_motion
 from zoo.facial.lids import LidMap
 from zoo.facial.presets import FacialGan, create_facial_gan

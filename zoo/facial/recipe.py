@@ -26,7 +26,7 @@ from zoo.data import (
     Normalisation,
     load_clips,
 )
-from zoo.facial.contract import Contract, make_contract
+from zoo.data.contract import Contract, make_contract
 from zoo.facial.generate import Motion, clip_au45
 from zoo.facial.lids import LidMap
 from zoo.facial.losses import LossWeights, gradient_ratio, make_paper_objective, output_gradients

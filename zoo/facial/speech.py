@@ -10,7 +10,7 @@ from toolkit.clock import SAMPLE_RATE
 from toolkit.features.deepspeech import DeepSpeech, DeepSpeechCheckpoint
 from toolkit.media.audio import SILENCE_DBFS, find_peak, open_sound
 from zoo.data import describe_backend
-from zoo.facial.contract import Contract
+from zoo.data.contract import Contract
 
 
 def hear_speech(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from toolkit.facemodel.model import FaceModel
-from zoo.rendering.clips import RenderClip
+from zoo.data.frames import RenderClip
 from zoo.rendering.motion import PoseMap
 from zoo.rendering.surface import Surface
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from toolkit.facemodel.camera import rotation_from_euler
+from zoo.data.crop_camera import CropCamera
 from zoo.rendering import raster, shading
-from zoo.rendering.camera import CropCamera
 from zoo.rendering.surface import Surface
 
 Floats = npt.NDArray[np.float64]

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from zoo.data.frames import RenderClip
 from zoo.data.order import Places
-from zoo.rendering.clips import RenderClip
 from zoo.video.inputs import WindowMaker, to_tensor
 
 

@@ -15,8 +15,8 @@ from toolkit.facemodel.bfm import read_bfm
 from toolkit.facemodel.model import DEFAULT_PATH, FaceModel, load_default
 from toolkit.storage import hash_file
 from toolkit.weights import locate
-from zoo.rendering.camera import CropCamera
-from zoo.rendering.clips import RenderClip
+from zoo.data.crop_camera import CropCamera
+from zoo.data.frames import RenderClip
 from zoo.rendering.motion import smooth_motion
 from zoo.rendering.person import Person
 from zoo.rendering.render import FaceRenderer

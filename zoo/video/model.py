@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 
 from toolkit.errors import ToolkitError
-from zoo.rendering.camera import CropCamera
-from zoo.rendering.clips import FEATURES, RenderClip
+from zoo.data.crop_camera import CropCamera
+from zoo.data.frames import FEATURES, RenderClip
 from zoo.rendering.motion import smooth_motion
 from zoo.rendering.person import Person
 from zoo.rendering.render import FaceRenderer

@@ -22,8 +22,8 @@ from toolkit.ingest.runners.base import Progress
 from toolkit.media.video import probe
 from toolkit.storage import check_place, hash_file
 from zoo.data import MOTION_LAYOUT, WINDOW, Holdout, describe_backend
+from zoo.data.contract import Contract
 from zoo.data.holdout import Cut, find_cuts
-from zoo.facial.contract import Contract
 from zoo.facial.model import KIND, open_model
 from zoo.facial.options import FinetuneRecipe
 from zoo.facial.recipe import train_facial

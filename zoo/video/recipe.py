@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from zoo.data import Holdout
+from zoo.data.frames import RenderClip, load_render_clips
 from zoo.data.order import Batches, Places, draw_order, spread_order
-from zoo.rendering.clips import RenderClip, load_render_clips
 from zoo.rendering.eyes import choose_threshold
 from zoo.rendering.person import fit_person
 from zoo.rendering.windows import HALF_WINDOW

@@ -19,10 +19,10 @@ from toolkit.preview.clip import find_clip
 from toolkit.storage import check_place, guard_storage, write_whole
 from zoo.data import load_clips
 from zoo.data.clips import find_dataset
-from zoo.facial.contract import make_contract
+from zoo.data.contract import make_contract
+from zoo.data.frames import RenderClip, load_render_clips
 from zoo.facial.model import MotionModel, open_model
 from zoo.metrics.pictures import measure_psnr, measure_ssim
-from zoo.rendering.clips import RenderClip, load_render_clips
 from zoo.training.distributed import find_device
 from zoo.video.compose import Picture
 from zoo.video.model import Stretches, TrainedRenderer, open_renderer

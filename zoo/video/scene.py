@@ -20,7 +20,7 @@ from toolkit.ingest.jobs import decode_path
 from toolkit.media.video import probe
 from toolkit.storage import guard_storage
 from zoo.data.clips import find_dataset
-from zoo.rendering.clips import RenderClip
+from zoo.data.frames import RenderClip
 from zoo.video.compose import Pasting, Picture
 from zoo.video.model import Stretches
 

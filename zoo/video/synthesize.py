@@ -14,9 +14,9 @@ from toolkit.errors import ToolkitError
 from toolkit.media.encode import Sound, write_video
 from toolkit.storage import check_place
 from zoo.data import AU45, EXPRESSION, POSE
+from zoo.data.frames import RenderClip, load_render_clips
 from zoo.facial.model import Motion, MotionModel, open_model
 from zoo.facial.speech import hear_speech
-from zoo.rendering.clips import RenderClip, load_render_clips
 from zoo.training.distributed import find_device
 from zoo.video.compose import Picture
 from zoo.video.model import TrainedRenderer, open_renderer

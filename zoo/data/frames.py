@@ -14,8 +14,8 @@ from toolkit.dataset.manifest import has_split, read_table
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError, ToolkitError
 from zoo.data.clips import describe_backend, find_dataset
+from zoo.data.crop_camera import CropCamera
 from zoo.data.holdout import Cut, Holdout, find_cuts
-from zoo.rendering.camera import CropCamera
 
 Floats = npt.NDArray[np.float32]
 
