@@ -3,7 +3,7 @@
 import numpy as np
 
 from toolkit.facemodel.model import FaceModel, load_default
-from zoo.rendering.surface import Surface, list_incidence
+from zoo.graphics.surface import Surface, list_incidence
 
 FRONT = (0.0, 0.0, 0.0, 0.0, 0.0, 600.0)
 BFM_VERTICES = 35_709

@@ -17,11 +17,11 @@ from toolkit.facemodel.model import load_default
 from zoo.data import Holdout
 from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import load_render_clips
-from zoo.rendering import eyes, kernels, raster, shading
+from zoo.graphics import eyes, kernels, raster, shading
+from zoo.graphics.render import FaceRenderer
+from zoo.graphics.surface import Surface
 from zoo.rendering.motion import PoseMap, smooth_motion
 from zoo.rendering.person import Person, fit_person
-from zoo.rendering.render import FaceRenderer
-from zoo.rendering.surface import Surface
 from zoo.rendering.windows import RenderedWindows, paint_frames, place_window
 
 CAMERA = CropCamera(intrinsics=(200.0, 200.0, 32.0, 32.0), size=64)

@@ -25,7 +25,7 @@ from toolkit.storage import hash_file
 from zoo.cli import main
 from zoo.data.frames import load_render_clips
 from zoo.data.order import Batches, draw_order, spread_order
-from zoo.rendering.eyes import EMBEDDED_THRESHOLD
+from zoo.graphics.eyes import EMBEDDED_THRESHOLD
 from zoo.rendering.person import fit_person
 from zoo.rendering.windows import BLOCK
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint

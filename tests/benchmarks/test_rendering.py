@@ -10,8 +10,8 @@ from tests.benchmarks.test_facial_training import report
 from tests.surfaces import FRONT, make_large_model
 from toolkit.facemodel.model import FaceModel, load_default
 from zoo.data.crop_camera import CropCamera
-from zoo.rendering.render import FaceRenderer
-from zoo.rendering.surface import Surface
+from zoo.graphics.render import FaceRenderer
+from zoo.graphics.surface import Surface
 
 CAMERA = CropCamera(intrinsics=(500.0, 500.0, 128.0, 128.0), size=256)
 

@@ -14,8 +14,8 @@ import torch
 
 from toolkit.facemodel.model import FaceModel
 from zoo.data.frames import RenderClip
+from zoo.graphics.surface import Surface
 from zoo.rendering.motion import PoseMap
-from zoo.rendering.surface import Surface
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Person:
     num_frames: int
 
     def make_surface(self, model: FaceModel, *, threshold: float | None = None) -> Surface:
-        """What is drawn of this person; `threshold` (mm²) as in `zoo.rendering.eyes`."""
+        """What is drawn of this person; `threshold` (mm²) as in `zoo.graphics.eyes`."""
         return Surface.of_model(
             model,
             identity=self.identity_coefficients,

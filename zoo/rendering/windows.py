@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from toolkit.features.blink import MAX_INTENSITY
-from zoo.rendering.render import FaceRenderer
+from zoo.graphics.render import FaceRenderer
 
 HALF_WINDOW = 5
 """N_w: a window has 2·N_w frames, t − 5 … t + 4."""

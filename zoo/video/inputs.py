@@ -17,10 +17,10 @@ from toolkit.storage import hash_file
 from toolkit.weights import locate
 from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import RenderClip
+from zoo.graphics.render import FaceRenderer
+from zoo.graphics.surface import Surface
 from zoo.rendering.motion import smooth_motion
 from zoo.rendering.person import Person
-from zoo.rendering.render import FaceRenderer
-from zoo.rendering.surface import Surface
 from zoo.rendering.windows import RenderedWindows
 
 
@@ -81,7 +81,7 @@ class WindowMaker:
     def of_person(
         cls, person: Person, model: FaceModel, threshold: float, *, preset: str, without: str
     ) -> "WindowMaker":
-        """With eye regions by a threshold in mm², see `zoo.rendering.eyes`."""
+        """With eye regions by a threshold in mm², see `zoo.graphics.eyes`."""
         return cls(person.make_surface(model, threshold=threshold), preset, without)
 
     def make(

@@ -14,9 +14,9 @@ import torch
 from toolkit.errors import ToolkitError
 from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import FEATURES, RenderClip
+from zoo.graphics.render import FaceRenderer
 from zoo.rendering.motion import smooth_motion
 from zoo.rendering.person import Person
-from zoo.rendering.render import FaceRenderer
 from zoo.training.checkpoint import load_checkpoint
 from zoo.video.compose import Picture
 from zoo.video.inputs import WindowMaker, find_face_model, to_pictures

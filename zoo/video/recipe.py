@@ -16,7 +16,7 @@ from torch import Tensor
 from zoo.data import Holdout
 from zoo.data.frames import RenderClip, load_render_clips
 from zoo.data.order import Batches, Places, draw_order, spread_order
-from zoo.rendering.eyes import choose_threshold
+from zoo.graphics.eyes import choose_threshold
 from zoo.rendering.person import fit_person
 from zoo.rendering.windows import HALF_WINDOW
 from zoo.training.checkpoint import load_checkpoint

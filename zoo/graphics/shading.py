@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from toolkit.facemodel import light as harmonics
-from zoo.rendering.rules import FURTHEST, NEAREST, SUBPIXELS
+from zoo.graphics.rules import FURTHEST, NEAREST, SUBPIXELS
 
 _EPSILON = 1e-12
 

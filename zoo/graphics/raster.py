@@ -1,6 +1,6 @@
 """The rasteriser in plain torch, for any device: every triangle's candidate pixels side by side.
 
-It follows `zoo.rendering.rules` and gives the same picture as `zoo.rendering.kernels`.
+It follows `zoo.graphics.rules` and gives the same picture as `zoo.graphics.kernels`.
 Legend: B frames, V vertices, F triangles, T triangles drawn, P candidate pixels, H the side of a
 picture, C values.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.rendering.rules import SUBPIXELS
+from zoo.graphics.rules import SUBPIXELS
 
 _HALF = SUBPIXELS // 2
 

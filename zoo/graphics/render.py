@@ -1,6 +1,6 @@
 """Pictures of a person's face under expressions and poses, on any device.
 
-On the CPU numba draws (`zoo.rendering.kernels`), elsewhere torch does (`zoo.rendering.raster`);
+On the CPU numba draws (`zoo.graphics.kernels`), elsewhere torch does (`zoo.graphics.raster`);
 both by the same rules. Legend: B frames, V vertices, H the side of a picture.
 """
 
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from toolkit.facemodel.camera import rotation_from_euler
 from zoo.data.crop_camera import CropCamera
-from zoo.rendering import raster, shading
-from zoo.rendering.surface import Surface
+from zoo.graphics import raster, shading
+from zoo.graphics.surface import Surface
 
 Floats = npt.NDArray[np.float64]
 
@@ -85,7 +85,7 @@ class FaceRenderer:
 
     def _draw_on_cpu(self, expression: Floats, rigid: Floats) -> Tensor:
         """(B, s·H, s·H, 4), threads taking an even share of the frames each."""
-        from zoo.rendering import kernels
+        from zoo.graphics import kernels
 
         surface, size, B = self.surface, self._finer.size, len(rigid)
         points = (surface.shape + expression @ surface.expression).reshape(B, -1, 3)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from toolkit.facemodel.light import AMBIENT, NUM_BANDS
 from toolkit.facemodel.model import FaceModel
-from zoo.rendering.eyes import mark_eye_triangles
+from zoo.graphics.eyes import mark_eye_triangles
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class Surface:
         albedo: (V, 3) RGB 0 to 255.
         light: (9, 3) harmonics of each channel, ambient light included.
         triangles: (F, 3) int64; `(b − a) × (c − a)` points outwards.
-        eyes: (F,) bool, see `zoo.rendering.eyes`.
+        eyes: (F,) bool, see `zoo.graphics.eyes`.
         incidence: (V, D) int64 triangles at each vertex, rising; F where there are fewer.
     """
 

@@ -1,6 +1,6 @@
 """The rasteriser for the CPU: loops that numba compiles when first called, and keeps on disk.
 
-It follows `zoo.rendering.rules`. Kernels hold no lock of Python's, so that threads may share a
+It follows `zoo.graphics.rules`. Kernels hold no lock of Python's, so that threads may share a
 batch. Legend: B frames, V vertices, F triangles, H the side of a picture, D see `Surface`.
 """
 
@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
-from zoo.rendering.rules import FURTHEST, NEAREST, SUBPIXELS
+from zoo.graphics.rules import FURTHEST, NEAREST, SUBPIXELS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -83,7 +83,7 @@ def color_vertices(
         pose: (3, 4), of which the rotation turns the normals.
         albedo: (V, 3) RGB 0 to 255.
         light: (9, 3).
-        factors: (5,) of `toolkit.facemodel.light`, see `zoo.rendering.shading.list_factors`.
+        factors: (5,) of `toolkit.facemodel.light`, see `zoo.graphics.shading.list_factors`.
         colors: (V, 3), filled; not clipped.
     """
     for v in range(len(normals)):
