@@ -15,9 +15,9 @@ from torch import nn
 
 from toolkit.errors import ToolkitError
 from zoo.data import AU45, EXPRESSION, POSE, WINDOW, Normalisation
-from zoo.facial.generate import clip_au45, generate_motion, list_starts, smooth_motion
-from zoo.facial.motion_file import load_motion, save_motion
 from zoo.metrics.continuity import measure_drift, measure_seams
+from zoo.motion.generate import clip_au45, generate_motion, list_starts, smooth_motion
+from zoo.motion.motion_file import load_motion, save_motion
 
 IDENTITY = Normalisation(
     kind="split",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.features.blink import find_blinks
-from zoo.facial.lids import LidMap
+from zoo.motion.lids import LidMap
 
 
 def make_wave(num_frames: int, height: float) -> np.ndarray:

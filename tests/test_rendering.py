@@ -20,7 +20,7 @@ from zoo.data.frames import load_render_clips
 from zoo.graphics import eyes, kernels, raster, shading
 from zoo.graphics.render import FaceRenderer
 from zoo.graphics.surface import Surface
-from zoo.rendering.motion import PoseMap, smooth_motion
+from zoo.motion.pose_map import PoseMap, smooth_motion
 from zoo.rendering.person import Person, fit_person
 from zoo.rendering.windows import RenderedWindows, paint_frames, place_window
 

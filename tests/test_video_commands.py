@@ -21,8 +21,8 @@ from toolkit.schema import Provenance
 from toolkit.storage import hash_file
 from zoo.cli import main
 from zoo.data.frames import load_render_clips
-from zoo.facial.lids import LidMap
 from zoo.facial.model import MotionModel
+from zoo.motion.lids import LidMap
 from zoo.rendering.person import fit_person
 from zoo.training.checkpoint import save_checkpoint
 from zoo.video import personalize as stages

@@ -15,9 +15,9 @@ from tests.tables import write_table
 from zoo.data import Normalisation
 from zoo.data.contract import make_contract
 from zoo.facial.model import MotionModel
-from zoo.facial.motion_file import load_motion, save_motion
 from zoo.facial.presets import create_facial_gan
-from zoo.facial.speech import hear_speech
+from zoo.motion.motion_file import load_motion, save_motion
+from zoo.motion.speech import hear_speech
 
 SECONDS = (10, 600)
 MIN_RATE = 1000

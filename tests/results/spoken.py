@@ -25,11 +25,11 @@ from toolkit.media.audio import read_sound
 from toolkit.preview.traces import measure_level
 from zoo.data import Holdout
 from zoo.data.frames import RenderClip, load_render_clips
-from zoo.facial.generate import list_starts
 from zoo.facial.model import open_model
-from zoo.facial.speech import hear_speech
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.continuity import measure_seams
+from zoo.motion.generate import list_starts
+from zoo.motion.speech import hear_speech
 from zoo.rendering.windows import HALF_WINDOW
 from zoo.video.model import open_renderer
 from zoo.video.person_file import PersonFile, load_person

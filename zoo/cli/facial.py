@@ -90,8 +90,8 @@ def generate(
     """Make motion for a recording: expression, head pose and blinks of every frame."""
     from zoo.data import find_clip
     from zoo.facial.model import open_model
-    from zoo.facial.motion_file import save_motion
-    from zoo.facial.speech import hear_speech
+    from zoo.motion.motion_file import save_motion
+    from zoo.motion.speech import hear_speech
     from zoo.training.distributed import find_device
 
     if (initial is None) != (shards is None):

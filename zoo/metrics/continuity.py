@@ -55,7 +55,7 @@ def measure_seams(motion: npt.ArrayLike, seams: Sequence[int]) -> dict[str, Seam
     Args:
         motion: (n, 71).
         seams: frames s whose step to s + 1 crosses from one window to the next, as
-            `zoo.facial.generate.list_starts(n)[1:]`; 1 ≤ s ≤ n − 3.
+            `zoo.motion.generate.list_starts(n)[1:]`; 1 ≤ s ≤ n − 3.
 
     Returns:
         Part of `dynamics.PARTS` -> figures; a step is the length of a part's change in a frame.

@@ -15,7 +15,7 @@ import torch
 from toolkit.facemodel.model import FaceModel
 from zoo.data.frames import RenderClip
 from zoo.graphics.surface import Surface
-from zoo.rendering.motion import PoseMap
+from zoo.motion.pose_map import PoseMap
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from toolkit.errors import ToolkitError
 from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import FEATURES, RenderClip
 from zoo.graphics.render import FaceRenderer
-from zoo.rendering.motion import smooth_motion
+from zoo.motion.pose_map import smooth_motion
 from zoo.rendering.person import Person
 from zoo.training.checkpoint import load_checkpoint
 from zoo.video.compose import Picture

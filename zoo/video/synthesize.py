@@ -16,7 +16,7 @@ from toolkit.storage import check_place
 from zoo.data import AU45, EXPRESSION, POSE
 from zoo.data.frames import RenderClip, load_render_clips
 from zoo.facial.model import Motion, MotionModel, open_model
-from zoo.facial.speech import hear_speech
+from zoo.motion.speech import hear_speech
 from zoo.training.distributed import find_device
 from zoo.video.compose import Picture
 from zoo.video.model import TrainedRenderer, open_renderer
@@ -118,7 +118,7 @@ def generate_at(model: MotionModel, scores: npt.ArrayLike, clip: RenderClip) -> 
 
     A head moves about its identity's mean pose; it is put to its clip's, whose crop and background
     are shown: in other clips it may have been elsewhere in the picture. A fine-tuned model's lids
-    close as far and as long as the person's (`zoo.facial.lids`).
+    close as far and as long as the person's (`zoo.motion.lids`).
     """
     motion = model.generate(scores, identity=clip.identity)
     motion[:, POSE] += clip.pose.mean(axis=0) - model.normalisation.pose_means[clip.identity]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zoo.facial.generate import smooth_motion
+from zoo.motion.generate import smooth_motion
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""What every model from speech to motion shares."""
