@@ -20,9 +20,9 @@ from zoo.data.frames import load_render_clips
 from zoo.graphics import eyes, kernels, raster, shading
 from zoo.graphics.render import FaceRenderer
 from zoo.graphics.surface import Surface
+from zoo.models.renderer.person import Person, fit_person
+from zoo.models.renderer.windows import RenderedWindows, paint_frames, place_window
 from zoo.motion.pose_map import PoseMap, smooth_motion
-from zoo.rendering.person import Person, fit_person
-from zoo.rendering.windows import RenderedWindows, paint_frames, place_window
 
 CAMERA = CropCamera(intrinsics=(200.0, 200.0, 32.0, 32.0), size=64)
 FLAGS = ("--min-frames", "27", "--shard-minutes", "0.01", "--deepspeech", "none")

@@ -18,11 +18,11 @@ from zoo.data import load_clips
 from zoo.data.frames import load_render_clips
 from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
-from zoo.rendering.person import fit_person
+from zoo.models.renderer.model import KIND
+from zoo.models.renderer.person import fit_person
 from zoo.training.checkpoint import save_checkpoint
 from zoo.training.distributed import World
 from zoo.video import synthesize
-from zoo.video.model import KIND
 from zoo.video.person_file import PersonFile, save_person
 
 SIZE, NUM_FRAMES, HELD = 64, 260, 60

@@ -22,11 +22,11 @@ from toolkit.storage import hash_file
 from zoo.cli import main
 from zoo.data.frames import load_render_clips
 from zoo.facial.model import MotionModel
+from zoo.models.renderer.model import TrainedRenderer
+from zoo.models.renderer.person import fit_person
 from zoo.motion.lids import LidMap
-from zoo.rendering.person import fit_person
 from zoo.training.checkpoint import save_checkpoint
 from zoo.video import personalize as stages
-from zoo.video.model import TrainedRenderer
 from zoo.video.person_file import PersonFile, load_person, save_person
 from zoo.video.synthesize import COMMENT, draw_motion, generate_at
 

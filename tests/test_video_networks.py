@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from toolkit.errors import SetupError
-from zoo.training.perceptual import LAYER_WEIGHTS, PerceptualDistance, find_vgg
-from zoo.video.losses import LossWeights, deceive, discriminate, match_features
-from zoo.video.networks import (
+from zoo.models.renderer.losses import LossWeights, deceive, discriminate, match_features
+from zoo.models.renderer.networks import (
     Generator,
     InstanceNorm,
     MultiscaleDiscriminator,
@@ -19,6 +18,7 @@ from zoo.video.networks import (
     create_discriminator,
     create_generator,
 )
+from zoo.training.perceptual import LAYER_WEIGHTS, PerceptualDistance, find_vgg
 
 
 def count(network: nn.Module) -> int:

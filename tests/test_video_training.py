@@ -26,17 +26,17 @@ from zoo.cli import main
 from zoo.data.frames import load_render_clips
 from zoo.data.order import Batches, draw_order, spread_order
 from zoo.graphics.eyes import EMBEDDED_THRESHOLD
-from zoo.rendering.person import fit_person
-from zoo.rendering.windows import BLOCK
+from zoo.models.renderer import recipe as recipe_module
+from zoo.models.renderer.batches import ClipFrames
+from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures, to_tensor
+from zoo.models.renderer.model import TrainedRenderer, open_renderer
+from zoo.models.renderer.options import RendererRecipe
+from zoo.models.renderer.person import fit_person
+from zoo.models.renderer.recipe import RendererTask, choose_clips, open_judge, train_renderer
+from zoo.models.renderer.windows import BLOCK
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.distributed import World
 from zoo.training.perceptual import PerceptualDistance
-from zoo.video import recipe as recipe_module
-from zoo.video.batches import ClipFrames
-from zoo.video.inputs import WindowMaker, find_face_model, to_pictures, to_tensor
-from zoo.video.model import TrainedRenderer, open_renderer
-from zoo.video.options import RendererRecipe
-from zoo.video.recipe import RendererTask, choose_clips, open_judge, train_renderer
 from zoo.video.reenact import draw_clip
 
 CPU = torch.device("cpu")

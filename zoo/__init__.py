@@ -10,7 +10,7 @@ __all__ = ["create_model", "list_models"]
 
 _MODELS = {
     "facial-gan": "zoo.facial.presets:create_facial_gan",
-    "renderer": "zoo.video.networks:create_generator",
+    "renderer": "zoo.models.renderer.networks:create_generator",
 }
 """Name -> what makes the model, `module:function`; imported when it is asked for."""
 

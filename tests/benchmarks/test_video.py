@@ -27,12 +27,12 @@ from zoo.data import load_clips
 from zoo.data.frames import RenderClip, load_render_clips
 from zoo.facial.options import FacialRecipe
 from zoo.facial.recipe import FacialTask
+from zoo.models.renderer.model import TrainedRenderer, open_renderer
+from zoo.models.renderer.options import RendererRecipe
+from zoo.models.renderer.recipe import RendererTask, choose_clips, open_judge
 from zoo.training.checkpoint import save_checkpoint
 from zoo.training.distributed import World, find_device
 from zoo.training.loop import Task
-from zoo.video.model import TrainedRenderer, open_renderer
-from zoo.video.options import RendererRecipe
-from zoo.video.recipe import RendererTask, choose_clips, open_judge
 from zoo.video.settings import SynthesisSettings
 from zoo.video.synthesize import synthesize
 

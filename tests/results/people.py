@@ -18,11 +18,11 @@ from toolkit.dataset.manifest import has_split, write_split
 from toolkit.media.video import read_duration
 from toolkit.sample import SampleOptions, make_samples
 from zoo.cli.progress import TrainProgress
+from zoo.models.renderer.options import RendererRecipe
+from zoo.models.renderer.recipe import train_renderer
 from zoo.training.loop import BEST, LAST
-from zoo.video.options import RendererRecipe
 from zoo.video.person_file import load_person
 from zoo.video.personalize import Personalization
-from zoo.video.recipe import train_renderer
 from zoo.video.settings import PersonalizationSettings
 
 VIDEOS = {

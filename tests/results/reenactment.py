@@ -28,10 +28,10 @@ from zoo.data.frames import RenderClip
 from zoo.facial.model import Motion, MotionModel, open_model
 from zoo.metrics.landmark_distance import measure_landmark_distance
 from zoo.metrics.mouth import correlate
+from zoo.models.renderer.model import KIND
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.loop import LAST
 from zoo.video.compose import Picture
-from zoo.video.model import KIND
 from zoo.video.person_file import load_person
 from zoo.video.reenact import draw_clip
 from zoo.video.scene import choose_clip

@@ -19,9 +19,9 @@ from toolkit.features.landmarks import FaceMesh
 from zoo.data.frames import RenderClip, load_render_clips
 from zoo.metrics.landmark_distance import NUM_VERTICES, find_landmarks
 from zoo.metrics.pictures import measure_cpbd, measure_psnr, measure_ssim
+from zoo.models.renderer.model import Stretches, TrainedRenderer, open_renderer
 from zoo.training.loop import BEST
 from zoo.video.compose import Picture
-from zoo.video.model import Stretches, TrainedRenderer, open_renderer
 
 Floats = npt.NDArray[np.float64]
 

@@ -28,10 +28,10 @@ from zoo.data.frames import RenderClip, load_render_clips
 from zoo.facial.model import open_model
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.continuity import measure_seams
+from zoo.models.renderer.model import open_renderer
+from zoo.models.renderer.windows import HALF_WINDOW
 from zoo.motion.generate import list_starts
 from zoo.motion.speech import hear_speech
-from zoo.rendering.windows import HALF_WINDOW
-from zoo.video.model import open_renderer
 from zoo.video.person_file import PersonFile, load_person
 from zoo.video.scene import choose_clip
 from zoo.video.settings import SynthesisSettings

@@ -8,7 +8,7 @@ import click
 from toolkit.cli.base import Command, json_option, options_from
 from zoo.cli.progress import TrainProgress
 from zoo.cli.runs import finish_run, run_options
-from zoo.video.options import RendererRecipe
+from zoo.models.renderer.options import RendererRecipe
 
 
 @click.command(
@@ -27,8 +27,8 @@ def train_renderer_command(out: Path, resume: bool, as_json: bool, **options: An
     --holdout, else of the person's clips in the part `val`. Several processes: torchrun
     --nproc-per-node 2 -m zoo train renderer …
     """
+    from zoo.models.renderer.recipe import train_renderer
     from zoo.training.distributed import join_world
-    from zoo.video.recipe import train_renderer
 
     recipe = RendererRecipe(**options)
     with join_world(recipe.device) as world:

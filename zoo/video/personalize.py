@@ -27,13 +27,13 @@ from zoo.data.holdout import Cut, find_cuts
 from zoo.facial.model import KIND, open_model
 from zoo.facial.options import FinetuneRecipe
 from zoo.facial.recipe import train_facial
+from zoo.models.renderer.options import RendererRecipe
+from zoo.models.renderer.recipe import train_renderer
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import World, find_device
 from zoo.training.loop import BEST, LAST, Metrics, Step
 from zoo.training.perceptual import PerceptualDistance
-from zoo.video.options import RendererRecipe
 from zoo.video.person_file import NAME, PersonFile, save_person
-from zoo.video.recipe import train_renderer
 from zoo.video.settings import PersonalizationSettings
 
 OnStep = Callable[[Step], None]
@@ -148,7 +148,7 @@ class Personalization:
         return train_facial(recipe, out, world=self._join(), resume=_is_begun(out), on_step=on_step)
 
     def train_renderer(self, on_step: OnStep = lambda step: None) -> Metrics:
-        """Stage 3: how the person looks; errors as `zoo.video.recipe.train_renderer`."""
+        """Stage 3: how the person looks; errors as `zoo.models.renderer.recipe.train_renderer`."""
         recipe, out = self.plan_renderer(), self.out / "renderer"
         return train_renderer(
             recipe, out, world=self._join(), resume=_is_begun(out), on_step=on_step

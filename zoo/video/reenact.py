@@ -23,9 +23,9 @@ from zoo.data.contract import make_contract
 from zoo.data.frames import RenderClip, load_render_clips
 from zoo.facial.model import MotionModel, open_model
 from zoo.metrics.pictures import measure_psnr, measure_ssim
+from zoo.models.renderer.model import Stretches, TrainedRenderer, open_renderer
 from zoo.training.distributed import find_device
 from zoo.video.compose import Picture
-from zoo.video.model import Stretches, TrainedRenderer, open_renderer
 from zoo.video.scene import Scene, locate_source, refuse_inputs
 from zoo.video.settings import ReenactmentSettings
 from zoo.video.synthesize import COMMENT, Watch, check_renderer, draw_motion, generate_at

@@ -21,8 +21,8 @@ from toolkit.media.video import probe
 from toolkit.storage import guard_storage
 from zoo.data.clips import find_dataset
 from zoo.data.frames import RenderClip
+from zoo.models.renderer.model import Stretches
 from zoo.video.compose import Pasting, Picture
-from zoo.video.model import Stretches
 
 
 def choose_clip(clips: Sequence[RenderClip], trained_on: Stretches) -> RenderClip:

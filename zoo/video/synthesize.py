@@ -16,10 +16,10 @@ from toolkit.storage import check_place
 from zoo.data import AU45, EXPRESSION, POSE
 from zoo.data.frames import RenderClip, load_render_clips
 from zoo.facial.model import Motion, MotionModel, open_model
+from zoo.models.renderer.model import TrainedRenderer, open_renderer
 from zoo.motion.speech import hear_speech
 from zoo.training.distributed import find_device
 from zoo.video.compose import Picture
-from zoo.video.model import TrainedRenderer, open_renderer
 from zoo.video.person_file import PersonFile, load_person
 from zoo.video.scene import Scene, choose_clip, locate_source, refuse_inputs
 from zoo.video.settings import SynthesisSettings

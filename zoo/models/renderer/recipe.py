@@ -17,19 +17,19 @@ from zoo.data import Holdout
 from zoo.data.frames import RenderClip, load_render_clips
 from zoo.data.order import Batches, Places, draw_order, spread_order
 from zoo.graphics.eyes import choose_threshold
-from zoo.rendering.person import fit_person
-from zoo.rendering.windows import HALF_WINDOW
+from zoo.models.renderer.batches import ClipFrames, FrameBatch
+from zoo.models.renderer.inputs import WindowMaker, find_face_model
+from zoo.models.renderer.losses import LossWeights, deceive, discriminate, match_features
+from zoo.models.renderer.model import KIND, note_stretches
+from zoo.models.renderer.networks import create_discriminator, create_generator, place_network
+from zoo.models.renderer.options import RendererRecipe
+from zoo.models.renderer.person import fit_person
+from zoo.models.renderer.windows import HALF_WINDOW
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import World
 from zoo.training.loop import LAST, Metrics, Step, check_folder, train
 from zoo.training.networks import frozen
 from zoo.training.perceptual import PerceptualDistance, find_vgg
-from zoo.video.batches import ClipFrames, FrameBatch
-from zoo.video.inputs import WindowMaker, find_face_model
-from zoo.video.losses import LossWeights, deceive, discriminate, match_features
-from zoo.video.model import KIND, note_stretches
-from zoo.video.networks import create_discriminator, create_generator, place_network
-from zoo.video.options import RendererRecipe
 
 BETAS = (0.5, 0.999)
 """Of Adam, pix2pixHD's."""

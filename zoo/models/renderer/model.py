@@ -15,12 +15,12 @@ from toolkit.errors import ToolkitError
 from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import FEATURES, RenderClip
 from zoo.graphics.render import FaceRenderer
+from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures
+from zoo.models.renderer.networks import create_generator, place_network
+from zoo.models.renderer.person import Person
 from zoo.motion.pose_map import smooth_motion
-from zoo.rendering.person import Person
 from zoo.training.checkpoint import load_checkpoint
 from zoo.video.compose import Picture
-from zoo.video.inputs import WindowMaker, find_face_model, to_pictures
-from zoo.video.networks import create_generator, place_network
 
 KIND = "renderer"
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo.data.frames import RenderClip
 from zoo.data.order import Places
-from zoo.video.inputs import WindowMaker, to_tensor
+from zoo.models.renderer.inputs import WindowMaker, to_tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class FrameBatch:
     """What goes in and what should come out.
 
     Attributes:
-        window: (B, C, H, H) float32, see `zoo.rendering.windows.paint_frames`.
+        window: (B, C, H, H) float32, see `zoo.models.renderer.windows.paint_frames`.
         target: (B, 3, H, H) float32, −1 to 1: the stored frame.
     """
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from zoo.video.networks import Features
+from zoo.models.renderer.networks import Features
 
 
 @dataclass(frozen=True, kw_only=True)

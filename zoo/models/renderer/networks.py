@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zoo.rendering.windows import CHANNELS, HALF_WINDOW, OFFICIAL_CHANNELS
+from zoo.models.renderer.windows import CHANNELS, HALF_WINDOW, OFFICIAL_CHANNELS
 
 WINDOW_CHANNELS = 2 * HALF_WINDOW * CHANNELS
 """C of paper and small: 40."""

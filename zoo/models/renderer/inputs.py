@@ -19,9 +19,9 @@ from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import RenderClip
 from zoo.graphics.render import FaceRenderer
 from zoo.graphics.surface import Surface
+from zoo.models.renderer.person import Person
+from zoo.models.renderer.windows import RenderedWindows
 from zoo.motion.pose_map import smooth_motion
-from zoo.rendering.person import Person
-from zoo.rendering.windows import RenderedWindows
 
 
 @dataclass(frozen=True, eq=False)

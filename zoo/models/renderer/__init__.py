@@ -1,0 +1,4 @@
+"""From rendered faces to photographs: the rendering-to-video network and its training.
+
+FACIAL (Zhang et al., ICCV 2021, section 3.4).
+"""

@@ -1,4 +1,0 @@
-"""Rendered faces: pictures of the face model that lie on a clip's stored frames pixel for pixel.
-
-FACIAL (Zhang et al., ICCV 2021, sections 3.3 and 3.4): what the rendering-to-video network sees.
-"""
