@@ -16,8 +16,8 @@ from torch.nn import functional
 from toolkit.errors import ToolkitError
 from zoo.data.contract import Contract
 from zoo.data.layout import MOTION_LAYOUT
-from zoo.facial.convert import OFFICIAL_CONTRACT, OFFICIAL_LAYOUT, convert_official
-from zoo.facial.official import OfficialGenerator
+from zoo.models.facial.convert import OFFICIAL_CONTRACT, OFFICIAL_LAYOUT, convert_official
+from zoo.models.facial.official import OfficialGenerator
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 
 Numbers = dict[str, torch.Tensor]

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from zoo.facial import official
-from zoo.facial.losses import (
+from zoo.models.facial import official
+from zoo.models.facial.losses import (
     LossWeights,
     adversarial_loss,
     discriminator_loss,
@@ -16,7 +16,7 @@ from zoo.facial.losses import (
     output_gradients,
     regression_loss,
 )
-from zoo.facial.presets import create_facial_gan
+from zoo.models.facial.presets import create_facial_gan
 
 LN2 = math.log(2)
 SURE, UNSURE = math.log(1 + math.exp(-1)), math.log(1 + math.exp(1))

@@ -12,10 +12,10 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from zoo.facial.losses import LossWeights, discriminator_loss, regression_loss
-from zoo.facial.networks import Discriminator, Generator, LocalNetwork, TemporalNetwork
-from zoo.facial.official import OfficialGenerator, OfficialTemporalNetwork, UNet
-from zoo.facial.presets import FacialGan, create_facial_gan
+from zoo.models.facial.losses import LossWeights, discriminator_loss, regression_loss
+from zoo.models.facial.networks import Discriminator, Generator, LocalNetwork, TemporalNetwork
+from zoo.models.facial.official import OfficialGenerator, OfficialTemporalNetwork, UNet
+from zoo.models.facial.presets import FacialGan, create_facial_gan
 from zoo.training.networks import frozen
 
 Numbers = dict[str, torch.Tensor]

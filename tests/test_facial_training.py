@@ -16,10 +16,10 @@ from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.errors import ToolkitError
 from zoo.cli import main
 from zoo.data import AU45, WINDOW, Normalisation, load_clips
-from zoo.facial.evaluate import evaluate_part
-from zoo.facial.model import open_model
-from zoo.facial.options import FacialRecipe, FinetuneRecipe
-from zoo.facial.recipe import FacialTask, choose_clips, train_facial
+from zoo.evaluation.motion import evaluate_part
+from zoo.models.facial.model import open_model
+from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
+from zoo.models.facial.recipe import FacialTask, choose_clips, train_facial
 from zoo.synthetic.dataset import make_dataset
 from zoo.synthetic.options import SyntheticOptions
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint

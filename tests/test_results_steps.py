@@ -16,8 +16,8 @@ from tests.results.stages import StageLog
 from toolkit.media.encode import write_video
 from zoo.data import load_clips
 from zoo.data.frames import load_render_clips
-from zoo.facial.options import FacialRecipe
-from zoo.facial.recipe import FacialTask
+from zoo.models.facial.options import FacialRecipe
+from zoo.models.facial.recipe import FacialTask
 from zoo.models.renderer.model import KIND
 from zoo.models.renderer.person import fit_person
 from zoo.training.checkpoint import save_checkpoint

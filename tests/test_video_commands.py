@@ -21,7 +21,7 @@ from toolkit.schema import Provenance
 from toolkit.storage import hash_file
 from zoo.cli import main
 from zoo.data.frames import load_render_clips
-from zoo.facial.model import MotionModel
+from zoo.models.facial.model import MotionModel
 from zoo.models.renderer.model import TrainedRenderer
 from zoo.models.renderer.person import fit_person
 from zoo.motion.lids import LidMap

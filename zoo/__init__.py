@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 __all__ = ["create_model", "list_models"]
 
 _MODELS = {
-    "facial-gan": "zoo.facial.presets:create_facial_gan",
+    "facial-gan": "zoo.models.facial.presets:create_facial_gan",
     "renderer": "zoo.models.renderer.networks:create_generator",
 }
 """Name -> what makes the model, `module:function`; imported when it is asked for."""

@@ -11,8 +11,8 @@ import torch
 
 from toolkit.features.deepspeech import DeepSpeech
 from zoo.data import ClipSet, MotionClip, describe_backend
-from zoo.facial.options import FacialRecipe
-from zoo.facial.recipe import FacialTask
+from zoo.models.facial.options import FacialRecipe
+from zoo.models.facial.recipe import FacialTask
 from zoo.training.distributed import World
 from zoo.training.loop import Task
 

@@ -25,8 +25,8 @@ from toolkit.media.encode import write_video
 from toolkit.sample import SampleOptions, make_samples
 from zoo.data import load_clips
 from zoo.data.frames import RenderClip, load_render_clips
-from zoo.facial.options import FacialRecipe
-from zoo.facial.recipe import FacialTask
+from zoo.models.facial.options import FacialRecipe
+from zoo.models.facial.recipe import FacialTask
 from zoo.models.renderer.model import TrainedRenderer, open_renderer
 from zoo.models.renderer.options import RendererRecipe
 from zoo.models.renderer.recipe import RendererTask, choose_clips, open_judge

@@ -21,10 +21,10 @@ from tests.results.scoring import REAL, Contest
 from tests.results.setup import MissingDataError, Setup, Table
 from zoo.cli.progress import TrainProgress
 from zoo.data import WINDOW, ClipSet, MotionClip, load_clips
-from zoo.facial.evaluate import Method, Motion, make_baselines
-from zoo.facial.model import MotionModel, open_model
-from zoo.facial.options import FacialRecipe
-from zoo.facial.recipe import FacialTask
+from zoo.evaluation.motion import Method, Motion, make_baselines
+from zoo.models.facial.model import MotionModel, open_model
+from zoo.models.facial.options import FacialRecipe
+from zoo.models.facial.recipe import FacialTask
 from zoo.training.distributed import World
 from zoo.training.loop import BEST, LAST, train
 

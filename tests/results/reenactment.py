@@ -25,9 +25,9 @@ from tests.results.synthetic import judge
 from toolkit.features.blink import find_blinks
 from zoo.data import AU45, EXPRESSION, MOTION_SIZE, POSE, load_clips
 from zoo.data.frames import RenderClip
-from zoo.facial.model import Motion, MotionModel, open_model
 from zoo.metrics.landmark_distance import measure_landmark_distance
 from zoo.metrics.mouth import correlate
+from zoo.models.facial.model import Motion, MotionModel, open_model
 from zoo.models.renderer.model import KIND
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.loop import LAST

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo.data import AU45, ClipSet, MotionClip, load_clips
-from zoo.facial.evaluate import Method, Motion, MotionScores, make_baselines, score_motion
-from zoo.facial.model import MotionModel, open_model
+from zoo.evaluation.motion import Method, Motion, MotionScores, make_baselines, score_motion
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.confusion import Confusion
 from zoo.metrics.intervals import Interval
 from zoo.metrics.personalization import load_classifiers
+from zoo.models.facial.model import MotionModel, open_model
 from zoo.motion.generate import clip_au45
 from zoo.synthetic.oracle import load_truth
 from zoo.training.loop import BEST

@@ -16,7 +16,7 @@ from toolkit.preview.draw import BACKGROUND, draw_text
 from toolkit.preview.render import choose_frames
 from toolkit.storage import write_whole
 from zoo.data.frames import RenderClip
-from zoo.facial.model import open_model
+from zoo.models.facial.model import open_model
 from zoo.motion.speech import hear_speech
 from zoo.video.compose import Picture
 from zoo.video.person_file import load_person

@@ -25,9 +25,9 @@ from toolkit.media.audio import read_sound
 from toolkit.preview.traces import measure_level
 from zoo.data import Holdout
 from zoo.data.frames import RenderClip, load_render_clips
-from zoo.facial.model import open_model
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.continuity import measure_seams
+from zoo.models.facial.model import open_model
 from zoo.models.renderer.model import open_renderer
 from zoo.models.renderer.windows import HALF_WINDOW
 from zoo.motion.generate import list_starts

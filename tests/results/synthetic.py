@@ -12,9 +12,9 @@ from tests.results.runs import finetune, read_epochs, train_base, train_judges
 from tests.results.scoring import ORACLE, REAL, Contest, hold_contest
 from tests.results.setup import Setup, Table
 from zoo.data import load_clips
-from zoo.facial.model import open_model
 from zoo.metrics.confusion import plot_confusion
 from zoo.metrics.continuity import measure_drift, measure_seams
+from zoo.models.facial.model import open_model
 from zoo.motion.generate import list_starts
 from zoo.training.loop import BEST
 

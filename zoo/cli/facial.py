@@ -10,7 +10,7 @@ from toolkit.cli.bar import Bar
 from toolkit.cli.base import Command, json_option, options_from, print_json
 from zoo.cli.progress import TrainProgress
 from zoo.cli.runs import finish_run, run_options
-from zoo.facial.options import FacialRecipe, FinetuneRecipe
+from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
 
 
 @click.command(
@@ -49,7 +49,7 @@ def finetune_facial_gan(out: Path, resume: bool, as_json: bool, **options: Any) 
 
 
 def _run(recipe: FacialRecipe, out: Path, resume: bool, as_json: bool) -> None:
-    from zoo.facial.recipe import train_facial
+    from zoo.models.facial.recipe import train_facial
     from zoo.training.distributed import join_world
 
     with join_world(recipe.device) as world:
@@ -89,7 +89,7 @@ def generate(
 ) -> None:
     """Make motion for a recording: expression, head pose and blinks of every frame."""
     from zoo.data import find_clip
-    from zoo.facial.model import open_model
+    from zoo.models.facial.model import open_model
     from zoo.motion.motion_file import save_motion
     from zoo.motion.speech import hear_speech
     from zoo.training.distributed import find_device
@@ -143,7 +143,7 @@ def evaluate_motion(
     real motion itself.
     """
     from zoo.cli.tables import print_scores
-    from zoo.facial.evaluate import evaluate_part
+    from zoo.evaluation.motion import evaluate_part
     from zoo.training.distributed import find_device
 
     with Bar("evaluate", "methods"):

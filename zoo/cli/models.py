@@ -85,7 +85,7 @@ def convert_facial_official(checkpoint: Path, out: Path) -> None:
 
     What comes out takes raw DeepSpeech logits and its own motion layout, and refuses others.
     """
-    from zoo.facial.convert import convert_official
+    from zoo.models.facial.convert import convert_official
     from zoo.training.checkpoint import save_checkpoint
 
     save_checkpoint(out, convert_official(checkpoint))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from toolkit.cli.tables import print_table
 from zoo.deepspeech.evaluate import ErrorRates
-from zoo.facial.evaluate import MotionScores
+from zoo.evaluation.motion import MotionScores
 from zoo.metrics.intervals import Interval
 
 

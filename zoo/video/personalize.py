@@ -24,9 +24,9 @@ from toolkit.storage import check_place, hash_file
 from zoo.data import MOTION_LAYOUT, WINDOW, Holdout, describe_backend
 from zoo.data.contract import Contract
 from zoo.data.holdout import Cut, find_cuts
-from zoo.facial.model import KIND, open_model
-from zoo.facial.options import FinetuneRecipe
-from zoo.facial.recipe import train_facial
+from zoo.models.facial.model import KIND, open_model
+from zoo.models.facial.options import FinetuneRecipe
+from zoo.models.facial.recipe import train_facial
 from zoo.models.renderer.options import RendererRecipe
 from zoo.models.renderer.recipe import train_renderer
 from zoo.training.checkpoint import load_checkpoint

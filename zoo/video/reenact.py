@@ -21,8 +21,8 @@ from zoo.data import load_clips
 from zoo.data.clips import find_dataset
 from zoo.data.contract import make_contract
 from zoo.data.frames import RenderClip, load_render_clips
-from zoo.facial.model import MotionModel, open_model
 from zoo.metrics.pictures import measure_psnr, measure_ssim
+from zoo.models.facial.model import MotionModel, open_model
 from zoo.models.renderer.model import Stretches, TrainedRenderer, open_renderer
 from zoo.training.distributed import find_device
 from zoo.video.compose import Picture

@@ -15,7 +15,7 @@ from toolkit.media.encode import Sound, write_video
 from toolkit.storage import check_place
 from zoo.data import AU45, EXPRESSION, POSE
 from zoo.data.frames import RenderClip, load_render_clips
-from zoo.facial.model import Motion, MotionModel, open_model
+from zoo.models.facial.model import Motion, MotionModel, open_model
 from zoo.models.renderer.model import TrainedRenderer, open_renderer
 from zoo.motion.speech import hear_speech
 from zoo.training.distributed import find_device

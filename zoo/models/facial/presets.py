@@ -6,10 +6,10 @@ Legend: B batch, T frames of a window.
 import torch
 from torch import nn
 
-from zoo.facial.losses import Objective, make_paper_objective
-from zoo.facial.networks import Discriminator, Generator
-from zoo.facial.official import OFFICIAL_OBJECTIVE, OfficialDiscriminator, OfficialGenerator
-from zoo.facial.options import PRESETS
+from zoo.models.facial.losses import Objective, make_paper_objective
+from zoo.models.facial.networks import Discriminator, Generator
+from zoo.models.facial.official import OFFICIAL_OBJECTIVE, OfficialDiscriminator, OfficialGenerator
+from zoo.models.facial.options import PRESETS
 
 __all__ = ["PRESETS", "SMALL_WIDTH", "FacialGan", "create_facial_gan"]
 

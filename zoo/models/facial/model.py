@@ -11,7 +11,7 @@ import torch
 from toolkit.errors import ToolkitError
 from zoo.data import POSE, MotionClip, Normalisation
 from zoo.data.contract import Contract
-from zoo.facial.presets import FacialGan, create_facial_gan
+from zoo.models.facial.presets import FacialGan, create_facial_gan
 from zoo.motion.generate import generate_motion
 from zoo.motion.lids import LidMap
 from zoo.training.checkpoint import load_checkpoint

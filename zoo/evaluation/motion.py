@@ -25,7 +25,6 @@ from zoo.data import (
     load_clips,
 )
 from zoo.data.contract import make_contract
-from zoo.facial.model import open_model
 from zoo.metrics.baselines import choose_ridge, fit_constant
 from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
 from zoo.metrics.confusion import Confusion, plot_confusion
@@ -33,6 +32,7 @@ from zoo.metrics.dynamics import compare_spectra, measure_spectrum
 from zoo.metrics.intervals import Interval, bootstrap_interval
 from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening
 from zoo.metrics.personalization import Classifiers, load_classifiers, measure_personalization
+from zoo.models.facial.model import open_model
 
 Motion = npt.NDArray[np.float32]
 Method = Callable[[MotionClip], Motion]

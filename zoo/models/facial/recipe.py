@@ -27,11 +27,16 @@ from zoo.data import (
     load_clips,
 )
 from zoo.data.contract import Contract, make_contract
-from zoo.facial.losses import LossWeights, gradient_ratio, make_paper_objective, output_gradients
-from zoo.facial.model import KIND, load_weights
-from zoo.facial.options import FacialRecipe, FinetuneRecipe
-from zoo.facial.presets import FacialGan, create_facial_gan
 from zoo.metrics.dynamics import compare_spectra, measure_spectrum
+from zoo.models.facial.losses import (
+    LossWeights,
+    gradient_ratio,
+    make_paper_objective,
+    output_gradients,
+)
+from zoo.models.facial.model import KIND, load_weights
+from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
+from zoo.models.facial.presets import FacialGan, create_facial_gan
 from zoo.motion.generate import Motion, clip_au45
 from zoo.motion.lids import LidMap
 from zoo.training.checkpoint import load_checkpoint

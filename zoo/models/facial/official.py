@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn import functional
 
 from zoo.data.layout import AU45, CONTEXT, EXPRESSION, MOTION_SIZE, POSE
-from zoo.facial.losses import Objective, Terms
-from zoo.facial.networks import (
+from zoo.models.facial.losses import Objective, Terms
+from zoo.models.facial.networks import (
     NUM_FEATURES,
     Discriminator,
     LocalNetwork,

@@ -1,6 +1,6 @@
 """Checkpoints of the code that FACIAL's authors released, as checkpoints of the zoo.
 
-Their names of parameters follow the released modules; ours follow `zoo.facial.official`.
+Their names of parameters follow the released modules; ours follow `zoo.models.facial.official`.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ import torch
 from toolkit.errors import ToolkitError
 from toolkit.storage import hash_file
 from zoo.data.contract import Contract
-from zoo.facial.official import OfficialGenerator
+from zoo.models.facial.official import OfficialGenerator
 from zoo.training.checkpoint import load_checkpoint
 
 __all__ = ["OFFICIAL_CONTRACT", "OFFICIAL_LAYOUT", "convert_official"]
