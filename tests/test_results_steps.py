@@ -20,10 +20,10 @@ from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
 from zoo.models.renderer.model import KIND
 from zoo.models.renderer.person import fit_person
+from zoo.speaking import synthesize
+from zoo.speaking.person_file import PersonFile, save_person
 from zoo.training.checkpoint import save_checkpoint
 from zoo.training.distributed import World
-from zoo.video import synthesize
-from zoo.video.person_file import PersonFile, save_person
 
 SIZE, NUM_FRAMES, HELD = 64, 260, 60
 BLINK = 230

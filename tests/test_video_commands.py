@@ -25,10 +25,10 @@ from zoo.models.facial.model import MotionModel
 from zoo.models.renderer.model import TrainedRenderer
 from zoo.models.renderer.person import fit_person
 from zoo.motion.lids import LidMap
+from zoo.speaking import personalize as stages
+from zoo.speaking.person_file import PersonFile, load_person, save_person
+from zoo.speaking.synthesize import COMMENT, draw_motion, generate_at
 from zoo.training.checkpoint import save_checkpoint
-from zoo.video import personalize as stages
-from zoo.video.person_file import PersonFile, load_person, save_person
-from zoo.video.synthesize import COMMENT, draw_motion, generate_at
 
 SIZE, NUM_FRAMES = 32, 40
 
@@ -485,7 +485,7 @@ def test_without_its_error_map_a_clips_video_is_not_replaced(data, renderer, mon
             raise ToolkitError("the encoder fails")
         write_video(path, list(frames)[:9], **options)
 
-    monkeypatch.setattr("zoo.video.reenact.write_video", write)
+    monkeypatch.setattr("zoo.speaking.reenact.write_video", write)
     assert reenact(data).exit_code == 1
     assert [(data / name).read_bytes() for name in ("out.mp4", "out-error.mp4")] == before
     assert len(list(data.glob("*out*"))) == 2

@@ -21,8 +21,8 @@ from toolkit.errors import ToolkitError
 from toolkit.media.encode import Sound, write_video
 from zoo.data import Holdout
 from zoo.data.frames import load_render_clips
-from zoo.video.compose import Pasting, ramp_border
-from zoo.video.scene import Scene, choose_clip, swing_back
+from zoo.speaking.compose import Pasting, ramp_border
+from zoo.speaking.scene import Scene, choose_clip, swing_back
 
 WIDTH, HEIGHT, NUM_FRAMES = 160, 120, 12
 CROP = (1, 2, 101, 102)

@@ -17,9 +17,9 @@ from tests.results.killed import read_weights
 from tests.runs import kill_group, read_clips
 from toolkit.sample import SampleOptions, make_samples
 from zoo.cli import main
+from zoo.speaking.options import ReenactmentSettings
+from zoo.speaking.reenact import reenact
 from zoo.training.loop import LOG
-from zoo.video.reenact import reenact
-from zoo.video.settings import ReenactmentSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -30,7 +30,7 @@ _PROGRAM = """
 import dataclasses
 import zoo.training.loop
 from zoo.cli import main
-from zoo.video import personalize
+from zoo.speaking import personalize
 from zoo.training import perceptual
 
 make_options = personalize.make_options

@@ -34,10 +34,10 @@ from zoo.models.renderer.options import RendererRecipe
 from zoo.models.renderer.person import fit_person
 from zoo.models.renderer.recipe import RendererTask, choose_clips, open_judge, train_renderer
 from zoo.models.renderer.windows import BLOCK
+from zoo.speaking.reenact import draw_clip
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.distributed import World
 from zoo.training.perceptual import PerceptualDistance
-from zoo.video.reenact import draw_clip
 
 CPU = torch.device("cpu")
 SIZE = 64

@@ -30,11 +30,11 @@ from zoo.models.facial.recipe import FacialTask
 from zoo.models.renderer.model import TrainedRenderer, open_renderer
 from zoo.models.renderer.options import RendererRecipe
 from zoo.models.renderer.recipe import RendererTask, choose_clips, open_judge
+from zoo.speaking.options import SynthesisSettings
+from zoo.speaking.synthesize import synthesize
 from zoo.training.checkpoint import save_checkpoint
 from zoo.training.distributed import World, find_device
 from zoo.training.loop import Task
-from zoo.video.settings import SynthesisSettings
-from zoo.video.synthesize import synthesize
 
 SECONDS = 10
 """Of the generated video; so many frames are learnt from, rendered, drawn and encoded."""

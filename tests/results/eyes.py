@@ -16,7 +16,7 @@ from toolkit.dataset.blink_stats import BlinkStats
 from toolkit.features.blink import find_blinks
 from zoo.data.frames import RenderClip
 from zoo.metrics.blinks import BlinkClip, measure_blinks
-from zoo.video.reenact import draw_clip
+from zoo.speaking.reenact import draw_clip
 
 Lids = Sequence[npt.NDArray[np.floating[Any]]]
 """AU45 (n,) of each clip, 0 to 5, NaN where no face is found."""

@@ -20,10 +20,10 @@ from toolkit.sample import SampleOptions, make_samples
 from zoo.cli.progress import TrainProgress
 from zoo.models.renderer.options import RendererRecipe
 from zoo.models.renderer.recipe import train_renderer
+from zoo.speaking.options import PersonalizationSettings
+from zoo.speaking.person_file import load_person
+from zoo.speaking.personalize import Personalization
 from zoo.training.loop import BEST, LAST
-from zoo.video.person_file import load_person
-from zoo.video.personalize import Personalization
-from zoo.video.settings import PersonalizationSettings
 
 VIDEOS = {
     LONGEST: "sstzal_DFRF/dataset/vids/cnn2_25fps.mp4",

@@ -29,13 +29,13 @@ from zoo.metrics.landmark_distance import measure_landmark_distance
 from zoo.metrics.mouth import correlate
 from zoo.models.facial.model import Motion, MotionModel, open_model
 from zoo.models.renderer.model import KIND
+from zoo.speaking.compose import Picture
+from zoo.speaking.person_file import load_person
+from zoo.speaking.reenact import draw_clip
+from zoo.speaking.scene import choose_clip
+from zoo.speaking.synthesize import draw_motion, generate_at
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.loop import LAST
-from zoo.video.compose import Picture
-from zoo.video.person_file import load_person
-from zoo.video.reenact import draw_clip
-from zoo.video.scene import choose_clip
-from zoo.video.synthesize import draw_motion, generate_at
 
 STORED, DRAWN, NEAREST = "stored frames", "renderer", "nearest training frame"
 

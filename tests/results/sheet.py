@@ -18,11 +18,11 @@ from toolkit.storage import write_whole
 from zoo.data.frames import RenderClip
 from zoo.models.facial.model import open_model
 from zoo.motion.speech import hear_speech
-from zoo.video.compose import Picture
-from zoo.video.person_file import load_person
-from zoo.video.reenact import draw_clip
-from zoo.video.scene import choose_clip
-from zoo.video.synthesize import draw_motion, generate_at
+from zoo.speaking.compose import Picture
+from zoo.speaking.person_file import load_person
+from zoo.speaking.reenact import draw_clip
+from zoo.speaking.scene import choose_clip
+from zoo.speaking.synthesize import draw_motion, generate_at
 
 COLUMNS, SIDE, TITLE = 6, 128, 22
 """Of the sheet: pictures in a row, their side and the height of a row's title, px."""

@@ -20,8 +20,8 @@ from zoo.data.frames import RenderClip, load_render_clips
 from zoo.metrics.landmark_distance import NUM_VERTICES, find_landmarks
 from zoo.metrics.pictures import measure_cpbd, measure_psnr, measure_ssim
 from zoo.models.renderer.model import Stretches, TrainedRenderer, open_renderer
+from zoo.speaking.compose import Picture
 from zoo.training.loop import BEST
-from zoo.video.compose import Picture
 
 Floats = npt.NDArray[np.float64]
 

@@ -32,10 +32,10 @@ from zoo.models.renderer.model import open_renderer
 from zoo.models.renderer.windows import HALF_WINDOW
 from zoo.motion.generate import list_starts
 from zoo.motion.speech import hear_speech
-from zoo.video.person_file import PersonFile, load_person
-from zoo.video.scene import choose_clip
-from zoo.video.settings import SynthesisSettings
-from zoo.video.synthesize import generate_at, synthesize
+from zoo.speaking.options import SynthesisSettings
+from zoo.speaking.person_file import PersonFile, load_person
+from zoo.speaking.scene import choose_clip
+from zoo.speaking.synthesize import generate_at, synthesize
 
 OTHERS = {
     "a reader's": ("speech", "dc_tts_selfrecorded/philippmatthes/LJ001-0092.opus"),

@@ -13,10 +13,10 @@ from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, Function, json_option, options_from, print_json
 from zoo.cli.progress import TrainProgress
 from zoo.cli.renderer import say_who_judges
-from zoo.video.settings import PersonalizationSettings, ReenactmentSettings, SynthesisSettings
+from zoo.speaking.options import PersonalizationSettings, ReenactmentSettings, SynthesisSettings
 
 if TYPE_CHECKING:
-    from zoo.video.reenact import Figures
+    from zoo.speaking.reenact import Figures
 
 
 def _out_option(function: Function) -> Function:
@@ -41,7 +41,7 @@ def synthesize(out: Path, as_json: bool, **options: Any) -> None:
     be where it was.
     """
     settings = SynthesisSettings(**options)
-    from zoo.video.synthesize import synthesize as make_film
+    from zoo.speaking.synthesize import synthesize as make_film
 
     with Bar("synthesize", "frames") as bar:
         film = make_film(settings, out, watch=bar.watch)
@@ -70,7 +70,7 @@ def reenact(clip_id: str, out: Path, as_json: bool, **options: Any) -> None:
     that the renderer never saw in training, and those that it did.
     """
     settings = ReenactmentSettings(**options)
-    from zoo.video.reenact import reenact as make_film
+    from zoo.speaking.reenact import reenact as make_film
 
     with Bar("reenact", "frames") as bar:
         film = make_film(clip_id, settings, out, watch=bar.watch)
@@ -108,7 +108,7 @@ def personalize(video: Path, out: Path, as_json: bool, **options: Any) -> None:
     """
     settings = PersonalizationSettings(**options)
     from toolkit.cli.progress import IngestProgress
-    from zoo.video.personalize import Personalization
+    from zoo.speaking.personalize import Personalization
 
     work, seconds = Personalization(video, settings, out), dict[str, float]()
     work.check()

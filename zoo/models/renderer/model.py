@@ -19,8 +19,8 @@ from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures
 from zoo.models.renderer.networks import create_generator, place_network
 from zoo.models.renderer.person import Person
 from zoo.motion.pose_map import smooth_motion
+from zoo.speaking.compose import Picture
 from zoo.training.checkpoint import load_checkpoint
-from zoo.video.compose import Picture
 
 KIND = "renderer"
 

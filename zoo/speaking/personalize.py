@@ -29,12 +29,12 @@ from zoo.models.facial.options import FinetuneRecipe
 from zoo.models.facial.recipe import train_facial
 from zoo.models.renderer.options import RendererRecipe
 from zoo.models.renderer.recipe import train_renderer
+from zoo.speaking.options import PersonalizationSettings
+from zoo.speaking.person_file import NAME, PersonFile, save_person
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import World, find_device
 from zoo.training.loop import BEST, LAST, Metrics, Step
 from zoo.training.perceptual import PerceptualDistance
-from zoo.video.person_file import NAME, PersonFile, save_person
-from zoo.video.settings import PersonalizationSettings
 
 OnStep = Callable[[Step], None]
 

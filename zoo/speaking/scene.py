@@ -22,7 +22,7 @@ from toolkit.storage import guard_storage
 from zoo.data.clips import find_dataset
 from zoo.data.frames import RenderClip
 from zoo.models.renderer.model import Stretches
-from zoo.video.compose import Pasting, Picture
+from zoo.speaking.compose import Pasting, Picture
 
 
 def choose_clip(clips: Sequence[RenderClip], trained_on: Stretches) -> RenderClip:

@@ -24,11 +24,11 @@ from zoo.data.frames import RenderClip, load_render_clips
 from zoo.metrics.pictures import measure_psnr, measure_ssim
 from zoo.models.facial.model import MotionModel, open_model
 from zoo.models.renderer.model import Stretches, TrainedRenderer, open_renderer
+from zoo.speaking.compose import Picture
+from zoo.speaking.options import ReenactmentSettings
+from zoo.speaking.scene import Scene, locate_source, refuse_inputs
+from zoo.speaking.synthesize import COMMENT, Watch, check_renderer, draw_motion, generate_at
 from zoo.training.distributed import find_device
-from zoo.video.compose import Picture
-from zoo.video.scene import Scene, locate_source, refuse_inputs
-from zoo.video.settings import ReenactmentSettings
-from zoo.video.synthesize import COMMENT, Watch, check_renderer, draw_motion, generate_at
 
 FULL_ERROR = 64
 """Levels of difference, mean over the channels, that have the error map's last colour."""

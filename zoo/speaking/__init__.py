@@ -1,0 +1,1 @@
+"""The application: from a recording and a person to a video."""
