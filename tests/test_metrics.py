@@ -17,15 +17,15 @@ from zoo.metrics.confusion import Confusion, count_confusion, plot_confusion
 from zoo.metrics.dynamics import PARTS, compare_spectra, measure_density, measure_spectrum
 from zoo.metrics.intervals import bootstrap_interval
 from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening, place_lips
-from zoo.metrics.options import PersonalizationRecipe
-from zoo.metrics.personalization import (
+from zoo.models.style.model import (
     StyleClassifier,
     StyleWindows,
     create_classifiers,
     load_classifiers,
     measure_personalization,
 )
-from zoo.metrics.personalization_recipe import PersonalizationTask
+from zoo.models.style.options import PersonalizationRecipe
+from zoo.models.style.recipe import PersonalizationTask
 from zoo.training.loop import train
 
 NUM_SYMBOLS = len(DEEPSPEECH_SYMBOLS)

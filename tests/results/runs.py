@@ -9,10 +9,10 @@ from typing import Any
 
 from tests.results.setup import Setup
 from zoo.cli.progress import TrainProgress
-from zoo.metrics.options import PersonalizationRecipe
-from zoo.metrics.personalization_recipe import train_personalization
 from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
 from zoo.models.facial.recipe import train_facial
+from zoo.models.style.options import PersonalizationRecipe
+from zoo.models.style.recipe import train_personalization
 from zoo.training.loop import BEST, LAST, LOG
 
 PRECISION = "bf16"

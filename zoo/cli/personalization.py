@@ -8,7 +8,7 @@ import click
 from toolkit.cli.base import Command, json_option, options_from
 from zoo.cli.progress import TrainProgress
 from zoo.cli.runs import finish_run, run_options
-from zoo.metrics.options import PersonalizationRecipe
+from zoo.models.style.options import PersonalizationRecipe
 
 
 @click.command(
@@ -24,7 +24,7 @@ def train_personalization(out: Path, resume: bool, as_json: bool, **options: Any
 
     They learn from real motion of the part `train` of the split, and are chosen on `val`.
     """
-    from zoo.metrics import personalization_recipe as recipes
+    from zoo.models.style import recipe as recipes
 
     recipe = PersonalizationRecipe(**options)
     with TrainProgress(recipe.epochs, "windows") as progress:

@@ -31,8 +31,8 @@ from zoo.metrics.confusion import Confusion, plot_confusion
 from zoo.metrics.dynamics import compare_spectra, measure_spectrum
 from zoo.metrics.intervals import Interval, bootstrap_interval
 from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening
-from zoo.metrics.personalization import Classifiers, load_classifiers, measure_personalization
 from zoo.models.facial.model import open_model
+from zoo.models.style.model import Classifiers, load_classifiers, measure_personalization
 
 Motion = npt.NDArray[np.float32]
 Method = Callable[[MotionClip], Motion]

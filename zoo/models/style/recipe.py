@@ -14,8 +14,7 @@ from torch import nn
 
 from toolkit.features.blink import MAX_INTENSITY
 from zoo.data import POSE, load_clips
-from zoo.metrics.options import PersonalizationRecipe
-from zoo.metrics.personalization import (
+from zoo.models.style.model import (
     KIND,
     STYLES,
     Labelled,
@@ -23,6 +22,7 @@ from zoo.metrics.personalization import (
     create_classifiers,
     measure_personalization,
 )
+from zoo.models.style.options import PersonalizationRecipe
 from zoo.training.loop import Metrics, Step, train
 
 

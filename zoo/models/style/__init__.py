@@ -1,0 +1,1 @@
+"""Whose motion it is: classifiers of head pose and of blinks (FACIAL, supplement)."""
