@@ -28,11 +28,13 @@ from toolkit.features.deepspeech import (
 from toolkit.features.transcribe import open_network, transcribe
 from toolkit.media import codec
 from zoo.cli import main as zoo
-from zoo.deepspeech import augment, recipe, voices
-from zoo.deepspeech.augment import Augmenter
-from zoo.deepspeech.bands import pool_bands
-from zoo.deepspeech.batches import Batch, EpochBatches, Material
-from zoo.deepspeech.corpus import (
+from zoo.evaluation.speech import Heard, find_weights, hear_utterances, measure_errors
+from zoo.metrics.error_rates import count_edits, measure_cer, measure_wer
+from zoo.models.deepspeech import augment, recipe, voices
+from zoo.models.deepspeech.augment import Augmenter
+from zoo.models.deepspeech.bands import pool_bands
+from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
+from zoo.models.deepspeech.corpus import (
     SpeechStore,
     Utterance,
     encode_text,
@@ -40,9 +42,7 @@ from zoo.deepspeech.corpus import (
     read_transcripts,
     store_utterances,
 )
-from zoo.deepspeech.errors import count_edits, measure_cer, measure_wer
-from zoo.deepspeech.evaluate import Heard, find_weights, hear_utterances, measure_errors
-from zoo.deepspeech.options import DeepSpeechRecipe
+from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.training import loop
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.loop import LAST, Step
@@ -140,7 +140,7 @@ def test_samples_are_decoded_once_and_again_when_the_rows_change(
         num_read[0] += 1
         return read(sound)
 
-    monkeypatch.setattr("zoo.deepspeech.corpus.read_sound", count)
+    monkeypatch.setattr("zoo.models.deepspeech.corpus.read_sound", count)
     for _ in range(2):
         store = store_utterances(path, rows)
         assert store.texts == [row.text for row in rows]

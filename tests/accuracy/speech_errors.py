@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.features.deepspeech import load_network
-from zoo.deepspeech.corpus import read_transcripts
-from zoo.deepspeech.evaluate import ALL, ErrorRates, Heard, hear_utterances, measure_errors
-from zoo.deepspeech.recipe import choose_rows, find_validation
+from zoo.evaluation.speech import ALL, ErrorRates, Heard, hear_utterances, measure_errors
+from zoo.models.deepspeech.corpus import read_transcripts
+from zoo.models.deepspeech.recipe import choose_rows, find_validation
 
 NATIVE = ("deepspeech_smoke", "jfk", "voicebank_demand_noisy")
 """Corpora whose test speakers are, or are taken for, native speakers of English."""

@@ -18,7 +18,7 @@ from toolkit.features.deepspeech import (
 )
 from toolkit.media.audio import read_sound
 from toolkit.schema import DEEPSPEECH_SYMBOLS
-from zoo.deepspeech.errors import measure_cer
+from zoo.metrics.error_rates import measure_cer
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from toolkit.cli.bar import Bar
 from toolkit.cli.base import Command, json_option, options_from, print_json
 from zoo.cli.progress import TrainProgress
 from zoo.cli.runs import finish_run, run_options
-from zoo.deepspeech.options import DeepSpeechRecipe
+from zoo.models.deepspeech.options import DeepSpeechRecipe
 
 
 @click.command(
@@ -28,7 +28,7 @@ def train_deepspeech(out: Path, resume: bool, as_json: bool, **options: Any) -> 
     checkpoints, log.csv and TensorBoard's curves. The best epoch is the one of the lowest
     character error rate on rows of the split `train` whose sentences are not trained on.
     """
-    from zoo.deepspeech import recipe as recipes
+    from zoo.models.deepspeech import recipe as recipes
 
     recipe = DeepSpeechRecipe(**options)
     with TrainProgress(recipe.epochs, "s of sound") as progress:
@@ -66,7 +66,7 @@ def export_deepspeech(run: Path, out: Path, delay: float) -> None:
 
     What a run leaves as best.safetensors, with its delay told.
     """
-    from zoo.deepspeech.recipe import export_weights
+    from zoo.models.deepspeech.recipe import export_weights
     from zoo.training.loop import BEST
 
     export_weights(run / BEST, out, delay)
@@ -97,8 +97,8 @@ def evaluate_deepspeech(speech: Path, weights: Path | None, as_json: bool) -> No
     """
     from toolkit.features.transcribe import open_network
     from zoo.cli.tables import print_errors
-    from zoo.deepspeech.corpus import read_transcripts
-    from zoo.deepspeech.evaluate import find_weights, hear_utterances, measure_errors
+    from zoo.evaluation.speech import find_weights, hear_utterances, measure_errors
+    from zoo.models.deepspeech.corpus import read_transcripts
 
     network = open_network(find_weights(weights))
     rows = [row for row in read_transcripts(speech) if row.split == "test"]

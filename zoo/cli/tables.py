@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from toolkit.cli.tables import print_table
-from zoo.deepspeech.evaluate import ErrorRates
 from zoo.evaluation.motion import MotionScores
+from zoo.evaluation.speech import ErrorRates
 from zoo.metrics.intervals import Interval
 
 

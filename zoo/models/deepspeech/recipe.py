@@ -26,13 +26,13 @@ from toolkit.features.deepspeech import (
 )
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from toolkit.storage import write_whole
-from zoo.deepspeech.augment import Augmenter, Rng, Wave, to_wave
-from zoo.deepspeech.bands import NUM_BANDS, WEIGHT
-from zoo.deepspeech.batches import Batch, EpochBatches, Material
-from zoo.deepspeech.corpus import Utterance, read_transcripts, store_utterances
-from zoo.deepspeech.evaluate import ALL, WEIGHTS, Heard, measure_errors
-from zoo.deepspeech.options import DeepSpeechRecipe
-from zoo.deepspeech.voices import store_robots
+from zoo.evaluation.speech import ALL, WEIGHTS, Heard, measure_errors
+from zoo.models.deepspeech.augment import Augmenter, Rng, Wave, to_wave
+from zoo.models.deepspeech.bands import NUM_BANDS, WEIGHT
+from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
+from zoo.models.deepspeech.corpus import Utterance, read_transcripts, store_utterances
+from zoo.models.deepspeech.options import DeepSpeechRecipe
+from zoo.models.deepspeech.voices import store_robots
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import find_device
 from zoo.training.loop import BEST, Metrics, Step, check_folder, train

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.features.deepspeech import compute_spectrogram
-from zoo.deepspeech.augment import (
+from zoo.models.deepspeech.augment import (
     Augmenter,
     Rng,
     Wave,
@@ -26,8 +26,8 @@ from zoo.deepspeech.augment import (
     to_pcm,
     to_wave,
 )
-from zoo.deepspeech.bands import pool_bands
-from zoo.deepspeech.corpus import SpeechStore, encode_text
+from zoo.models.deepspeech.bands import pool_bands
+from zoo.models.deepspeech.corpus import SpeechStore, encode_text
 
 _MARGIN = 0.25
 """Seconds of room sound around the longest utterance of a batch."""
@@ -44,7 +44,7 @@ class Batch:
         spectrogram: (B, 161, T) float32.
         targets: (sum of L,) int64, one text behind the other.
         lengths: (B,) int64, L of each.
-        bands: (B, K, 8) float32, of the clean recordings: see `zoo.deepspeech.bands`.
+        bands: (B, K, 8) float32, of the clean recordings: see `zoo.models.deepspeech.bands`.
     """
 
     spectrogram: torch.Tensor

@@ -1,0 +1,1 @@
+"""The acoustic model that makes speech features, under training."""
