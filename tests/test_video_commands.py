@@ -73,7 +73,7 @@ def renderer(data, monkeypatch):
     """What `--renderer` opens; tests may exchange it."""
     held = {"now": make_stand_in(load_clip(data))}
     for module in ("synthesize", "reenact"):
-        monkeypatch.setattr(f"zoo.video.{module}.open_renderer", lambda *_: held["now"])
+        monkeypatch.setattr(f"zoo.speaking.{module}.open_renderer", lambda *_: held["now"])
     return held
 
 

@@ -61,7 +61,7 @@ def test_listing_models_and_reading_options_need_no_torch() -> None:
     """So that `--help` is quick."""
     program = (
         "import sys, zoo; zoo.list_models(); "
-        "from zoo.facial import options; print('torch' in sys.modules)"
+        "from zoo.models.facial import options; print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
     assert done.stdout == b"False\n"
