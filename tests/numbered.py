@@ -1,7 +1,6 @@
 """Small generated media: pictures that carry their number, made by the toolkit's own ffmpeg."""
 
 import functools
-import os
 import struct
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from tests import REAL_DATA
 from toolkit.errors import SourceError
 from toolkit.media.video import find_ffmpeg, probe, read_frames
 from toolkit.schema import VideoInfo
@@ -205,6 +205,4 @@ def find_reason(path: Path) -> str:
 
 def find_real_data() -> Path | None:
     """The folder of real videos, where there is one."""
-    default = Path(__file__).parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("TTK_REAL_DATA", default))
-    return folder if folder.is_dir() else None
+    return REAL_DATA if REAL_DATA.is_dir() else None

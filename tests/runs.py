@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests import ROOT
 from toolkit.dataset.manifest import read_table
 from toolkit.dataset.shard import ShardReader
 from toolkit.ingest.options import IngestOptions
@@ -41,7 +42,7 @@ def run_torch(model: str, *words: object) -> Result:
     return subprocess.run(
         [*command, *map(str, words)],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=1500,

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 import zoo.cli
+from tests import ROOT
 from tests.datasets import FakeClip, write_dataset
 from toolkit import schema
 from toolkit.cli import main
@@ -31,7 +32,6 @@ from toolkit.ingest.crops import JPEG_QUALITY
 from toolkit.ingest.jobs import digest_options
 from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, TABLES, ClipInput, Reason, VideoInfo
 
-ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", ROOT / "manifests" / "README.md", *sorted(DOCS.glob("*.md")))
 GENERATED = {DOCS / "cli.md"}

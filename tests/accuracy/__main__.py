@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import ROOT
 from tests.accuracy.blinks import measure_blinks
 from tests.accuracy.clock import check_frame_counts
 from tests.accuracy.marks import compare_landmarks
@@ -30,7 +31,6 @@ from tests.accuracy.speech import list_tables as list_speech_tables
 from tests.accuracy.stills import compare_aflw2000
 from tests.tables import Rows, replace_table, write_table
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "accuracy.md"
 FIGURE = PAGE.parent / "figures" / "probe_noise.png"
 PICTURES = {"speech-noise": f"\n\n![The probe's error against the noise](figures/{FIGURE.name})"}

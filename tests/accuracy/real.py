@@ -5,7 +5,6 @@ bit), since a clip needs both; files too short or with several faces are left ou
 """
 
 import functools
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tests import REAL_DATA
 from toolkit.dataset.manifest import read_table
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ToolkitError
@@ -65,9 +65,7 @@ class RealClip:
 
 def find_data() -> Path | None:
     """Folder of real videos: TTK_REAL_DATA, else ../shared/data; None where there is none."""
-    given = os.environ.get("TTK_REAL_DATA")
-    folder = Path(given) if given else Path(__file__).parents[2].parent / "shared" / "data"
-    return folder if (folder / "INDEX.md").is_file() else None
+    return REAL_DATA if (REAL_DATA / "INDEX.md").is_file() else None
 
 
 @functools.cache

@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests import ROOT
 from tests.benchmarks.motion import make_clips, make_task, time_steps
 from tests.tables import Rows, write_table
 from zoo.data import ClipSet
@@ -173,7 +174,7 @@ def run_processes(number: int, threads: int) -> float:
     done = subprocess.run(
         command,
         env=os.environ | {"OMP_NUM_THREADS": str(threads)},
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         check=True,
         capture_output=True,
         text=True,

@@ -36,8 +36,8 @@ eyes 2 × 6, lips 12 + 8; the subject's right side first). No published table: c
 point is on the mesh's topology drawing (eye corners, lid points at thirds, nostrils, lip corners
 and midpoints), then compared, with their neighbours, with 68 points marked by hand on 20 faces.
 That moved jaw points 1, 3, 4, 14, 15 and 17 (counted from 1), which had been on the mesh's
-outline or the temple. Mean distance over interocular distance: see `tests/test_landmarks.py`.
-The jaw stays the weak part: a mark there is where the contour is seen, a vertex is on the skin."""
+outline or the temple. Mean distance over interocular distance: see its tests. The jaw
+stays the weak part: a mark there is where the contour is seen, a vertex is on the skin."""
 
 _RECORD = 17
 """Bytes of one serialised landmark: tag, length, then tag and float32 for each of x, y, z."""

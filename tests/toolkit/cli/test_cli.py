@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 import toolkit
+from tests import ROOT
 from tests.runs import FLAGS, command, error_lines, run_ttk
 from toolkit.cli import COMMANDS, main
 from toolkit.cli.bar import Bar, write_time
@@ -26,7 +27,6 @@ from toolkit.ingest.options import IngestOptions
 from toolkit.ingest.runners.base import Progress
 from toolkit.schema import Job, Source
 
-ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "mediapipe", "tensorflow", "matplotlib", "skimage", "pandas", "cv2", "numpy")
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests import ROOT
 from tests.datasets import FPS, FakeClip, make_arrays, make_jpegs, make_pcm, write_shard
 from toolkit.dataset.shard import ShardReader, ShardWriter, verify_shard
 from toolkit.dataset.windows import WindowReader
@@ -126,9 +127,7 @@ def test_the_same_input_gives_the_same_bytes_in_another_process(tmp_path: Path) 
     )
     for name in ("a", "b"):
         path = str(tmp_path / name / f"{name}.h5")
-        subprocess.run(
-            [sys.executable, "-c", code, path], check=True, cwd=Path(__file__).parents[1]
-        )
+        subprocess.run([sys.executable, "-c", code, path], check=True, cwd=ROOT)
     assert (tmp_path / "a/a.h5").read_bytes() == (tmp_path / "b/b.h5").read_bytes()
 
 
@@ -216,7 +215,8 @@ def test_a_finished_shard_leaves_no_spool(tmp_path: Path, shard: Path) -> None:
 def test_writing_takes_no_memory_that_grows_with_the_shard(tmp_path: Path) -> None:
     """200 MB of frames pass through a process that may grow by 60 MB."""
     code = (
-        "import resource, sys; from pathlib import Path; from tests import test_shard as t\n"
+        "import resource, sys; from pathlib import Path\n"
+        "from tests.toolkit.dataset import test_shard as t\n"
         "clip = t.FakeClip(num_frames=400); jpeg = bytes(500_000)\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "with t.open_writer(Path(sys.argv[1]), 16) as writer:\n"
@@ -227,7 +227,7 @@ def test_writing_takes_no_memory_that_grows_with_the_shard(tmp_path: Path) -> No
     run = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
         check=True,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
         capture_output=True,
     )
     assert (tmp_path / "s.h5").stat().st_size > 200_000_000
@@ -261,7 +261,7 @@ def test_a_file_size_limit_met_halfway_leaves_no_shard(tmp_path: Path) -> None:
     """The columns fit, the shard does not: h5py fails in the middle of its work."""
     code = (
         "import resource, signal, sys; from pathlib import Path\n"
-        "from tests import test_shard as t\n"
+        "from tests.toolkit.dataset import test_shard as t\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "with t.open_writer(Path(sys.argv[1])) as writer:\n"
         "    t.add(writer, t.FakeClip(num_frames=90))\n"
@@ -272,7 +272,7 @@ def test_a_file_size_limit_met_halfway_leaves_no_shard(tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
         check=True,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
         capture_output=True,
         text=True,
     )

