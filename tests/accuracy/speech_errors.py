@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.features.deepspeech import load_network
+from zoo.data.transcripts import read_transcripts
 from zoo.evaluation.speech import ALL, ErrorRates, Heard, hear_utterances, measure_errors
-from zoo.models.deepspeech.corpus import read_transcripts
 from zoo.models.deepspeech.recipe import choose_rows, find_validation
 
 NATIVE = ("deepspeech_smoke", "jfk", "voicebank_demand_noisy")

@@ -36,7 +36,7 @@ from toolkit.features.deepspeech import (
 )
 from toolkit.media.audio import read_sound
 from toolkit.storage import write_whole
-from zoo.models.deepspeech.corpus import read_transcripts
+from zoo.data.transcripts import read_transcripts
 
 Floats = npt.NDArray[np.float64]
 

@@ -22,9 +22,10 @@ from tests.results.setup import MissingDataError, Setup, Table
 from zoo.cli.progress import TrainProgress
 from zoo.data import WINDOW, ClipSet, MotionClip, load_clips
 from zoo.evaluation.motion import Method, Motion, make_baselines
-from zoo.models.facial.model import MotionModel, open_model
+from zoo.models.facial.model import open_model
 from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
+from zoo.motion.model import MotionModel
 from zoo.training.distributed import World
 from zoo.training.loop import BEST, LAST, train
 

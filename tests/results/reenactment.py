@@ -24,12 +24,13 @@ from tests.results.stages import StageLog
 from tests.results.synthetic import judge
 from toolkit.features.blink import find_blinks
 from zoo.data import AU45, EXPRESSION, MOTION_SIZE, POSE, load_clips
-from zoo.data.frames import RenderClip
+from zoo.data.frames import Picture, RenderClip
 from zoo.metrics.landmark_distance import measure_landmark_distance
 from zoo.metrics.mouth import correlate
-from zoo.models.facial.model import Motion, MotionModel, open_model
+from zoo.models.facial.model import open_model
 from zoo.models.renderer.model import KIND
-from zoo.speaking.compose import Picture
+from zoo.motion.generate import Motion
+from zoo.motion.model import MotionModel
 from zoo.speaking.person_file import load_person
 from zoo.speaking.reenact import draw_clip
 from zoo.speaking.scene import choose_clip

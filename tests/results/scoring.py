@@ -10,9 +10,10 @@ from zoo.evaluation.motion import Method, Motion, MotionScores, make_baselines, 
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.confusion import Confusion
 from zoo.metrics.intervals import Interval
-from zoo.models.facial.model import MotionModel, open_model
+from zoo.models.facial.model import open_model
 from zoo.models.style.model import load_classifiers
 from zoo.motion.generate import clip_au45
+from zoo.motion.model import MotionModel
 from zoo.synthetic.oracle import load_truth
 from zoo.training.loop import BEST
 

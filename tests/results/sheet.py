@@ -15,10 +15,9 @@ from tests.results.spoken import OTHERS
 from toolkit.preview.draw import BACKGROUND, draw_text
 from toolkit.preview.render import choose_frames
 from toolkit.storage import write_whole
-from zoo.data.frames import RenderClip
+from zoo.data.frames import Picture, RenderClip
 from zoo.models.facial.model import open_model
 from zoo.motion.speech import hear_speech
-from zoo.speaking.compose import Picture
 from zoo.speaking.person_file import load_person
 from zoo.speaking.reenact import draw_clip
 from zoo.speaking.scene import choose_clip

@@ -97,8 +97,8 @@ def evaluate_deepspeech(speech: Path, weights: Path | None, as_json: bool) -> No
     """
     from toolkit.features.transcribe import open_network
     from zoo.cli.tables import print_errors
+    from zoo.data.transcripts import read_transcripts
     from zoo.evaluation.speech import find_weights, hear_utterances, measure_errors
-    from zoo.models.deepspeech.corpus import read_transcripts
 
     network = open_network(find_weights(weights))
     rows = [row for row in read_transcripts(speech) if row.split == "test"]

@@ -3,7 +3,7 @@
 Legend: n frames of a clip.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,12 @@ from zoo.data.crop_camera import CropCamera
 from zoo.data.holdout import Cut, Holdout, find_cuts
 
 Floats = npt.NDArray[np.float32]
+
+Picture = npt.NDArray[np.uint8]
+"""(height, width, 3) uint8 RGB."""
+
+Stretches = Mapping[str, tuple[int, int]]
+"""Clip id -> first frame, and the one behind the last."""
 
 FEATURES = ("coefficients", "pose", "au45")
 """What a network sees of the clips that it draws."""
@@ -193,3 +199,8 @@ def _require_one_kind(clips: Sequence[RenderClip]) -> None:
                     f"{theirs.reader.path}: {what} {value}, but {ours.kind[what]} in "
                     f"{ours.reader.path}: train on one kind of shards"
                 )
+
+
+def note_stretches(clips: Sequence[RenderClip]) -> dict[str, list[int]]:
+    """Which frames these are, as a checkpoint holds it."""
+    return {clip.id: [clip.first, clip.first + clip.num_frames] for clip in clips}

@@ -7,8 +7,8 @@ from pathlib import Path
 from toolkit.clock import SAMPLE_RATE
 from toolkit.features.deepspeech import DeepSpeechNetwork, decode_greedy, infer_scores
 from toolkit.media.audio import read_sound
+from zoo.data.transcripts import Utterance
 from zoo.metrics.error_rates import count_edits
-from zoo.models.deepspeech.corpus import Utterance
 
 IN_TRAIN = "sentence-in-train"
 """In a row's note: its sentence stands in the training rows as well, by other speakers."""

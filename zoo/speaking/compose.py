@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Picture = npt.NDArray[np.uint8]
-"""(height, width, 3) uint8 RGB."""
+from zoo.data.frames import Picture
 
 BORDER = 1 / 12
 """Width of the soft border, over the crop's side."""

@@ -20,11 +20,11 @@ from toolkit.storage import check_place, guard_storage, write_whole
 from zoo.data import load_clips
 from zoo.data.clips import find_dataset
 from zoo.data.contract import make_contract
-from zoo.data.frames import RenderClip, load_render_clips
+from zoo.data.frames import Picture, RenderClip, Stretches, load_render_clips
 from zoo.metrics.pictures import measure_psnr, measure_ssim
-from zoo.models.facial.model import MotionModel, open_model
-from zoo.models.renderer.model import Stretches, TrainedRenderer, open_renderer
-from zoo.speaking.compose import Picture
+from zoo.models.facial.model import open_model
+from zoo.models.renderer.model import TrainedRenderer, open_renderer
+from zoo.motion.model import MotionModel
 from zoo.speaking.options import ReenactmentSettings
 from zoo.speaking.scene import Scene, locate_source, refuse_inputs
 from zoo.speaking.synthesize import COMMENT, Watch, check_renderer, draw_motion, generate_at

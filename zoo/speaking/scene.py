@@ -20,9 +20,8 @@ from toolkit.ingest.jobs import decode_path
 from toolkit.media.video import probe
 from toolkit.storage import guard_storage
 from zoo.data.clips import find_dataset
-from zoo.data.frames import RenderClip
-from zoo.models.renderer.model import Stretches
-from zoo.speaking.compose import Pasting, Picture
+from zoo.data.frames import Picture, RenderClip, Stretches
+from zoo.speaking.compose import Pasting
 
 
 def choose_clip(clips: Sequence[RenderClip], trained_on: Stretches) -> RenderClip:

@@ -14,11 +14,12 @@ from toolkit.errors import ToolkitError
 from toolkit.media.encode import Sound, write_video
 from toolkit.storage import check_place
 from zoo.data import AU45, EXPRESSION, POSE
-from zoo.data.frames import RenderClip, load_render_clips
-from zoo.models.facial.model import Motion, MotionModel, open_model
+from zoo.data.frames import Picture, RenderClip, load_render_clips
+from zoo.models.facial.model import open_model
 from zoo.models.renderer.model import TrainedRenderer, open_renderer
+from zoo.motion.generate import Motion
+from zoo.motion.model import MotionModel
 from zoo.motion.speech import hear_speech
-from zoo.speaking.compose import Picture
 from zoo.speaking.options import SynthesisSettings
 from zoo.speaking.person_file import PersonFile, load_person
 from zoo.speaking.scene import Scene, choose_clip, locate_source, refuse_inputs

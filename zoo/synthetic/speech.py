@@ -18,7 +18,7 @@ from toolkit.errors import ToolkitError
 from toolkit.features.deepspeech import DeepSpeech
 from toolkit.media.audio import read_sound
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput, Provenance
-from zoo.models.deepspeech.corpus import Utterance, read_transcripts
+from zoo.data.transcripts import Utterance, read_transcripts
 from zoo.synthetic.options import FPS
 
 Pcm = npt.NDArray[np.int16]

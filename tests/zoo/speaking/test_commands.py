@@ -21,10 +21,10 @@ from toolkit.schema import Provenance
 from toolkit.storage import hash_file
 from zoo.cli import main
 from zoo.data.frames import load_render_clips
-from zoo.models.facial.model import MotionModel
 from zoo.models.renderer.model import TrainedRenderer
 from zoo.models.renderer.person import fit_person
 from zoo.motion.lids import LidMap
+from zoo.motion.model import MotionModel
 from zoo.speaking import personalize as stages
 from zoo.speaking.person_file import PersonFile, load_person, save_person
 from zoo.speaking.synthesize import COMMENT, draw_motion, generate_at

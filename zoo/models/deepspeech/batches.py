@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.features.deepspeech import compute_spectrogram
+from zoo.data.transcripts import SpeechStore, encode_text
 from zoo.models.deepspeech.augment import (
     Augmenter,
     Rng,
@@ -27,7 +28,6 @@ from zoo.models.deepspeech.augment import (
     to_wave,
 )
 from zoo.models.deepspeech.bands import pool_bands
-from zoo.models.deepspeech.corpus import SpeechStore, encode_text
 
 _MARGIN = 0.25
 """Seconds of room sound around the longest utterance of a batch."""

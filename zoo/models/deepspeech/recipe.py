@@ -26,11 +26,11 @@ from toolkit.features.deepspeech import (
 )
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from toolkit.storage import write_whole
+from zoo.data.transcripts import Utterance, read_transcripts, store_utterances
 from zoo.evaluation.speech import ALL, WEIGHTS, Heard, measure_errors
 from zoo.models.deepspeech.augment import Augmenter, Rng, Wave, to_wave
 from zoo.models.deepspeech.bands import NUM_BANDS, WEIGHT
 from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
-from zoo.models.deepspeech.corpus import Utterance, read_transcripts, store_utterances
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.models.deepspeech.voices import store_robots
 from zoo.training.checkpoint import load_checkpoint

@@ -20,7 +20,7 @@ from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import ToolkitError
 from toolkit.media.audio import read_sound
 from toolkit.sample.speech import Voice, open_synthesiser
-from zoo.models.deepspeech.corpus import Pcm, SpeechStore, normalise_text, store_speech
+from zoo.data.transcripts import Pcm, SpeechStore, normalise_text, store_speech
 
 ACCENTS = (
     "en-us", "en-us", "en-us", "en-gb-x-rp", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc",

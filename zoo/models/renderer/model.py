@@ -3,7 +3,7 @@
 Legend: n frames of a motion, H the side of a picture.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,18 @@ import torch
 
 from toolkit.errors import ToolkitError
 from zoo.data.crop_camera import CropCamera
-from zoo.data.frames import FEATURES, RenderClip
+from zoo.data.frames import FEATURES, Picture, RenderClip, Stretches
 from zoo.graphics.render import FaceRenderer
 from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures
 from zoo.models.renderer.networks import create_generator, place_network
 from zoo.models.renderer.person import Person
 from zoo.motion.pose_map import smooth_motion
-from zoo.speaking.compose import Picture
 from zoo.training.checkpoint import load_checkpoint
 
 KIND = "renderer"
 
 BLOCK = 32
 """Frames that are rendered at once where the raster alone is wanted."""
-
-Stretches = Mapping[str, tuple[int, int]]
-"""Clip id -> first frame, and the one behind the last."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -127,11 +123,6 @@ class TrainedRenderer:
                 f"{self.path}: draws frames of {self.size} px, not {camera.size}: train a renderer "
                 "on shards of that --frame-size"
             )
-
-
-def note_stretches(clips: Sequence[RenderClip]) -> dict[str, list[int]]:
-    """Which frames these are, as a checkpoint holds it."""
-    return {clip.id: [clip.first, clip.first + clip.num_frames] for clip in clips}
 
 
 def _read_stretches(content: dict[str, Any], name: str) -> Stretches:

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from zoo.data import Holdout
-from zoo.data.frames import RenderClip, load_render_clips
+from zoo.data.frames import RenderClip, load_render_clips, note_stretches
 from zoo.data.order import Batches, Places, draw_order, spread_order
 from zoo.graphics.eyes import choose_threshold
 from zoo.models.renderer.batches import ClipFrames, FrameBatch
 from zoo.models.renderer.inputs import WindowMaker, find_face_model
 from zoo.models.renderer.losses import LossWeights, deceive, discriminate, match_features
-from zoo.models.renderer.model import KIND, note_stretches
+from zoo.models.renderer.model import KIND
 from zoo.models.renderer.networks import create_discriminator, create_generator, place_network
 from zoo.models.renderer.options import RendererRecipe
 from zoo.models.renderer.person import fit_person

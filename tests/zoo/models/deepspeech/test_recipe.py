@@ -28,13 +28,7 @@ from toolkit.features.deepspeech import (
 from toolkit.features.transcribe import open_network, transcribe
 from toolkit.media import codec
 from zoo.cli import main as zoo
-from zoo.evaluation.speech import Heard, find_weights, hear_utterances, measure_errors
-from zoo.metrics.error_rates import count_edits, measure_cer, measure_wer
-from zoo.models.deepspeech import augment, recipe, voices
-from zoo.models.deepspeech.augment import Augmenter
-from zoo.models.deepspeech.bands import pool_bands
-from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
-from zoo.models.deepspeech.corpus import (
+from zoo.data.transcripts import (
     SpeechStore,
     Utterance,
     encode_text,
@@ -42,6 +36,12 @@ from zoo.models.deepspeech.corpus import (
     read_transcripts,
     store_utterances,
 )
+from zoo.evaluation.speech import Heard, find_weights, hear_utterances, measure_errors
+from zoo.metrics.error_rates import count_edits, measure_cer, measure_wer
+from zoo.models.deepspeech import augment, recipe, voices
+from zoo.models.deepspeech.augment import Augmenter
+from zoo.models.deepspeech.bands import pool_bands
+from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.training import loop
 from zoo.training.checkpoint import load_checkpoint
@@ -140,7 +140,7 @@ def test_samples_are_decoded_once_and_again_when_the_rows_change(
         num_read[0] += 1
         return read(sound)
 
-    monkeypatch.setattr("zoo.models.deepspeech.corpus.read_sound", count)
+    monkeypatch.setattr("zoo.data.transcripts.read_sound", count)
     for _ in range(2):
         store = store_utterances(path, rows)
         assert store.texts == [row.text for row in rows]
