@@ -7,7 +7,8 @@ from typing import Any
 
 from toolkit.features.deepspeech import load_network
 from zoo.data.transcripts import read_transcripts
-from zoo.evaluation.speech import ALL, ErrorRates, Heard, hear_utterances, measure_errors
+from zoo.evaluation.speech import transcribe_utterances
+from zoo.metrics.error_rates import ALL, ErrorRates, Transcription, measure_errors
 from zoo.models.deepspeech.recipe import choose_rows, find_validation
 
 NATIVE = ("deepspeech_smoke", "jfk", "voicebank_demand_noisy")
@@ -21,10 +22,10 @@ def tabulate_rates(speech: Path, weights: Path) -> list[dict[str, Any]]:
     """One row for each corpus and for some together: test rows, then the validation part."""
     network = load_network(weights)
     rows = read_transcripts(speech)
-    test = list(hear_utterances(network, (row for row in rows if row.split == "test")))
+    test = list(transcribe_utterances(network, (row for row in rows if row.split == "test")))
     training = choose_rows(rows)
     kept = find_validation(training)
-    validation = list(hear_utterances(network, (row for row in training if row.text in kept)))
+    validation = list(transcribe_utterances(network, (row for row in training if row.text in kept)))
     return [
         *_tabulate("test", measure_errors(test)),
         *_tabulate("test", _pool("native English", test, NATIVE)),
@@ -33,9 +34,11 @@ def tabulate_rates(speech: Path, weights: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _pool(name: str, heard: Sequence[Heard], corpora: Sequence[str]) -> Iterator[ErrorRates]:
+def _pool(
+    name: str, items: Sequence[Transcription], corpora: Sequence[str]
+) -> Iterator[ErrorRates]:
     """The rows `all` of some corpora together, under another name."""
-    chosen = [item for item in heard if item.utterance.corpus in corpora]
+    chosen = [item for item in items if item.corpus in corpora]
     for rates in measure_errors(chosen):
         if rates.corpus == ALL:
             yield dataclasses.replace(rates, corpus=name)

@@ -66,7 +66,7 @@ def export_deepspeech(run: Path, out: Path, delay: float) -> None:
 
     What a run leaves as best.safetensors, with its delay told.
     """
-    from zoo.models.deepspeech.recipe import export_weights
+    from zoo.models.deepspeech.model import export_weights
     from zoo.training.loop import BEST
 
     export_weights(run / BEST, out, delay)
@@ -98,13 +98,14 @@ def evaluate_deepspeech(speech: Path, weights: Path | None, as_json: bool) -> No
     from toolkit.features.transcribe import open_network
     from zoo.cli.tables import print_errors
     from zoo.data.transcripts import read_transcripts
-    from zoo.evaluation.speech import find_weights, hear_utterances, measure_errors
+    from zoo.evaluation.speech import transcribe_utterances
+    from zoo.metrics.error_rates import measure_errors
+    from zoo.models.deepspeech.model import find_run_weights
 
-    network = open_network(find_weights(weights))
+    network = open_network(find_run_weights(weights))
     rows = [row for row in read_transcripts(speech) if row.split == "test"]
     with Bar("evaluate", "utterances") as bar:
-        heard = bar.watch(hear_utterances(network, rows), len(rows))
-        rates = measure_errors(heard)
+        rates = measure_errors(bar.watch(transcribe_utterances(network, rows), len(rows)))
     if as_json:
         print_json([dataclasses.asdict(rate) for rate in rates])
     else:

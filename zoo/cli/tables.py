@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from toolkit.cli.tables import print_table
 from zoo.evaluation.motion import MotionScores
-from zoo.evaluation.speech import ErrorRates
+from zoo.metrics.error_rates import ErrorRates
 from zoo.metrics.intervals import Interval
 
 

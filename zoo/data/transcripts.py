@@ -23,6 +23,9 @@ TABLE = "transcripts.csv"
 COLUMNS = ("path", "speaker", "corpus", "licence", "transcript", "split")
 SPLITS = ("train", "test")
 
+IN_TRAIN = "sentence-in-train"
+"""In a row's note: its sentence stands in the training rows as well, by other speakers."""
+
 Pcm = npt.NDArray[np.int16]
 
 
@@ -47,6 +50,11 @@ class Utterance:
     text: str
     split: str
     note: str = ""
+
+    @property
+    def in_train(self) -> bool:
+        """Whether its sentence stands in the training rows as well."""
+        return IN_TRAIN in self.note
 
 
 def read_transcripts(folder: Path) -> list[Utterance]:

@@ -1,25 +1,90 @@
-"""Character and word error rates."""
+"""Character and word error rates of a recogniser, corpus by corpus."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+ALL = "all"
 
 
-def count_edits(found: Sequence[object], wanted: Sequence[object]) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Transcription:
+    """What a recogniser made of an utterance.
+
+    Attributes:
+        corpus: where the utterance is from.
+        target: what is said: a–z, apostrophe and single spaces.
+        pred: what the recogniser wrote.
+        seconds: how long it is.
+        in_train: whether its sentence stands in the training rows as well, by other speakers.
+    """
+
+    corpus: str
+    target: str
+    pred: str
+    seconds: float
+    in_train: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErrorRates:
+    """Errors over some utterances, pooled.
+
+    Attributes:
+        corpus: the utterances', or `all`.
+        in_train: whether their sentences stand in the training rows.
+        num_utterances: how many there are.
+        minutes: of sound.
+        cer: edits of characters, spaces counted, over the characters said.
+        wer: edits of words over the words said.
+    """
+
+    corpus: str
+    in_train: bool
+    num_utterances: int
+    minutes: float
+    cer: float
+    wer: float
+
+
+def measure_errors(transcriptions: Iterable[Transcription]) -> list[ErrorRates]:
+    """Rates of each corpus in the order of their names, then of all; known sentences apart."""
+    groups = dict[tuple[bool, str], list[Transcription]]()
+    for item in transcriptions:
+        for corpus in (item.corpus, ALL):
+            groups.setdefault((item.in_train, corpus), []).append(item)
+    order = sorted(groups, key=lambda key: (key[0], key[1] == ALL, key[1]))
+    return [_pool(*key, groups[key]) for key in order]
+
+
+def _pool(in_train: bool, corpus: str, items: Sequence[Transcription]) -> ErrorRates:
+    texts = [item.pred for item in items], [item.target for item in items]
+    return ErrorRates(
+        corpus=corpus,
+        in_train=in_train,
+        num_utterances=len(items),
+        minutes=sum(item.seconds for item in items) / 60,
+        cer=measure_cer(*texts),
+        wer=measure_wer(*texts),
+    )
+
+
+def count_edits(pred: Sequence[object], target: Sequence[object]) -> int:
     """Levenshtein distance: insertions, deletions and substitutions from one to the other."""
-    row = list(range(len(wanted) + 1))
-    for i, item in enumerate(found, 1):
+    row = list(range(len(target) + 1))
+    for i, item in enumerate(pred, 1):
         before, row[0] = row[0], i
-        for j, target in enumerate(wanted, 1):
-            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (item != target))
+        for j, other in enumerate(target, 1):
+            before, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, before + (item != other))
     return row[-1]
 
 
-def measure_cer(found: Sequence[str], wanted: Sequence[str]) -> float:
-    """Edits of characters, spaces counted, over the characters wanted, pooled over all texts."""
-    edits = sum(count_edits(a, b) for a, b in zip(found, wanted, strict=True))
-    return edits / max(1, sum(map(len, wanted)))
+def measure_cer(preds: Sequence[str], targets: Sequence[str]) -> float:
+    """Edits of characters, spaces counted, over the targets' characters, pooled over all texts."""
+    edits = sum(count_edits(a, b) for a, b in zip(preds, targets, strict=True))
+    return edits / max(1, sum(map(len, targets)))
 
 
-def measure_wer(found: Sequence[str], wanted: Sequence[str]) -> float:
-    """Edits of words over the words wanted, pooled over all texts."""
-    pairs = [(a.split(), b.split()) for a, b in zip(found, wanted, strict=True)]
+def measure_wer(preds: Sequence[str], targets: Sequence[str]) -> float:
+    """Edits of words over the targets' words, pooled over all texts."""
+    pairs = [(a.split(), b.split()) for a, b in zip(preds, targets, strict=True)]
     return sum(count_edits(a, b) for a, b in pairs) / max(1, sum(len(b) for _, b in pairs))

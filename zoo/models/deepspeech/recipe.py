@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import nn
 
 from toolkit.clock import SAMPLE_RATE
@@ -25,19 +24,17 @@ from toolkit.features.deepspeech import (
     load_network,
 )
 from toolkit.schema import DEEPSPEECH_SYMBOLS
-from toolkit.storage import write_whole
 from zoo.data.transcripts import Utterance, read_transcripts, store_utterances
-from zoo.evaluation.speech import ALL, WEIGHTS, Heard, measure_errors
+from zoo.metrics.error_rates import ALL, Transcription, measure_errors
 from zoo.models.deepspeech.augment import Augmenter, Rng, Wave, to_wave
 from zoo.models.deepspeech.bands import NUM_BANDS, WEIGHT
 from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
+from zoo.models.deepspeech.model import KIND, WEIGHTS, export_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.models.deepspeech.voices import store_robots
-from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import find_device
 from zoo.training.loop import BEST, Metrics, Step, check_folder, train
 
-KIND = "deepspeech"
 LICENCES = ("CC BY 4.0", "public domain", "Apache-2.0", "free for commercial")
 """How the licence of a row that is trained on begins."""
 
@@ -71,27 +68,6 @@ def train_deepspeech(
     best = train(task, out, epochs=recipe.epochs, seed=recipe.seed, resume=resume, on_step=tell)
     export_weights(out / BEST, out / WEIGHTS)  # again: a run may have been killed before it
     return best
-
-
-def export_weights(checkpoint: Path, target: Path, delay: float = 0.0) -> None:
-    """Write a checkpoint's network as float16 safetensors; its statistics stay float32.
-
-    Args:
-        checkpoint: of a run.
-        target: the file to write.
-        delay: seconds by which the network was measured to be late.
-    """
-    model = load_checkpoint(checkpoint, KIND)["model"]
-    tensors = {
-        name: tensor.half() if name.endswith(("weight", "bias")) or ".rnn." in name else tensor
-        for name, tensor in model["network"].items()
-    }
-    content = save(
-        {name: tensor.contiguous() for name, tensor in tensors.items()},
-        {"labels": "".join(DEEPSPEECH_SYMBOLS), "delay": f"{delay:.4f}"},
-    )
-    with write_whole(target) as temporary:
-        temporary.write_bytes(content)  # `save_file` makes a file that its owner alone may read
 
 
 FULL_STRENGTH = 8
@@ -177,15 +153,20 @@ class DeepSpeechTask:
     def validate(self) -> Metrics:
         """Greedy character error rate of each corpus; `score` is that of all rows."""
         network = copy.deepcopy(self._mean).cpu()
-        rates = measure_errors(self._hear(network))
+        rates = measure_errors(self._transcribe(network))
         figures = {f"cer {rate.corpus}": rate.cer for rate in rates}
         return {"score": figures.pop(f"cer {ALL}"), **figures}
 
-    def _hear(self, network: DeepSpeechNetwork) -> Iterator[Heard]:
+    def _transcribe(self, network: DeepSpeechNetwork) -> Iterator[Transcription]:
         for number, utterance in enumerate(self._validation):
             pcm = self._sounds.read(number)
-            text = decode_greedy(infer_scores(network, pcm))
-            yield Heard(utterance=utterance, text=text, seconds=len(pcm) / SAMPLE_RATE)
+            yield Transcription(
+                corpus=utterance.corpus,
+                target=utterance.text,
+                pred=decode_greedy(infer_scores(network, pcm)),
+                seconds=len(pcm) / SAMPLE_RATE,
+                in_train=utterance.in_train,
+            )
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -36,12 +36,19 @@ from zoo.data.transcripts import (
     read_transcripts,
     store_utterances,
 )
-from zoo.evaluation.speech import Heard, find_weights, hear_utterances, measure_errors
-from zoo.metrics.error_rates import count_edits, measure_cer, measure_wer
+from zoo.evaluation.speech import transcribe_utterances
+from zoo.metrics.error_rates import (
+    Transcription,
+    count_edits,
+    measure_cer,
+    measure_errors,
+    measure_wer,
+)
 from zoo.models.deepspeech import augment, recipe, voices
 from zoo.models.deepspeech.augment import Augmenter
 from zoo.models.deepspeech.bands import pool_bands
 from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
+from zoo.models.deepspeech.model import find_run_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.training import loop
 from zoo.training.checkpoint import load_checkpoint
@@ -191,15 +198,13 @@ def test_what_two_texts_begin_with_costs_nothing(a: str, b: str, start: str) -> 
 
 
 def test_rates_are_those_of_each_corpus_and_known_sentences_are_apart() -> None:
-    heard = [
-        Heard(utterance=make_utterance("ab cd", corpus="x"), text="ab cx", seconds=30),
-        Heard(utterance=make_utterance("abcde", corpus="y"), text="abcde", seconds=60),
-        Heard(
-            utterance=make_utterance("ab", corpus="y", note="b, sentence-in-train"),
-            text="", seconds=6,
-        ),
-    ]  # fmt: skip
-    rates = measure_errors(iter(heard))
+    known = make_utterance("ab", corpus="y", note="b, sentence-in-train")
+    items = [
+        Transcription(corpus="x", target="ab cd", pred="ab cx", seconds=30),
+        Transcription(corpus="y", target="abcde", pred="abcde", seconds=60),
+        Transcription(corpus="y", target="ab", pred="", seconds=6, in_train=known.in_train),
+    ]
+    rates = measure_errors(iter(items))
     found = {(r.corpus, r.in_train): (r.num_utterances, r.minutes, r.cer, r.wer) for r in rates}
     assert found == {
         ("x", False): (1, 0.5, 0.2, 0.5),
@@ -627,7 +632,7 @@ def test_evaluate_gives_the_rates_of_the_test_rows(
 ) -> None:
     weights = open_learned(learned, tmp_path)
     rows = [row for row in read_transcripts(speech) if row.split == "test"]
-    heard = list(hear_utterances(load_network(weights), rows))
+    heard = list(transcribe_utterances(load_network(weights), rows))
     words = ["evaluate", "deepspeech", "--speech", str(speech), "--weights", str(tmp_path)]
     result = CliRunner().invoke(zoo, [*words, "--json"])
     assert result.exit_code == 0, result.output
@@ -635,7 +640,7 @@ def test_evaluate_gives_the_rates_of_the_test_rows(
     assert {key: row["num_utterances"] for key, row in found.items()} == {
         ("tones", False): 3, ("all", False): 3, ("tones", True): 1, ("all", True): 1,
     }  # fmt: skip
-    texts = [item.text for item in heard[1:]], [row.text for row in rows[1:]]
+    texts = [item.pred for item in heard[1:]], [row.text for row in rows[1:]]
     assert found["all", False]["cer"] == pytest.approx(measure_cer(*texts))
     assert found["all", False]["wer"] == pytest.approx(measure_wer(*texts))
     table = CliRunner().invoke(zoo, words).stdout
@@ -658,7 +663,7 @@ def test_without_weights_there_is_one_clear_error(
         assert "the embedded weights are missing: give --weights FILE" in result.stderr
     with pytest.raises(SetupError, match="no such file of weights"):
         open_network(tmp_path / "none.safetensors")
-    assert find_weights(None) is None
+    assert find_run_weights(None) is None
 
 
 def test_transcribe_prints_the_text_of_any_sound(
@@ -696,7 +701,7 @@ def test_train_writes_a_run_that_evaluate_takes(
     best = json.loads(result.stdout)
     assert best.keys() == {"score", "cer tones", "epoch"}
     assert f"epoch 1/1: score {best['score']:.4g}" in result.stderr
-    assert load_network(find_weights(out) or out).sizes == TINY
+    assert load_network(find_run_weights(out) or out).sizes == TINY
     again = CliRunner().invoke(zoo, words)
     assert again.exit_code == 1
     assert again.stderr == (
