@@ -9,7 +9,7 @@ import torch
 from toolkit.features.deepspeech import DeepSpeechNetwork, NetworkSizes
 from zoo.data import MOTION_LAYOUT, Normalisation
 from zoo.data.contract import Contract
-from zoo.models.facial.presets import create_facial_gan
+from zoo.models.facial.model import create_facial_gan
 from zoo.training.checkpoint import save_checkpoint
 
 TINY = NetworkSizes(conv_channels=(2, 3), rnn_type="gru", hidden_size=12, num_layers=2)

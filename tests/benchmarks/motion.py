@@ -13,7 +13,7 @@ from toolkit.features.deepspeech import DeepSpeech
 from zoo.data import ClipSet, MotionClip, describe_backend
 from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
-from zoo.training.distributed import World
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Task
 
 NUM_CLIPS, NUM_FRAMES = 450, 1190
@@ -40,11 +40,11 @@ def make_clips(num_clips: int = NUM_CLIPS, num_frames: int = NUM_FRAMES) -> Clip
     return ClipSet(clips=clips, fps=30, scale="log_prob", backends=backends)
 
 
-def make_task(clips: ClipSet, world: World, **changes: Any) -> FacialTask:
+def make_task(clips: ClipSet, distributed: Distributed, **changes: Any) -> FacialTask:
     """FACIAL-GAN under training on these clips, the paper's recipe but for `changes`."""
     recipe = FacialRecipe(shards=Path("shards"), **changes)
     few = ClipSet(clips=clips.clips[:1], fps=clips.fps, scale=clips.scale, backends=clips.backends)
-    return FacialTask(recipe, clips, few, world=world)
+    return FacialTask(recipe, clips, few, distributed=distributed)
 
 
 @dataclass

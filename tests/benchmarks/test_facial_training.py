@@ -21,7 +21,7 @@ from tests.benchmarks.motion import make_clips, make_task, time_steps
 from tests.tables import Rows, write_table
 from zoo.data import ClipSet
 from zoo.models.facial.networks import LOCAL_FRAMES, Generator
-from zoo.training.distributed import World, find_device
+from zoo.training.distributed import Distributed, find_device
 from zoo.training.loop import Step, train
 
 STEPS, CPU_STEPS = 200, 10
@@ -68,9 +68,9 @@ def test_at_least_95_percent_of_the_time_is_spent_in_the_model(
     benchmark: Any, clips: ClipSet, device: torch.device
 ) -> None:
     steps = STEPS if device.type == "cuda" else CPU_STEPS
-    world, rows, shares = World(device=device), [], {}
+    distributed, rows, shares = Distributed(device=device), [], {}
     for preset in ("paper", "small"):
-        task = make_task(clips, world, preset=preset, batch_size=BATCH)
+        task = make_task(clips, distributed, preset=preset, batch_size=BATCH)
         run = lambda task=task: time_steps(task, steps, device)  # noqa: E731
         times = benchmark.pedantic(run, rounds=1) if preset == "paper" else run()
         shares[preset] = times.share
@@ -188,7 +188,7 @@ def run_processes(number: int, threads: int) -> float:
 @pytest.mark.timeout(3600)
 def test_memory_is_flat_over_10_000_steps(benchmark: Any, tmp_path: Path) -> None:
     """The whole loop with its logs and checkpoints; two windows a step, so that it ends soon."""
-    task = make_task(make_clips(10, 400), World(), preset="small", batch_size=2, device="cpu")
+    task = make_task(make_clips(10, 400), Distributed(), preset="small", batch_size=2, device="cpu")
     memory: dict[int, float] = {}
     done = 0
 

@@ -33,7 +33,7 @@ from zoo.models.renderer.recipe import RendererTask, choose_clips, open_judge
 from zoo.speaking.options import SynthesisSettings
 from zoo.speaking.synthesize import synthesize
 from zoo.training.checkpoint import save_checkpoint
-from zoo.training.distributed import World, find_device
+from zoo.training.distributed import Distributed, find_device
 from zoo.training.loop import Task
 
 SECONDS = 10
@@ -111,8 +111,10 @@ def make_task(dataset: Path, device: torch.device, **changes: Any) -> RendererTa
         device=str(device),
         **changes,
     )
-    world = World(device=device)
-    return RendererTask(recipe, *choose_clips(recipe), judge=open_judge(recipe), world=world)
+    distributed = Distributed(device=device)
+    return RendererTask(
+        recipe, *choose_clips(recipe), judge=open_judge(recipe), distributed=distributed
+    )
 
 
 @pytest.mark.timeout(3600)
@@ -157,7 +159,9 @@ def time_training(
 def models(dataset: Path, device: torch.device) -> dict[str, Path]:
     """Preset -> checkpoint of a renderer; `motion` -> of a motion model. Nothing is trained."""
     clips = load_clips(dataset, split=None)
-    motion = FacialTask(FacialRecipe(shards=dataset, preset="small"), clips, clips, world=World())
+    motion = FacialTask(
+        FacialRecipe(shards=dataset, preset="small"), clips, clips, distributed=Distributed()
+    )
     tasks = {preset: make_task(dataset, device, preset=preset) for preset in list_presets(device)}
     paths = {}
     for name, task in (tasks | {"motion": motion}).items():

@@ -26,7 +26,7 @@ from zoo.models.facial.model import open_model
 from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
 from zoo.motion.model import MotionModel
-from zoo.training.distributed import World
+from zoo.training.distributed import Distributed
 from zoo.training.loop import BEST, LAST, train
 
 LONGEST = "cnn2_25fps"
@@ -165,7 +165,7 @@ def train_fold(setup: Setup, fold: Fold, number: int) -> dict[str, MotionModel]:
 
 
 def _train(recipe: FacialRecipe, trained: ClipSet, chosen_by: ClipSet, out: Path) -> None:
-    task = FacialTask(recipe, trained, chosen_by, world=World())
+    task = FacialTask(recipe, trained, chosen_by, distributed=Distributed())
     print(f"{out.name}: {recipe.epochs} epochs", file=sys.stderr)
     with TrainProgress(recipe.epochs, "windows") as progress:
         train(

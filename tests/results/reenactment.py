@@ -28,7 +28,7 @@ from zoo.data.frames import Picture, RenderClip
 from zoo.metrics.landmark_distance import measure_landmark_distance
 from zoo.metrics.mouth import correlate
 from zoo.models.facial.model import open_model
-from zoo.models.renderer.model import KIND
+from zoo.models.renderer import FAMILY
 from zoo.motion.generate import Motion
 from zoo.motion.model import MotionModel
 from zoo.speaking.person_file import load_person
@@ -99,7 +99,7 @@ def show_all(judged: Judged, draw: Draw) -> list[Shown]:
 
 def describe_run(subject: Subject) -> dict[str, Any]:
     """How a renderer was trained."""
-    content = load_checkpoint(subject.renderer / LAST, KIND)
+    content = load_checkpoint(subject.renderer / LAST, FAMILY.name)
     (stage,) = (row for row in StageLog(subject.stages).tabulate() if row["stage"] == "renderer")
     counts = {
         name: sum(last - first for first, last in content["model"][name].values())

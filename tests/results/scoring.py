@@ -11,7 +11,7 @@ from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.confusion import Confusion
 from zoo.metrics.intervals import Interval
 from zoo.models.facial.model import open_model
-from zoo.models.style.model import load_classifiers
+from zoo.models.style.model import open_classifiers
 from zoo.motion.generate import clip_au45
 from zoo.motion.model import MotionModel
 from zoo.synthetic.oracle import load_truth
@@ -38,7 +38,7 @@ class Contest:
         """Let every method make its motion, and score it."""
         self.clips = clips
         self.methods: dict[str, Method] = {n: functools.cache(m) for n, m in methods.items()}
-        known = load_classifiers(judges) if judges else None
+        known = open_classifiers(judges) if judges else None
         self.scores: dict[str, MotionScores] = {}
         self.confusions: dict[str, dict[str, Confusion]] = {}
         for name, method in self.methods.items():

@@ -18,12 +18,12 @@ from zoo.data import load_clips
 from zoo.data.frames import load_render_clips
 from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
-from zoo.models.renderer.model import KIND
+from zoo.models.renderer import FAMILY
 from zoo.models.renderer.person import fit_person
 from zoo.speaking import synthesize
 from zoo.speaking.person_file import PersonFile, save_person
 from zoo.training.checkpoint import save_checkpoint
-from zoo.training.distributed import World
+from zoo.training.distributed import Distributed
 
 SIZE, NUM_FRAMES, HELD = 64, 260, 60
 BLINK = 230
@@ -90,13 +90,15 @@ def setup(tmp_path, monkeypatch):
 def save_models(folder, clip):
     """A motion model of random weights, and what is read of a renderer's run."""
     clips = load_clips(folder / "data", split=None)
-    task = FacialTask(FacialRecipe(shards=folder, preset="small"), clips, clips, world=World())
+    task = FacialTask(
+        FacialRecipe(shards=folder, preset="small"), clips, clips, distributed=Distributed()
+    )
     model = task.export()
     model["contract"]["backends"] = {}  # the scores are random, and no recording is heard like them
     save_checkpoint(folder / "motion.pt", {"kind": task.kind, "recipe": {}, "model": model})
     renderer = StandIn(clip)
     content = {
-        "kind": KIND,
+        "kind": FAMILY.name,
         "recipe": {},
         "epoch": 5,
         "total_steps": 950,

@@ -1,9 +1,10 @@
-"""Training windows: the same number of frames from any clip of many shards, copied into a batch.
+"""Training windows: the same number of frames from any clip, copied into a batch.
 
-Axes: B windows of a batch, T frames of a window.
+Axes: W windows, B windows of a batch, T frames of a window.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,93 +15,122 @@ from toolkit.errors import ShardError
 from toolkit.schema import ARRAYS
 
 Batch = dict[str, npt.NDArray[Any]]
+Places = npt.NDArray[np.int64]
 
 
-class WindowReader:
+@dataclass(frozen=True)
+class Span:
+    """Where a clip's frames lie: rows [first, first + num_frames) of the arrays of one source."""
+
+    source: int
+    first: int
+    num_frames: int
+
+
+@dataclass(frozen=True)
+class Context:
+    """Frames that a window holds of an array beside its own; zeros beyond the clip's ends."""
+
+    before: int = 0
+    after: int = 0
+
+
+class Windows:
     """All windows of T frames that lie within one clip; clips shorter than T have none.
 
-    Windows are numbered 0 to `len() - 1`, in the order of shards, clips and frames. Batches are
-    plain copies, so that the caller may keep or change them.
+    Windows are numbered 0 to `len() - 1`, in the order of clips and frames. Batches are plain
+    copies, so that the caller may keep or change them.
 
-    Args:
-        readers: shards to read.
-        names: per-frame arrays of `ARRAYS`, as `audio/deepspeech`.
+    Attributes:
         num_frames: T.
-        clips: ids of the clips to read, as those of one part of the split; all by default.
-        mix_backends: read shards although other backends or weights made their arrays.
-
-    Raises:
-        ShardError: a shard lacks one of the arrays (names it and the option that makes it), or
-            the shards' backends differ.
-        ValueError: an array without a frame axis, T below 1, no shard, or no clip of that id.
     """
 
     def __init__(
         self,
-        readers: Sequence[ShardReader],
-        names: Sequence[str],
+        columns: Mapping[str, Sequence[npt.NDArray[Any]]],
+        clips: Sequence[Span],
         num_frames: int,
         *,
-        clips: Collection[str] | None = None,
-        mix_backends: bool = False,
+        stride: int = 1,
+        context: Mapping[str, Context] | None = None,
     ) -> None:
-        if num_frames < 1 or not readers:
-            raise ValueError("a window needs at least one frame and one shard")
-        self._arguments = (readers, names, num_frames, clips, mix_backends)
+        """Place the windows: every `stride` frames of a clip, and its last.
+
+        Args:
+            columns: name -> an array with a frame axis for each source.
+            clips: where they lie.
+            num_frames: T.
+            stride: frames between the starts of a clip's windows.
+            context: name -> frames that are read beside the window's own.
+
+        Raises:
+            ValueError: T or stride below 1.
+        """
+        if num_frames < 1 or stride < 1:
+            raise ValueError(f"windows of {num_frames} frames every {stride}: at least 1")
         self.num_frames = num_frames
-        self._columns = {name: [_find_column(r, name) for r in readers] for name in names}
-        if not mix_backends:
-            _check_backends(readers, names)
-        self._place(readers, None if clips is None else set(clips))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        readers, names, num_frames, clips, mix_backends = self._arguments
-        return _open_again, (type(self), readers, names, num_frames, clips, mix_backends)
-
-    def _place(self, readers: Sequence[ShardReader], wanted: set[str] | None) -> None:
-        clips = [
-            (shard, clip)
-            for shard, reader in enumerate(readers)
-            for clip in reader.clips
-            if wanted is None or clip.id in wanted
-        ]
-        missing = sorted((wanted or set()) - {clip.id for _, clip in clips})
-        if missing:
-            raise ValueError(f"{len(missing)} clips are in none of the shards, as {missing[0]}")
-        num_frames = self.num_frames
-        room = [max(0, clip.num_frames - num_frames + 1) for _, clip in clips]
-        self._shard = np.array([shard for shard, _ in clips], np.int64)
-        self._last = np.cumsum(np.array(room, np.int64))
-        first = np.array([clip.first_frame for _, clip in clips], np.int64)
-        self._shift = first - self._last + np.array(room, np.int64)
+        self._columns = dict(columns)
+        self._context = {name: Context() for name in columns} | dict(context or {})
+        self._stride = stride
+        self._source, self._first, self._length = (
+            np.array([getattr(clip, name) for clip in clips], np.int64)
+            for name in ("source", "first", "num_frames")
+        )
+        self._end = np.cumsum(count_windows(self._length, num_frames, stride))
 
     def __len__(self) -> int:
-        return int(self._last[-1]) if len(self._last) else 0
+        return int(self._end[-1]) if len(self._end) else 0
 
-    def locate(
-        self, windows: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """(B,) number of the shard and (B,) first row on its frame axis, of (B,) windows."""
+    def place(self, windows: Places) -> tuple[Places, Places]:
+        """(B,) number of the clip and (B,) first frame in it, of (B,) windows."""
         if len(windows) and not 0 <= windows.min() <= windows.max() < len(self):
             raise ValueError(f"windows are numbered 0 to {len(self) - 1}")
-        clip = np.searchsorted(self._last, windows, side="right")
-        return self._shard[clip], windows + self._shift[clip]
+        clip = np.searchsorted(self._end, windows, side="right")
+        before = np.concatenate([[0], self._end])[clip]
+        last = self._length[clip] - self.num_frames
+        return clip, np.minimum((windows - before) * self._stride, last)
 
-    def read(self, windows: npt.NDArray[np.int64], out: Batch | None = None) -> Batch:
-        """Name -> (B, T, ...) array in the stored dtype, of (B,) windows.
+    def locate(self, windows: Places) -> tuple[Places, Places]:
+        """(B,) number of the source and (B,) first row of its arrays, of (B,) windows."""
+        clip, start = self.place(windows)
+        return self._source[clip], self._first[clip] + start
+
+    def read(self, windows: Places, out: Batch | None = None) -> Batch:
+        """Name -> (B, T and its context, ...) array in the columns' dtype, of (B,) windows.
 
         Args:
             windows: numbers of windows, any order, repeated or not.
             out: arrays of a former call with as many windows, to be written over.
         """
-        shards, starts = self.locate(windows)
+        sources, starts = self.locate(windows)
         batch = self._allocate(len(windows)) if out is None else out
-        places = list(zip(shards.tolist(), starts.tolist(), strict=True))
+        places = list(zip(sources.tolist(), starts.tolist(), strict=True))
         for name, columns in self._columns.items():
-            rows, length = batch[name], self.num_frames
-            for row, (shard, start) in enumerate(places):
-                rows[row] = columns[shard][start : start + length]
+            if self._context[name] == Context():
+                rows, length = batch[name], self.num_frames
+                for row, (source, start) in enumerate(places):
+                    rows[row] = columns[source][start : start + length]
+            else:
+                self._read_context(name, windows, places, batch[name])
         return batch
+
+    def _read_context(
+        self, name: str, windows: Places, places: list[tuple[int, int]], rows: npt.NDArray[Any]
+    ) -> None:
+        """Windows with their context; zeros where it lies beyond the clip."""
+        columns, context = self._columns[name], self._context[name]
+        clip, _ = self.place(windows)
+        low = self._first[clip]
+        high = (low + self._length[clip]).tolist()
+        length = context.before + self.num_frames + context.after
+        for row, ((source, start), first, last) in enumerate(
+            zip(places, low.tolist(), high, strict=True)
+        ):
+            begin = start - context.before
+            inside = slice(max(begin, first), min(begin + length, last))
+            if inside.stop - inside.start < length:
+                rows[row] = 0
+            rows[row, inside.start - begin : inside.stop - begin] = columns[source][inside]
 
     def sample(
         self, generator: np.random.Generator, num_windows: int, out: Batch | None = None
@@ -116,9 +146,77 @@ class WindowReader:
 
     def _allocate(self, num_windows: int) -> Batch:
         return {
-            name: np.empty((num_windows, self.num_frames, *columns[0].shape[1:]), columns[0].dtype)
+            name: np.empty(
+                (
+                    num_windows,
+                    self._context[name].before + self.num_frames + self._context[name].after,
+                    *columns[0].shape[1:],
+                ),
+                columns[0].dtype,
+            )
             for name, columns in self._columns.items()
         }
+
+
+def count_windows(lengths: Places, window: int, stride: int = 1) -> Places:
+    """(C,) windows of clips of so many frames: from 0, stride, … on, and the last that fits."""
+    last = lengths - window
+    return np.where(last < 0, 0, -(-last // stride) + 1)
+
+
+class WindowReader(Windows):
+    """The windows of shards, in the order of shards, clips and frames, as they are stored.
+
+    Args:
+        readers: shards to read.
+        names: per-frame arrays of `ARRAYS`, as `audio/deepspeech`.
+        num_frames: T.
+        stride: frames between the starts of a clip's windows; its last window is always there.
+        context: array -> frames that are read beside the window's own.
+        clips: ids of the clips to read, as those of one part of the split; all by default.
+        mix_backends: read shards although other backends or weights made their arrays.
+
+    Raises:
+        ShardError: a shard lacks one of the arrays (names it and the option that makes it), or
+            the shards' backends differ.
+        ValueError: an array without a frame axis, T below 1, no shard, or no clip of that id.
+    """
+
+    def __init__(
+        self,
+        readers: Sequence[ShardReader],
+        names: Sequence[str],
+        num_frames: int,
+        *,
+        stride: int = 1,
+        context: Mapping[str, Context] | None = None,
+        clips: Collection[str] | None = None,
+        mix_backends: bool = False,
+    ) -> None:
+        if num_frames < 1 or not readers:
+            raise ValueError("a window needs at least one frame and one shard")
+        self._arguments = (readers, names, num_frames, stride, context, clips, mix_backends)
+        columns = {name: [_find_column(reader, name) for reader in readers] for name in names}
+        if not mix_backends:
+            _check_backends(readers, names)
+        spans = _find_spans(readers, None if clips is None else set(clips))
+        super().__init__(columns, spans, num_frames, stride=stride, context=context)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _open_again, (type(self), *self._arguments)
+
+
+def _find_spans(readers: Sequence[ShardReader], ids: set[str] | None) -> list[Span]:
+    found = [
+        (clip.id, Span(shard, clip.first_frame, clip.num_frames))
+        for shard, reader in enumerate(readers)
+        for clip in reader.clips
+        if ids is None or clip.id in ids
+    ]
+    missing = sorted((ids or set()) - {clip_id for clip_id, _ in found})
+    if missing:
+        raise ValueError(f"{len(missing)} clips are in none of the shards, as {missing[0]}")
+    return [span for _, span in found]
 
 
 def _find_column(reader: ShardReader, name: str) -> npt.NDArray[Any]:
@@ -129,17 +227,25 @@ def _find_column(reader: ShardReader, name: str) -> npt.NDArray[Any]:
 
 
 def _open_again(kind: type[WindowReader], *arguments: Any) -> WindowReader:
-    readers, names, num_frames, clips, mix_backends = arguments
-    return kind(readers, names, num_frames, clips=clips, mix_backends=mix_backends)
+    readers, names, num_frames, stride, context, clips, mix_backends = arguments
+    return kind(
+        readers,
+        names,
+        num_frames,
+        stride=stride,
+        context=context,
+        clips=clips,
+        mix_backends=mix_backends,
+    )
 
 
 def _check_backends(readers: Sequence[ShardReader], names: Sequence[str]) -> None:
     first = readers[0]
     for feature in {ARRAYS[name].feature for name in names}:
         for reader in readers[1:]:
-            theirs, ours = reader.provenance.get(feature), first.provenance.get(feature)
-            if theirs != ours:
+            made, expected = reader.provenance.get(feature), first.provenance.get(feature)
+            if made != expected:
                 raise ShardError(
-                    f"{reader.path}: its {feature} comes from {theirs}, that of {first.path} from "
-                    f"{ours}: train on one kind, or give mix_backends=True"
+                    f"{reader.path}: its {feature} comes from {made}, that of {first.path} from "
+                    f"{expected}: train on one kind, or give mix_backends=True"
                 )

@@ -8,10 +8,10 @@ from toolkit.cli.base import Group
 
 COMMANDS = {
     "list": "zoo.cli.models:list_names",
-    "train": "zoo.cli.groups:train",
-    "finetune": "zoo.cli.groups:finetune",
+    "train": "zoo.cli.train:train",
+    "finetune": "zoo.cli.train:finetune",
     "export": "zoo.cli.groups:export",
-    "generate": "zoo.cli.facial:generate",
+    "generate": "zoo.cli.motion:generate",
     "synthesize": "zoo.cli.video:synthesize",
     "reenact": "zoo.cli.video:reenact",
     "personalize": "zoo.cli.video:personalize",

@@ -1,39 +1,12 @@
-"""The acoustic model on the command line: train, export, evaluate."""
+"""The acoustic model on the command line: export, evaluate."""
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import click
 
 from toolkit.cli.bar import Bar
-from toolkit.cli.base import Command, json_option, options_from, print_json
-from zoo.cli.progress import TrainProgress
-from zoo.cli.runs import finish_run, run_options
-from zoo.models.deepspeech.options import DeepSpeechRecipe
-
-
-@click.command(
-    "deepspeech",
-    cls=Command,
-    example="zoo train deepspeech --speech speech/ --out runs/deepspeech",
-)
-@options_from(DeepSpeechRecipe)
-@run_options
-@json_option
-def train_deepspeech(out: Path, resume: bool, as_json: bool, **options: Any) -> None:
-    """Train the acoustic model that makes speech features.
-
-    Writes best.safetensors, for `zoo evaluate deepspeech` and `ttk transcribe --weights`, beside
-    checkpoints, log.csv and TensorBoard's curves. The best epoch is the one of the lowest
-    character error rate on rows of the split `train` whose sentences are not trained on.
-    """
-    from zoo.models.deepspeech import recipe as recipes
-
-    recipe = DeepSpeechRecipe(**options)
-    with TrainProgress(recipe.epochs, "s of sound") as progress:
-        best = recipes.train_deepspeech(recipe, out, resume=resume, on_step=progress.advance)
-    finish_run(out, best, as_json)
+from toolkit.cli.base import Command, json_option, print_json
 
 
 @click.command(
@@ -64,7 +37,7 @@ def train_deepspeech(out: Path, resume: bool, as_json: bool, **options: Any) -> 
 def export_deepspeech(run: Path, out: Path, delay: float) -> None:
     """Write a run's weights for `ttk ingest --deepspeech checkpoint --weights`.
 
-    What a run leaves as best.safetensors, with its delay told.
+    What a run leaves as best.safetensors, with its delay stated.
     """
     from zoo.models.deepspeech.model import export_weights
     from zoo.training.loop import BEST

@@ -4,29 +4,12 @@ import click
 
 from toolkit.cli.base import Group
 
-TRAIN = {
-    "deepspeech": "zoo.cli.deepspeech:train_deepspeech",
-    "facial-gan": "zoo.cli.facial:train_facial_gan",
-    "personalization": "zoo.cli.personalization:train_personalization",
-    "renderer": "zoo.cli.renderer:train_renderer_command",
-}
-FINETUNE = {"facial-gan": "zoo.cli.facial:finetune_facial_gan"}
 EXPORT = {"deepspeech": "zoo.cli.deepspeech:export_deepspeech"}
 EVALUATE = {
     "deepspeech": "zoo.cli.deepspeech:evaluate_deepspeech",
-    "motion": "zoo.cli.facial:evaluate_motion",
+    "motion": "zoo.cli.motion:evaluate_motion",
 }
 CONVERT = {"facial-official": "zoo.cli.models:convert_facial_official"}
-
-
-@click.group("train", cls=Group, table=TRAIN)
-def train() -> None:
-    """Train a model; a run that was killed goes on with --resume."""
-
-
-@click.group("finetune", cls=Group, table=FINETUNE)
-def finetune() -> None:
-    """Go on training a model with the clips of one identity."""
 
 
 @click.group("export", cls=Group, table=EXPORT)

@@ -1,64 +1,12 @@
 """Models on the command line: which there are, and checkpoints of other code."""
 
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
 from toolkit.cli.base import Command, json_option, print_json
-
-
-@dataclass(frozen=True)
-class ListedModel:
-    """A model that a user can train, and what there is to do with it.
-
-    Attributes:
-        name: as `zoo train` has it.
-        summary: what goes in and what comes out.
-        commands: that train, measure or use it.
-    """
-
-    name: str
-    summary: str
-    commands: tuple[str, ...]
-
-
-MODELS = (
-    ListedModel(
-        "deepspeech",
-        "sound to 29 character scores a frame, the speech features of everything else",
-        (
-            "zoo train deepspeech",
-            "zoo evaluate deepspeech",
-            "zoo export deepspeech",
-            "ttk ingest",
-            "ttk transcribe",
-        ),
-    ),
-    ListedModel(
-        "facial-gan",
-        "speech features to motion: expression, head pose and blinks (FACIAL, 3.2)",
-        (
-            "zoo train facial-gan",
-            "zoo finetune facial-gan",
-            "zoo convert facial-official",
-            "zoo evaluate motion",
-            "zoo generate",
-            "zoo synthesize",
-            "zoo personalize",
-        ),
-    ),
-    ListedModel(
-        "personalization",
-        "motion to the identity whose style it has, by head pose and by blinks",
-        ("zoo train personalization", "zoo evaluate motion"),
-    ),
-    ListedModel(
-        "renderer",
-        "motion to one person's video, by way of their rendered face (FACIAL, 3.3 and 3.4)",
-        ("zoo train renderer", "zoo reenact", "zoo synthesize", "zoo personalize"),
-    ),
-)
+from zoo.models.family import Family, list_commands
+from zoo.models.registry import list_families
 
 
 @click.command("list", cls=Command, example="zoo list")
@@ -66,11 +14,18 @@ MODELS = (
 def list_names(as_json: bool) -> None:
     """The models there are, and the commands that train, measure and use them."""
     if as_json:
-        print_json([asdict(model) for model in MODELS])
+        print_json([_describe(family) for family in list_families()])
         return
-    for model in MODELS:
-        click.echo(f"{model.name}: {model.summary}")
-        click.echo(click.wrap_text(", ".join(model.commands), 76, "    ", "    "))
+    for family in list_families():
+        click.echo(f"{family.name}: {family.summary}")
+        click.echo(f"    presets: {', '.join(family.presets)}")
+        click.echo(click.wrap_text(", ".join(list_commands(family)), 76, "    ", "    "))
+
+
+def _describe(family: Family) -> dict[str, object]:
+    names = ("name", "summary", "presets", "reads")
+    content = {name: getattr(family, name) for name in names}
+    return content | {"commands": list_commands(family)}
 
 
 @click.command(

@@ -12,7 +12,6 @@ import click
 from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, Function, json_option, options_from, print_json
 from zoo.cli.progress import TrainProgress
-from zoo.cli.renderer import say_who_judges
 from zoo.speaking.options import PersonalizationSettings, ReenactmentSettings, SynthesisSettings
 
 if TYPE_CHECKING:
@@ -41,14 +40,14 @@ def synthesize(out: Path, as_json: bool, **options: Any) -> None:
     be where it was.
     """
     settings = SynthesisSettings(**options)
-    from zoo.speaking.synthesize import synthesize as make_film
+    from zoo.speaking.synthesize import synthesize as make_video
 
     with Bar("synthesize", "frames") as bar:
-        film = make_film(settings, out, watch=bar.watch)
+        video = make_video(settings, out, watch=bar.watch)
     if as_json:
-        print_json(dataclasses.asdict(film))
+        print_json(dataclasses.asdict(video))
     else:
-        click.echo(f"{out}: {film.num_frames} frames, {film.num_frames / film.fps:.2f} s")
+        click.echo(f"{out}: {video.num_frames} frames, {video.num_frames / video.fps:.2f} s")
 
 
 @click.command(
@@ -70,18 +69,18 @@ def reenact(clip_id: str, out: Path, as_json: bool, **options: Any) -> None:
     that the renderer never saw in training, and those that it did.
     """
     settings = ReenactmentSettings(**options)
-    from zoo.speaking.reenact import reenact as make_film
+    from zoo.speaking.reenact import reenact as make_video
 
     with Bar("reenact", "frames") as bar:
-        film = make_film(clip_id, settings, out, watch=bar.watch)
+        video = make_video(clip_id, settings, out, watch=bar.watch)
     if as_json:
-        print_json(dataclasses.asdict(film))
+        print_json(dataclasses.asdict(video))
     else:
-        click.echo(f"{out}: {_describe(film.whole)}")
-        for name, figures in (("held out", film.held_out), ("trained on", film.trained_on)):
+        click.echo(f"{out}: {_describe(video.whole)}")
+        for name, figures in (("held out", video.held_out), ("trained on", video.trained_on)):
             if figures is not None:
                 click.echo(f"  {name}: {_describe(figures)}")
-        click.echo(f"{film.error_map}: the error map")
+        click.echo(f"{video.error_map}: the error map")
 
 
 def _describe(figures: "Figures") -> str:
@@ -112,7 +111,6 @@ def personalize(video: Path, out: Path, as_json: bool, **options: Any) -> None:
 
     work, seconds = Personalization(video, settings, out), dict[str, float]()
     work.check()
-    say_who_judges(settings.vgg)
     with _time_stage("ingest", seconds), IngestProgress() as bar:
         work.ingest(on_plan=bar.start, on_progress=bar.advance)
     with (

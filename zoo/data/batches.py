@@ -3,17 +3,19 @@
 B windows of a batch, T frames of a window, n frames of a clip, W windows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from toolkit.dataset.windows import Context, Span, Windows
 from toolkit.errors import ToolkitError
 from zoo.data.clips import MotionClip
-from zoo.data.layout import CONTEXT, MOTION_SIZE, WINDOW
-from zoo.data.normalise import Normalisation, pad_audio
+from zoo.data.layout import CONTEXT, WINDOW
+from zoo.data.normalise import Normalisation
 from zoo.data.order import Batches, Places, cut_order, draw_order
 
 STRIDE = 5
@@ -60,12 +62,10 @@ class MotionBatch:
 class MotionWindows:
     """All windows of some clips: each clip's every `stride` frames, and its last.
 
-    Everything numeric is normalised once and lies in memory, clips behind one another with the
-    padding of their audio between them, so that a window is one slice. It may be pickled or
-    forked: worker processes share the memory, and nothing of a shard is held.
+    Everything numeric is normalised once and lies in memory, so that a window is one slice; nothing
+    of a shard is held. Worker processes that are forked share the memory.
 
     Attributes:
-        num_frames: T.
         ids: of the clips, in their order.
         identities: everyone there is, in the order of `MotionBatch.identity`.
     """
@@ -86,70 +86,66 @@ class MotionWindows:
             ValueError: T or stride below 1, or a clip of an identity that is not in `identities`.
         """
         clips = list(clips)
-        if num_frames < 1 or stride < 1:
-            raise ValueError(f"windows of {num_frames} frames every {stride}")
-        self.num_frames = num_frames
         self.ids = tuple(clip.id for clip in clips)
         self.identities = tuple(identities or sorted({clip.identity for clip in clips}))
         place = {name: number for number, name in enumerate(self.identities)}
         if unknown := sorted({clip.identity for clip in clips} - place.keys()):
             raise ValueError(f"{unknown[0]} is none of {', '.join(self.identities)}")
-        starts = [place_windows(clip.num_frames, num_frames, stride) for clip in clips]
-        if not any(map(len, starts)):
-            raise ToolkitError(f"every clip is shorter than a window of {num_frames} frames")
         self._identity = np.array([place[clip.identity] for clip in clips], np.int64)
-        self._clip = np.repeat(np.arange(len(clips)), [len(found) for found in starts])
-        self._start = np.concatenate(starts)
-        self._first = np.cumsum([0, *(clip.num_frames for clip in clips)])[:-1]
-        self._fill(clips, normalisation)
-
-    def _fill(self, clips: Sequence[MotionClip], normalisation: Normalisation) -> None:
-        total = sum(clip.num_frames for clip in clips)
-        width = clips[0].audio.shape[1]
-        self._audio = torch.zeros(total + len(clips) * sum(CONTEXT), width)
-        self._motion = torch.empty(total, MOTION_SIZE)
-        self._valid = torch.empty(total, dtype=torch.bool)
-        for number, (clip, first) in enumerate(zip(clips, self._first.tolist(), strict=True)):
-            rows = slice(first, first + clip.num_frames)
-            padded = pad_audio(normalisation.normalise_audio(clip.audio))
-            begin = first + number * sum(CONTEXT)
-            self._audio[begin : begin + len(padded)] = torch.from_numpy(padded)
-            self._motion[rows] = torch.from_numpy(normalisation.normalise_motion(clip))
-            self._valid[rows] = torch.from_numpy(clip.valid.copy())
+        self._windows = join_windows(
+            [
+                {
+                    "audio": normalisation.normalise_audio(clip.audio),
+                    "motion": normalisation.normalise_motion(clip),
+                    "valid": clip.valid,
+                }
+                for clip in clips
+            ],
+            num_frames,
+            stride,
+            {"audio": Context(*CONTEXT)},
+        )
 
     def __len__(self) -> int:
-        return len(self._start)
+        return len(self._windows)
 
     def gather(self, windows: Places) -> MotionBatch:
         """Copies of (B,) windows, which are numbered from 0 in the order of clips and frames."""
-        clip, start = self._clip[windows], self._start[windows]
-        rows = self._first[clip] + start
-        num_frames, reach = self.num_frames, sum(CONTEXT)
-        return MotionBatch(
-            audio=_copy(self._audio, rows + clip * reach, num_frames + reach),
-            motion=_copy(self._motion, rows, num_frames),
-            valid=_copy(self._valid, rows, num_frames),
-            identity=torch.from_numpy(self._identity[clip]),
-            clip=torch.from_numpy(clip),
-            start=torch.from_numpy(start),
-        )
+        clip, start = self._windows.place(windows)
+        arrays = self._windows.read(windows) | {
+            "identity": self._identity[clip],
+            "clip": clip,
+            "start": start,
+        }
+        return MotionBatch(**{name: torch.from_numpy(array) for name, array in arrays.items()})
 
 
-def place_windows(num_frames: int, window: int, stride: int) -> Places:
-    """(W,) first frames of a clip's windows: 0, stride, … and the last that fits."""
-    last = num_frames - window
-    if last < 0:
-        return np.empty(0, np.int64)
-    return np.append(np.arange(0, last, stride, dtype=np.int64), last)
+def join_windows(
+    clips: Sequence[Mapping[str, npt.NDArray[Any]]],
+    num_frames: int,
+    stride: int,
+    context: Mapping[str, Context] | None = None,
+) -> Windows:
+    """Windows of clips in memory.
 
+    Args:
+        clips: of each, name -> (n, ...) array.
+        num_frames: T.
+        stride: frames between the starts of a clip's windows.
+        context: name -> frames that are read beside the window's own.
 
-def _copy(column: torch.Tensor, starts: Places, length: int) -> torch.Tensor:
-    """(B, length, …) rows of a column from each start on."""
-    out = torch.empty(len(starts), length, *column.shape[1:], dtype=column.dtype)
-    source, target = column.numpy(), out.numpy()
-    for row, start in enumerate(starts.tolist()):
-        target[row] = source[start : start + length]
-    return out
+    Raises:
+        ToolkitError: every clip is shorter than T.
+        ValueError: T or stride below 1.
+    """
+    columns = {name: [np.concatenate([clip[name] for clip in clips])] for name in clips[0]}
+    lengths = [len(next(iter(clip.values()))) for clip in clips]
+    firsts = np.cumsum([0, *lengths]).tolist()
+    spans = [Span(0, first, length) for first, length in zip(firsts, lengths, strict=False)]
+    windows = Windows(columns, spans, num_frames, stride=stride, context=context)
+    if not len(windows):
+        raise ToolkitError(f"every clip is shorter than a window of {num_frames} frames")
+    return windows
 
 
 class MotionBatches(Batches[MotionBatch]):

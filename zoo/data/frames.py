@@ -3,19 +3,18 @@
 Legend: n frames of a clip.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.dataset.manifest import has_split, read_table
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError, ToolkitError
-from zoo.data.clips import describe_backend, find_dataset
 from zoo.data.crop_camera import CropCamera
-from zoo.data.holdout import Cut, Holdout, find_cuts
+from zoo.data.holdout import Holdout
+from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,8 +26,6 @@ Stretches = Mapping[str, tuple[int, int]]
 
 FEATURES = ("coefficients", "pose", "au45")
 """What a network sees of the clips that it draws."""
-
-_HOLD_OUT = "hold frames out: --holdout 0.2"
 
 _NAMES = ("face/expression", "face/model_pose", "face/pose", "face/au45", "face/illumination")
 
@@ -115,90 +112,59 @@ def load_render_clips(
     """Clips of one person, sorted by source and place in it.
 
     Args:
-        shards: a dataset's folder `shards`, or the dataset's folder.
+        shards: as all up to `held`, see `select_clips`.
         identity: who.
-        split: `train`, `val` or `test`; None: all clips, split or not.
-        holdout: keep the last share of the person's source time out.
-        held: with `holdout`, ask for the held-out frames instead.
+        split: see there.
+        holdout: see there.
+        held: see there.
         clip_id: this one alone.
 
     Raises:
-        ToolkitError: no such identity, no split, nothing is left, or clips of several frame sizes,
-            frame rates or backends.
-        ShardError: a shard is damaged or lacks an array or its frames; names the option that
-            makes it.
-        ValueError: `held` without `holdout`.
+        ToolkitError: nothing is left; and see `select_clips`.
+        ShardError: a shard lacks an array or its frames (names the option that makes it), or shards
+            of several frame sizes, frame rates or backends.
     """
-    if held and holdout is None:
-        raise ValueError("held frames need a holdout")
-    dataset = find_dataset(shards)
-    table = read_table(dataset, "clips")
-    known = sorted(set(table["identity"]))
-    if identity not in known:
-        names = ", ".join(known[:8]) + (", …" if len(known) > 8 else "")
-        raise ToolkitError(f"{dataset}: nobody is called {identity!r}: choose from {names}")
-    rows = table[table["identity"] == identity].sort_values(["source", "start_frame"])
-    cut = find_cuts(rows, holdout).get(identity) if holdout else None
-    if split is not None and not has_split(dataset):
-        raise ToolkitError(f"{dataset} has no split: run ttk split, or {_HOLD_OUT}")
-    if split is not None:
-        parts = read_table(dataset, "split")
-        rows = rows[rows["clip_id"].isin(parts.loc[parts["split"] == split, "clip_id"])]
-    if rows.empty:
-        raise ToolkitError(
-            f"{dataset}: no clip of {identity} is in {split}: see ttk split, or {_HOLD_OUT}"
-        )
-    if clip_id is not None:
-        rows = rows[rows["clip_id"] == clip_id]
-    readers = {name: ShardReader(dataset / name) for name in map(str, rows["shard"].unique())}
-    places = zip(rows["shard"].tolist(), rows["index"].tolist(), strict=True)
-    clips = [
-        clip for shard, index in places for clip in _load(readers[shard], int(index), cut, held)
-    ]
-    if not clips:
-        raise ToolkitError(f"{dataset}: the holdout leaves no frame of {identity}")
-    _require_one_kind(clips)
-    return tuple(clips)
+    where = None if clip_id is None else f"clip_id == {clip_id!r}"
+    slices = select_clips(
+        shards, split=split, identity=identity, holdout=holdout, held=held, where=where
+    )
+    if not slices:
+        raise ToolkitError(f"{shards}: the holdout leaves no frame of {identity}")
+    slices.sort(key=lambda part: (part.clip.source, part.clip.start_frame))
+    require_one_kind(slices, _describe_kind)
+    return tuple(map(_load_clip, slices))
 
 
-def _load(reader: ShardReader, index: int, cut: Cut | None, held: bool) -> Iterator[RenderClip]:
+def _describe_kind(reader: ShardReader) -> dict[str, object]:
+    made = {name: describe_backend(reader.provenance.get(name)) for name in FEATURES}
+    return {
+        "frames of": reader.frame_size,
+        "frame rate": reader.fps,
+        **{f"{feature} by": backend for feature, backend in made.items()},
+    }
+
+
+def _load_clip(part: ClipSlice) -> RenderClip:
+    reader = part.reader
     if not reader.frame_size:
         raise ShardError(
             f"{reader.path} has no frames: run ttk ingest with --frame-size 256 into a new folder"
         )
-    clip = reader.clips[index]
-    first, last = 0, clip.num_frames
-    if cut is not None:
-        first, last = cut.keep(clip.source, clip.start_frame, clip.num_frames, held=held)
-    arrays = {name: reader.read(name, index)[first:last] for name in (*_NAMES, "face/valid")}
-    if first >= last:
-        return
-    yield RenderClip(
-        id=clip.id,
-        identity=clip.identity,
-        source=clip.source,
-        first=first,
+    return RenderClip(
+        id=part.clip.id,
+        identity=part.clip.identity,
+        source=part.clip.source,
+        first=part.first,
         fps=reader.fps,
-        camera=CropCamera.of_clip(clip, reader.frame_size),
+        camera=CropCamera.of_clip(part.clip, reader.frame_size),
         backends={name: describe_backend(reader.provenance.get(name)) for name in FEATURES},
-        identity_coefficients=reader.read("clips/identity_coefficients", index),
-        texture_coefficients=reader.read("clips/texture_coefficients", index),
+        identity_coefficients=reader.read("clips/identity_coefficients", part.index),
+        texture_coefficients=reader.read("clips/texture_coefficients", part.index),
         reader=reader,
-        index=index,
-        valid=arrays.pop("face/valid").astype(bool),
-        **{name.split("/")[1]: values.astype(np.float32) for name, values in arrays.items()},
+        index=part.index,
+        valid=part.read("face/valid").astype(bool),
+        **{name.split("/")[1]: part.read(name).astype(np.float32) for name in _NAMES},
     )
-
-
-def _require_one_kind(clips: Sequence[RenderClip]) -> None:
-    ours = clips[0]
-    for theirs in clips[1:]:
-        for what, value in theirs.kind.items():
-            if value != ours.kind[what]:
-                raise ToolkitError(
-                    f"{theirs.reader.path}: {what} {value}, but {ours.kind[what]} in "
-                    f"{ours.reader.path}: train on one kind of shards"
-                )
 
 
 def note_stretches(clips: Sequence[RenderClip]) -> dict[str, list[int]]:

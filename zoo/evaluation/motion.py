@@ -6,9 +6,10 @@ Legend: n frames of a clip.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +32,20 @@ from zoo.metrics.confusion import Confusion, plot_confusion
 from zoo.metrics.dynamics import compare_spectra, measure_spectrum
 from zoo.metrics.intervals import Interval, bootstrap_interval
 from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening
-from zoo.models.facial.model import open_model
-from zoo.models.style.model import Classifiers, load_classifiers, measure_personalization
+from zoo.models.registry import open_model
+from zoo.motion.model import MotionModel
 
 Motion = npt.NDArray[np.float32]
 Method = Callable[[MotionClip], Motion]
 """Motion (n, 71), in stored units, for a clip's audio."""
+
+
+class StyleJudge(Protocol):
+    """What tells whose style motion has: a model of the family `personalization`."""
+
+    def measure(self, clips: Iterable[tuple[str, Motion]], /) -> dict[str, Confusion]:
+        """pose, blink -> confusion of windows of (identity, motion (n, 71))."""
+
 
 BLOCK_SECONDS = 4
 """Blocks of the bootstrap."""
@@ -103,13 +112,13 @@ def score_motion(
     name: str,
     method: Method,
     clips: ClipSet,
-    classifiers: Classifiers | None = None,
+    classifiers: StyleJudge | None = None,
 ) -> tuple[MotionScores, dict[str, Confusion]]:
     """A method's figures over clips, and the confusions of the personalisation classifiers."""
     truth = list(clips)
     made = [method(clip) for clip in truth]
     labelled = [(clip.identity, motion) for clip, motion in zip(truth, made, strict=True)]
-    confusions = measure_personalization(classifiers, labelled) if classifiers else {}
+    confusions = classifiers.measure(labelled) if classifiers else {}
     spectra = [
         measure_spectrum(motions, clips.fps, [clip.valid for clip in truth])
         for motions in (made, [clip.motion for clip in truth])
@@ -205,7 +214,9 @@ def evaluate_part(
     """
     clips = load_clips(shards, split=split)
     paths = {name: Path(model.replace("{identity}", name)) for name in clips.identities}
-    models = {path: open_model(path, device) for path in set(paths.values())}
+    models: dict[Path, MotionModel] = {
+        path: open_model("facial-gan", path, device) for path in set(paths.values())
+    }
     for trained in models.values():
         trained.contract.refuse_others(make_contract(clips), str(shards))
     trained_on, chosen_by = (load_clips(shards, split=part) for part in ("train", "val"))
@@ -215,12 +226,14 @@ def evaluate_part(
         known = clip.identity in chosen.normalisation.pose_means
         if known:
             return chosen.generate(clip.audio, identity=clip.identity)
-        return chosen.generate(clip.audio, initial=clip)  # a stranger: whose rest nobody knows
+        return chosen.generate(
+            clip.audio, initial=clip
+        )  # of an identity whose rest pose is unknown
 
     first = next(iter(models.values()))
     baselines = make_baselines(trained_on, chosen_by, first.normalisation)
     methods: dict[str, Method] = {"model": speak, **baselines, "real": lambda clip: clip.motion}
-    judges = load_classifiers(classifiers) if classifiers else None
+    judges = open_model("personalization", classifiers) if classifiers else None
     results = {name: score_motion(name, of, clips, judges) for name, of in methods.items()}
     if plot is not None:
         shown = {

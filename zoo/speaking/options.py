@@ -1,10 +1,9 @@
-"""What `zoo synthesize`, `zoo reenact` and `zoo personalize` can be told."""
+"""Options of `zoo synthesize`, `zoo reenact` and `zoo personalize`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.training.options import PRECISIONS, option
+from zoo.training.options import VGG_HELP, ComputeOptions, check_options, option
 
 BACKGROUNDS = ("source", "crop")
 """The picture of the clip's source with the drawn head in it; the head's square alone."""
@@ -14,7 +13,7 @@ BACKGROUND_HELP = "Around the head: the picture of its clip's video (source), or
 
 @dataclass(frozen=True, kw_only=True)
 class SynthesisSettings:
-    """What `zoo synthesize` can be told: a person's folder, or what lies in it one by one."""
+    """Of `zoo synthesize`: a person's folder, or what lies in it one by one."""
 
     audio: Path = option("Any file with sound: a recording or a video, of any length.")
     person: Path | None = option(
@@ -24,13 +23,13 @@ class SynthesisSettings:
     shards: Path | None = option("The dataset with their clips.", default=None)
     motion_model: Path | None = option("Checkpoint of facial-gan.", default=None)
     renderer: Path | None = option("Checkpoint of zoo train renderer.", default=None)
-    background: str = option(BACKGROUND_HELP, default="source")
+    background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
     weights: Path | None = option("Of another acoustic model.", default=None)
     device: str = option("Where to compute.", default="auto")
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant; raises ValueError."""
-        _require("background", self.background, BACKGROUNDS)
+        """Refuse what does not go together; raises ValueError."""
+        check_options(self)
         names = ("identity", "shards", "motion_model", "renderer")
         missing = [name for name in names if getattr(self, name) is None]
         flags = ["--" + name.replace("_", "-") for name in missing]
@@ -43,51 +42,39 @@ class SynthesisSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ReenactmentSettings:
-    """What `zoo reenact` can be told, beside the clip."""
+    """Of `zoo reenact`, beside the clip."""
 
     shards: Path = option("The dataset with the clip.")
     renderer: Path = option("Checkpoint of zoo train renderer.")
     motion_model: Path | None = option(
         "Checkpoint of facial-gan: moves the clip by its own sound, not as it moved.", default=None
     )
-    background: str = option(BACKGROUND_HELP, default="source")
+    background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
     device: str = option("Where to compute.", default="auto")
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant; raises ValueError."""
-        _require("background", self.background, BACKGROUNDS)
+        """Refuse values outside their limits; raises ValueError."""
+        check_options(self)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PersonalizationSettings:
-    """What `zoo personalize` can be told, beside the video."""
+class PersonalizationSettings(ComputeOptions):
+    """Of `zoo personalize`, beside the video."""
 
     base: Path = option("Checkpoint of facial-gan to begin with, as runs/facial/best.pt.")
-    preset: str = option("Of the renderer: small or paper.", default="small")
-    holdout: float = option("Share of the video kept out of training, at its end.", default=0.2)
+    preset: str = option(
+        "Of the renderer: small or paper.", default="small", one_of=("small", "paper")
+    )
+    holdout: float = option(
+        "Share of the video kept out of training, at its end; the best epochs are chosen by it.",
+        default=0.2,
+        above=0,
+        below=1,
+    )
     motion_epochs: int = option(
-        "Epochs of fine-tuning: one video is little, the paper's 10 are too few.", default=150
+        "Epochs of fine-tuning: one video is little, the paper's 10 are too few.",
+        default=150,
+        at_least=1,
     )
-    renderer_epochs: int = option("Epochs of the renderer; 0: its preset's.", default=0)
-    vgg: Path | None = option(
-        "Weights of VGG19. Default: those of ttk weights --fetch vgg19; else random ones judge.",
-        default=None,
-    )
-    precision: str = option("fp32 or bf16.", default="fp32")
-    device: str = option("cpu, cuda, cuda:1 …; auto: a GPU where there is one.", default="auto")
-    workers: int = option("Processes that gather batches; 0: this one.", default=0)
-    seed: int = option("Of weights and order.", default=0)
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant; raises ValueError."""
-        _require("preset", self.preset, ("small", "paper"))
-        _require("precision", self.precision, PRECISIONS)
-        if not 0 < self.holdout < 1:
-            raise ValueError("holdout: over 0 and below 1: by it the best epochs are chosen")
-        if self.motion_epochs < 1 or min(self.renderer_epochs, self.workers, self.seed) < 0:
-            raise ValueError("motion_epochs: at least 1; renderer_epochs, workers, seed: 0 or more")
-
-
-def _require(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise ValueError(f"--{name} {value}: choose from {', '.join(known)}")
+    renderer_epochs: int = option("Epochs of the renderer; 0: its preset's.", default=0, at_least=0)
+    vgg: Path | None = option(VGG_HELP, default=None)

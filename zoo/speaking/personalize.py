@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -24,17 +25,16 @@ from toolkit.storage import check_place, hash_file
 from zoo.data import MOTION_LAYOUT, WINDOW, Holdout, describe_backend
 from zoo.data.contract import Contract
 from zoo.data.holdout import Cut, find_cuts
-from zoo.models.facial.model import KIND, open_model
-from zoo.models.facial.options import FinetuneRecipe
-from zoo.models.facial.recipe import train_facial
-from zoo.models.renderer.options import RendererRecipe
-from zoo.models.renderer.recipe import train_renderer
+from zoo.models.registry import make_options, open_model, train_model
 from zoo.speaking.options import PersonalizationSettings
 from zoo.speaking.person_file import NAME, PersonFile, save_person
 from zoo.training.checkpoint import load_checkpoint
-from zoo.training.distributed import World, find_device
+from zoo.training.distributed import Distributed, find_device
 from zoo.training.loop import BEST, LAST, Metrics, Step
-from zoo.training.perceptual import PerceptualDistance
+from zoo.training.perceptual import PerceptualDistance, find_vgg
+
+MOTION, RENDERER = "facial-gan", "renderer"
+"""Families that a person is learnt by."""
 
 OnStep = Callable[[Step], None]
 
@@ -69,9 +69,8 @@ class Personalization:
         check_video(self.video)
         check_place(self.out / NAME)
         find_device(self.settings.device)
-        if self.settings.vgg is not None:
-            PerceptualDistance(self.settings.vgg)
-        contract = open_model(self.settings.base).contract
+        PerceptualDistance(find_vgg(self.settings.vgg))
+        contract = open_model(MOTION, self.settings.base).contract
         check_base(contract, self.settings.base)
         jobs = read_jobs(self.dataset)
         if jobs and hash_file(self.video) not in {s.sha256 for job in jobs for s in job.sources}:
@@ -88,7 +87,7 @@ class Personalization:
         Raises:
             ToolkitError: there is no clip in it, or too little of one.
         """
-        options = make_options(open_model(self.settings.base).contract)
+        options = plan_ingest(open_model(MOTION, self.settings.base).contract)
         load_backends.cache_clear()  # the worker has its own
         ingest(
             self.video,
@@ -129,10 +128,12 @@ class Personalization:
         return identity
 
     def finetune(self, on_step: OnStep = lambda step: None) -> Metrics:
-        """Stage 2: how the person moves when they speak; errors as `train_facial`."""
+        """Stage 2: how the person moves when they speak; errors as of the family."""
         settings, out = self.settings, self.out / "motion"
-        base = load_checkpoint(settings.base, KIND)["model"]
-        recipe = FinetuneRecipe(
+        base = load_checkpoint(settings.base, MOTION)["model"]
+        recipe = make_options(
+            MOTION,
+            "finetuning",
             shards=(self.dataset / "shards").resolve(),
             base=settings.base.resolve(),
             identity=self.find_identity(),
@@ -145,19 +146,19 @@ class Personalization:
             workers=settings.workers,
             seed=settings.seed,
         )
-        return train_facial(recipe, out, world=self._join(), resume=_is_begun(out), on_step=on_step)
+        return self._train(MOTION, recipe, out, on_step)
 
     def train_renderer(self, on_step: OnStep = lambda step: None) -> Metrics:
-        """Stage 3: how the person looks; errors as `zoo.models.renderer.recipe.train_renderer`."""
+        """Stage 3: how the person looks; errors as of the family."""
         recipe, out = self.plan_renderer(), self.out / "renderer"
-        return train_renderer(
-            recipe, out, world=self._join(), resume=_is_begun(out), on_step=on_step
-        )
+        return self._train(RENDERER, recipe, out, on_step)
 
-    def plan_renderer(self) -> RendererRecipe:
+    def plan_renderer(self) -> Any:
         """What stage 3 does."""
         settings = self.settings
-        return RendererRecipe(
+        return make_options(
+            RENDERER,
+            "training",
             shards=(self.dataset / "shards").resolve(),
             identity=self.find_identity(),
             preset=settings.preset,
@@ -181,8 +182,12 @@ class Personalization:
         save_person(self.out, person)
         return person
 
-    def _join(self) -> World:
-        return World(device=find_device(self.settings.device))
+    def _train(self, name: str, recipe: Any, out: Path, on_step: OnStep) -> Metrics:
+        distributed = Distributed(device=find_device(self.settings.device))
+        resume = (out / LAST).is_file()
+        return train_model(
+            name, recipe, out, distributed=distributed, resume=resume, on_step=on_step
+        )
 
 
 def measure_longest(clips: pd.DataFrame, cut: Cut, *, held: bool) -> int:
@@ -205,7 +210,7 @@ def check_video(path: Path) -> None:
         raise ToolkitError(f"{path}: has no sound: name a video of one person who speaks")
 
 
-def make_options(contract: Contract) -> IngestOptions:
+def plan_ingest(contract: Contract) -> IngestOptions:
     """How a video is ingested for a model: default backends, the model's frame rate.
 
     Raises:
@@ -221,7 +226,7 @@ def make_options(contract: Contract) -> IngestOptions:
 
 def check_base(contract: Contract, path: Path) -> None:
     """ToolkitError where a base model knows features that ingest would make in another way."""
-    options = make_options(contract)
+    options = plan_ingest(contract)
     made = load_backends(options).provenance()
     found = Contract(
         layout=MOTION_LAYOUT,
@@ -230,7 +235,3 @@ def check_base(contract: Contract, path: Path) -> None:
         backends={feature: describe_backend(made[feature]) for feature in made},
     )
     contract.refuse_others(found, f"what ttk ingest makes by default, for {path}")
-
-
-def _is_begun(run: Path) -> bool:
-    return (run / LAST).is_file()

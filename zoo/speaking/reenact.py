@@ -18,14 +18,14 @@ from toolkit.media.encode import write_video
 from toolkit.preview.clip import find_clip
 from toolkit.storage import check_place, guard_storage, write_whole
 from zoo.data import load_clips
-from zoo.data.clips import find_dataset
 from zoo.data.contract import make_contract
 from zoo.data.frames import Picture, RenderClip, Stretches, load_render_clips
+from zoo.data.source import find_dataset
 from zoo.metrics.pictures import measure_psnr, measure_ssim
-from zoo.models.facial.model import open_model
-from zoo.models.renderer.model import TrainedRenderer, open_renderer
+from zoo.models.registry import open_model
 from zoo.motion.model import MotionModel
 from zoo.speaking.options import ReenactmentSettings
+from zoo.speaking.renderer import Renderer
 from zoo.speaking.scene import Scene, locate_source, refuse_inputs
 from zoo.speaking.synthesize import COMMENT, Watch, check_renderer, draw_motion, generate_at
 from zoo.training.distributed import find_device
@@ -97,9 +97,11 @@ def reenact(
     clip = find_render_clip(settings.shards, clip_id)
     refuse_inputs(out, locate_source(clip, settings.shards))
     refuse_inputs(error_map, locate_source(clip, settings.shards))
-    renderer = open_renderer(settings.renderer, device)
+    renderer: Renderer = open_model("renderer", settings.renderer, device)
     check_renderer(renderer, clip)
-    model = open_model(settings.motion_model, device) if settings.motion_model else None
+    model: MotionModel | None = (
+        open_model("facial-gan", settings.motion_model, device) if settings.motion_model else None
+    )
     scene = Scene(clip, settings.shards, settings.background)
     drawn = (
         draw_clip(renderer, clip)
@@ -132,7 +134,7 @@ def find_render_clip(shards: Path, clip_id: str) -> RenderClip:
     return clip
 
 
-def draw_clip(renderer: TrainedRenderer, clip: RenderClip) -> Iterator[Picture]:
+def draw_clip(renderer: Renderer, clip: RenderClip) -> Iterator[Picture]:
     """Frames (S, S, 3) from the clip's own motion."""
     return renderer.draw(
         clip.camera, expression=clip.expression, pose=clip.model_pose, au45=clip.au45
@@ -140,7 +142,7 @@ def draw_clip(renderer: TrainedRenderer, clip: RenderClip) -> Iterator[Picture]:
 
 
 def speak_clip(
-    renderer: TrainedRenderer, model: MotionModel, clip: RenderClip, shards: Path
+    renderer: Renderer, model: MotionModel, clip: RenderClip, shards: Path
 ) -> Iterator[Picture]:
     """Frames (S, S, 3) from motion made of the clip's own sound, as it is stored."""
     found = load_clips(shards, split=None, where=f"clip_id == {clip.id!r}", min_frames=1)

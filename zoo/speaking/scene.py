@@ -19,8 +19,8 @@ from toolkit.ingest.crops import JPEG_QUALITY, read_stretch
 from toolkit.ingest.jobs import decode_path
 from toolkit.media.video import probe
 from toolkit.storage import guard_storage
-from zoo.data.clips import find_dataset
 from zoo.data.frames import Picture, RenderClip, Stretches
+from zoo.data.source import find_dataset
 from zoo.speaking.compose import Pasting
 
 

@@ -15,13 +15,13 @@ from toolkit.media.encode import Sound, write_video
 from toolkit.storage import check_place
 from zoo.data import AU45, EXPRESSION, POSE
 from zoo.data.frames import Picture, RenderClip, load_render_clips
-from zoo.models.facial.model import open_model
-from zoo.models.renderer.model import TrainedRenderer, open_renderer
+from zoo.models.registry import open_model
 from zoo.motion.generate import Motion
 from zoo.motion.model import MotionModel
 from zoo.motion.speech import hear_speech
 from zoo.speaking.options import SynthesisSettings
 from zoo.speaking.person_file import PersonFile, load_person
+from zoo.speaking.renderer import Renderer
 from zoo.speaking.scene import Scene, choose_clip, locate_source, refuse_inputs
 from zoo.training.distributed import find_device
 
@@ -33,8 +33,8 @@ Watch = Callable[[Iterable[Picture], int], Iterator[Picture]]
 
 
 @dataclass(frozen=True)
-class Film:
-    """What was made.
+class Video:
+    """A video that was written.
 
     Attributes:
         path: the video.
@@ -53,7 +53,7 @@ class Film:
 
 def synthesize(
     settings: SynthesisSettings, out: Path, *, watch: Watch = lambda frames, total: iter(frames)
-) -> Film:
+) -> Video:
     """Write a video as long as the recording, in whole frames.
 
     Raises:
@@ -64,7 +64,8 @@ def synthesize(
     check_place(out)
     files = find_files(settings)
     device = find_device(settings.device)
-    renderer, model = open_renderer(files.renderer, device), open_model(files.motion_model, device)
+    renderer: Renderer = open_model("renderer", files.renderer, device)
+    model: MotionModel = open_model("facial-gan", files.motion_model, device)
     clips = load_render_clips(files.shards, identity=files.identity)
     clip = choose_clip(clips, renderer.trained_on)
     refuse_inputs(out, settings.audio, locate_source(clip, files.shards))
@@ -77,7 +78,7 @@ def synthesize(
     sound = Sound(settings.audio, len(motion) / clip.fps)
     frames = watch(scene.show(drawn, len(motion)), len(motion))
     write_video(out, frames, fps=clip.fps, sound=sound, comment=COMMENT)
-    return Film(out, len(motion), clip.fps, clip.id, renderer.perceptual)
+    return Video(out, len(motion), clip.fps, clip.id, renderer.perceptual)
 
 
 def find_files(settings: SynthesisSettings) -> PersonFile:
@@ -93,11 +94,11 @@ def find_files(settings: SynthesisSettings) -> PersonFile:
     )
 
 
-def check_renderer(renderer: TrainedRenderer, clip: RenderClip) -> None:
+def check_renderer(renderer: Renderer, clip: RenderClip) -> None:
     """ToolkitError where a renderer cannot draw a clip: another person, face model or size."""
-    if renderer.person.identity != clip.identity:
+    if renderer.identity != clip.identity:
         raise ToolkitError(
-            f"{renderer.path}: draws {renderer.person.identity!r}, not {clip.identity!r}: choose "
+            f"{renderer.path}: draws {renderer.identity!r}, not {clip.identity!r}: choose "
             "another renderer or identity"
         )
     renderer.check_clip(clip)
@@ -128,11 +129,11 @@ def generate_at(model: MotionModel, scores: npt.ArrayLike, clip: RenderClip) -> 
     return motion
 
 
-def draw_motion(renderer: TrainedRenderer, clip: RenderClip, motion: Motion) -> Iterator[Picture]:
+def draw_motion(renderer: Renderer, clip: RenderClip, motion: Motion) -> Iterator[Picture]:
     """Frames (size, size, 3) of motion (n, 71) in stored units, through a clip's camera."""
     return renderer.draw(
         clip.camera,
         expression=motion[:, EXPRESSION],
-        pose=renderer.person.pose_map.apply(motion[:, POSE]),
+        pose=renderer.pose_map.apply(motion[:, POSE]),
         au45=motion[:, AU45.start],
     )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from toolkit.errors import ToolkitError
 from toolkit.features.blink import find_blinks
 from zoo.data import AU45, EXPRESSION, POSE, MotionClip, load_clips
-from zoo.data.clips import find_dataset
+from zoo.data.source import find_dataset
 from zoo.synthetic.dataset import TRUTH
 
 Floats = npt.NDArray[np.float32]

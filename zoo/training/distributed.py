@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import distributed, nn
+import torch.distributed as dist
+from torch import nn
 
 from toolkit.errors import ToolkitError
 
 
 @dataclass(frozen=True)
-class World:
+class Distributed:
     """The processes of a run.
 
     Attributes:
@@ -30,6 +31,11 @@ class World:
         """Whether this process writes files and talks to the user."""
         return self.rank == 0
 
+    def require_one(self, name: str) -> None:
+        """ToolkitError where several processes run what trains in one."""
+        if self.size > 1:
+            raise ToolkitError(f"{name} trains in one process: start it without torchrun")
+
     def average_gradients(self, network: nn.Module) -> None:
         """Give every process the mean of all processes' gradients, in one exchange.
 
@@ -40,7 +46,7 @@ class World:
             return
         gradients = [value.grad for value in network.parameters() if value.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        distributed.all_reduce(flat)
+        dist.all_reduce(flat)
         sizes = [gradient.numel() for gradient in gradients]
         parts = torch.split(flat / self.size, sizes)
         for gradient, part in zip(gradients, parts, strict=True):
@@ -49,11 +55,11 @@ class World:
     def wait(self) -> None:
         """Go on when every process has come here."""
         if self.size > 1:
-            distributed.barrier()
+            dist.barrier()
 
 
 @contextlib.contextmanager
-def join_world(device: str = "auto") -> Iterator[World]:
+def init_distributed(device: str = "auto") -> Iterator[Distributed]:
     """Join the processes that torchrun started; without it, this one is all there is.
 
     Args:
@@ -65,13 +71,13 @@ def join_world(device: str = "auto") -> Iterator[World]:
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     chosen = find_device(device, local)
     if size == 1:
-        yield World(device=chosen)
+        yield Distributed(device=chosen)
         return
-    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
-        yield World(distributed.get_rank(), size, chosen)
+        yield Distributed(dist.get_rank(), size, chosen)
     finally:
-        distributed.destroy_process_group()
+        dist.destroy_process_group()
 
 
 def find_device(name: str, local: int = 0) -> torch.device:

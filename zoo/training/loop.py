@@ -20,7 +20,7 @@ import torch
 from toolkit.errors import ToolkitError
 from toolkit.storage import check_place, write_whole
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
-from zoo.training.distributed import World
+from zoo.training.distributed import Distributed
 
 LAST, BEST, RECIPE, LOG = "last.pt", "best.pt", "recipe.json", "log.csv"
 
@@ -83,7 +83,7 @@ def train(
     epochs: int,
     seed: int = 0,
     resume: bool = False,
-    world: World | None = None,
+    distributed: Distributed | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Metrics:
     """Train until `epochs` are done; returns the figures of the best epoch.
@@ -100,9 +100,9 @@ def train(
     def measure_rate() -> float:
         return items / max(time.monotonic() - began, 1e-9)
 
-    world = world or World()
-    with contextlib.closing(_Run(task, out, resume, writes=world.is_first)) as run:
-        world.wait()
+    distributed = distributed or Distributed()
+    with contextlib.closing(_Run(task, out, resume, writes=distributed.is_first)) as run:
+        distributed.wait()
         for epoch in range(run.epoch, epochs):
             num_steps = task.count_steps(epoch)
             for batch in task.draw_batches(epoch, run.step):
@@ -162,11 +162,11 @@ class _Run:
 
     def _load(self) -> None:
         content = load_checkpoint(self._out / LAST, self._task.kind)
-        ours = json.loads(json.dumps(self._task.recipe()))
-        for name, value in ours.items():
-            if name not in FREE and content["recipe"].get(name) != value:
+        began = content["recipe"]  # of a version that did not know a setting: it had its default
+        for name, value in json.loads(json.dumps(self._task.recipe())).items():
+            if name not in FREE and began.get(name, value) != value:
                 raise ToolkitError(
-                    f"{self._out}: the run has another {name} ({content['recipe'].get(name)!r}): "
+                    f"{self._out}: the run has another {name} ({began[name]!r}): "
                     "resume it with the same settings, or choose another --out"
                 )
         self._task.load_state_dict(content["state"])

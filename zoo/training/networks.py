@@ -1,19 +1,9 @@
-"""What the training of every network needs."""
+"""What every family does with its networks."""
 
-import contextlib
-from collections.abc import Iterator
-
+import torch
 from torch import nn
 
 
-@contextlib.contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
-    """No parameter gets a gradient within: the discriminator in the generator's step."""
-    parameters = [value for value in network.parameters() if value.requires_grad]
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
+def copy_to_cpu(network: nn.Module) -> dict[str, torch.Tensor]:
+    """A network's weights and statistics on the CPU, for a checkpoint."""
+    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}

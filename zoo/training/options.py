@@ -1,11 +1,115 @@
-"""What the recipes of all models share: how an option is declared, and the words some take."""
+"""Options of a run: how they are declared, what they may be, and those that every run has."""
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
 
 PRECISIONS = ("fp32", "bf16")
 
+Preset = TypeVar("Preset")
 
-def option(text: str, **more: Any) -> Any:
-    """A field of a recipe that its command offers as an option, with this help text."""
-    return dataclasses.field(metadata={"help": text}, **more)
+
+def option(
+    text: str,
+    *,
+    one_of: tuple[str, ...] | None = None,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+    **more: Any,
+) -> Any:
+    """A field of an options record that its command offers, with this help text.
+
+    Args:
+        text: the help.
+        one_of: values it may have.
+        above: a number must be more than this.
+        at_least: this or more.
+        below: less than this.
+        more: as `dataclasses.field` takes it.
+    """
+    limits = {"one_of": one_of, "above": above, "at_least": at_least, "below": below}
+    return dataclasses.field(metadata={"help": text, **limits}, **more)
+
+
+VGG_HELP = "Weights of VGG19. Default: those of ttk weights --fetch vgg19; else random ones judge."
+
+
+def check_options(record: Any) -> None:
+    """ValueError for the first field of a record that lies outside its limits."""
+    for field in dataclasses.fields(record):
+        value, limits = getattr(record, field.name), field.metadata
+        one_of = limits.get("one_of")
+        if one_of is not None and value not in one_of:
+            known = ", ".join(filter(None, one_of))
+            raise ValueError(f"{field.name} {value!r}: choose from {known}")
+        for name, holds in _LIMITS.items():
+            limit = limits.get(name)
+            if limit is not None and not holds(value, limit):
+                words = {"above": "more than", "at_least": "at least", "below": "below"}[name]
+                raise ValueError(f"{field.name} {value}: must be {words} {limit:g}")
+
+
+_LIMITS: dict[str, Any] = {
+    "above": lambda value, limit: value > limit,
+    "at_least": lambda value, limit: value >= limit,
+    "below": lambda value, limit: value < limit,
+}
+
+
+def find_preset(presets: Mapping[str, Preset], name: str) -> Preset:
+    """The record of a preset; ValueError where there is none of this name."""
+    if name not in presets:
+        raise ValueError(f"no preset {name!r}: choose from {', '.join(presets)}")
+    return presets[name]
+
+
+def to_plain(record: Any) -> dict[str, Any]:
+    """An options record as numbers, text and lists, paths whole, for `recipe.json`."""
+    content = dataclasses.asdict(record)
+    return {name: _to_text(value) for name, value in content.items()}
+
+
+def _to_text(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_to_text(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputeOptions:
+    """Where and how a run computes."""
+
+    device: str = option("cpu, cuda, cuda:1 …; auto: a GPU where there is one.", default="auto")
+    precision: str = option(
+        "fp32 or bf16, twice as fast on some processors.", default="fp32", one_of=PRECISIONS
+    )
+    workers: int = option("Processes that make batches; 0: this one.", default=0, at_least=0)
+    seed: int = option("Of weights and order.", default=0, at_least=0)
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their limits; raises ValueError."""
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(ComputeOptions):
+    """Of every run."""
+
+    epochs: int = option("An epoch is every item once.", default=50, at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipRunOptions(RunOptions):
+    """Of every run that learns from a dataset's clips."""
+
+    shards: Path = option("The dataset's folder shards, its manifests beside it.")
+    batch_size: int = option("Items of a step, over all processes.", default=64, at_least=1)
+    holdout: float = option(
+        "Share of source time kept out, at its end.", default=0.0, at_least=0, below=1
+    )
+    compile: bool = option(
+        "Let torch compile the generator; on a CPU it needs a C++ compiler.", default=False
+    )

@@ -6,6 +6,7 @@ Legend: B batch, H the side of a picture.
 """
 
 import hashlib
+import warnings
 from pathlib import Path
 
 import torch
@@ -31,9 +32,16 @@ SEED = 19
 
 
 def find_vgg(given: Path | None) -> Path | None:
-    """The weights that were given, else what `ttk weights --fetch vgg19` got, or None."""
+    """The weights that were given, else what `ttk weights --fetch vgg19` got, or None.
+
+    Warns where there are none.
+    """
     fetched = locate("vgg19")
-    return given or (fetched if fetched.is_file() else None)
+    if given is None and not fetched.is_file():
+        text = "a random network judges instead of VGG19: see ttk weights --fetch vgg19"
+        warnings.warn(text, stacklevel=2)
+        return None
+    return given or fetched
 
 
 class PerceptualDistance(nn.Module):
@@ -69,11 +77,11 @@ class PerceptualDistance(nn.Module):
         self._colors = (MEAN, DEVIATION) if normalised else ((0.5,) * 3, (0.5,) * 3)
         self.requires_grad_(False).eval()
 
-    def forward(self, found: Tensor, wanted: Tensor) -> Tensor:
-        """Distance of pictures (B, 3, H, H), −1 to 1: a number; gradients reach `found`."""
+    def forward(self, pred: Tensor, target: Tensor) -> Tensor:
+        """Distance of pictures (B, 3, H, H), −1 to 1: a number; gradients reach `pred`."""
         with torch.no_grad():
-            theirs = self.see(wanted)
-        pairs = zip(self.see(found), theirs, strict=True)
+            target_features = self.see(target)
+        pairs = zip(self.see(pred), target_features, strict=True)
         terms = [(a.float() - b.float()).abs().mean() for a, b in pairs]
         return torch.stack([w * t for w, t in zip(LAYER_WEIGHTS, terms, strict=True)]).sum()
 
@@ -107,9 +115,9 @@ def _load(layers: nn.Sequential, path: Path) -> None:
         tensors, _ = read_safetensors(path)
     else:
         tensors = read_checkpoint(path)
-    wanted = layers.state_dict()
+    names = layers.state_dict()
     try:
-        layers.load_state_dict({name: tensors[f"features.{name}"] for name in wanted})
+        layers.load_state_dict({name: tensors[f"features.{name}"] for name in names})
     except (KeyError, TypeError, RuntimeError) as error:
         text = str(error).splitlines()[-1].strip()
         raise SetupError(f"{path}: not VGG19 as torchvision names it: {text}") from error
@@ -125,7 +133,7 @@ def _draw(layers: nn.Sequential) -> None:
 
 
 def _digest(layers: nn.Sequential) -> str:
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for value in layers.state_dict().values():
-        found.update(value.contiguous().numpy().tobytes())
-    return found.hexdigest()
+        digest.update(value.contiguous().numpy().tobytes())
+    return digest.hexdigest()

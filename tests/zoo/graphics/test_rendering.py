@@ -21,6 +21,7 @@ from zoo.graphics import eyes, kernels, raster, shading
 from zoo.graphics.render import FaceRenderer
 from zoo.graphics.surface import Surface
 from zoo.models.renderer.person import Person, fit_person
+from zoo.models.renderer.presets import PRESETS
 from zoo.models.renderer.windows import RenderedWindows, paint_frames, place_window
 from zoo.motion.pose_map import PoseMap, smooth_motion
 
@@ -340,7 +341,7 @@ def test_official_painting_overwrites_bright_pixels_with_raw_au45():
     pictures = torch.zeros(1, 1, 3, 4, dtype=torch.uint8)
     pictures[0, 0, 0] = torch.tensor([9, 9, 9, 255], dtype=torch.uint8)
     pictures[0, 0, 1] = torch.tensor([9, 250, 9, 0], dtype=torch.uint8)
-    frames = paint_frames(pictures, [7.5], official=True)
+    frames = paint_frames(pictures, [7.5], 3)
     assert frames.shape == (1, 3, 1, 3)
     assert frames[0, :, 0].tolist() == [[7.5, 7.5, -1.0]] * 3
 
@@ -363,30 +364,28 @@ def test_a_window_has_t_at_index_five_and_repeats_edges():
     assert place_window(0, 20).tolist() == [0, 0, 0, 0, 0, 0, 1, 2, 3, 4]
     assert place_window(19, 20).tolist() == [14, 15, 16, 17, 18, 19, 19, 19, 19, 19]
     assert place_window(0, 1).tolist() == [0] * 10
-    assert place_window(7, 20, official=True).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert place_window(7, 20, 6).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
     with pytest.raises(ValueError, match="no frame 20"):
         place_window(20, 20)
 
 
-@pytest.mark.parametrize(("official", "channels"), [(False, 40), (True, 30)])
+@pytest.mark.parametrize("preset", ["paper", "official"])
 @pytest.mark.parametrize("num_frames", [1, 3, 40])
-def test_every_frame_has_a_window_and_order_does_not_matter(num_frames, official, channels):
+def test_every_frame_has_a_window_and_order_does_not_matter(num_frames, preset):
     """One after the other or by itself, the window is the same; frame t stands at its index."""
     rng = np.random.default_rng(5)
     camera = CropCamera(intrinsics=(60.0, 60.0, 8.0, 8.0), size=16)
     expression, pose = draw_motion(rng, num_frames)
     au45 = rng.uniform(0, 5, num_frames)
     renderer = FaceRenderer(make_face(rng, threshold=200.0), camera)
-    windows = RenderedWindows(
-        renderer, expression=expression, pose=pose, au45=au45, official=official
-    )
+    shape = PRESETS[preset].window
+    windows = RenderedWindows(renderer, expression=expression, pose=pose, au45=au45, shape=shape)
     found = list(windows)
     assert len(found) == len(windows) == num_frames
-    frames = paint_frames(renderer.render(expression, pose), au45, official=official)
-    step = channels // 10
-    current = 6 if official else 5
+    frames = paint_frames(renderer.render(expression, pose), au45, shape.channels)
+    step, current = {"paper": (4, 5), "official": (3, 6)}[preset]
     for t, window in enumerate(found):
-        assert window.shape == (channels, 16, 16)
+        assert window.shape == (10 * step, 16, 16)
         assert torch.equal(window, windows[t])
         assert torch.equal(window[current * step : (current + 1) * step], frames[t])
 

@@ -19,10 +19,9 @@ from zoo.metrics.intervals import bootstrap_interval
 from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening, place_lips
 from zoo.models.style.model import (
     StyleClassifier,
+    StyleClassifiers,
     StyleWindows,
-    create_classifiers,
-    load_classifiers,
-    measure_personalization,
+    open_classifiers,
 )
 from zoo.models.style.options import PersonalizationRecipe
 from zoo.models.style.recipe import PersonalizationTask
@@ -443,7 +442,14 @@ def test_style_windows_stay_within_clips_and_take_in_each_ones_last() -> None:
         [("a", 130), ("c", 500), ("b", 140), ("b", 127)]
     )]  # fmt: skip
     windows = StyleWindows(clips, ["a", "b"], 5)
-    assert windows.starts.tolist() == [0, 2, 130, 135, 140, 142]
+    assert windows._windows.locate(np.arange(len(windows)))[1].tolist() == [
+        0,
+        2,
+        130,
+        135,
+        140,
+        142,
+    ]
     assert windows.labels.tolist() == [0, 0, 1, 1, 1, 1]
     gathered = windows.gather(np.array([1, 5]))
     assert gathered.shape == (2, 128, 71)
@@ -454,15 +460,15 @@ def test_styles_that_differ_are_told_apart_on_clips_not_seen(tmp_path: Path) -> 
     """Trained, written, read again: held-out clips are known, and swapped names are not."""
     best = train(make_task(), tmp_path, epochs=3)
     assert best["score"] < 0.1
-    classifiers = load_classifiers(tmp_path / "best.pt")
+    classifiers = open_classifiers(tmp_path / "best.pt")
     assert classifiers.identities == ("Ann", "Bob")
-    found = measure_personalization(classifiers, HELD_OUT)
+    found = classifiers.measure(HELD_OUT)
     assert {name: confusion.accuracy > 0.9 for name, confusion in found.items()} == {
         "pose": True,
         "blink": True,
     }
     swapped = [({"Ann": "Bob", "Bob": "Ann"}[name], motion) for name, motion in HELD_OUT]
-    assert measure_personalization(classifiers, swapped)["pose"].accuracy < 0.1
+    assert classifiers.measure(swapped)["pose"].accuracy < 0.1
 
 
 def test_a_run_of_classifiers_that_was_stopped_goes_on_as_if_it_had_not_been(
@@ -487,7 +493,7 @@ def test_each_classifier_keeps_the_weights_of_its_own_best_epoch() -> None:
     task = make_task()
     before = task.validate()
     kept = task.export()["pose"]["dense.weight"].clone()
-    network = task._now.networks["pose"]
+    network = task._model.networks["pose"]
     wanted = before["accuracy pose"]
     with torch.no_grad():  # everyone is Ann now: half of the windows, then less than half
         network.dense.weight.neg_()
@@ -523,10 +529,10 @@ def test_validation_without_anyone_known_says_what_to_do() -> None:
 
 
 def test_a_checkpoint_of_another_layout_is_refused(tmp_path: Path) -> None:
-    content = create_classifiers(("a",), 30).export() | {"layout": "other/v2"}
+    content = StyleClassifiers(("a",), 30).export() | {"layout": "other/v2"}
     torch.save({"kind": "personalization", "model": content}, tmp_path / "best.pt")
     with pytest.raises(ToolkitError, match="other/v2"):
-        load_classifiers(tmp_path / "best.pt")
+        open_classifiers(tmp_path / "best.pt")
 
 
 def test_confusion_counts_rows_of_truth_and_columns_of_guesses() -> None:

@@ -1,8 +1,12 @@
 """The table of models: every name makes one that runs forward and backward; what zoo list says."""
 
+import dataclasses
 import json
+import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
@@ -12,12 +16,22 @@ from click.testing import CliRunner
 import toolkit.cli
 import zoo
 import zoo.cli
+import zoo.cli.train
+from toolkit.schema import ARRAYS
 from zoo import create_model, list_models
 from zoo.cli import groups
+from zoo.models.facial.presets import check_part
+from zoo.models.family import Family
+from zoo.models.registry import find_family, list_families, make_options
+from zoo.models.renderer.inputs import WindowMaker
+from zoo.models.renderer.networks import create_discriminator
+from zoo.training.options import RunOptions
 
 INPUTS = {
     "facial-gan": lambda: (torch.randn(2, 32 + 15, 29), torch.randn(2, 71)),
     "renderer": lambda: (torch.randn(1, 40, 64, 64),),
+    "deepspeech": lambda: (torch.randn(1, 161, 40),),
+    "personalization": lambda: (torch.randn(2, 128, 71),),
 }
 """Name -> what its `forward` takes."""
 
@@ -53,7 +67,7 @@ def test_options_reach_the_model() -> None:
 
 def test_an_unknown_model_is_an_error_that_names_those_there_are() -> None:
     """A caller's mistake."""
-    with pytest.raises(ValueError, match=r"no model 'gpt': there are .*facial-gan"):
+    with pytest.raises(ValueError, match=r"no model 'gpt': choose from .*facial-gan"):
         create_model("gpt")
 
 
@@ -84,23 +98,73 @@ def test_what_can_be_trained_is_listed_with_its_commands() -> None:
     result = CliRunner().invoke(zoo.cli.main, ["list", "--json"])
     assert result.exit_code == 0
     listed = {model["name"]: model["commands"] for model in json.loads(result.stdout)}
-    assert list(listed) == sorted(groups.TRAIN)
     assert all(f"zoo train {name}" in commands for name, commands in listed.items())
     lines = {line for commands in listed.values() for line in commands}
     assert all(find_command(line.split()) is not None for line in lines)
-    tables = {
-        "train": groups.TRAIN,
-        "finetune": groups.FINETUNE,
-        "export": groups.EXPORT,
-        "evaluate": groups.EVALUATE,
-        "convert": groups.CONVERT,
-    }
+    tables = {"export": groups.EXPORT, "evaluate": groups.EVALUATE, "convert": groups.CONVERT}
     assert lines >= {f"zoo {group} {name}" for group, table in tables.items() for name in table}
+
+
+def test_lists_of_models_agree() -> None:
+    """`zoo list`, `zoo train`, `list_models` and what `create_model` makes."""
+    listed = json.loads(CliRunner().invoke(zoo.cli.main, ["list", "--json"]).stdout)
+    train = zoo.cli.train.train
+    assert [model["name"] for model in listed] == list(list_models())
+    assert train.list_commands(click.Context(train)) == list(list_models())
+    for model in listed:
+        for preset in model["presets"]:
+            assert create_model(model["name"], preset=preset) is not None
+
+
+@pytest.mark.parametrize("family", list_families(), ids=lambda family: family.name)
+def test_a_record_says_what_is_there(family: Family) -> None:
+    """Its functions exist, its arrays are the shards', its presets those of the options."""
+    for part in (family.create, family.train, family.open):
+        assert callable(pkgutil.resolve_name(part))
+    assert set(family.reads) <= set(ARRAYS)
+    for training in filter(None, (family.training, family.finetuning)):
+        options = pkgutil.resolve_name(training.options)
+        fields = {field.name: field for field in dataclasses.fields(options)}
+        assert issubclass(options, RunOptions)
+        if "preset" in fields:
+            assert fields["preset"].metadata["one_of"] == family.presets
+            assert fields["preset"].default == family.presets[0]
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_an_unknown_preset_is_refused_everywhere(name: str, tmp_path: Path) -> None:
+    """By the model and by the options of its training, with those there are."""
+    known = ", ".join(find_family(name).presets)
+    with pytest.raises(ValueError, match=f"preset 'huge': choose from {known}"):
+        create_model(name, preset="huge")
+    fields = pkgutil.resolve_name(find_family(name).training.options).__dataclass_fields__
+    if "preset" in fields:
+        with pytest.raises(ValueError, match=f"preset 'huge': choose from {known}"):
+            make_options(name, shards=tmp_path, preset="huge", **NEEDED.get(name, {}))
+
+
+NEEDED = {"renderer": {"identity": "ann"}}
+"""Options without a default, beside the shards."""
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: create_discriminator("huge"),
+        lambda: WindowMaker.of_person(None, None, 1.0, preset="huge", without=""),
+        lambda: check_part("huge", "local"),
+    ],
+)
+def test_parts_of_a_family_refuse_an_unknown_preset(make: Callable[[], object]) -> None:
+    """Whoever calls them."""
+    with pytest.raises(ValueError, match="preset 'huge': choose from paper, small, official"):
+        make()
 
 
 def test_the_list_is_readable() -> None:
     """A line for what each is, and its commands below, within 80 columns where words allow."""
     lines = CliRunner().invoke(zoo.cli.main, ["list"]).stdout.splitlines()
-    assert lines[-2].startswith("renderer: motion to one person's video")
+    assert lines[-3].startswith("renderer: motion to one person's video")
+    assert lines[-2] == "    presets: paper, small, official"
     assert lines[-1] == "    zoo train renderer, zoo reenact, zoo synthesize, zoo personalize"
     assert max(map(len, lines)) < 100

@@ -602,7 +602,7 @@ class Stages:
         self._die("ingest")
 
     def train(self, name):
-        def run_stage(recipe, out, *, world, resume, on_step):
+        def run_stage(recipe, out, *, distributed, resume, on_step):
             self.calls.append((name, recipe.identity, recipe.preset, recipe.epochs, resume))
             out.mkdir(parents=True, exist_ok=True)
             (out / "last.pt").touch()

@@ -1,1 +1,25 @@
 """The acoustic model that makes speech features, under training."""
+
+from zoo.models.family import Family, Training
+
+FAMILY = Family(
+    name="deepspeech",
+    summary="sound to 29 character scores a frame, the speech features of everything else",
+    presets=("small",),
+    reads=(),
+    items="s of sound",
+    create="zoo.models.deepspeech.model:create_deepspeech",
+    train="zoo.models.deepspeech.recipe:train_deepspeech",
+    open="zoo.models.deepspeech.model:open_deepspeech",
+    training=Training(
+        options="zoo.models.deepspeech.options:DeepSpeechRecipe",
+        help="""Train the acoustic model that makes speech features.
+
+        Writes best.safetensors, for `zoo evaluate deepspeech` and `ttk transcribe --weights`,
+        beside checkpoints, log.csv and TensorBoard's curves. The best epoch is the one of the
+        lowest character error rate on rows of the split `train` whose sentences are not trained
+        on.""",
+        example="zoo train deepspeech --speech speech/ --out runs/deepspeech",
+    ),
+    commands=("zoo evaluate deepspeech", "zoo export deepspeech", "ttk ingest", "ttk transcribe"),
+)

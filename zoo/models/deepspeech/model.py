@@ -1,17 +1,44 @@
 """What a run of the acoustic model leaves: a checkpoint, and weights that the toolkit takes."""
 
 from pathlib import Path
+from typing import Any
 
+import torch
 from safetensors.torch import save
 
+from toolkit.features.deepspeech import DeepSpeechNetwork
+from toolkit.features.deepspeech_sizes import NetworkSizes
+from toolkit.features.transcribe import open_network
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from toolkit.storage import write_whole
+from zoo.models.deepspeech import FAMILY
 from zoo.training.checkpoint import load_checkpoint
-
-KIND = "deepspeech"
+from zoo.training.options import find_preset
 
 WEIGHTS = "best.safetensors"
 """What a run of the recipe leaves for users, in its folder."""
+
+
+PRESETS = {"small": NetworkSizes()}
+"""`small`: the one whose weights come with the toolkit."""
+
+
+def create_deepspeech(preset: str = "small", **options: Any) -> DeepSpeechNetwork:
+    """A network with random weights, from spectrograms (B, 161, T) to scores (B, K, 29).
+
+    Args:
+        preset: one of `PRESETS`.
+        options: of `DeepSpeechNetwork`.
+
+    Raises:
+        ValueError: an unknown preset.
+    """
+    return DeepSpeechNetwork(find_preset(PRESETS, preset), **options)
+
+
+def open_deepspeech(path: Path, device: torch.device | str = "cpu") -> DeepSpeechNetwork:
+    """The network of a file of weights or of a run's folder; SetupError where it is refused."""
+    return open_network(find_run_weights(path)).to(device)
 
 
 def find_run_weights(path: Path | None) -> Path | None:
@@ -27,7 +54,7 @@ def export_weights(checkpoint: Path, target: Path, delay: float = 0.0) -> None:
         target: the file to write.
         delay: seconds by which the network was measured to be late.
     """
-    model = load_checkpoint(checkpoint, KIND)["model"]
+    model = load_checkpoint(checkpoint, FAMILY.name)["model"]
     tensors = {
         name: tensor.half() if name.endswith(("weight", "bias")) or ".rnn." in name else tensor
         for name, tensor in model["network"].items()

@@ -5,7 +5,6 @@ deepspeech` take, beside what every run has.
 """
 
 import copy
-import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -26,14 +25,17 @@ from toolkit.features.deepspeech import (
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from zoo.data.transcripts import Utterance, read_transcripts, store_utterances
 from zoo.metrics.error_rates import ALL, Transcription, measure_errors
+from zoo.models.deepspeech import FAMILY
 from zoo.models.deepspeech.augment import Augmenter, Rng, Wave, to_wave
 from zoo.models.deepspeech.bands import NUM_BANDS, WEIGHT
 from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
-from zoo.models.deepspeech.model import KIND, WEIGHTS, export_weights
+from zoo.models.deepspeech.model import WEIGHTS, export_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.models.deepspeech.voices import store_robots
-from zoo.training.distributed import find_device
+from zoo.training.distributed import Distributed
 from zoo.training.loop import BEST, Metrics, Step, check_folder, train
+from zoo.training.networks import copy_to_cpu
+from zoo.training.options import to_plain
 
 LICENCES = ("CC BY 4.0", "public domain", "Apache-2.0", "free for commercial")
 """How the licence of a row that is trained on begins."""
@@ -49,16 +51,20 @@ def train_deepspeech(
     recipe: DeepSpeechRecipe,
     out: Path,
     *,
+    distributed: Distributed | None = None,
     resume: bool = False,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Metrics:
     """Train, and write `best.safetensors` whenever an epoch was the best so far.
 
     Raises:
-        ToolkitError: the speech cannot be read or holds no row to train on; and see `train`.
+        ToolkitError: the speech cannot be read or holds no row to train on, or several processes;
+            and see `train`.
     """
+    distributed = distributed or Distributed()
+    distributed.require_one(FAMILY.name)
     check_folder(out, resume)
-    task = DeepSpeechTask(recipe, out)
+    task = DeepSpeechTask(recipe, out, distributed.device)
 
     def tell(step: Step) -> None:
         if step.validation:
@@ -78,12 +84,13 @@ letter yet learns none from speech that is hard to hear. One that begins with we
 class DeepSpeechTask:
     """The acoustic model under training; what is kept is a running mean of its weights."""
 
-    kind = KIND
+    kind = FAMILY.name
 
-    def __init__(self, recipe: DeepSpeechRecipe, out: Path) -> None:
+    def __init__(
+        self, recipe: DeepSpeechRecipe, out: Path, device: torch.device | str = "cpu"
+    ) -> None:
         self._recipe = recipe
         torch.manual_seed(recipe.seed)
-        device = find_device(recipe.device)
         self._network = _make_network(recipe).to(device)  # refused before minutes of preparation
         given = read_transcripts(recipe.speech)
         rows = choose_rows(given)
@@ -107,10 +114,10 @@ class DeepSpeechTask:
         )
 
     def recipe(self) -> dict[str, Any]:
-        content = dataclasses.asdict(self._recipe)
-        content["text"] = [str(path.resolve()) for path in self._recipe.text]
-        content["initial"] = self._recipe.initial and str(self._recipe.initial.resolve())
-        return content | {"speech": str(self._recipe.speech.resolve())}
+        initial = self._recipe.initial and str(self._recipe.initial.resolve())
+        text = [str(path.resolve()) for path in self._recipe.text]
+        speech = str(self._recipe.speech.resolve())
+        return to_plain(self._recipe) | {"text": text, "initial": initial, "speech": speech}
 
     def count_steps(self, epoch: int) -> int:
         return len(self._make_epoch(epoch))
@@ -185,8 +192,7 @@ class DeepSpeechTask:
         self._num_updates = state["num_updates"]
 
     def export(self) -> dict[str, Any]:
-        state = {name: tensor.cpu() for name, tensor in self._mean.state_dict().items()}
-        return {"network": state}
+        return {"network": copy_to_cpu(self._mean)}
 
     def _make_epoch(self, epoch: int) -> EpochBatches:
         return EpochBatches(

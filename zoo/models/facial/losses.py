@@ -69,9 +69,9 @@ class Objective:
     uses_gan: bool
 
 
-def make_paper_objective(weights: LossWeights | None = None) -> Objective:
-    """Eqs. 4–8 with these weights; None: the paper's."""
-    weights = weights or LossWeights()
+def make_paper_objective(gan_weight: float = LossWeights.gan) -> Objective:
+    """Eqs. 4–8 with the paper's weights, but for that of the adversarial term (ω6)."""
+    weights = LossWeights(gan=gan_weight)
     return Objective(
         regression=partial(regression_loss, weights=weights),
         adversarial=partial(adversarial_loss, weights=weights),
@@ -80,19 +80,19 @@ def make_paper_objective(weights: LossWeights | None = None) -> Objective:
     )
 
 
-def regression_loss(found: torch.Tensor, wanted: torch.Tensor, weights: LossWeights) -> Terms:
+def regression_loss(pred: torch.Tensor, target: torch.Tensor, weights: LossWeights) -> Terms:
     """Eqs. 4–6, term by term: their sum is L_Reg / (71·T).
 
     Args:
-        found: (B, T, 71) generated motion.
-        wanted: (B, T, 71) real motion, whose first frame is the initial state.
+        pred: (B, T, 71) generated motion.
+        target: (B, T, 71) real motion, whose first frame is the initial state.
         weights: ω1 to ω5.
 
     Returns:
         scalars, weighted: V as `expression`, `pose` and `eye`, U as `expression_motion`,
         `pose_motion` and `eye_motion`, and `state`.
     """
-    error = found.float() - wanted.float()
+    error = pred.float() - target.float()
     scale = 1 / (MOTION_SIZE * error.shape[1] * len(error))
     squares = error.square()
     step_squares = error.diff(dim=1).square()
@@ -123,13 +123,13 @@ def discriminator_loss(real: torch.Tensor, generated: torch.Tensor) -> torch.Ten
     return _cross_entropy(real, is_real=True) + _cross_entropy(generated, is_real=False)
 
 
-def output_gradients(found: torch.Tensor, *losses: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def output_gradients(pred: torch.Tensor, *losses: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """One gradient per loss at the generator's output.
 
-    `found.backward(sum of them)` then goes on through the generator, so that knowing them apart
+    `pred.backward(sum of them)` then goes on through the generator, so that knowing them apart
     costs nothing.
     """
-    return tuple(torch.autograd.grad(loss, found)[0] for loss in losses)
+    return tuple(torch.autograd.grad(loss, pred)[0] for loss in losses)
 
 
 def gradient_ratio(adversarial: torch.Tensor, regression: torch.Tensor) -> torch.Tensor:

@@ -1,19 +1,70 @@
-"""A checkpoint of FACIAL-GAN, opened."""
+"""FACIAL-GAN as a whole: its networks and losses by preset, and what a checkpoint holds.
 
+Legend: B batch, T frames of a window.
+"""
+
+import pkgutil
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from toolkit.errors import ToolkitError
 from zoo.data import Normalisation
 from zoo.data.contract import Contract
-from zoo.models.facial.presets import FacialGan, create_facial_gan
+from zoo.models.facial import FAMILY
+from zoo.models.facial.losses import Objective
+from zoo.models.facial.networks import Discriminator
+from zoo.models.facial.presets import PRESETS, check_part
 from zoo.motion.lids import LidMap
 from zoo.motion.model import MotionModel
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.options import find_preset
 
-KIND = "facial-gan"
+
+class FacialGan(nn.Module):
+    """A generator, its discriminator and what they are trained for.
+
+    Attributes:
+        preset: one of `PRESETS`.
+        stride: T must be a multiple of it.
+        objective: the losses of the preset.
+    """
+
+    def __init__(self, preset: str, generator: nn.Module, objective: Objective) -> None:
+        """Put together what `create_facial_gan` made."""
+        super().__init__()
+        self.preset = preset
+        self.generator = generator
+        self.discriminator = Discriminator(PRESETS[preset].discriminator_width)
+        self.stride = int(generator.stride)  # type: ignore[arg-type]
+        self.objective = objective
+
+    def forward(self, audio: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+        """The generator's (B, T, 71) motion from (B, T + 15, 29) audio and (B, 71) state."""
+        motion: torch.Tensor = self.generator(audio, state)
+        return motion
+
+
+def create_facial_gan(
+    preset: str = "paper", *, without: str = "", gan_weight: float = 0.1
+) -> FacialGan:
+    """FACIAL-GAN with random weights.
+
+    Args:
+        preset: one of `PRESETS`.
+        without: `temporal` leaves G_tem out, so that the FC sees c alone (ablation, Fig. 8);
+            `local` leaves G_loc out, so that it sees z alone.
+        gan_weight: of the generator's adversarial term; 0: no discriminator is trained.
+
+    Raises:
+        ValueError: an unknown preset or part, or a part of `official`.
+    """
+    chosen = find_preset(PRESETS, preset)
+    check_part(preset, without)
+    generator = pkgutil.resolve_name(chosen.generator)(**({without: False} if without else {}))
+    return FacialGan(preset, generator, pkgutil.resolve_name(chosen.objective)(gan_weight))
 
 
 def open_model(path: Path, device: torch.device | str = "cpu") -> MotionModel:
@@ -23,17 +74,13 @@ def open_model(path: Path, device: torch.device | str = "cpu") -> MotionModel:
         ToolkitError: no such checkpoint, one of something else, or one without normalisation
             (converted from the released code: it cannot be fed from shards).
     """
-    content = load_checkpoint(path, KIND)["model"]
+    content = load_checkpoint(path, FAMILY.name)["model"]
     if "normalisation" not in content:
         raise ToolkitError(
             f"{path}: converted from the released code: it takes raw logits and its own motion "
             "layout, which shards do not hold; train a model with --preset official instead"
         )
-    model = create_facial_gan(
-        content["preset"],
-        temporal=content["without"] != "temporal",
-        local=content["without"] != "local",
-    )
+    model = create_facial_gan(content["preset"], without=content["without"])
     load_weights(model, content, path)
     return MotionModel(
         path=path,

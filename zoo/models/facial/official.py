@@ -7,6 +7,8 @@ is normalised once more; losses are means with other weights; the GAN is one of 
 Legend: B batch, T frames, 71 numbers of motion, s initial state, z temporal and c local features.
 """
 
+from functools import partial
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -15,23 +17,18 @@ from zoo.data.layout import AU45, CONTEXT, EXPRESSION, MOTION_SIZE, POSE
 from zoo.models.facial.losses import Objective, Terms
 from zoo.models.facial.networks import (
     NUM_FEATURES,
-    Discriminator,
     LocalNetwork,
     check_shapes,
     tile_state,
 )
 
 __all__ = [
-    "OFFICIAL_OBJECTIVE",
-    "OfficialDiscriminator",
     "OfficialGenerator",
     "adversarial_loss",
     "discriminator_loss",
+    "make_official_objective",
     "regression_loss",
 ]
-
-OfficialDiscriminator = Discriminator
-"""The paper does not say what D is: every preset has this one."""
 
 _WIDTHS = (256, 256, 512, 512, 512)
 """Channels after each of the U-Net's five halvings of time."""
@@ -141,22 +138,32 @@ _WEIGHTS = {"expression": (20, 200), "pose": (1, 10), "eye": (0.5, 1)}
 
 _STATE_WEIGHT = 10
 
-_GAN_WEIGHT = 0.1
+GAN_WEIGHT = 0.1
 
 
-def regression_loss(found: torch.Tensor, wanted: torch.Tensor) -> Terms:
+def make_official_objective(gan_weight: float = GAN_WEIGHT) -> Objective:
+    """Least squares and means, with this weight of the adversarial term."""
+    return Objective(
+        regression=regression_loss,
+        adversarial=partial(adversarial_loss, weight=gan_weight),
+        discriminator=discriminator_loss,
+        uses_gan=gan_weight > 0,
+    )
+
+
+def regression_loss(pred: torch.Tensor, target: torch.Tensor) -> Terms:
     """Mean squares of frames and steps, and mean absolutes of the first frame, weighted.
 
     The first frame's AU45 counts twice: by itself, and as one of 65 numbers with the expression.
 
     Args:
-        found: (B, T, 71) generated motion.
-        wanted: (B, T, 71) real motion.
+        pred: (B, T, 71) generated motion.
+        target: (B, T, 71) real motion.
 
     Returns:
         scalars of the same names as the paper's losses; their sum counts.
     """
-    error = found.float() - wanted.float()
+    error = pred.float() - target.float()
     steps = error.diff(dim=1)
     terms = {}
     for name, columns in (("expression", EXPRESSION), ("pose", POSE), ("eye", AU45)):
@@ -170,15 +177,13 @@ def regression_loss(found: torch.Tensor, wanted: torch.Tensor) -> Terms:
     return terms
 
 
-def adversarial_loss(logits: torch.Tensor, num_frames: int = 0) -> torch.Tensor:
+def adversarial_loss(
+    logits: torch.Tensor, num_frames: int = 0, weight: float = GAN_WEIGHT
+) -> torch.Tensor:
     """Of the generator: how far generated motion is judged from 1; means know no T."""
-    return _GAN_WEIGHT * (logits.float() - 1).square().mean()
+    return weight * (logits.float() - 1).square().mean()
 
 
 def discriminator_loss(real: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:
     """How far real motion is judged from 1, and generated motion from 0."""
     return (real.float() - 1).square().mean() + generated.float().square().mean()
-
-
-OFFICIAL_OBJECTIVE = Objective(regression_loss, adversarial_loss, discriminator_loss, uses_gan=True)
-"""Least squares and means."""

@@ -1,70 +1,44 @@
-"""FACIAL-GAN's named variants: generator, discriminator and losses that belong together.
+"""FACIAL-GAN's named variants: networks, losses and units that belong together."""
 
-Legend: B batch, T frames of a window.
-"""
+from dataclasses import dataclass
 
-import torch
-from torch import nn
-
-from zoo.models.facial.losses import Objective, make_paper_objective
-from zoo.models.facial.networks import Discriminator, Generator
-from zoo.models.facial.official import OFFICIAL_OBJECTIVE, OfficialDiscriminator, OfficialGenerator
-from zoo.models.facial.options import PRESETS
-
-__all__ = ["PRESETS", "SMALL_WIDTH", "FacialGan", "create_facial_gan"]
-
-SMALL_WIDTH = 16
-"""First channels of the small preset's discriminator; 64 in the others."""
+from zoo.training.options import find_preset
 
 
-class FacialGan(nn.Module):
-    """A generator, its discriminator and what they are trained for.
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """What a name stands for.
 
     Attributes:
-        preset: one of `PRESETS`.
-        stride: T must be a multiple of it.
-        objective: the losses of the preset, the paper's with its weights.
+        generator: "module:class".
+        objective: "module:function" from the weight of the adversarial term to the losses.
+        discriminator_width: its first channels.
+        normalisation: kind of `zoo.data.Normalisation`.
+        parts: of the generator, that may be left out.
     """
 
-    def __init__(
-        self, preset: str, generator: Generator | OfficialGenerator, discriminator: Discriminator
-    ) -> None:
-        """Put together what `create_facial_gan` made."""
-        super().__init__()
-        self.preset = preset
-        self.generator = generator
-        self.discriminator = discriminator
-        self.stride = generator.stride
-        self.objective: Objective = (
-            OFFICIAL_OBJECTIVE if preset == "official" else make_paper_objective()
-        )
-
-    def forward(self, audio: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
-        """The generator's (B, T, 71) motion from (B, T + 15, 29) audio and (B, 71) state."""
-        motion: torch.Tensor = self.generator(audio, state)
-        return motion
+    generator: str = "zoo.models.facial.networks:Generator"
+    objective: str = "zoo.models.facial.losses:make_paper_objective"
+    discriminator_width: int = 64
+    normalisation: str = "split"
+    parts: tuple[str, ...] = ("temporal", "local")
 
 
-def create_facial_gan(
-    preset: str = "paper", *, temporal: bool = True, local: bool = True
-) -> FacialGan:
-    """FACIAL-GAN with random weights.
+PRESETS = {
+    "paper": Preset(),
+    "small": Preset(discriminator_width=16),
+    "official": Preset(
+        generator="zoo.models.facial.official:OfficialGenerator",
+        objective="zoo.models.facial.official:make_official_objective",
+        normalisation="clip",
+        parts=(),
+    ),
+}
+"""`paper`, as printed; `small`, the same with a discriminator a quarter as wide, for CPUs;
+`official`, as the released code has it."""
 
-    Args:
-        preset: `paper`, as printed; `small`, the same with a discriminator a quarter as wide, for
-            CPUs; `official`, as the released code has it.
-        temporal: False leaves G_tem out: the FC sees c alone (ablation, Fig. 8).
-        local: False leaves G_loc out: the FC sees z alone (the same).
 
-    Raises:
-        ValueError: an unknown preset, both parts left out, or a part of `official`.
-    """
-    if preset == "official":
-        if not (temporal and local):
-            raise ValueError("the official preset has no ablations: take paper or small")
-        return FacialGan(preset, OfficialGenerator(), OfficialDiscriminator())
-    if preset not in PRESETS:
-        raise ValueError(f"no preset {preset!r}: there are {', '.join(PRESETS)}")
-    generator = Generator(temporal=temporal, local=local)
-    width = SMALL_WIDTH if preset == "small" else 64
-    return FacialGan(preset, generator, Discriminator(width))
+def check_part(preset: str, part: str) -> None:
+    """ValueError where a preset has no such part that may be left out; "": nothing is."""
+    if part and part not in find_preset(PRESETS, preset).parts:
+        raise ValueError(f"the {preset} preset has no ablations: take paper or small")

@@ -20,8 +20,10 @@ from zoo.data.frames import RenderClip
 from zoo.graphics.render import FaceRenderer
 from zoo.graphics.surface import Surface
 from zoo.models.renderer.person import Person
+from zoo.models.renderer.presets import PRESETS, WindowShape
 from zoo.models.renderer.windows import RenderedWindows
 from zoo.motion.pose_map import smooth_motion
+from zoo.training.options import find_preset
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,20 +71,21 @@ class WindowMaker:
 
     Attributes:
         surface: the person's.
-        preset: `official` has its own window and painting.
-        without: `eyes` leaves the eye-attention map at zero.
+        shape: of a window.
+        has_eyes: False leaves the eye-attention map at zero.
     """
 
     surface: Surface
-    preset: str
-    without: str
+    shape: WindowShape
+    has_eyes: bool
 
     @classmethod
     def of_person(
         cls, person: Person, model: FaceModel, threshold: float, *, preset: str, without: str
     ) -> "WindowMaker":
         """With eye regions by a threshold in mm², see `zoo.graphics.eyes`."""
-        return cls(person.make_surface(model, threshold=threshold), preset, without)
+        shape = find_preset(PRESETS, preset).window
+        return cls(person.make_surface(model, threshold=threshold), shape, without != "eyes")
 
     def make(
         self,
@@ -107,8 +110,8 @@ class WindowMaker:
             FaceRenderer(self.surface, camera, device=device),
             expression=smooth_motion(expression),
             pose=smooth_motion(pose),
-            au45=np.zeros_like(au45) if self.without == "eyes" else au45,
-            official=self.preset == "official",
+            au45=au45 if self.has_eyes else np.zeros_like(au45),
+            shape=self.shape,
         )
 
     def make_of_clip(self, clip: RenderClip) -> RenderedWindows:

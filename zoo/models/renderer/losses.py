@@ -30,29 +30,29 @@ class LossWeights:
         )
 
 
-def discriminate(real: Features, generated: Features) -> Tensor:
+def discriminator_loss(real: Features, pred: Features) -> Tensor:
     """Least squares (Mao et al., ICCV 2017), halved; summed over the scales."""
     terms = [
         ((r[-1].float() - 1) ** 2).mean() + (g[-1].float() ** 2).mean()
-        for r, g in zip(real, generated, strict=True)
+        for r, g in zip(real, pred, strict=True)
     ]
     return torch.stack(terms).sum() / 2
 
 
-def deceive(generated: Features) -> Tensor:
+def adversarial_loss(pred: Features) -> Tensor:
     """Least squares of the generator: logits should be 1; summed over the scales."""
-    return torch.stack([((g[-1].float() - 1) ** 2).mean() for g in generated]).sum()
+    return torch.stack([((g[-1].float() - 1) ** 2).mean() for g in pred]).sum()
 
 
-def match_features(real: Features, generated: Features, *, mean: bool = False) -> Tensor:
+def feature_matching_loss(pred: Features, target: Features, *, mean: bool = False) -> Tensor:
     """L1 between the discriminators' features of both pictures, summed over layers and scales.
 
-    pix2pixHD (Wang et al., CVPR 2018), eq. 4. The logits are no features; nothing flows to `real`.
-    With `mean` the mean over scales, as in the code that the FACIAL authors released.
+    pix2pixHD (Wang et al., CVPR 2018), eq. 4. The logits are no features; no gradient
+    reaches `target`. With `mean` the mean over scales, as FACIAL's released code has it.
     """
     terms = [
-        (g.float() - r.detach().float()).abs().mean()
-        for ours, theirs in zip(generated, real, strict=True)
-        for g, r in zip(ours[:-1], theirs[:-1], strict=True)
+        (p.float() - t.detach().float()).abs().mean()
+        for pred_layers, target_layers in zip(pred, target, strict=True)
+        for p, t in zip(pred_layers[:-1], target_layers[:-1], strict=True)
     ]
-    return torch.stack(terms).sum() / (len(real) if mean else 1)
+    return torch.stack(terms).sum() / (len(target) if mean else 1)

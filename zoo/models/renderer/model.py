@@ -15,13 +15,12 @@ from toolkit.errors import ToolkitError
 from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import FEATURES, Picture, RenderClip, Stretches
 from zoo.graphics.render import FaceRenderer
+from zoo.models.renderer import FAMILY
 from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures
 from zoo.models.renderer.networks import create_generator, place_network
 from zoo.models.renderer.person import Person
-from zoo.motion.pose_map import smooth_motion
+from zoo.motion.pose_map import PoseMap, smooth_motion
 from zoo.training.checkpoint import load_checkpoint
-
-KIND = "renderer"
 
 BLOCK = 32
 """Frames that are rendered at once where the raster alone is wanted."""
@@ -56,6 +55,16 @@ class TrainedRenderer:
     generator: torch.nn.Module
     maker: WindowMaker
     device: torch.device
+
+    @property
+    def identity(self) -> str:
+        """Whom it draws."""
+        return self.person.identity
+
+    @property
+    def pose_map(self) -> PoseMap:
+        """From `face/pose` to the pose that is drawn."""
+        return self.person.pose_map
 
     def check_clip(self, clip: RenderClip) -> None:
         """Refuse a clip of another frame size, frame rate, face model or origin.
@@ -137,7 +146,7 @@ def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
         ToolkitError: no such checkpoint, one of something else, of another face model or of
             another version of the networks.
     """
-    content: dict[str, Any] = load_checkpoint(path, KIND)["model"]
+    content: dict[str, Any] = load_checkpoint(path, FAMILY.name)["model"]
     person = Person.from_state(content["person"])
     model = find_face_model(person.backends["coefficients"])
     known = content["face_model"]

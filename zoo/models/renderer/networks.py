@@ -8,19 +8,15 @@ CPU. Legend: B batch, C channels of a window, H the side of a picture, a multipl
 """
 
 import itertools
+import pkgutil
 from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from zoo.models.renderer.windows import CHANNELS, HALF_WINDOW, OFFICIAL_CHANNELS
-
-WINDOW_CHANNELS = 2 * HALF_WINDOW * CHANNELS
-"""C of paper and small: 40."""
-
-OFFICIAL_WINDOW_CHANNELS = 2 * HALF_WINDOW * OFFICIAL_CHANNELS
-"""C of official: 30."""
+from zoo.models.renderer.presets import PRESETS
+from zoo.training.options import find_preset
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -32,26 +28,24 @@ def create_generator(preset: str = "paper", size: int = 256) -> nn.Module:
     """A generator with random weights: windows (B, C, H, H) to pictures (B, 3, H, H), −1 to 1.
 
     Args:
-        preset: `paper`, `official` or `small`.
+        preset: one of `PRESETS`.
         size: H, which `small` is made for.
 
     Raises:
-        ValueError: a side that is no multiple of 32.
+        ValueError: an unknown preset, or a side that is no multiple of 32.
     """
+    chosen = find_preset(PRESETS, preset)
     if size % 32:
         raise ValueError(f"pictures of {size} px: the side must be a multiple of 32")
-    if preset == "small":
-        return SmallGenerator(WINDOW_CHANNELS, size)
-    official = preset == "official"
-    return Generator(OFFICIAL_WINDOW_CHANNELS if official else WINDOW_CHANNELS)
+    generator: nn.Module = pkgutil.resolve_name(chosen.generator)(chosen.window.num_channels, size)
+    return generator
 
 
 def create_discriminator(preset: str) -> "MultiscaleDiscriminator":
     """A preset's discriminator with random weights; it sees the window and a picture."""
-    if preset == "small":
-        return MultiscaleDiscriminator(WINDOW_CHANNELS + 3, width=16, packed=True)
-    official = preset == "official"
-    return MultiscaleDiscriminator((OFFICIAL_WINDOW_CHANNELS if official else WINDOW_CHANNELS) + 3)
+    chosen = find_preset(PRESETS, preset)
+    channels = chosen.window.num_channels + 3
+    return MultiscaleDiscriminator(channels, width=chosen.discriminator_width, packed=chosen.packed)
 
 
 def place_network(network: _Network, device: torch.device) -> _Network:
@@ -85,9 +79,16 @@ class Generator(nn.Module):
     """pix2pixHD's coarse-to-fine generator with one enhancer, all of it trained from the start."""
 
     def __init__(
-        self, channels: int, *, width: int = 32, depth: int = 4, blocks: int = 4, fine: int = 3
+        self,
+        channels: int,
+        _size: int = 256,
+        *,
+        width: int = 32,
+        depth: int = 4,
+        blocks: int = 4,
+        fine: int = 3,
     ) -> None:
-        """Make it.
+        """Make it for pictures of any side.
 
         Args:
             channels: C.

@@ -13,15 +13,7 @@ from torch import Tensor
 
 from toolkit.features.blink import MAX_INTENSITY
 from zoo.graphics.render import FaceRenderer
-
-HALF_WINDOW = 5
-"""N_w: a window has 2·N_w frames, t − 5 … t + 4."""
-
-CURRENT, OFFICIAL_CURRENT = 5, 6
-"""Index of frame t in its window; in the code that the authors released."""
-
-CHANNELS, OFFICIAL_CHANNELS = 4, 3
-"""Of each frame: red, green, blue, eye attention; without the last in the released code."""
+from zoo.models.renderer.presets import HALF_WINDOW, PAPER_WINDOW, WindowShape
 
 BRIGHT = 0.9
 """Green (−1 to 1) over which the released code takes a pixel for an eye's."""
@@ -30,33 +22,42 @@ BLOCK = 32
 """Frames rendered ahead where windows are wanted one after the other."""
 
 
-def place_window(t: int, num_frames: int, *, official: bool = False) -> npt.NDArray[np.int64]:
+def place_window(
+    t: int, num_frames: int, current: int = PAPER_WINDOW.current
+) -> npt.NDArray[np.int64]:
     """(10,) frames of the window of t, a clip's first and last repeated beyond its ends.
+
+    Args:
+        t: a frame.
+        num_frames: of the clip.
+        current: index of frame t in its window.
 
     Raises:
         ValueError: there is no frame t.
     """
     if not 0 <= t < num_frames:
         raise ValueError(f"{num_frames} frames have no frame {t}")
-    first = t - (OFFICIAL_CURRENT if official else CURRENT)
+    first = t - current
     return np.arange(first, first + 2 * HALF_WINDOW).clip(0, num_frames - 1)
 
 
-def paint_frames(pictures: Tensor, au45: npt.ArrayLike, *, official: bool = False) -> Tensor:
+def paint_frames(
+    pictures: Tensor, au45: npt.ArrayLike, channels: int = PAPER_WINDOW.channels
+) -> Tensor:
     """Rendered frames as the network sees them.
 
     Colours are −1 to 1. The fourth channel is AU45/5, clipped to 0 to 1, where an eye is, and 0
-    elsewhere: a share of it where antialiasing shows an eye in part. `official` paints as the
-    released code does: three channels; eyes are painted white, and wherever green then exceeds
-    0.9 all three are overwritten with AU45 as it is, neither scaled nor clipped.
+    elsewhere: a share of it where antialiasing shows an eye in part. With three channels the blink
+    is painted as the released code does: eyes white, and wherever green then exceeds 0.9 all three
+    are overwritten with AU45 as it is, neither scaled nor clipped.
 
     Args:
         pictures: (B, H, H, 4) uint8 of `FaceRenderer.render`.
         au45: (B,) 0 to 5.
-        official: see above.
+        channels: 4 or 3.
 
     Returns:
-        (B, 4, H, H) float32, or (B, 3, H, H).
+        (B, channels, H, H) float32.
     """
     blink = torch.as_tensor(np.asarray(au45, np.float32)).to(pictures.device)
     planes = pictures.permute(0, 3, 1, 2)
@@ -64,7 +65,7 @@ def paint_frames(pictures: Tensor, au45: npt.ArrayLike, *, official: bool = Fals
     color, eye = frames[:, :3], frames[:, 3:]
     color.copy_(planes[:, :3]).div_(127.5).sub_(1)
     eye.copy_(planes[:, 3:]).div_(255)
-    if official:
+    if channels == 3:
         color = torch.where(eye > 0.5, 1.0, color)
         return torch.where(color[:, 1:2] > BRIGHT, blink[:, None, None, None], color)
     eye.mul_((blink / MAX_INTENSITY).clamp(0, 1)[:, None, None, None])
@@ -90,7 +91,7 @@ class RenderedWindows:
         expression: npt.ArrayLike,
         pose: npt.ArrayLike,
         au45: npt.ArrayLike,
-        official: bool = False,
+        shape: WindowShape = PAPER_WINDOW,
     ) -> None:
         """Keep what is to be rendered.
 
@@ -99,13 +100,13 @@ class RenderedWindows:
             expression: (n, 64), smoothed.
             pose: (n, 6) of the model, smoothed.
             au45: (n,) 0 to 5.
-            official: window and painting of the released code.
+            shape: of a window.
         """
         self._renderer = renderer
         self._expression = np.asarray(expression, np.float64)
         self._pose = np.asarray(pose, np.float64)
         self._au45 = np.asarray(au45, np.float32)
-        self._official = official
+        self._shape = shape
         self.num_frames = len(self._pose)
         if not self.num_frames == len(self._expression) == len(self._au45):
             raise ValueError(
@@ -119,7 +120,7 @@ class RenderedWindows:
     def __getitem__(self, t: int) -> Tensor:
         """The window of frame t: (10·C, H, H) float32; each of its frames is rendered once."""
         frames, place = np.unique(
-            place_window(t, self.num_frames, official=self._official), return_inverse=True
+            place_window(t, self.num_frames, self._shape.current), return_inverse=True
         )
         painted = self._paint(frames)
         whole = len(frames) == len(place)
@@ -129,7 +130,7 @@ class RenderedWindows:
         """All windows in order, every frame rendered once."""
         ready: dict[int, Tensor] = {}
         for t in range(self.num_frames):
-            wanted = place_window(t, self.num_frames, official=self._official).tolist()
+            wanted = place_window(t, self.num_frames, self._shape.current).tolist()
             if wanted[-1] not in ready:
                 first = wanted[-1] if ready else 0
                 last = min(first + BLOCK, self.num_frames)
@@ -140,4 +141,4 @@ class RenderedWindows:
 
     def _paint(self, frames: npt.NDArray[np.int64]) -> Tensor:
         pictures = self._renderer.render(self._expression[frames], self._pose[frames])
-        return paint_frames(pictures, self._au45[frames], official=self._official)
+        return paint_frames(pictures, self._au45[frames], self._shape.channels)

@@ -10,7 +10,6 @@ Legend: B windows, T = 128 frames, K dimensions (6 of pose, 1 of AU45), N identi
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,13 @@ from torch import nn
 
 from toolkit.errors import ToolkitError
 from zoo.data import AU45, MOTION_LAYOUT, POSE, WINDOW
-from zoo.data.batches import place_windows
+from zoo.data.batches import join_windows
 from zoo.metrics.confusion import Confusion, count_confusion
+from zoo.models.style import FAMILY
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.networks import copy_to_cpu
+from zoo.training.options import find_preset
 
-KIND = "personalization"
 STYLES = {"pose": POSE, "blink": AU45}
 """Classifier -> the dimensions it sees."""
 
@@ -69,7 +70,6 @@ class StyleWindows:
     Attributes:
         motion: (all frames, 71) float32 of the clips that are long enough, end to end; pose less
             its clip's mean.
-        starts: (w,) int64 first frames.
         labels: (w,) int64 numbers of identities.
 
     Raises:
@@ -83,20 +83,18 @@ class StyleWindows:
                 f"no clip of {', '.join(identities)} has {WINDOW} frames: "
                 "split the dataset so that each part has every identity (ttk split --by clip)"
             )
-        self.motion = np.concatenate([_remove_mean(motion) for _, motion in chosen])
-        ends = np.cumsum([len(motion) for _, motion in chosen])
-        starts = [place_windows(len(motion), WINDOW, stride) for _, motion in chosen]
-        firsts = ends - [len(motion) for _, motion in chosen]
-        self.starts = np.concatenate([f + s for f, s in zip(firsts, starts, strict=True)])
-        numbers = [identities.index(identity) for identity, _ in chosen]
-        self.labels = np.repeat(np.array(numbers), [len(s) for s in starts]).astype(np.int64)
+        arrays = [{"motion": _remove_mean(motion)} for _, motion in chosen]
+        self.motion = np.concatenate([clip["motion"] for clip in arrays])
+        self._windows = join_windows(arrays, WINDOW, stride)
+        numbers = np.array([identities.index(identity) for identity, _ in chosen], np.int64)
+        self.labels = numbers[self._windows.place(np.arange(len(self._windows)))[0]]
 
     def __len__(self) -> int:
-        return len(self.starts)
+        return len(self._windows)
 
     def gather(self, windows: npt.NDArray[np.int64]) -> torch.Tensor:
         """Motion (B, T, 71) of (B,) numbers of windows."""
-        return torch.from_numpy(self.motion[self.starts[windows, None] + np.arange(WINDOW)])
+        return torch.from_numpy(self._windows.read(windows)["motion"])
 
 
 def _remove_mean(motion: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -105,89 +103,88 @@ def _remove_mean(motion: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return values
 
 
-@dataclass(frozen=True, eq=False)
-class Classifiers:
-    """Trained classifiers.
+class StyleClassifiers(nn.Module):
+    """A classifier of each style, over the same identities.
 
     Attributes:
         identities: names of the N.
-        networks: pose, blink -> network.
         fps: frames a second of the motion they know.
+        networks: pose, blink -> network.
     """
 
-    identities: tuple[str, ...]
-    networks: dict[str, StyleClassifier]
-    fps: int
+    def __init__(self, identities: Sequence[str], fps: int) -> None:
+        """Untrained ones."""
+        super().__init__()
+        self.identities, self.fps = tuple(identities), fps
+        self.networks = nn.ModuleDict(
+            {
+                name: StyleClassifier(part.stop - part.start, len(self.identities))
+                for name, part in STYLES.items()
+            }
+        )
+
+    def forward(self, motion: torch.Tensor) -> torch.Tensor:
+        """Scores (2, B, N), of pose and of blinks, from motion (B, T, 71) less mean poses."""
+        scores = [self.networks[name](motion[..., part]) for name, part in STYLES.items()]
+        return torch.stack(scores)
+
+    def measure(self, clips: Iterable[Labelled], *, stride: int = 5) -> dict[str, Confusion]:
+        """How often motion is taken for that of its identity.
+
+        Args:
+            clips: real or generated, in stored units; those shorter than a window and those of
+                identities that the classifiers do not know are left out.
+            stride: frames from window to window.
+
+        Returns:
+            pose, blink -> confusion of windows.
+
+        Raises:
+            ToolkitError: no clip is left.
+        """
+        windows = StyleWindows(clips, self.identities, stride)
+        preds = self._classify(windows)
+        return {
+            name: count_confusion(self.identities, windows.labels, pred)
+            for name, pred in zip(STYLES, preds, strict=True)
+        }
+
+    def _classify(self, windows: StyleWindows) -> npt.NDArray[np.int64]:
+        """Numbers (2, w) of the identities that windows are taken for, by pose and by blinks."""
+        self.eval()
+        device = next(self.parameters()).device
+        preds = list[npt.NDArray[np.int64]]()
+        with torch.inference_mode():
+            for first in range(0, len(windows), _PIECE):
+                batch = windows.gather(np.arange(first, min(first + _PIECE, len(windows))))
+                preds.append(self(batch.to(device)).argmax(dim=2).cpu().numpy())
+        return np.concatenate(preds, axis=1)
 
     def export(self) -> dict[str, Any]:
         """Plain data for a checkpoint."""
-        states = {
-            name: {key: tensor.cpu().clone() for key, tensor in network.state_dict().items()}
-            for name, network in self.networks.items()
-        }
+        states = {name: copy_to_cpu(network) for name, network in self.networks.items()}
         identities = list(self.identities)
         return {"identities": identities, "fps": self.fps, "layout": MOTION_LAYOUT} | states
 
 
-def load_classifiers(path: Path) -> Classifiers:
+def create_classifiers(
+    preset: str = "paper", *, identities: Sequence[str] = ("a", "b"), fps: int = 30
+) -> StyleClassifiers:
+    """Untrained classifiers of these identities; ValueError for another preset than `paper`."""
+    find_preset(dict.fromkeys(FAMILY.presets), preset)
+    return StyleClassifiers(identities, fps)
+
+
+def open_classifiers(path: Path, device: torch.device | str = "cpu") -> StyleClassifiers:
     """The classifiers of a run of `zoo train personalization`.
 
     Raises:
         ToolkitError: no such checkpoint, of something else, or of another layout of motion.
     """
-    model = load_checkpoint(path, KIND)["model"]
+    model = load_checkpoint(path, FAMILY.name)["model"]
     if model["layout"] != MOTION_LAYOUT:
         raise ToolkitError(f"{path}: knows motion of {model['layout']}, not of {MOTION_LAYOUT}")
-    classifiers = create_classifiers(tuple(model["identities"]), model["fps"])
+    classifiers = StyleClassifiers(model["identities"], model["fps"])
     for name, network in classifiers.networks.items():
         network.load_state_dict(model[name])
-    return classifiers
-
-
-def create_classifiers(identities: tuple[str, ...], fps: int) -> Classifiers:
-    """Untrained classifiers of these identities."""
-    networks = {
-        name: StyleClassifier(part.stop - part.start, len(identities))
-        for name, part in STYLES.items()
-    }
-    return Classifiers(identities, networks, fps)
-
-
-def measure_personalization(
-    classifiers: Classifiers, clips: Iterable[Labelled], *, stride: int = 5
-) -> dict[str, Confusion]:
-    """How often motion is taken for that of its identity.
-
-    Args:
-        classifiers: trained on real motion.
-        clips: real or generated, in stored units; those shorter than a window and those of
-            identities that the classifiers do not know are left out.
-        stride: frames from window to window.
-
-    Returns:
-        pose, blink -> confusion of windows.
-
-    Raises:
-        ToolkitError: no clip is left.
-    """
-    windows = StyleWindows(clips, classifiers.identities, stride)
-    return {
-        name: count_confusion(
-            classifiers.identities, windows.labels, _classify(network, windows, p)
-        )
-        for (name, network), p in zip(classifiers.networks.items(), STYLES.values(), strict=True)
-    }
-
-
-def _classify(
-    network: StyleClassifier, windows: StyleWindows, part: slice
-) -> npt.NDArray[np.int64]:
-    """Numbers (w,) of the identities that windows are taken for."""
-    network.eval()
-    device = network.scale.device
-    found = list[npt.NDArray[np.int64]]()
-    with torch.inference_mode():
-        for first in range(0, len(windows), _PIECE):
-            batch = windows.gather(np.arange(first, min(first + _PIECE, len(windows))))
-            found.append(network(batch[..., part].to(device)).argmax(dim=1).cpu().numpy())
-    return np.concatenate(found)
+    return classifiers.to(device)

@@ -1,7 +1,6 @@
-"""Train the personalisation metric's classifiers: `zoo train personalization`."""
+"""Train the classifiers of personal style: `zoo train personalization`."""
 
 import copy
-import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,19 @@ from torch import nn
 
 from toolkit.features.blink import MAX_INTENSITY
 from zoo.data import POSE, load_clips
+from zoo.data.order import Batches, Places, cut_order
+from zoo.models.style import FAMILY
 from zoo.models.style.model import (
-    KIND,
     STYLES,
     Labelled,
+    StyleClassifier,
+    StyleClassifiers,
     StyleWindows,
-    create_classifiers,
-    measure_personalization,
 )
 from zoo.models.style.options import PersonalizationRecipe
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Step, train
+from zoo.training.options import to_plain
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def train_personalization(
     recipe: PersonalizationRecipe,
     out: Path,
     *,
+    distributed: Distributed | None = None,
     resume: bool = False,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Metrics:
@@ -50,14 +53,17 @@ def train_personalization(
 
     Raises:
         ToolkitError: no split, no clip as long as a window, no identity of the training part in
-            the validation part; and see `train`.
+            the validation part, or several processes; and see `train`.
     """
+    distributed = distributed or Distributed()
+    distributed.require_one(FAMILY.name)
     trained, chosen_by = (load_clips(recipe.shards, split=part) for part in ("train", "val"))
     task = PersonalizationTask(
         recipe,
         [(clip.identity, clip.motion) for clip in trained],
         [(clip.identity, clip.motion) for clip in chosen_by],
         fps=trained.fps,
+        device=distributed.device,
     )
     return train(task, out, epochs=recipe.epochs, seed=recipe.seed, resume=resume, on_step=on_step)
 
@@ -65,7 +71,7 @@ def train_personalization(
 class PersonalizationTask:
     """Both classifiers under training; of each, the weights of its best epoch are kept."""
 
-    kind = KIND
+    kind = FAMILY.name
 
     def __init__(
         self,
@@ -74,40 +80,47 @@ class PersonalizationTask:
         chosen_by: Sequence[Labelled],
         *,
         fps: int,
+        device: torch.device | str = "cpu",
     ) -> None:
         torch.manual_seed(recipe.seed)
-        self._recipe, self._chosen_by = recipe, chosen_by
+        self._recipe, self._chosen_by, self._device = recipe, chosen_by, torch.device(device)
         identities = tuple(sorted({identity for identity, _ in trained}))
-        self._windows = StyleWindows(trained, identities, recipe.stride)
+        self._windows = _LabelledWindows(trained, identities, recipe.stride)
         StyleWindows(chosen_by, identities, recipe.stride)  # fails now if there is none
-        self._now = create_classifiers(identities, fps)
-        self._networks = nn.ModuleDict(self._now.networks).to(recipe.device)
-        self._now.networks["pose"].scale.copy_(_measure_scale(self._windows.motion[:, POSE]))
-        self._now.networks["blink"].scale.fill_(MAX_INTENSITY)
-        self._best = copy.deepcopy(self._now)
+        self._model = StyleClassifiers(identities, fps)
+        self._scale("pose").copy_(_measure_scale(self._windows.motion[:, POSE]))
+        self._scale("blink").fill_(MAX_INTENSITY)
+        self._model.to(self._device)
+        self._best = copy.deepcopy(self._model)
         self._accuracy = dict.fromkeys(STYLES, -1.0)
-        self._optimiser = torch.optim.Adam(self._networks.parameters(), recipe.learning_rate)
+        parameters = self._model.networks.parameters()
+        self._optimiser = torch.optim.Adam(parameters, recipe.learning_rate)
+
+    def _scale(self, style: str) -> torch.Tensor:
+        network = self._model.networks[style]
+        assert isinstance(network, StyleClassifier)
+        return network.scale
 
     def recipe(self) -> dict[str, Any]:
-        return dataclasses.asdict(self._recipe) | {"shards": str(self._recipe.shards)}
+        return to_plain(self._recipe)
 
     def count_steps(self, epoch: int) -> int:
         return -(-len(self._windows) // self._recipe.batch_size)
 
     def draw_batches(self, epoch: int, first: int) -> Iterator[StyleBatch]:
         order = np.random.default_rng([self._recipe.seed, epoch]).permutation(len(self._windows))
-        size = self._recipe.batch_size
-        for step in range(first, self.count_steps(epoch)):
-            chosen = order[step * size : (step + 1) * size]
-            labels = torch.from_numpy(self._windows.labels[chosen])
-            yield StyleBatch(self._windows.gather(chosen), labels)
+        batches = Batches(self._windows, cut_order(order, self._recipe.batch_size))
+        return batches.load(first, self._recipe.workers)
 
     def step(self, batch: StyleBatch) -> Metrics:
-        self._networks.train()
-        motion, labels = batch.motion.to(self._recipe.device), batch.labels.to(self._recipe.device)
+        self._model.train()
+        motion, labels = batch.motion.to(self._device), batch.labels.to(self._device)
+        enabled = self._recipe.precision == "bf16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
+            scores = self._model(motion)
         losses = {
-            name: nn.functional.cross_entropy(self._networks[name](motion[..., part]), labels)
-            for name, part in STYLES.items()
+            name: nn.functional.cross_entropy(pred.float(), labels)
+            for name, pred in zip(STYLES, scores, strict=True)
         }
         self._optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
@@ -118,24 +131,25 @@ class PersonalizationTask:
 
     def validate(self) -> Metrics:
         """Accuracy of each classifier; `score` is the mean error of their best epochs so far."""
-        found = measure_personalization(self._now, self._chosen_by, stride=self._recipe.stride)
-        for name, confusion in found.items():
+        confusions = self._model.measure(self._chosen_by, stride=self._recipe.stride)
+        for name, confusion in confusions.items():
             if confusion.accuracy > self._accuracy[name]:
                 self._accuracy[name] = confusion.accuracy
-                self._best.networks[name].load_state_dict(self._networks[name].state_dict())
-        figures = {f"accuracy {name}": confusion.accuracy for name, confusion in found.items()}
+                state = self._model.networks[name].state_dict()
+                self._best.networks[name].load_state_dict(state)
+        figures = {f"accuracy {name}": value.accuracy for name, value in confusions.items()}
         return figures | {"score": 1 - sum(self._accuracy.values()) / len(self._accuracy)}
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "networks": self._networks.state_dict(),
+            "networks": self._model.networks.state_dict(),
             "best": self._best.export(),
             "accuracy": dict(self._accuracy),
             "optimiser": self._optimiser.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._networks.load_state_dict(state["networks"])
+        self._model.networks.load_state_dict(state["networks"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._accuracy = dict(state["accuracy"])
         for name, network in self._best.networks.items():
@@ -143,6 +157,14 @@ class PersonalizationTask:
 
     def export(self) -> dict[str, Any]:
         return self._best.export()
+
+
+class _LabelledWindows(StyleWindows):
+    """Windows that are gathered with the numbers of their identities."""
+
+    def gather(self, windows: Places) -> StyleBatch:  # type: ignore[override]
+        """Those of (B,) numbers."""
+        return StyleBatch(super().gather(windows), torch.from_numpy(self.labels[windows]))
 
 
 def _measure_scale(pose: npt.NDArray[np.float32]) -> torch.Tensor:

@@ -509,7 +509,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory, speech: Path) -> recipe.De
 
 def open_learned(task: recipe.DeepSpeechTask, folder: Path) -> Path:
     """Its weights, by way of a checkpoint."""
-    loop.save_checkpoint(folder / "best.pt", {"kind": recipe.KIND, "model": task.export()})
+    loop.save_checkpoint(folder / "best.pt", {"kind": recipe.FAMILY.name, "model": task.export()})
     recipe.export_weights(folder / "best.pt", folder / "best.safetensors")
     return folder / "best.safetensors"
 

@@ -13,10 +13,10 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from zoo.models.facial.losses import LossWeights, discriminator_loss, regression_loss
+from zoo.models.facial.model import FacialGan, create_facial_gan
 from zoo.models.facial.networks import Discriminator, Generator, LocalNetwork, TemporalNetwork
 from zoo.models.facial.official import OfficialGenerator, OfficialTemporalNetwork, UNet
-from zoo.models.facial.presets import FacialGan, create_facial_gan
-from zoo.training.networks import frozen
+from zoo.training.adversaries import frozen
 
 Numbers = dict[str, torch.Tensor]
 
@@ -324,7 +324,7 @@ def test_a_generator_of_nothing_is_an_error() -> None:
     with pytest.raises(ValueError, match="temporal or its local"):
         Generator(temporal=False, local=False)
     with pytest.raises(ValueError, match="no ablations"):
-        create_facial_gan("official", local=False)
+        create_facial_gan("official", without="local")
     with pytest.raises(ValueError, match="paper, small, official"):
         create_facial_gan("large")
 
@@ -340,18 +340,18 @@ def test_the_initial_state_reaches_the_last_frame() -> None:
 
 
 MODELS = {
-    "paper": dict[str, bool](),
-    "small": {},
-    "official": {},
-    "paper without local": {"local": False},
-    "paper without temporal": {"temporal": False},
+    "paper": "",
+    "small": "",
+    "official": "",
+    "paper without local": "local",
+    "paper without temporal": "temporal",
 }
 
 
 def make_model(name: str) -> FacialGan:
     """A preset or an ablation of one."""
     torch.manual_seed(1)
-    return create_facial_gan(name.split(maxsplit=1)[0], **MODELS[name])
+    return create_facial_gan(name.split(maxsplit=1)[0], without=MODELS[name])
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -23,7 +23,7 @@ from zoo.models.facial.recipe import FacialTask, choose_clips, train_facial
 from zoo.synthetic.dataset import make_dataset
 from zoo.synthetic.options import SyntheticOptions
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
-from zoo.training.distributed import World
+from zoo.training.distributed import Distributed
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_a_person_of_whom_nothing_was_measured_can_be_learnt_all_the_same(
         dataclasses.replace(clip, valid=np.zeros_like(clip.valid)) for clip in trained.clips
     )
     blind = dataclasses.replace(trained, clips=clips)
-    task = FacialTask(recipe, blind, held, world=World())
+    task = FacialTask(recipe, blind, held, distributed=Distributed())
     assert math.isfinite(task.validate()["score"])
     wanted = max(clip.motion[:, AU45.start].max() for clip in clips)
     assert float(task.export()["lids"]["real"].max()) == pytest.approx(wanted)
@@ -272,7 +272,7 @@ def _average(rank: int, folder: str) -> None:
     network = nn.Linear(3, 2)
     for number, value in enumerate(network.parameters()):
         value.grad = torch.full_like(value, float(10 * number + rank))
-    World(rank, 2).average_gradients(network)
+    Distributed(rank, 2).average_gradients(network)
     torch.save([value.grad for value in network.parameters()], f"{folder}/{rank}.pt")
     distributed.destroy_process_group()
 

@@ -9,7 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from toolkit.errors import SetupError
-from zoo.models.renderer.losses import LossWeights, deceive, discriminate, match_features
+from zoo.models.renderer.losses import (
+    LossWeights,
+    adversarial_loss,
+    discriminator_loss,
+    feature_matching_loss,
+)
 from zoo.models.renderer.networks import (
     Generator,
     InstanceNorm,
@@ -102,7 +107,7 @@ def test_gradients_reach_every_parameter_of_the_generators() -> None:
 def test_gradients_reach_every_parameter_of_the_discriminators() -> None:
     network = create_discriminator("small")
     found = network(draw_window(), draw_window(64, 3))
-    deceive(found).backward()
+    adversarial_loss(found).backward()
     assert list_untouched(network) == set()
 
 
@@ -134,18 +139,18 @@ GENERATED = make_features(([2.0, 4.0], [0.0, 2.0]), ([1.0, 0.0], [1.0]))
 
 def test_the_discriminators_loss_is_what_the_hand_makes_it() -> None:
     """Real: (0 + 1)/2 and (3 − 1)²; generated: (0 + 4)/2 and 1; half of all."""
-    assert discriminate(REAL, GENERATED).item() == pytest.approx((0.5 + 4 + 2 + 1) / 2)
+    assert discriminator_loss(REAL, GENERATED).item() == pytest.approx((0.5 + 4 + 2 + 1) / 2)
 
 
 def test_the_generators_adversarial_loss_is_what_the_hand_makes_it() -> None:
     """(0 − 1)² and (2 − 1)², whose mean is 1; and (1 − 1)²."""
-    assert deceive(GENERATED).item() == pytest.approx(1 + 0)
+    assert adversarial_loss(GENERATED).item() == pytest.approx(1 + 0)
 
 
 def test_feature_matching_is_what_the_hand_makes_it_and_leaves_logits_alone() -> None:
     """(1 + 2)/2 and (1 + 0)/2."""
-    assert match_features(REAL, GENERATED).item() == pytest.approx(1.5 + 0.5)
-    whole = match_features(REAL, GENERATED, mean=True).item()
+    assert feature_matching_loss(GENERATED, REAL).item() == pytest.approx(1.5 + 0.5)
+    whole = feature_matching_loss(GENERATED, REAL, mean=True).item()
     assert whole == pytest.approx((1.5 + 0.5) / len(REAL))
 
 

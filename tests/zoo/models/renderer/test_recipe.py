@@ -36,7 +36,7 @@ from zoo.models.renderer.recipe import RendererTask, choose_clips, open_judge, t
 from zoo.models.renderer.windows import BLOCK
 from zoo.speaking.reenact import draw_clip
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
-from zoo.training.distributed import World
+from zoo.training.distributed import Distributed
 from zoo.training.perceptual import PerceptualDistance
 
 CPU = torch.device("cpu")
@@ -121,7 +121,7 @@ def renderer(run: Path) -> TrainedRenderer:
 def make_task(recipe: RendererRecipe) -> RendererTask:
     """A renderer under training in one process."""
     clips = choose_clips(recipe)
-    return RendererTask(recipe, *clips, judge=open_judge(recipe), world=World())
+    return RendererTask(recipe, *clips, judge=open_judge(recipe), distributed=Distributed())
 
 
 def make_maker(dataset: Path, preset: str = "small", without: str = "") -> WindowMaker:

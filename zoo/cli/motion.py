@@ -1,63 +1,12 @@
-"""FACIAL-GAN on the command line: train, fine-tune, generate, evaluate."""
+"""Speech to motion on the command line: generate, evaluate."""
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import click
 
 from toolkit.cli.bar import Bar
-from toolkit.cli.base import Command, json_option, options_from, print_json
-from zoo.cli.progress import TrainProgress
-from zoo.cli.runs import finish_run, run_options
-from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
-
-
-@click.command(
-    "facial-gan",
-    cls=Command,
-    example="zoo train facial-gan --shards shards/ --out runs/facial",
-)
-@options_from(FacialRecipe)
-@run_options
-@json_option
-def train_facial_gan(out: Path, resume: bool, as_json: bool, **options: Any) -> None:
-    """Train speech to motion on the part `train` of a dataset's split.
-
-    best.pt is the epoch of the lowest expression error plus velocity-spectrum distance on the part
-    `val`. Several processes: torchrun --nproc-per-node 2 -m zoo train facial-gan …
-    """
-    _run(FacialRecipe(**options), out, resume, as_json)
-
-
-@click.command(
-    "facial-gan",
-    cls=Command,
-    example="zoo finetune facial-gan --base runs/facial/best.pt --shards shards/ "
-    "--identity NAME --out runs/NAME",
-)
-@options_from(FinetuneRecipe)
-@run_options
-@json_option
-def finetune_facial_gan(out: Path, resume: bool, as_json: bool, **options: Any) -> None:
-    """Go on training a model with the clips of one identity.
-
-    With --holdout 0.2 all its clips are taken, but for the last fifth of its source time, by which
-    the best epoch is chosen; else its clips of the parts `train` and `val`.
-    """
-    _run(FinetuneRecipe(**options), out, resume, as_json)
-
-
-def _run(recipe: FacialRecipe, out: Path, resume: bool, as_json: bool) -> None:
-    from zoo.models.facial.recipe import train_facial
-    from zoo.training.distributed import join_world
-
-    with join_world(recipe.device) as world:
-        with TrainProgress(recipe.epochs, "windows") as progress:
-            tell = progress.advance if world.is_first else lambda step: None
-            best = train_facial(recipe, out, world=world, resume=resume, on_step=tell)
-        if world.is_first:
-            finish_run(out, best, as_json)
+from toolkit.cli.base import Command, json_option, print_json
 
 
 @click.command(
@@ -89,14 +38,14 @@ def generate(
 ) -> None:
     """Make motion for a recording: expression, head pose and blinks of every frame."""
     from zoo.data import find_clip
-    from zoo.models.facial.model import open_model
+    from zoo.models.registry import open_model
     from zoo.motion.motion_file import save_motion
     from zoo.motion.speech import hear_speech
     from zoo.training.distributed import find_device
 
     if (initial is None) != (shards is None):
         raise click.UsageError("--initial and --shards belong together")
-    trained = open_model(model, find_device(device))
+    trained = open_model("facial-gan", model, find_device(device))
     clip = find_clip(shards, initial) if shards and initial else None
     scores = hear_speech(audio, trained.contract, weights)
     motion = trained.generate(scores, identity=identity, initial=clip, smooth=smooth)

@@ -1,0 +1,57 @@
+"""The record that makes a folder of `zoo/models/` a family; needs nothing that takes time."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """A command that trains.
+
+    Attributes:
+        options: "module:class" of the record that its options come from.
+        help: what the command says of itself.
+        example: a line that runs.
+    """
+
+    options: str
+    help: str
+    example: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """A family of models.
+
+    Attributes:
+        name: as `zoo train` has it, and checkpoints.
+        summary: what goes in and what comes out.
+        presets: names of its variants, the default first.
+        reads: arrays of the shards that it is trained on.
+        items: what a step's items are.
+        create: "module:function" of (preset, **options) to a network with random weights.
+        train: "module:function" of (options, out, *, distributed, resume, on_step) to the best
+            epoch's figures.
+        open: "module:function" of (checkpoint, device) to the trained model, ready for use.
+        training: `zoo train NAME`.
+        finetuning: `zoo finetune NAME`, where there is one.
+        commands: others that measure, convert or use it.
+    """
+
+    name: str
+    summary: str
+    presets: tuple[str, ...]
+    reads: tuple[str, ...]
+    items: str
+    create: str
+    train: str
+    open: str
+    training: Training
+    finetuning: Training | None = None
+    commands: tuple[str, ...] = ()
+
+
+def list_commands(family: Family) -> tuple[str, ...]:
+    """Command lines that train, measure, convert or use a family."""
+    train = (f"zoo train {family.name}",)
+    finetune = (f"zoo finetune {family.name}",) if family.finetuning else ()
+    return (*train, *finetune, *family.commands)

@@ -1,0 +1,92 @@
+"""The families of models: one record each, in the `__init__.py` of its folder.
+
+The command line, `zoo.create_model`, `zoo.list_models`, `zoo list` and docs/models.md come from
+these records. Modules of a family are imported when they are asked for.
+"""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import zoo.models
+from zoo.models.family import Family
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from zoo.training.distributed import Distributed
+    from zoo.training.loop import Metrics, Step
+
+
+@functools.cache
+def list_families() -> tuple[Family, ...]:
+    """Every family's record, by name."""
+    folders = (module.name for module in pkgutil.iter_modules(zoo.models.__path__) if module.ispkg)
+    records = (importlib.import_module(f"zoo.models.{name}").FAMILY for name in folders)
+    return tuple(sorted(records, key=lambda family: family.name))
+
+
+def list_models() -> tuple[str, ...]:
+    """Names of all families, as `create_model` and `zoo train` take them."""
+    return tuple(family.name for family in list_families())
+
+
+def find_family(name: str) -> Family:
+    """The record of a name; ValueError where there is none."""
+    for family in list_families():
+        if family.name == name:
+            return family
+    raise ValueError(f"no model {name!r}: choose from {', '.join(list_models())}")
+
+
+def create_model(name: str, preset: str | None = None, **options: Any) -> "nn.Module":
+    """A new model, with the random weights that torch's seed gives.
+
+    Args:
+        name: one of `list_models()`.
+        preset: one of the family's; None: its first.
+        options: of the function that makes it.
+
+    Raises:
+        ValueError: there is no such model or preset, or no such option value.
+    """
+    family = find_family(name)
+    model: nn.Module = resolve(family, "create")(
+        family.presets[0] if preset is None else preset, **options
+    )
+    return model
+
+
+def open_model(name: str, path: Path, device: "torch.device | str" = "cpu") -> Any:
+    """What a checkpoint of a family holds, ready for use on a device; errors as its `open`."""
+    return resolve(find_family(name), "open")(path, device)
+
+
+def make_options(name: str, command: str = "training", **values: Any) -> Any:
+    """Options of a family's `training` or `finetuning`; ValueError for values outside limits."""
+    return pkgutil.resolve_name(getattr(find_family(name), command).options)(**values)
+
+
+def train_model(
+    name: str,
+    options: Any,
+    out: Path,
+    *,
+    distributed: "Distributed | None" = None,
+    resume: bool = False,
+    on_step: "Callable[[Step], None]" = lambda step: None,
+) -> "Metrics":
+    """Train a family's model with its options; the best epoch's figures, errors as its `train`."""
+    best: Metrics = resolve(find_family(name), "train")(
+        options, out, distributed=distributed, resume=resume, on_step=on_step
+    )
+    return best
+
+
+def resolve(family: Family, part: str) -> Any:
+    """What a record's field `part`, a "module:name", stands for."""
+    return pkgutil.resolve_name(getattr(family, part))

@@ -1,0 +1,50 @@
+"""What draws a person's frames, whatever family it is of."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy.typing as npt
+
+from zoo.data.crop_camera import CropCamera
+from zoo.data.frames import Picture, RenderClip, Stretches
+from zoo.motion.pose_map import PoseMap
+
+
+class Renderer(Protocol):
+    """A trained renderer of one person.
+
+    Attributes:
+        path: of its checkpoint.
+        identity: whom it draws.
+        pose_map: from `face/pose` to the pose that is drawn.
+        perceptual: network that judged its training.
+        trained_on: which frames of which clips it learnt from.
+        held_out: which it was chosen by and never learnt from.
+    """
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def pose_map(self) -> PoseMap: ...
+    @property
+    def perceptual(self) -> str: ...
+    @property
+    def trained_on(self) -> Stretches: ...
+    @property
+    def held_out(self) -> Stretches: ...
+
+    def check_clip(self, clip: RenderClip) -> None:
+        """ToolkitError for a clip that it cannot draw."""
+
+    def draw(
+        self,
+        camera: CropCamera,
+        *,
+        expression: npt.ArrayLike,
+        pose: npt.ArrayLike,
+        au45: npt.ArrayLike,
+    ) -> Iterator[Picture]:
+        """Frames (S, S, 3) of a motion (n, 64), (n, 6), (n,), in order."""
