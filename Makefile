@@ -14,10 +14,11 @@ test: $(INSTALLED)  ## every test that needs minutes at most
 test-slow: $(INSTALLED)  ## the tests that need many minutes
 	$(BIN)/pytest -m slow
 
-lint: $(INSTALLED)  ## style, format, types
+lint: $(INSTALLED)  ## style, format, types, the laws between folders
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 docs: $(INSTALLED)  ## write docs/cli.md anew from --help, and the tables of docs/formats.md
 	$(BIN)/python docs/make_cli.py > docs/cli.md

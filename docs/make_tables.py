@@ -1,6 +1,8 @@
-"""Write the tables of docs/formats.md anew from toolkit/schema.py: `python docs/make_tables.py`.
+"""Write generated tables anew: `python docs/make_tables.py`.
 
-Each table stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; the rest is by hand.
+Those of docs/formats.md come from toolkit/schema.py, that of docs/models.md from the records of the
+families. Each table stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; the rest is by
+hand.
 """
 
 import re
@@ -8,12 +10,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from toolkit.schema import ARRAYS, TABLES
+from zoo.models.family import list_commands
+from zoo.models.registry import list_families
 
-PAGE = Path(__file__).parent / "formats.md"
+PAGES = tuple(Path(__file__).parent / name for name in ("formats.md", "models.md"))
 
 
 def make_tables() -> dict[str, str]:
-    """Name of each table -> its Markdown."""
+    """Name of each table of formats.md and models.md -> its Markdown."""
     arrays = (
         (f"`{a.name}`", _write_shape(a.axis, a.shape), a.dtype, a.unit, a.text, a.feature)
         for a in ARRAYS.values()
@@ -23,7 +27,16 @@ def make_tables() -> dict[str, str]:
     for name, columns in TABLES.items():
         rows = ((f"`{c.name}`", f"`{c.type}`", c.unit, c.text) for c in columns)
         tables[name] = _write_table(("column", "type", "unit", "what it is"), rows)
-    return tables
+    families = (
+        (f"`{f.name}`", f.summary, _quote(f.presets), _quote(f.reads), _quote(list_commands(f)))
+        for f in list_families()
+    )
+    head = ("family", "what it does", "presets", "arrays it is trained on", "commands")
+    return tables | {"families": _write_table(head, families)}
+
+
+def _quote(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names) or "none"
 
 
 def _write_shape(axis: str, shape: Sequence[int]) -> str:
@@ -37,14 +50,17 @@ def _write_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def fill_page(text: str) -> str:
-    """A page with every table between its markers; ValueError where a marker is missing."""
-    for name, table in make_tables().items():
-        pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
-        text, count = re.subn(pattern, rf"\g<1>\n{table}\n\n\g<2>", text, flags=re.DOTALL)
-        if count != 1:
-            raise ValueError(f"{PAGE}: the markers of {name} stand there {count} times, not once")
-    return text
+    """A page with its tables between their markers; ValueError for an unknown table."""
+    tables = make_tables()
+
+    def write(match: re.Match[str]) -> str:
+        if match[1] not in tables:
+            raise ValueError(f"no table {match[1]!r}: there are {', '.join(tables)}")
+        return f"<!-- begin {match[1]} -->\n\n{tables[match[1]]}\n\n<!-- end {match[1]} -->"
+
+    return re.sub(r"<!-- begin (\S+) -->\n.*?<!-- end \1 -->", write, text, flags=re.DOTALL)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(fill_page(PAGE.read_text("utf-8")), "utf-8")
+    for page in PAGES:
+        page.write_text(fill_page(page.read_text("utf-8")), "utf-8")

@@ -14,13 +14,16 @@ from typing import Any
 import click
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 import zoo.cli
+import zoo.models
 from tests import ROOT
 from tests.datasets import FakeClip, write_dataset
 from toolkit import schema
 from toolkit.cli import main
+from toolkit.dataset import manifest
 from toolkit.dataset.manifest import read_jobs, read_table
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.facemodel.camera import deng_intrinsics, project
@@ -31,6 +34,8 @@ from toolkit.ingest import clips
 from toolkit.ingest.crops import JPEG_QUALITY
 from toolkit.ingest.jobs import digest_options
 from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, TABLES, ClipInput, Reason, VideoInfo
+from zoo import list_models
+from zoo.models import registry
 
 DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", ROOT / "manifests" / "README.md", *sorted(DOCS.glob("*.md")))
@@ -128,6 +133,10 @@ def test_the_tables_of_formats_are_those_of_the_schema() -> None:
     text = read_page("docs/formats.md")
     assert fill_page(text) == text
     assert f"schema version {schema.SCHEMA_VERSION}" in text
+    assert all(f"<!-- begin {name} -->" in text for name in ("arrays", *TABLES))
+    models = read_page("docs/models.md")
+    assert fill_page(models) == models
+    assert all(f"| `{name}` |" in models for name in list_models())
     assert all(name in text for name in (*ARRAYS, *TABLES))
 
 
@@ -236,7 +245,7 @@ def test_the_readme_has_the_measured_number_of_blinks() -> None:
 
 def test_every_file_that_a_page_names_exists() -> None:
     """Names in backquotes that begin with a folder of the project; new ones of extending aside."""
-    new = {"toolkit/features/ear.py", "toolkit/cli/people.py"}
+    new = {"toolkit/features/ear.py", "toolkit/cli/people.py", *FAMILY_FILES}
     named = {
         name
         for page in PAGES
@@ -370,6 +379,11 @@ def test_code_of_the_conventions_runs() -> None:
 # --- extending ----------------------------------------------------------------------------------
 
 EXTENDING = read_page("docs/extending.md")
+FAMILY_FILES = tuple(
+    f"zoo/models/linear/{name}.py"
+    for name in ("__init__", "presets", "options", "networks", "recipe", "model")
+)
+"""Of the worked example of a family."""
 
 
 def find_file(name: str) -> str:
@@ -480,3 +494,69 @@ def test_the_new_command_runs(demo: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert result.output.splitlines() == [
         f"{name}  0.1 min" for name in ("ann", "bob", "cat", "dan")
     ]
+
+
+@pytest.fixture
+def linear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A dataset, while the family of the page lies in a folder where families are looked for."""
+    for name in FAMILY_FILES:
+        path = tmp_path / "models" / "linear" / Path(name).name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(find_file(name))
+    monkeypatch.setattr(zoo.models, "__path__", [*zoo.models.__path__, str(tmp_path / "models")])
+    registry.list_families.cache_clear()
+    clips = {part: FakeClip(source=f"{part}.mp4", num_frames=140) for part in ("train", "val")}
+    write_dataset(tmp_path, {part: [clip] for part, clip in clips.items()})
+    write_split(tmp_path, clips)
+    yield tmp_path
+    registry.list_families.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("zoo.models.linear")]:
+        del sys.modules[name]
+
+
+def write_split(dataset: Path, clips: dict[str, FakeClip]) -> None:
+    """Each clip in the part of its name."""
+    made = {"by": "clip", "ratio": "1-1-0", "seed": 0}
+    rows = [{"clip_id": clip.id, "split": part, **made} for part, clip in clips.items()]
+    manifest.write_split(dataset, rows)
+
+
+def test_the_new_family_needs_one_folder_and_one_record(linear: Path) -> None:
+    """It is listed, made by its presets, trained, gone on with, opened; nothing else was edited."""
+    assert "linear" in registry.list_models()
+    assert "linear: speech features to motion by one matrix" in run_zoo("list")
+    for preset, num_frames in (("wide", 16), ("narrow", 1)):
+        network = registry.create_model("linear", preset=preset)
+        assert network.matrix.weight.shape == (71, 29, num_frames)
+        assert network(torch.zeros(2, 128 + 15, 29), torch.zeros(2, 71)).shape == (2, 128, 71)
+    with pytest.raises(ValueError, match="preset 'huge': choose from wide, narrow"):
+        registry.create_model("linear", preset="huge")
+    words = ["train", "linear", "--shards", str(linear / "shards"), "--out", str(linear / "run"),
+             "--batch-size", "2", "--device", "cpu"]  # fmt: skip
+    assert "best: score" in run_zoo(*words, "--epochs", "1")
+    assert "best: score" in run_zoo(*words, "--epochs", "2", "--resume")
+    model = registry.open_model(linear / "run" / "best.pt", makes="motion")
+    assert model.generate(np.zeros((150, 29))).shape == (150, 71)
+
+
+def test_frames_of_speech_stand_where_the_new_network_takes_them_from() -> None:
+    """A network that copies the middle of its speech gives that of the same frame."""
+    namespace: dict[str, Any] = {}
+    source = find_file("zoo/models/linear/networks.py")
+    source = source.replace("from zoo.models.linear.presets import PRESETS", "PRESETS = {}")
+    exec(source, namespace)
+    for num_frames in (1, 16):
+        network = namespace["Linear"](num_frames)
+        torch.nn.init.zeros_(network.matrix.weight)
+        torch.nn.init.zeros_(network.matrix.bias)
+        network.matrix.weight.data[0, 0, num_frames // 2] = 1
+        audio = torch.randn(1, 20 + 15, 29)
+        motion = network(audio, torch.zeros(1, 71))
+        torch.testing.assert_close(motion[0, :, 0], audio[0, 8:28, 0])
+
+
+def run_zoo(*words: str) -> str:
+    """What a command prints."""
+    result = CliRunner().invoke(zoo.cli.main, words)
+    assert result.exit_code == 0, result.output
+    return result.output

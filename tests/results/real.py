@@ -22,7 +22,7 @@ from tests.results.setup import MissingDataError, Setup, Table
 from zoo.cli.progress import TrainProgress
 from zoo.data import WINDOW, ClipSet, MotionClip, load_clips
 from zoo.evaluation.motion import Method, Motion, make_baselines
-from zoo.models.facial.model import open_model
+from zoo.models.facial.model import open_facial_gan
 from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
 from zoo.motion.model import MotionModel
@@ -161,7 +161,7 @@ def train_fold(setup: Setup, fold: Fold, number: int) -> dict[str, MotionModel]:
     _train(tuning, fold.person, fold.chosen_by, second)
     for run in (first, second):
         print(f"{run.name}: {read_epochs(run, 'score', 'validation')}", file=sys.stderr)
-    return {"base": open_model(first / BEST), "fine-tuned": open_model(second / BEST)}
+    return {"base": open_facial_gan(first / BEST), "fine-tuned": open_facial_gan(second / BEST)}
 
 
 def _train(recipe: FacialRecipe, trained: ClipSet, chosen_by: ClipSet, out: Path) -> None:

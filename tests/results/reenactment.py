@@ -27,7 +27,7 @@ from zoo.data import AU45, EXPRESSION, MOTION_SIZE, POSE, load_clips
 from zoo.data.frames import Picture, RenderClip
 from zoo.metrics.landmark_distance import measure_landmark_distance
 from zoo.metrics.mouth import correlate
-from zoo.models.facial.model import open_model
+from zoo.models.facial.model import open_facial_gan
 from zoo.models.renderer import FAMILY
 from zoo.motion.generate import Motion
 from zoo.motion.model import MotionModel
@@ -195,7 +195,7 @@ def judge_rows(rows: Mapping[str, Mapping[str, Any]]) -> Rows:
 def run_audio_reenactment(setup: Setup) -> dict[str, Table]:
     """Held-out frames of the longest video, moved by their own sound."""
     subject, person = find_longest(setup), load_person(personalize_longest(setup))
-    judged, model = Judged.of(subject), open_model(person.motion_model)
+    judged, model = Judged.of(subject), open_facial_gan(person.motion_model)
     rest = choose_clip(judged.clips, judged.renderer.trained_on)
     mean = average_motion(rest)
     methods: dict[str, Draw] = {

@@ -10,7 +10,7 @@ from zoo.evaluation.motion import Method, Motion, MotionScores, make_baselines, 
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.confusion import Confusion
 from zoo.metrics.intervals import Interval
-from zoo.models.facial.model import open_model
+from zoo.models.facial.model import open_facial_gan
 from zoo.models.style.model import open_classifiers
 from zoo.motion.generate import clip_au45
 from zoo.motion.model import MotionModel
@@ -132,7 +132,7 @@ def hold_contest(
     parts = {part: load_clips(dataset, split=part) for part in ("train", "val", "test")}
     models = {
         name: {
-            key: open_model(run / BEST)
+            key: open_facial_gan(run / BEST)
             for key, run in (of.items() if isinstance(of, Mapping) else [("", of)])
         }
         for name, of in runs.items()

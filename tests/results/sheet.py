@@ -16,7 +16,7 @@ from toolkit.preview.draw import BACKGROUND, draw_text
 from toolkit.preview.render import choose_frames
 from toolkit.storage import write_whole
 from zoo.data.frames import Picture, RenderClip
-from zoo.models.facial.model import open_model
+from zoo.models.facial.model import open_facial_gan
 from zoo.motion.speech import hear_speech
 from zoo.speaking.person_file import load_person
 from zoo.speaking.reenact import draw_clip
@@ -65,7 +65,7 @@ def render_clip(judged: Judged, clip: RenderClip) -> Iterable[Picture]:
 def speak(setup: Setup, judged: Judged) -> list[Picture]:
     """Pictures at even distances of the person saying what somebody else said."""
     person = load_person(judged.subject.stages)
-    model = open_model(person.motion_model)
+    model = open_facial_gan(person.motion_model)
     audio = cut_media(setup, find_real(*OTHERS["a reader's"]))
     rest = choose_clip(judged.clips, judged.renderer.trained_on)
     motion = generate_at(model, hear_speech(audio, model.contract), rest)

@@ -27,7 +27,7 @@ from zoo.data import Holdout
 from zoo.data.frames import RenderClip, load_render_clips
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.continuity import measure_seams
-from zoo.models.facial.model import open_model
+from zoo.models.facial.model import open_facial_gan
 from zoo.models.renderer.model import open_renderer
 from zoo.models.renderer.windows import HALF_WINDOW
 from zoo.motion.generate import list_starts
@@ -205,7 +205,7 @@ def list_mouths(held: Sequence[Heard], film: Path, fps: int) -> dict[str, Floats
 
 def list_seams(person: PersonFile, audio: Path) -> Rows:
     """How the motion that is drawn moves where windows meet, beside elsewhere."""
-    model = open_model(person.motion_model)
+    model = open_facial_gan(person.motion_model)
     renderer = open_renderer(person.renderer, torch.device("cpu"))
     clips = load_render_clips(person.shards, identity=person.identity)
     scores = hear_speech(audio, model.contract)

@@ -14,7 +14,7 @@ from tests.results.setup import Setup, Table
 from zoo.data import load_clips
 from zoo.metrics.confusion import plot_confusion
 from zoo.metrics.continuity import measure_drift, measure_seams
-from zoo.models.facial.model import open_model
+from zoo.models.facial.model import open_facial_gan
 from zoo.motion.generate import list_starts
 from zoo.training.loop import BEST
 
@@ -146,7 +146,7 @@ def _describe_gan(name: str, weight: float, run: Path) -> dict[str, Any]:
 def run_long(setup: Setup) -> dict[str, Table]:
     """Seams and drift of minutes of motion, by the base model, beside the truth's steps."""
     dataset = make_synthetic(setup, "A")
-    model = open_model(train_base(setup, "a-base", dataset) / BEST)
+    model = open_facial_gan(train_base(setup, "a-base", dataset) / BEST)
     clips = load_clips(dataset, split="test")
     identity = clips.identities[0]
     num_frames = round(setup.minutes * 60 * clips.fps)

@@ -16,6 +16,7 @@ from tests.results.stages import StageLog
 from toolkit.media.encode import write_video
 from zoo.data import load_clips
 from zoo.data.frames import load_render_clips
+from zoo.models import registry
 from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
 from zoo.models.renderer import FAMILY
@@ -42,6 +43,7 @@ class StandIn:
 
     def __init__(self, clip):
         self.clip, self.person, self.fps = clip, fit_person([clip]), clip.fps
+        self.identity, self.pose_map = self.person.identity, self.person.pose_map
         self.path, self.perceptual, self.device = "renderer", "random", torch.device("cpu")
         self.trained_on = {clip.id: (0, NUM_FRAMES - HELD - 10)}
         self.held_out = {clip.id: (NUM_FRAMES - HELD, NUM_FRAMES)}
@@ -132,8 +134,15 @@ def stand_in(monkeypatch, clip, subject, folder):
         monkeypatch.setattr(module, name, lambda setup: subject)
     for module in (reenactment, spoken, people):
         monkeypatch.setattr(module, "personalize_longest", lambda setup: folder)
-    for module in (shown, spoken, synthesize):
+    for module in (shown, spoken):
         monkeypatch.setattr(module, "open_renderer", lambda *_: StandIn(clip))
+
+    def open_model(path, device="cpu", *, makes):
+        return (
+            StandIn(clip) if makes == "frames" else registry.open_model(path, device, makes=makes)
+        )
+
+    monkeypatch.setattr(synthesize, "open_model", open_model)
     monkeypatch.setattr(shown, "FaceMesh", lambda: None)
     monkeypatch.setattr(
         shown, "find_landmarks", lambda pictures, mesh: make_faces(len([*pictures]))

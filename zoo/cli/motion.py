@@ -45,7 +45,7 @@ def generate(
 
     if (initial is None) != (shards is None):
         raise click.UsageError("--initial and --shards belong together")
-    trained = open_model("facial-gan", model, find_device(device))
+    trained = open_model(model, find_device(device), makes="motion")
     clip = find_clip(shards, initial) if shards and initial else None
     scores = hear_speech(audio, trained.contract, weights)
     motion = trained.generate(scores, identity=identity, initial=clip, smooth=smooth)

@@ -215,7 +215,7 @@ def evaluate_part(
     clips = load_clips(shards, split=split)
     paths = {name: Path(model.replace("{identity}", name)) for name in clips.identities}
     models: dict[Path, MotionModel] = {
-        path: open_model("facial-gan", path, device) for path in set(paths.values())
+        path: open_model(path, device, makes="motion") for path in set(paths.values())
     }
     for trained in models.values():
         trained.contract.refuse_others(make_contract(clips), str(shards))
@@ -233,7 +233,7 @@ def evaluate_part(
     first = next(iter(models.values()))
     baselines = make_baselines(trained_on, chosen_by, first.normalisation)
     methods: dict[str, Method] = {"model": speak, **baselines, "real": lambda clip: clip.motion}
-    judges = open_model("personalization", classifiers) if classifiers else None
+    judges = open_model(classifiers, makes="identities") if classifiers else None
     results = {name: score_motion(name, of, clips, judges) for name, of in methods.items()}
     if plot is not None:
         shown = {

@@ -27,6 +27,8 @@ class Family:
         summary: what goes in and what comes out.
         presets: names of its variants, the default first.
         reads: arrays of the shards that it is trained on.
+        makes: what its trained models make: `scores` of speech, `motion`, `frames` of a person, or
+            `identities`; by it the commands that use models know which they can take.
         items: what a step's items are.
         create: "module:function" of (preset, **options) to a network with random weights.
         train: "module:function" of (options, out, *, distributed, resume, on_step) to the best
@@ -41,6 +43,7 @@ class Family:
     summary: str
     presets: tuple[str, ...]
     reads: tuple[str, ...]
+    makes: str
     items: str
     create: str
     train: str

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zoo.models
+from toolkit.errors import ToolkitError
 from zoo.models.family import Family
 
 if TYPE_CHECKING:
@@ -61,9 +62,26 @@ def create_model(name: str, preset: str | None = None, **options: Any) -> "nn.Mo
     return model
 
 
-def open_model(name: str, path: Path, device: "torch.device | str" = "cpu") -> Any:
-    """What a checkpoint of a family holds, ready for use on a device; errors as its `open`."""
-    return resolve(find_family(name), "open")(path, device)
+def open_model(path: Path, device: "torch.device | str" = "cpu", *, makes: str) -> Any:
+    """The trained model of a checkpoint, of whichever family, ready for use on a device.
+
+    Args:
+        path: the checkpoint.
+        device: where it is to run.
+        makes: what it must make, as `Family.makes`; says what is returned: `motion` a
+            `zoo.motion.model.MotionModel`, `frames` a `zoo.speaking.renderer.Renderer`.
+
+    Raises:
+        ToolkitError: no such checkpoint, or one that makes something else; and as the family's.
+    """
+    from zoo.training.checkpoint import load_checkpoint
+
+    families = {family.name: family for family in list_families() if family.makes == makes}
+    kind = load_checkpoint(path).get("kind")
+    if kind not in families:
+        what = kind or "something else"
+        raise ToolkitError(f"{path}: a checkpoint of {what}, not of {' or '.join(families)}")
+    return resolve(families[kind], "open")(path, device)
 
 
 def make_options(name: str, command: str = "training", **values: Any) -> Any:

@@ -69,8 +69,9 @@ class Personalization:
         check_video(self.video)
         check_place(self.out / NAME)
         find_device(self.settings.device)
-        PerceptualDistance(find_vgg(self.settings.vgg))
-        contract = open_model(MOTION, self.settings.base).contract
+        if (weights := find_vgg(self.settings.vgg)) is not None:
+            PerceptualDistance(weights)
+        contract = open_model(self.settings.base, makes="motion").contract
         check_base(contract, self.settings.base)
         jobs = read_jobs(self.dataset)
         if jobs and hash_file(self.video) not in {s.sha256 for job in jobs for s in job.sources}:
@@ -87,7 +88,7 @@ class Personalization:
         Raises:
             ToolkitError: there is no clip in it, or too little of one.
         """
-        options = plan_ingest(open_model(MOTION, self.settings.base).contract)
+        options = plan_ingest(open_model(self.settings.base, makes="motion").contract)
         load_backends.cache_clear()  # the worker has its own
         ingest(
             self.video,

@@ -97,10 +97,10 @@ def reenact(
     clip = find_render_clip(settings.shards, clip_id)
     refuse_inputs(out, locate_source(clip, settings.shards))
     refuse_inputs(error_map, locate_source(clip, settings.shards))
-    renderer: Renderer = open_model("renderer", settings.renderer, device)
+    renderer: Renderer = open_model(settings.renderer, device, makes="frames")
     check_renderer(renderer, clip)
     model: MotionModel | None = (
-        open_model("facial-gan", settings.motion_model, device) if settings.motion_model else None
+        open_model(settings.motion_model, device, makes="motion") if settings.motion_model else None
     )
     scene = Scene(clip, settings.shards, settings.background)
     drawn = (

@@ -21,6 +21,7 @@ from toolkit.schema import Provenance
 from toolkit.storage import hash_file
 from zoo.cli import main
 from zoo.data.frames import load_render_clips
+from zoo.models import registry
 from zoo.models.renderer.model import TrainedRenderer
 from zoo.models.renderer.person import fit_person
 from zoo.motion.lids import LidMap
@@ -72,8 +73,12 @@ def data(tmp_path):
 def renderer(data, monkeypatch):
     """What `--renderer` opens; tests may exchange it."""
     held = {"now": make_stand_in(load_clip(data))}
+
+    def open_held(path, device="cpu", *, makes):
+        return held["now"] if makes == "frames" else registry.open_model(path, device, makes=makes)
+
     for module in ("synthesize", "reenact"):
-        monkeypatch.setattr(f"zoo.speaking.{module}.open_renderer", lambda *_: held["now"])
+        monkeypatch.setattr(f"zoo.speaking.{module}.open_model", open_held)
     return held
 
 
@@ -571,8 +576,7 @@ class Stages:
         self.calls, self.dies_in, self.lengths = [], "", [700]
         self.made = {"au45": Provenance(backend="eyelids", version="1")}
         monkeypatch.setattr(stages, "ingest", self.ingest)
-        monkeypatch.setattr(stages, "train_facial", self.train("motion"))
-        monkeypatch.setattr(stages, "train_renderer", self.train("renderer"))
+        monkeypatch.setattr(stages, "train_model", self.train)
         monkeypatch.setattr(stages, "load_backends", self)
 
     def __call__(self, options):
@@ -601,16 +605,14 @@ class Stages:
             write_dataset(out, {"j": clips}, shards=False)
         self._die("ingest")
 
-    def train(self, name):
-        def run_stage(recipe, out, *, distributed, resume, on_step):
-            self.calls.append((name, recipe.identity, recipe.preset, recipe.epochs, resume))
-            out.mkdir(parents=True, exist_ok=True)
-            (out / "last.pt").touch()
-            self._die(name)
-            (out / "best.pt").touch()
-            return {"score": 1.0}
-
-        return run_stage
+    def train(self, model, recipe, out, *, distributed, resume, on_step):
+        name = {"facial-gan": "motion", "renderer": "renderer"}[model]
+        self.calls.append((name, recipe.identity, recipe.preset, recipe.epochs, resume))
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "last.pt").touch()
+        self._die(name)
+        (out / "best.pt").touch()
+        return {"score": 1.0}
 
     def _die(self, name):
         if self.dies_in == name:
@@ -764,7 +766,7 @@ def test_a_bad_device_base_or_vgg19_is_refused_before_ingest(video, monkeypatch)
 def test_who_judges_is_said_where_it_is_not_vgg19(video, monkeypatch, tmp_path):
     monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path))
     Stages(monkeypatch)
-    assert "zoo: a random network judges instead of VGG19" in personalize(video).stderr
+    assert "zoo: warning: a random network judges instead of VGG19" in personalize(video).stderr
 
 
 def test_too_short_a_video_says_how_long_it_must_be(video, monkeypatch):

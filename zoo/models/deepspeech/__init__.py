@@ -7,6 +7,7 @@ FAMILY = Family(
     summary="sound to 29 character scores a frame, the speech features of everything else",
     presets=("small",),
     reads=(),
+    makes="scores",
     items="s of sound",
     create="zoo.models.deepspeech.model:create_deepspeech",
     train="zoo.models.deepspeech.recipe:train_deepspeech",

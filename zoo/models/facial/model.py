@@ -67,7 +67,7 @@ def create_facial_gan(
     return FacialGan(preset, generator, pkgutil.resolve_name(chosen.objective)(gan_weight))
 
 
-def open_model(path: Path, device: torch.device | str = "cpu") -> MotionModel:
+def open_facial_gan(path: Path, device: torch.device | str = "cpu") -> MotionModel:
     """The generator of a checkpoint.
 
     Raises:

@@ -20,6 +20,7 @@ FAMILY = Family(
         "face/illumination",
         "face/valid",
     ),
+    makes="frames",
     items="frames",
     create="zoo.models.renderer.networks:create_generator",
     train="zoo.models.renderer.recipe:train_renderer",

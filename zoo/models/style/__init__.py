@@ -7,6 +7,7 @@ FAMILY = Family(
     summary="motion to the identity whose style it has, by head pose and by blinks",
     presets=("paper",),
     reads=("face/pose", "face/au45"),
+    makes="identities",
     items="windows",
     create="zoo.models.style.model:create_classifiers",
     train="zoo.models.style.recipe:train_personalization",

@@ -17,7 +17,7 @@ from toolkit.errors import ToolkitError
 from zoo.cli import main
 from zoo.data import AU45, WINDOW, Normalisation, load_clips
 from zoo.evaluation.motion import evaluate_part
-from zoo.models.facial.model import open_model
+from zoo.models.facial.model import open_facial_gan
 from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
 from zoo.models.facial.recipe import FacialTask, choose_clips, train_facial
 from zoo.synthetic.dataset import make_dataset
@@ -81,7 +81,7 @@ def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_on
 
 
 def test_a_checkpoint_says_all_that_generation_needs(dataset: Path, base: Path) -> None:
-    model = open_model(base / "best.pt")
+    model = open_facial_gan(base / "best.pt")
     clips = load_clips(dataset, split="train")
     assert model.contract.fps == clips.fps
     assert model.contract.backends == clips.backends
@@ -129,7 +129,7 @@ def test_fine_tuning_keeps_the_base_models_statistics(
     dataset: Path, base: Path, tmp_path: Path
 ) -> None:
     train_facial(finetune(dataset, base), tmp_path)
-    before, after = open_model(base / "best.pt"), open_model(tmp_path / "best.pt")
+    before, after = open_facial_gan(base / "best.pt"), open_facial_gan(tmp_path / "best.pt")
     ours, theirs = before.normalisation, after.normalisation
     np.testing.assert_array_equal(ours.audio_mean, theirs.audio_mean)
     assert ours.expression_scale == theirs.expression_scale
@@ -142,11 +142,11 @@ def test_fine_tuning_learns_how_the_persons_lids_move(
     """From the frames that it was trained on: their AU45 is what the highest made becomes."""
     recipe = finetune(dataset, base)
     train_facial(recipe, tmp_path)
-    lids = open_model(tmp_path / "best.pt").lids
+    lids = open_facial_gan(tmp_path / "best.pt").lids
     real = np.concatenate([c.motion[c.valid, AU45.start] for c in choose_clips(recipe)[0]])
     assert lids.apply(np.full(9, 5.0)) == pytest.approx(np.full(9, real.max()))
     assert lids.real[250] == pytest.approx(np.median(real))
-    assert open_model(base / "best.pt").lids is None
+    assert open_facial_gan(base / "best.pt").lids is None
 
 
 def test_a_person_of_whom_nothing_was_measured_can_be_learnt_all_the_same(
@@ -218,7 +218,7 @@ def test_a_base_model_that_knows_other_data_is_refused(
 
 
 def test_a_stranger_is_refused_with_the_names_that_are_known(dataset: Path, base: Path) -> None:
-    model = open_model(base / "best.pt")
+    model = open_facial_gan(base / "best.pt")
     audio = load_clips(dataset, split="test").clips[0].audio
     with pytest.raises(ToolkitError, match="person-0, person-1"):
         model.generate(audio, identity="nobody")
