@@ -19,18 +19,10 @@ from scipy.ndimage import grey_closing, median_filter
 from scipy.signal import find_peaks
 
 from toolkit.features.base import Arrays, Extractor
+from toolkit.mesh import EAR_POINTS, LID_MIDDLES, MAX_AU45
 from toolkit.schema import Blink, ClipInput, Provenance
 
 Floats = npt.NDArray[np.float64]
-
-EYES = (
-    ((362, 385, 387, 263, 373, 380), (386, 374)),
-    ((33, 160, 158, 133, 153, 144), (159, 145)),
-)
-"""Mesh vertices of the subject's left and right eye: p1 … p6 of Soukupova & Cech (2016), fig. 1
-(corner, upper lid × 2, corner, lower lid × 2), then the middle of the upper and the lower lid."""
-
-MAX_INTENSITY = 5.0
 
 DIP_SECONDS = 0.7
 """Dips of the aperture that are shorter than this are lid movement, longer ones the open level."""
@@ -62,8 +54,13 @@ MIN_SECONDS = 0.07
 MAX_SECONDS = 0.5
 """Shortest and longest blink at half its intensity."""
 
-_CORNERS = np.array([[points[0], points[3]] for points, _ in EYES])
-_PAIRS = np.array([[(p[1], p[5]), (p[2], p[4]), middle] for p, middle in EYES])
+_CORNERS = np.array([[points[0], points[3]] for points in EAR_POINTS])
+_PAIRS = np.array(
+    [
+        [(p[1], p[5]), (p[2], p[4]), middle]
+        for p, middle in zip(EAR_POINTS, LID_MIDDLES, strict=True)
+    ]
+)
 _BINS = 2000
 
 
@@ -123,7 +120,7 @@ def compute_au45(
     level = np.clip(_fill_dips(aperture, fps), MIN_LEVEL * open_eyes, open_eyes)
     covered = np.clip(1 - aperture / level, 0, 1)
     both = np.exp((weight * np.log(covered + ONE_EYE)).sum(axis=-1)) - ONE_EYE
-    return np.asarray(np.clip(MAX_INTENSITY * both, 0, MAX_INTENSITY), dtype=np.float32)
+    return np.asarray(np.clip(MAX_AU45 * both, 0, MAX_AU45), dtype=np.float32)
 
 
 def _fill_dips(aperture: Floats, fps: int) -> Floats:

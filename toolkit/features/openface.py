@@ -26,6 +26,7 @@ import pandas as pd
 from toolkit.errors import SetupError, SourceError, ToolkitError
 from toolkit.facemodel.camera import change_intrinsics, default_intrinsics, project_camera
 from toolkit.features.base import Arrays, Extractor
+from toolkit.mesh import MAX_AU45
 from toolkit.schema import ClipInput, Provenance, Reason
 
 Floats = npt.NDArray[np.float64]
@@ -33,8 +34,6 @@ Intrinsics = tuple[float, float, float, float]
 
 MIN_CONFIDENCE = 0.7
 """Below this OpenFace's own author counts a frame as failed (OpenFace issue 270)."""
-
-MAX_INTENSITY = 5.0
 
 POSE_COLUMNS = ("pose_Rx", "pose_Ry", "pose_Rz", "pose_Tx", "pose_Ty", "pose_Tz")
 AU45_COLUMN = "AU45_r"
@@ -266,7 +265,7 @@ def read_openface(path: Path) -> OpenFaceTable:
         confidence=index[:, 2],
         usable=usable,
         pose=pose,
-        au45=None if au45 is None else np.clip(au45[:, 0], 0.0, MAX_INTENSITY),
+        au45=None if au45 is None else np.clip(au45[:, 0], 0.0, MAX_AU45),
         center=None if center is None else center.reshape(-1, 2, 68).mean(axis=2),
     )
 

@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from toolkit.clock import FRAME_RATES, SAMPLE_RATE, frame_to_sample
 from toolkit.media.encode import write_video
+from toolkit.mesh import IRIS_MM
 from toolkit.sample import motion, speech
-from toolkit.sample.head import IRIS_MM, Head
+from toolkit.sample.head import Head
 from toolkit.sample.portrait import Picture, Portrait, load_portraits, make_identity
 from toolkit.storage import write_whole
 

@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.facemodel.fit import ShapeFitter, lift
+from toolkit.facemodel.fit import DEPTH_WEIGHT, ShapeFitter, lift, strip_blink
 from toolkit.facemodel.learning.learn import (
-    DEPTH_WEIGHT,
     EXPRESSION_BACKGROUND,
     Samples,
     learn_blink,
     make_basis,
     smooth_background,
-    strip_blink,
     unseen_variance,
     weigh_by_person,
 )
@@ -30,7 +28,6 @@ from toolkit.facemodel.learning.reconstruct import (
     Views,
     choose_rigid,
     choose_steady,
-    measure_iris,
     reconstruct,
     superimpose,
 )
@@ -41,8 +38,9 @@ from toolkit.facemodel.model import (
     FaceModel,
     orient_outward,
 )
-from toolkit.facemodel.topology import NUM_VERTICES, list_triangles
-from toolkit.features.landmarks import LANDMARKS68
+from toolkit.facemodel.topology import list_triangles
+from toolkit.features.pose import measure_iris
+from toolkit.mesh import LANDMARKS68, NUM_VERTICES
 
 Floats = npt.NDArray[np.float64]
 

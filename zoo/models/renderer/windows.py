@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from toolkit.features.blink import MAX_INTENSITY
+from toolkit.mesh import MAX_AU45
 from zoo.graphics.render import FaceRenderer
 
 HALF_WINDOW = 5
@@ -67,7 +67,7 @@ def paint_frames(pictures: Tensor, au45: npt.ArrayLike, *, official: bool = Fals
     if official:
         color = torch.where(eye > 0.5, 1.0, color)
         return torch.where(color[:, 1:2] > BRIGHT, blink[:, None, None, None], color)
-    eye.mul_((blink / MAX_INTENSITY).clamp(0, 1)[:, None, None, None])
+    eye.mul_((blink / MAX_AU45).clamp(0, 1)[:, None, None, None])
     return frames
 
 

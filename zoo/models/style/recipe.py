@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from toolkit.features.blink import MAX_INTENSITY
+from toolkit.mesh import MAX_AU45
 from zoo.data import POSE, load_clips
 from zoo.models.style.model import (
     KIND,
@@ -83,7 +83,7 @@ class PersonalizationTask:
         self._now = create_classifiers(identities, fps)
         self._networks = nn.ModuleDict(self._now.networks).to(recipe.device)
         self._now.networks["pose"].scale.copy_(_measure_scale(self._windows.motion[:, POSE]))
-        self._now.networks["blink"].scale.fill_(MAX_INTENSITY)
+        self._now.networks["blink"].scale.fill_(MAX_AU45)
         self._best = copy.deepcopy(self._now)
         self._accuracy = dict.fromkeys(STYLES, -1.0)
         self._optimiser = torch.optim.Adam(self._networks.parameters(), recipe.learning_rate)
