@@ -460,7 +460,9 @@ def test_the_new_column_has_a_name_and_a_value(monkeypatch: pytest.MonkeyPatch) 
     row = describe.describe_clip(
         clip, landmarks=landmarks, pcm=clip.load_pcm(), sharpness=1.0, info=info
     )
-    assert row["mouth_opening"] == pytest.approx(float(describe.measure_opening(landmarks)[0]))
+    assert row["mouth_opening"] == pytest.approx(
+        float(describe.measure_opening_ratio(landmarks)[0])
+    )
 
 
 def test_the_new_array_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:

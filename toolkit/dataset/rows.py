@@ -28,7 +28,7 @@ def describe_clip(
         sharpness: median variance of the Laplacian.
         info: of the source.
     """
-    corr, lag = measure_agreement(measure_opening(landmarks), pcm, clip.fps)
+    corr, lag = measure_agreement(measure_opening_ratio(landmarks), pcm, clip.fps)
     return {
         "clip_id": clip.clip_id,
         "start_frame": clip.start_frame,
@@ -51,7 +51,7 @@ def describe_clip(
     }
 
 
-def measure_opening(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def measure_opening_ratio(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """(n,) distance of the inner lips over the distance of the eyes' centres; no unit."""
     eyes = [landmarks[:, pair, :2].mean(1) for pair in EYE_CORNERS]
     upper, lower = LIP_MIDDLES

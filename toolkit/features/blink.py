@@ -169,9 +169,7 @@ def _find_percentile(counts: npt.NDArray[np.int64]) -> Floats:
     return np.asarray(((share >= OPEN_PERCENTILE / 100).argmax(axis=1) + 0.5) / _BINS)
 
 
-def find_blinks(
-    au45: npt.ArrayLike, fps: int, valid: npt.NDArray[np.bool_] | None = None
-) -> list[Blink]:
+def find_blinks(au45: npt.ArrayLike, fps: int) -> list[Blink]:
     """Blinks of one clip, from any backend's AU45.
 
     A blink is a peak of at least `ON_INTENSITY`. The next one counts of its own once AU45 has
@@ -184,10 +182,9 @@ def find_blinks(
     however short the rest is, so that two clips cut within a blink both hold it.
 
     Args:
-        au45: (n,) intensity 0 to 5; frames that are not finite count as not valid.
+        au45: (n,) intensity 0 to 5, NaN where it was not measured: such frames are interpolated,
+            which makes no peaks.
         fps: frames a second.
-        valid: (n,) False where AU45 was not measured: such frames are interpolated, which makes
-            no peaks. All are valid by default.
 
     Returns:
         In order, not overlapping; frames count from the array's start.
@@ -196,19 +193,15 @@ def find_blinks(
         ValueError: an array of another shape, or fps is not positive.
     """
     values = np.asarray(au45, dtype=np.float64)
-    known = np.isfinite(values)
-    if valid is not None:
-        if np.shape(valid) != values.shape:
-            raise ValueError(f"valid has shape {np.shape(valid)}, AU45 {values.shape}")
-        known &= valid
+    is_measured = np.isfinite(values)
     if values.ndim != 1 or fps <= 0:
         raise ValueError(f"AU45 of shape {values.shape} at {fps} frames a second")
-    if not known.any():
+    if not is_measured.any():
         return []
     frames = np.arange(len(values))
-    values = np.interp(frames, frames[known], values[known])
+    values = np.interp(frames, frames[is_measured], values[is_measured])
     bridged = _bridge(values)
-    measured = np.where(known, values, 0)
+    measured = np.where(is_measured, values, 0)
     blinks = [_measure_blink(measured, bridged, peak) for peak in _find_peaks(bridged)]
     return [blink for blink in blinks if _fits_blink(blink, len(values), fps)]
 
