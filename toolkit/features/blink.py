@@ -134,6 +134,10 @@ class EyelidAU45(Extractor):
     """AU45 from the face mesh's eyelids, calibrated on all clips of a source."""
 
     arrays = ("face/au45",)
+    constants = (
+        *(EAR_POINTS, LID_MIDDLES, MAX_AU45, DIP_SECONDS, NOISE_SECONDS),
+        *(OPEN_PERCENTILE, MIN_LEVEL, ONE_EYE, _BINS),
+    )
 
     def __init__(self) -> None:
         self._open_eyes: Floats | None = None

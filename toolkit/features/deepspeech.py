@@ -270,6 +270,7 @@ class DeepSpeech(Extractor):
     """Scores of the embedded small network."""
 
     arrays = ("audio/deepspeech",)
+    constants = (WINDOW, HOP, OUTPUT_RATE, PIECE, REACH, DEEPSPEECH_SYMBOLS)
 
     def __init__(self) -> None:
         """Load the embedded weights.

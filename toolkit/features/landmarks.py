@@ -35,6 +35,9 @@ _CONFIRM_SCALE, _CONFIRM_SIDE, _CONFIRM_SCORE = 1.6, 192, 0.75
 class FaceMesh:
     """Finds up to `max_faces` meshes in successive pictures of one take."""
 
+    constants = (_FRAME_MICROSECONDS, _CONFIRM_SCALE, _CONFIRM_SIDE, _CONFIRM_SCORE)
+    """As `Extractor.constants`."""
+
     def __init__(self, max_faces: int = 2) -> None:
         self._has_face = False
         with _quiet_native_log():

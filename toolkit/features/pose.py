@@ -12,8 +12,8 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.facemodel import align, fit
 from toolkit.facemodel.camera import transform
-from toolkit.facemodel.fit import pose_mesh
 from toolkit.facemodel.model import DEFAULT_PATH, FaceModel, load_default
 from toolkit.features.base import Arrays, Extractor
 from toolkit.mesh import EYE_CORNERS, IRIS_DIAMETERS, IRIS_MM, NUM_VERTICES
@@ -41,6 +41,10 @@ class MeshPose(Extractor):
     """Pose from the mesh, one size of head per source: from its irises, or as given."""
 
     arrays = ("face/pose",)
+    constants = (
+        *(SCALE_SD, READING_SD, READING_PX, MAX_YAW, FIT_FRAMES),
+        *(IRIS_MM, IRIS_DIAMETERS, EYE_CORNERS, align.STEPS, fit.DEPTH_STEP, fit.POSE_DEPTH),
+    )
 
     def __init__(self, *, interocular_mm: float | None = None) -> None:
         """Load the face model.
@@ -109,7 +113,7 @@ def fit_pose(
     if landmarks.ndim != 3 or landmarks.shape[1] < NUM_VERTICES:
         raise ValueError(f"landmarks have shape {landmarks.shape}, not (n, 468 or more, 2 or 3)")
     model = model or load_default()
-    pose = pose_mesh(model, landmarks, intrinsics, model.mean_shape)
+    pose = fit.pose_mesh(model, landmarks, intrinsics, model.mean_shape)
     pose[:, 3:] *= scale
     return np.asarray(pose)
 
