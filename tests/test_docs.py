@@ -28,9 +28,9 @@ from toolkit.facemodel.model import load_default
 from toolkit.features import BACKENDS, blink, landmarks, pose
 from toolkit.ingest import clips
 from toolkit.ingest.crops import JPEG_QUALITY
-from toolkit.ingest.jobs import digest_options
 from toolkit.mesh import EAR_POINTS, IRIS_MM, MAX_AU45
 from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, TABLES, ClipInput, Reason, VideoInfo
+from toolkit.storage import digest_record
 
 DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", ROOT / "manifests" / "README.md", *sorted(DOCS.glob("*.md")))
@@ -272,7 +272,7 @@ def test_the_example_manifest_is_of_this_schema(tour: Path) -> None:
     assert set(clips_["num_frames"]) == {300}
     assert set(rows["split"]["clip_id"]) == set(clips_["clip_id"])
     assert set(rows["split"]["ratio"] + " " + rows["split"]["by"]) == {"5-1-4 source"}
-    jobs = {job.id: digest_options(job.options) for job in read_jobs(tour)}
+    jobs = {job.id: digest_record(job.options) for job in read_jobs(tour)}
     assert set(zip(clips_["job"], clips_["options_digest"], strict=True)) == set(jobs.items())
 
 

@@ -30,12 +30,6 @@ def describe_clip(
     """
     corr, lag = measure_agreement(measure_opening_ratio(landmarks), pcm, clip.fps)
     return {
-        "clip_id": clip.clip_id,
-        "start_frame": clip.start_frame,
-        "num_frames": clip.num_frames,
-        "source_start": clip.start_frame / clip.fps,
-        "duration": clip.num_frames / clip.fps,
-        "fps": clip.fps,
         "width": info.width,
         "height": info.height,
         "source_fps": info.fps,

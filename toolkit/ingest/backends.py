@@ -42,16 +42,6 @@ class Backends:
         made = {name: extractor.provenance() for name, extractor in self._extractors.items()}
         return {"landmarks": self.mesh.provenance(), **made}
 
-    def columns(self) -> dict[str, str]:
-        """The manifest's `*_backend` columns: name and version, or `none`."""
-        made = self.provenance()
-        return {
-            f"{feature}_backend": f"{made[feature].backend} {made[feature].version}".strip()
-            if feature in made
-            else "none"
-            for feature in ("landmarks", *BACKENDS)
-        }
-
     def extract_source(self, clips: Sequence[ClipInput]) -> dict[str, Exception]:
         """Add what is calibrated over a whole source to every clip's arrays.
 

@@ -114,8 +114,9 @@ def test_an_id_that_begins_another_one_is_found(tmp_path: Path) -> None:
 
 
 def test_a_manifest_that_points_to_another_clip_is_an_error(tmp_path: Path) -> None:
-    clips = [FakeClip(source="0.mp4"), FakeClip(source="1.mp4", row={"index": 0})]
+    clips = [FakeClip(source="0.mp4"), FakeClip(source="1.mp4")]
     write_dataset(tmp_path, {"j": clips})
+    write_part(tmp_path, "clips", "j", [datasets.make_row(clip) for clip in clips])
     with pytest.raises(ManifestError, match="ttk validate"):
         load_clip(tmp_path, clips[1].id)
 
