@@ -24,7 +24,7 @@ ADVICE = {
     errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
     errno.ENFILE: "too many open files on this machine",
 }
-"""What to do about each error that is the disk's and nobody else's."""
+"""What to do about each error of the disk or the system."""
 
 
 @contextlib.contextmanager

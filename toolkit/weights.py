@@ -179,7 +179,7 @@ def fetch_weights(name: str) -> Path:
         raise SetupError(f"{entry.path} cannot be fetched: {entry.published}")
     if entry.url is None:
         raise SetupError(
-            f"{name}: its licence ({entry.licence}) wants you to fetch it yourself from "
+            f"{name}: its licence ({entry.licence}) requires that you fetch it yourself from "
             f"{entry.published}; put it at {entry.path}"
         )
     return _download(entry, entry.url)

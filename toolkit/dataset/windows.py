@@ -57,14 +57,14 @@ class WindowReader:
         readers, names, num_frames, clips, mix_backends = self._arguments
         return _open_again, (type(self), readers, names, num_frames, clips, mix_backends)
 
-    def _place(self, readers: Sequence[ShardReader], wanted: set[str] | None) -> None:
+    def _place(self, readers: Sequence[ShardReader], chosen: set[str] | None) -> None:
         clips = [
             (shard, clip)
             for shard, reader in enumerate(readers)
             for clip in reader.clips
-            if wanted is None or clip.id in wanted
+            if chosen is None or clip.id in chosen
         ]
-        missing = sorted((wanted or set()) - {clip.id for _, clip in clips})
+        missing = sorted((chosen or set()) - {clip.id for _, clip in clips})
         if missing:
             raise ValueError(f"{len(missing)} clips are in none of the shards, as {missing[0]}")
         num_frames = self.num_frames
@@ -137,9 +137,9 @@ def _check_backends(readers: Sequence[ShardReader], names: Sequence[str]) -> Non
     first = readers[0]
     for feature in {ARRAYS[name].feature for name in names}:
         for reader in readers[1:]:
-            theirs, ours = reader.provenance.get(feature), first.provenance.get(feature)
-            if theirs != ours:
+            other, expected = reader.provenance.get(feature), first.provenance.get(feature)
+            if other != expected:
                 raise ShardError(
-                    f"{reader.path}: its {feature} comes from {theirs}, that of {first.path} from "
-                    f"{ours}: train on one kind, or give mix_backends=True"
+                    f"{reader.path}: its {feature} comes from {other}, that of {first.path} from "
+                    f"{expected}: train on one kind, or give mix_backends=True"
                 )

@@ -39,7 +39,7 @@ POSE_DEPTH = 1.5
 """Weight of such a depth: half an image point's for every vertex."""
 
 MAX_YAW = 0.6
-"""Yaw (rad) up to which a frame tells of the identity, where there are any."""
+"""Yaw (rad) up to which a frame counts for the identity, where there are any."""
 
 BLOCK = 32
 """Frames lifted together: what they need fits a core's cache."""

@@ -187,11 +187,11 @@ def _compare_options(job: Job, options: Mapping[str, object]) -> None:
             )
 
 
-def _describe(path: Path, encoded: str, identity: str, known: Source | None) -> Source:
+def _describe(path: Path, encoded: str, identity: str, before: Source | None) -> Source:
     stat = check_readable(path)
-    same = known is not None and (known.size, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
-    if known is not None and same:
-        sha256, duration = known.sha256, known.duration
+    same = before is not None and (before.size, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    if before is not None and same:
+        sha256, duration = before.sha256, before.duration
     else:
         sha256, duration = hash_file(path), read_duration(path)
     return Source(
@@ -224,8 +224,8 @@ def _group(
 ) -> Iterator[Job]:
     """Jobs of about `shard_minutes`; smaller ones where there is little, for all workers' sake.
 
-    `waiting` s of video lie in jobs recorded before: counted in, so that a plan that was killed
-    while it was recorded goes on with jobs of the same size.
+    `waiting` s of video lie in jobs before before: counted in, so that a plan that was killed
+    while it was before goes on with jobs of the same size.
     """
     sources = list(sources)
     total = waiting + sum(map(_guess_seconds, sources))

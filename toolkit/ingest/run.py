@@ -69,9 +69,9 @@ def ingest(
         workers: processes to run in; 0 runs in this one.
         job_slice: (i, n): only jobs whose id mod n is i, so that n machines share a plan.
         retry_rejected: run sources again that gave no clip.
-        on_source: told of each source as the plan looks at it.
-        on_plan: told the plan before it runs.
-        on_progress: told of every step.
+        on_source: called with the path of each source as the plan looks at it.
+        on_plan: called with the plan before it runs.
+        on_progress: called with every step.
 
     Returns:
         The plan that was carried out; `toolkit.dataset.stats.yield_funnel` says what came of it.

@@ -116,8 +116,8 @@ def make_mouth_patches(portrait: Portrait) -> Patches:
     moved = [*upper, *lower, *_OUTER_LIPS[0], *_OUTER_LIPS[1], *_CHIN]
     shifts = []
     for level in np.linspace(0, 1, _LEVELS):
-        wanted = level * _WIDEST * width * profile
-        up, down = 0.35 * gap - 0.15 * wanted, -0.65 * gap + 0.85 * wanted
+        opening = level * _WIDEST * width * profile
+        up, down = 0.35 * gap - 0.15 * opening, -0.65 * gap + 0.85 * opening
         chin = np.full(len(_CHIN), 0.8 * down[len(down) // 2])
         vertical = np.concatenate([up, down, 0.8 * up, 0.95 * down, chin])
         shift = np.stack([np.zeros_like(vertical), vertical], axis=1)

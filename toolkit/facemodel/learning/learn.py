@@ -26,7 +26,7 @@ EXPRESSION_BACKGROUND = 1e-3
 """Background of the expression basis, as a share of its observed variance: for full rank only."""
 
 BLINKING = 0.35
-"""Closure from which a frame tells how lids move."""
+"""Closure from which a frame counts for how lids move."""
 
 LID_REACH = 0.06
 """Vertices that a blink moves by less than this share of its largest motion stay still."""
@@ -108,7 +108,7 @@ def unseen_variance(samples: Samples, person: npt.NDArray[np.int64], weights: Fl
 
     Args:
         samples: displacements.
-        person: (m,) whose each is.
+        person: (m,) index of the person of each.
         weights: (3,) of the columns.
     """
     rows = (samples.displacement * np.sqrt(weights)).reshape(len(person), -1)

@@ -51,7 +51,7 @@ MIN_IRIS = 8.0
 """Median iris diameter (px) under which a clip is too coarse to learn shape from."""
 
 MAX_YAW = 0.5
-"""Yaw (rad) up to which a frame tells of the expression."""
+"""Yaw (rad) up to which a frame counts for the expression."""
 
 LICENCE = "Apache-2.0: a statistic of the clips listed; it contains no picture"
 
@@ -65,7 +65,7 @@ class FaceClip:
         identity: person.
         landmarks: (n, 478, 3) px of the picture.
         intrinsics: fx, fy, cx, cy.
-        color_frames: (m,) frames whose colours are known.
+        color_frames: (m,) frames that have colours.
         colors: (m, 468, 3) uint8 RGB at the mesh's vertices.
     """
 
@@ -102,7 +102,7 @@ def build_model(clips: Iterable[FaceClip]) -> FaceModel:
     """The face model of clips of several people.
 
     Raises:
-        ValueError: fewer than two people in clips sharp enough, or nobody blinks.
+        ValueError: fewer than two people in clips sharp enough, or no blinks.
     """
     faces = gather_faces(clips)
     return learn_model(faces, np.arange(len(faces.people)))

@@ -50,7 +50,7 @@ PRIOR = 0.02
 """Weight of the prior on a vertex, per frame: a sideways view counts by the square of its sine."""
 
 ROUNDS = 6
-"""Rounds of refinement: more trade depth against distance, which no picture tells apart."""
+"""Rounds of refinement: more trade depth against distance, which pictures do not separate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,7 @@ def choose_rigid(shape: Floats) -> Floats:
 
 
 def choose_steady(shape: Floats) -> Floats:
-    """(V,) 1 for vertices whose depth tells of the head's turn, else 0: all but lids and lips."""
+    """(V,) 1 for vertices whose depth follows the head's turn, else 0: all but lids and lips."""
     moving = ~_is_off_lids(shape)
     right, left = shape[list(MOUTH_CORNERS)]
     half = abs(left[0] - right[0]) / 2
@@ -201,8 +201,8 @@ def _yaw(meshes: Floats, moved: Floats) -> Floats:
     return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
-def _pick(person: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    return person & wanted if (person & wanted).any() else person
+def _pick(person: npt.NDArray[np.bool_], facing: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    return person & facing if (person & facing).any() else person
 
 
 def _mean_of(
