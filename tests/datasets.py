@@ -1,7 +1,7 @@
 """A small dataset of shards and manifest made from arrays: what ingest would leave behind."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,12 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import count_samples
-from toolkit.dataset.manifest import write_job, write_part
 from toolkit.dataset.shard import ShardWriter, publish
+from toolkit.dataset.writer import ClipRow, DatasetWriter
 from toolkit.schema import ARRAYS, CLIP_COLUMNS, SCHEMA_VERSION, Job, Provenance, Reason, Source
+from toolkit.storage import digest_record
 
 FPS = 30
 OPTIONS: dict[str, object] = {"fps": FPS, "frame_size": 0, "au45": "embedded"}
+PROVENANCE = {"au45": Provenance(backend="embedded", version="1")}
+CROP, INTRINSICS = (1, 2, 101, 102), (500, 500, 320, 240)
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NAMES = tuple(
     name
@@ -97,8 +100,8 @@ def write_shard(
                 source=clip.source,
                 start_frame=clip.start_frame,
                 num_frames=clip.num_frames,
-                crop=(1, 2, 101, 102),
-                intrinsics=(500, 500, 320, 240),
+                crop=CROP,
+                intrinsics=INTRINSICS,
                 arrays=make_arrays(clip.num_frames, seed) | clip.arrays,
                 pcm=make_pcm(clip, seed),
                 frames=make_jpegs(clip.num_frames, frame_size) if frame_size else (),
@@ -112,7 +115,7 @@ def make_row(
 ) -> dict[str, object]:
     """A row of `clips/` with plausible numbers."""
     row: dict[str, object] = {
-        column.name: "" if column.type == "string" else 0.0 for column in CLIP_COLUMNS
+        column.name: "none" if column.type == "string" else 0.0 for column in CLIP_COLUMNS
     }
     row |= {
         "clip_id": clip.id,
@@ -139,7 +142,8 @@ def make_row(
         "speech_share": 0.8,
         "loudness": -25.0,
         "mouth_audio_corr": 0.4,
-        "options_digest": "0123456789ab",
+        "au45_backend": "embedded 1",
+        "options_digest": digest_record(OPTIONS),
         "schema_version": SCHEMA_VERSION,
         "job": job,
         "ingested_at": WHEN,
@@ -180,31 +184,53 @@ def make_rejected_row(source: str, reason: Reason, seconds: float, job: str) -> 
 def write_dataset(
     dataset: Path, jobs: dict[str, list[FakeClip]], *, shards: bool = True, frame_size: int = 0
 ) -> Path:
-    """Write a dataset: job id -> its clips. Without `shards`, the manifest alone."""
+    """Write a dataset: job id -> its clips, clip c with seed c. Without `shards`, the manifest."""
     for job, clips in jobs.items():
-        sha256 = ""
-        if shards:
-            path = dataset / "shards" / f"{job}.h5"
-            write_shard(path, clips, frame_size=frame_size)
-            sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        rows = [make_row(clip, job, index, sha256) for index, clip in enumerate(clips)]
-        by_source: dict[str, list[FakeClip]] = {}
-        for clip in clips:
-            by_source.setdefault(clip.source, []).append(clip)
-        write_job(dataset, make_job(job, by_source))
-        write_part(dataset, "clips", job, rows)
-        write_part(dataset, "rejected", job, [])
-        sources = [
-            make_source_row(group, job) | _measure_size(dataset / source)
-            for source, group in by_source.items()
-        ]
-        write_part(dataset, "sources", job, sources)
+        with DatasetWriter(
+            dataset,
+            job,
+            options=OPTIONS,
+            fps=FPS,
+            frame_size=frame_size,
+            provenance=PROVENANCE,
+            ingested_at=WHEN,
+        ) as writer:
+            for seed, clip in enumerate(clips):
+                writer.add_clip(make_clip(clip, seed, frame_size, with_arrays=shards))
+            for source in make_job(job, group_by_source(clips)).sources:
+                path = dataset / source.path  # most are not there
+                size = path.stat().st_size if path.is_file() else source.size
+                writer.add_source(replace(source, size=size))
+        if not shards:
+            (dataset / "shards" / f"{job}.h5").unlink()
     return dataset
 
 
-def _measure_size(source: Path) -> dict[str, object]:
-    """Of a source that is really there; most are not."""
-    return {"size": source.stat().st_size} if source.is_file() else {}
+def make_clip(clip: FakeClip, seed: int, frame_size: int, *, with_arrays: bool = True) -> ClipRow:
+    """What a `DatasetWriter` takes of it."""
+    row = make_row(clip)
+    return ClipRow(
+        clip_id=clip.id,
+        identity=clip.identity,
+        source=clip.source,
+        source_sha256=str(row["source_sha256"]),
+        start_frame=clip.start_frame,
+        num_frames=clip.num_frames,
+        crop=CROP,
+        intrinsics=INTRINSICS,
+        arrays=make_arrays(clip.num_frames, seed) | clip.arrays if with_arrays else {},
+        pcm=make_pcm(clip, seed),
+        frames=make_jpegs(clip.num_frames, frame_size) if frame_size else (),
+        measured=row,
+    )
+
+
+def group_by_source(clips: list[FakeClip]) -> dict[str, list[FakeClip]]:
+    """Source -> its clips."""
+    groups: dict[str, list[FakeClip]] = {}
+    for clip in clips:
+        groups.setdefault(clip.source, []).append(clip)
+    return groups
 
 
 def make_job(job: str, by_source: dict[str, list[FakeClip]]) -> Job:
@@ -216,7 +242,7 @@ def make_job(job: str, by_source: dict[str, list[FakeClip]]) -> Job:
             mtime_ns=1,
             sha256=clips[0].source_sha256,
             identity=clips[0].identity,
-            duration=60.0,
+            duration=max(clip.start_frame + clip.num_frames for clip in clips) / FPS,
         )
         for path, clips in by_source.items()
     )

@@ -27,13 +27,13 @@ from toolkit.dataset import manifest
 from toolkit.dataset.manifest import read_jobs, read_table
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.facemodel.camera import deng_intrinsics, project
-from toolkit.facemodel.learning.reconstruct import IRIS_MM
 from toolkit.facemodel.model import load_default
 from toolkit.features import BACKENDS, blink, landmarks, pose
 from toolkit.ingest import clips
 from toolkit.ingest.crops import JPEG_QUALITY
-from toolkit.ingest.jobs import digest_options
+from toolkit.mesh import EAR_POINTS, IRIS_MM, MAX_AU45
 from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, TABLES, ClipInput, Reason, VideoInfo
+from toolkit.storage import digest_record
 from zoo import list_models
 from zoo.models import registry
 
@@ -211,7 +211,7 @@ def test_numbers_of_the_conventions_are_those_of_the_code() -> None:
         f"dips shorter than {blink.DIP_SECONDS:g} s",
         f"between {blink.MIN_LEVEL:g} of and all of",
         f"the {blink.OPEN_PERCENTILE}th percentile",
-        f"from 0 (open) to {blink.MAX_INTENSITY:g}",
+        f"from 0 (open) to {MAX_AU45:g}",
         f"a peak of at least {blink.ON_INTENSITY:g};",
         f"fallen to {blink.OPEN_SHARE:g} of the lesser",
         f"over {blink.APEX_SHARE:g} of the peak",
@@ -281,7 +281,7 @@ def test_the_example_manifest_is_of_this_schema(tour: Path) -> None:
     assert set(clips_["num_frames"]) == {300}
     assert set(rows["split"]["clip_id"]) == set(clips_["clip_id"])
     assert set(rows["split"]["ratio"] + " " + rows["split"]["by"]) == {"5-1-4 source"}
-    jobs = {job.id: digest_options(job.options) for job in read_jobs(tour)}
+    jobs = {job.id: digest_record(job.options) for job in read_jobs(tour)}
     assert set(zip(clips_["job"], clips_["options_digest"], strict=True)) == set(jobs.items())
 
 
@@ -414,7 +414,7 @@ def load_source(source: str, name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 def make_clip(num_frames: int = 60) -> ClipInput:
     """A clip whose mesh has random points; frame 30 is a blink, in frame 40 one eye is shut."""
     landmarks = np.random.default_rng(0).random((1, 478, 3), np.float32).repeat(num_frames, axis=0)
-    for frames, (points, _) in zip(((30, 40), (30,)), blink.EYES, strict=True):
+    for frames, points in zip(((30, 40), (30,)), EAR_POINTS, strict=True):
         for frame in frames:
             landmarks[frame, [points[1], points[2]]] = landmarks[frame, [points[5], points[4]]]
     return ClipInput(
@@ -474,7 +474,9 @@ def test_the_new_column_has_a_name_and_a_value(monkeypatch: pytest.MonkeyPatch) 
     row = describe.describe_clip(
         clip, landmarks=landmarks, pcm=clip.load_pcm(), sharpness=1.0, info=info
     )
-    assert row["mouth_opening"] == pytest.approx(float(describe.measure_opening(landmarks)[0]))
+    assert row["mouth_opening"] == pytest.approx(
+        float(describe.measure_opening_ratio(landmarks)[0])
+    )
 
 
 def test_the_new_array_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ class SetupError(ToolkitError):
 
 
 class StorageError(ToolkitError):
-    """The disk is full, the folder not writable, or memory is short: nobody's video is at fault."""
+    """The disk is full, the folder not writable, or memory is short: no video is at fault."""
 
 
 class ShardError(ToolkitError):

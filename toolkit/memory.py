@@ -1,4 +1,4 @@
-"""Tell that memory is short while it can still be told.
+"""Raise where memory is short, before native code aborts.
 
 Python and torch raise where memory cannot be had; MediaPipe, OpenCV and the C++ library abort the
 process, and the kernel kills it. Neither is a video's fault.
@@ -21,7 +21,7 @@ def require_memory(room: int = ROOM) -> None:
     """Ask for room without using it, before native code does.
 
     Takes microseconds. Sees limits on address space (`ulimit -v`, strict overcommit); where memory
-    is promised freely, `count_kills` tells afterwards.
+    is promised freely, `count_kills` shows it afterwards.
 
     Args:
         room: bytes.

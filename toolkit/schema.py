@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.mesh import NUM_LANDMARKS as NUM_LANDMARKS  # noqa: PLC0414  offered here too
+
 SCHEMA_VERSION = 1
 DEEPSPEECH_SYMBOLS = " abcdefghijklmnopqrstuvwxyz'_"
 """Stored order of the 29 scores: space, a to z, apostrophe, CTC blank (written `_`)."""
-
-NUM_LANDMARKS = 478
-"""MediaPipe face mesh: 468 vertices and 2 × 5 iris points."""
 
 NOMINAL_SIZE = 256
 """Side (px) of the crop that landmarks refer to where no frames are stored."""

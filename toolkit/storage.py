@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ ADVICE = {
     errno.EMFILE: "too many open files: raise the limit (ulimit -n)",
     errno.ENFILE: "too many open files on this machine",
 }
-"""What to do about each error that is the disk's and nobody else's."""
+"""What to do about each error of the disk or the system."""
 
 
 @contextlib.contextmanager
@@ -65,6 +66,12 @@ def hash_file(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def digest_record(value: object) -> str:
+    """Twelve hexadecimal digits that stand for what JSON can hold, such as a set of options."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def sync_file(path: Path) -> None:

@@ -5,18 +5,15 @@ user fetches lie in `~/.cache/ttk`, or in the folder that `TTK_WEIGHTS` names. N
 checkpoint is executed: `read_checkpoint` gives tensors and puts inert stubs for everything else.
 """
 
-import _compat_pickle
 import enum
 import os
 import pickle
-import pickletools
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from toolkit.errors import SetupError, StorageError, ToolkitError
+from toolkit.errors import SetupError, StorageError
 from toolkit.storage import hash_file
 
 if TYPE_CHECKING:
@@ -182,7 +179,7 @@ def fetch_weights(name: str) -> Path:
         raise SetupError(f"{entry.path} cannot be fetched: {entry.published}")
     if entry.url is None:
         raise SetupError(
-            f"{name}: its licence ({entry.licence}) wants you to fetch it yourself from "
+            f"{name}: its licence ({entry.licence}) requires that you fetch it yourself from "
             f"{entry.published}; put it at {entry.path}"
         )
     return _download(entry, entry.url)
@@ -253,21 +250,22 @@ def read_checkpoint(path: Path) -> Any:
     everything else.
 
     Raises:
-        SetupError: the file is missing, damaged, or wants anything else to be built.
+        SetupError: the file is missing, damaged, or needs anything else to be built. The message
+            never quotes torch's, which advises to load the file whatever is in it.
     """
     import torch
 
     _require_file(path)
+    names: list[str] = []
     try:
-        with torch.serialization.safe_globals(_make_stubs(path)):
+        names = _list_unsafe_names(path)
+        with torch.serialization.safe_globals(_make_stubs(names)):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except ToolkitError:
-        raise
     except pickle.UnpicklingError as error:
-        reason = _explain(error)
+        others = [repr(name) for name in sorted(names) if not name.startswith(STUBBED)]
+        reason = f"it refers to {', '.join(others[:3])}" if others else "torch does not read it"
         raise SetupError(f"{path}: refused, as it is not plain weights: {reason}") from error
     except Exception as error:  # a damaged file fails in any way, all of them harmless
-        # torch's own message quotes whatever stands in the file
         raise SetupError(
             f"{path}: damaged or not a checkpoint: `ttk weights` says where to get which"
         ) from error
@@ -291,39 +289,31 @@ def _require_file(path: Path) -> None:
         raise SetupError(f"{path}: no such weights file; `ttk weights` says where to get which")
 
 
-def _explain(error: pickle.UnpicklingError) -> str:
-    """The sentence of torch's message that says what was refused."""
-    lines = str(error).partition("WeightsUnpickler error:")[2].split("\n")
-    return next((line.strip() for line in lines if line.strip()), str(error)).split(". Please")[0]
-
-
-def _make_stubs(path: Path) -> list[Any]:
-    """A stub for each name in the file's pickles that `STUBBED` covers."""
-    names = {name for name in _scan_names(path) if ".".join(name).startswith(STUBBED)}
+def _make_stubs(names: Iterable[str]) -> list[Any]:
+    """A stub for each name that `STUBBED` covers."""
+    parts = [name.rpartition(".") for name in sorted(names) if name.startswith(STUBBED)]
     return [
-        type(name.rpartition(".")[2], (_Stub,), {"__module__": module, "__qualname__": name})
-        for module, name in sorted(names)
+        type(name, (_Stub,), {"__module__": module, "__qualname__": name})
+        for module, _, name in parts
     ]
 
 
-def _scan_names(path: Path) -> Iterator[tuple[str, str]]:
-    """(module, name) of every class or function the pickles refer to, read as text."""
+def _list_unsafe_names(path: Path) -> list[str]:
+    """Classes and functions that a checkpoint refers to and torch does not build by itself."""
+    import torch
+
+    try:
+        return torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except ValueError:  # not a zip file
+        pass
+    # Until 1.6 torch wrote pickles behind one another: magic number, protocol, system, content.
+    # The published function refuses such files; what it calls for each pickle does not.
+    reader = torch._weights_only_unpickler
+    names: set[str] = set()
     with path.open("rb") as stream:
-        if zipfile.is_zipfile(stream):
-            with zipfile.ZipFile(stream) as archive:
-                (member,) = (n for n in archive.namelist() if n.endswith("/data.pkl"))
-                with archive.open(member) as content:
-                    yield from _scan_pickle(content)
-            return
-        stream.seek(0)
-        for _ in range(4):  # torch before 1.6: magic number, protocol, system, content
-            yield from _scan_pickle(stream)
-
-
-def _scan_pickle(stream: IO[bytes]) -> Iterator[tuple[str, str]]:
-    for opcode, argument, _ in pickletools.genops(stream):
-        if opcode.name == "GLOBAL":
-            module, _, name = str(argument).partition(" ")
-            if (module, name) in _compat_pickle.NAME_MAPPING:
-                module, name = _compat_pickle.NAME_MAPPING[module, name]
-            yield _compat_pickle.IMPORT_MAPPING.get(module, module), name
+        try:
+            for _ in range(4):
+                names |= reader.get_globals_in_pkl(stream)
+        except pickle.UnpicklingError as error:
+            raise ValueError("neither a zip file nor pickles of torch's") from error
+    return list(names.difference(reader._get_allowed_globals()))

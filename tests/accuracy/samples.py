@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.accuracy.matching import Tally, match_events
 from toolkit.dataset.manifest import read_table
-from toolkit.dataset.rows import measure_opening
+from toolkit.dataset.rows import measure_opening_ratio
 from toolkit.dataset.shard import ShardReader
 from toolkit.features.blink import find_blinks
 from toolkit.ingest import ingest
@@ -90,7 +90,7 @@ def measure_sample_mouth(out: Path) -> float:
     for reader, index, truth in list_clips(out):
         clip = reader.clips[index]
         span = slice(clip.start_frame, clip.start_frame + clip.num_frames)
-        opening = measure_opening(np.asarray(reader.read("face/landmarks", index)))
+        opening = measure_opening_ratio(np.asarray(reader.read("face/landmarks", index)))
         values.append(np.corrcoef(opening, np.asarray(truth["opening"])[span])[0, 1])
     return float(np.median(values))
 
@@ -101,7 +101,7 @@ def measure_clap_offset(out: Path) -> dict[str, float]:
     for reader, index, truth in list_clips(out):
         clip, fps = reader.clips[index], reader.fps
         pcm = np.abs(np.asarray(reader.read("audio/pcm", index), np.int32))
-        opening = measure_opening(np.asarray(reader.read("face/landmarks", index)))
+        opening = measure_opening_ratio(np.asarray(reader.read("face/landmarks", index)))
         loud = np.flatnonzero(pcm > 0.3 * pcm.max())
         onsets = loud[np.diff(loud, prepend=-16_000) > 4_000] * fps / 16_000
         half = (opening.max() + np.median(opening)) / 2

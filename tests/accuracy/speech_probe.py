@@ -27,7 +27,7 @@ from tests.accuracy.sound import (
     mix,
     rescale,
 )
-from toolkit.dataset.rows import measure_opening
+from toolkit.dataset.rows import measure_opening_ratio
 from toolkit.features.deepspeech import (
     DeepSpeechNetwork,
     infer_scores,
@@ -108,7 +108,7 @@ def read_voices(folder: Path) -> list[Pcm]:
 def probe_clip(clip: RealClip, network: DeepSpeechNetwork, voices: Sequence[Pcm]) -> Result:
     """Fit on the clip's clean sound, judge in every condition."""
     pcm = np.asarray(clip.read("audio/pcm"), np.int16)
-    opening = measure_opening(np.asarray(clip.read("face/landmarks"), np.float32))
+    opening = measure_opening_ratio(np.asarray(clip.read("face/landmarks"), np.float32))
     true = opening[WINDOW // 2 : WINDOW // 2 + len(opening) - WINDOW + 1]
     sounds: dict[Any, Pcm] = {CLEAN: pcm}
     noises = {

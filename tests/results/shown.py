@@ -16,8 +16,9 @@ from tests.results.people import Subject
 from toolkit.facemodel.model import load_default
 from toolkit.features.blink import OPEN_PERCENTILE, compute_au45, measure_apertures
 from toolkit.features.landmarks import FaceMesh
+from toolkit.mesh import NUM_VERTICES
 from zoo.data.frames import Picture, RenderClip, Stretches, load_render_clips
-from zoo.metrics.landmark_distance import NUM_VERTICES, find_landmarks
+from zoo.metrics.landmark_distance import find_landmarks
 from zoo.metrics.pictures import measure_cpbd, measure_psnr, measure_ssim
 from zoo.models.renderer.model import TrainedRenderer, open_renderer
 from zoo.training.loop import BEST

@@ -18,7 +18,7 @@ from tests.results.people import cut_media, find_real, personalize_longest
 from tests.results.setup import Setup, Table
 from toolkit.clock import SAMPLE_RATE, count_samples
 from toolkit.dataset.manifest import read_table
-from toolkit.dataset.rows import measure_opening
+from toolkit.dataset.rows import measure_opening_ratio
 from toolkit.ingest import ingest
 from toolkit.ingest.options import IngestOptions
 from toolkit.media.audio import read_sound
@@ -105,7 +105,7 @@ class Heard:
         meshes = clip.reader.read("face/landmarks", clip.index)[clip.first : last]
         return cls(
             pcm=clip.reader.read("audio/pcm", clip.index)[samples],
-            opening=measure_opening(meshes),
+            opening=measure_opening_ratio(meshes),
         )
 
 

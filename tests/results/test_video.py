@@ -58,11 +58,11 @@ def test_a_frame_that_was_not_measured_is_not_shown():
 
 def make_meshes(num_frames, apertures):
     """Meshes whose eyes are open as told: a share of the eyes' width."""
-    from toolkit.features.blink import EYES
+    from toolkit.mesh import EAR_POINTS, LID_MIDDLES
 
     rng = np.random.default_rng(0)
     meshes = np.repeat(rng.uniform(50, 200, (1, 478, 3)), num_frames, axis=0)
-    for points, middle in EYES:
+    for points, middle in zip(EAR_POINTS, LID_MIDDLES, strict=True):
         a, b, c, d, e, f = points
         meshes[:, a], meshes[:, d] = (100, 100, 0), (140, 100, 0)
         for upper, lower in ((b, f), (c, e), middle):
@@ -162,13 +162,14 @@ def test_errors_are_averaged_over_whole_blocks():
 
 def make_mouths(num_frames):
     """Landmarks whose mouth is open by as many px as the frame's number, eyes 50 px apart."""
-    from toolkit.dataset.rows import LEFT_EYE, LOWER_LIP, RIGHT_EYE, UPPER_LIP
+    from toolkit.mesh import EYE_CORNERS, LIP_MIDDLES
 
     meshes = np.zeros((num_frames, 478, 3), np.float32)
-    meshes[:, LEFT_EYE, 0] = 50
-    meshes[:, RIGHT_EYE, 0] = 0
-    meshes[:, UPPER_LIP], meshes[:, LOWER_LIP] = (20, 80, 0), (20, 80, 0)
-    meshes[:, LOWER_LIP, 1] += np.arange(num_frames)
+    (right, left), (upper, lower) = EYE_CORNERS, LIP_MIDDLES
+    meshes[:, left, 0] = 50
+    meshes[:, right, 0] = 0
+    meshes[:, upper], meshes[:, lower] = (20, 80, 0), (20, 80, 0)
+    meshes[:, lower, 1] += np.arange(num_frames)
     return meshes
 
 

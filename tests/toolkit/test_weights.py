@@ -4,12 +4,16 @@ import functools
 import hashlib
 import http.server
 import json
+import pickle
+import re
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from toolkit import weights
@@ -173,6 +177,43 @@ def test_vgg19_is_the_file_whose_name_begins_its_digest() -> None:
 def test_embedded_files_are_not_fetched() -> None:
     with pytest.raises(SetupError, match="comes with the toolkit"):
         weights.fetch_weights("face_model")
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def write_pickle(path: Path, content: bytes, *, zipped: bool) -> Path:
+    """A checkpoint whose pickle is `content`, as torch lays it out now or did before 1.6."""
+    torch.save({}, path, _use_new_zipfile_serialization=zipped)
+    if not zipped:
+        head = path.read_bytes().split(pickle.dumps({}, 2), 1)[0]
+        return write(path, head + content)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, content if name.endswith("/data.pkl") else data)
+    return path
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\x80\x02cposix\nsystem\nq\x00.", "refused.*'posix.system'"),
+        (b"\x80\x02cfoo\x1b[1m\nbar\nq\x00.", r"refused.*'foo\\x1b\[1m.bar'"),
+        (b"\x80\x04\x95\x00.", "refused|damaged"),
+    ],
+    ids=["blocked", "escape", "protocol"],
+)
+def test_torchs_advice_to_load_it_all_the_same_is_never_repeated(
+    content: bytes, reason: str, zipped: bool, tmp_path: Path
+) -> None:
+    path = write_pickle(tmp_path / "c.pt", content, zipped=zipped)
+    with pytest.raises(SetupError, match=reason) as caught:
+        weights.read_checkpoint(path)
+    text = str(caught.value)
+    assert not re.search("weights_only|safe_globals|trust|documentation|\n|\x1b", text)
 
 
 # --- command --------------------------------------------------------------------------------------

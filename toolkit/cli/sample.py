@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from toolkit.cli.base import command, options_from
-from toolkit.sample import SampleOptions, make_samples
+from toolkit.sample.options import SampleOptions
 
 
 @command("sample", example="ttk sample videos/ --identities 5 --clips 10 --seconds 10")
@@ -19,6 +19,8 @@ def sample(folder: Path, **fields: Any) -> None:
     DIR gets one folder of MP4 files per person, and truth.json. They are made from a
     public-domain portrait and synthesised speech (needs ttk's extra `sample`).
     """
+    from toolkit.sample import make_samples
+
     options = SampleOptions(**fields)
     total = options.identities * options.clips
     with click.progressbar(length=total, label="videos", show_pos=True, file=sys.stderr) as bar:

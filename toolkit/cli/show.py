@@ -32,9 +32,9 @@ def show(clip_id: str, data: Path, out: Path | None, sheet: Path | None) -> None
     _check_name("--sheet", sheet, ".png")
     if out is None and sheet is None:
         raise click.UsageError("nothing to write: give --out FILE.mp4 or --sheet FILE.png")
-    from toolkit.preview import find_clip, render_clip, render_sheet
+    from toolkit.preview import find_clip_by_prefix, render_clip, render_sheet
 
-    clip_id, *_ = find_clip(data, clip_id)
+    clip_id, *_ = find_clip_by_prefix(data, clip_id)
     if sheet is not None:
         click.echo(render_sheet(data, clip_id, sheet))
     if out is not None:

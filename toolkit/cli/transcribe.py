@@ -1,4 +1,4 @@
-"""`ttk transcribe`: what the acoustic model hears, for a look."""
+"""`ttk transcribe`: text by the acoustic model, for a look."""
 
 import dataclasses
 from pathlib import Path
@@ -18,16 +18,16 @@ from toolkit.cli.base import command, json_option, print_json
 )
 @json_option
 def transcribe(files: tuple[Path, ...], weights: Path | None, as_json: bool) -> None:
-    """Print the letters that the speech network hears in files with sound.
+    """Print the letters that the speech network reads from files with sound.
 
     The best letter of every 20 ms, without a dictionary: a look at what `audio/deepspeech` holds,
     not a transcript for people. With several FILES each line begins with the file's name.
     """
     from toolkit.features.transcribe import open_network
-    from toolkit.features.transcribe import transcribe as hear
+    from toolkit.features.transcribe import transcribe as transcribe_file
 
     network = open_network(weights)
-    found = (hear(path, network) for path in files)
+    found = (transcribe_file(path, network) for path in files)
     if as_json:
         print_json([dataclasses.asdict(transcript) for transcript in found])
         return

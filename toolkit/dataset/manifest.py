@@ -247,6 +247,11 @@ def write_job(dataset: Path, job: Job) -> Path:
     return path
 
 
+def has_job(dataset: Path, job_id: str) -> bool:
+    """Whether a job has been recorded."""
+    return (dataset / FOLDER / "jobs" / f"{job_id}.json").is_file()
+
+
 def read_jobs(dataset: Path) -> list[Job]:
     """Every recorded job, sorted by id; none where nothing was recorded.
 

@@ -7,13 +7,8 @@ import numpy.typing as npt
 
 from toolkit.features.blink import find_blinks
 from toolkit.media.audio import measure_agreement, measure_loudness, measure_speech_share
+from toolkit.mesh import EYE_CORNERS, LIP_MIDDLES
 from toolkit.schema import ClipInput, VideoInfo
-
-UPPER_LIP, LOWER_LIP = 13, 14
-"""Mesh vertices in the middle of the inner lips."""
-
-RIGHT_EYE, LEFT_EYE = (33, 133), (263, 362)
-"""Outer and inner corner of each eye, by the subject's side."""
 
 
 def describe_clip(
@@ -33,14 +28,8 @@ def describe_clip(
         sharpness: median variance of the Laplacian.
         info: of the source.
     """
-    corr, lag = measure_agreement(measure_opening(landmarks), pcm, clip.fps)
+    corr, lag = measure_agreement(measure_opening_ratio(landmarks), pcm, clip.fps)
     return {
-        "clip_id": clip.clip_id,
-        "start_frame": clip.start_frame,
-        "num_frames": clip.num_frames,
-        "source_start": clip.start_frame / clip.fps,
-        "duration": clip.num_frames / clip.fps,
-        "fps": clip.fps,
         "width": info.width,
         "height": info.height,
         "source_fps": info.fps,
@@ -56,10 +45,11 @@ def describe_clip(
     }
 
 
-def measure_opening(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def measure_opening_ratio(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """(n,) distance of the inner lips over the distance of the eyes' centres; no unit."""
-    eyes = [landmarks[:, pair, :2].mean(1) for pair in (RIGHT_EYE, LEFT_EYE)]
-    lips = landmarks[:, UPPER_LIP, :2] - landmarks[:, LOWER_LIP, :2]
+    eyes = [landmarks[:, pair, :2].mean(1) for pair in EYE_CORNERS]
+    upper, lower = LIP_MIDDLES
+    lips = landmarks[:, upper, :2] - landmarks[:, lower, :2]
     between = np.linalg.norm(eyes[0] - eyes[1], axis=-1)
     return np.asarray(np.linalg.norm(lips, axis=-1) / np.maximum(between, 1e-6), np.float64)
 

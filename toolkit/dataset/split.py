@@ -292,19 +292,19 @@ class _Assignment:
 
     def _find_pair(self, giver: int, taker: int, gap: int) -> tuple[int, int]:
         """Group to give and group to take back (−1: none) that move nearest to half the gap."""
-        mine, theirs = np.flatnonzero(self.part == giver), np.flatnonzero(self.part == taker)
-        theirs = theirs[np.argsort(self.frames[theirs], kind="stable")]
+        given, returned = np.flatnonzero(self.part == giver), np.flatnonzero(self.part == taker)
+        returned = returned[np.argsort(self.frames[returned], kind="stable")]
         if self.num_groups[giver] > 1:
-            theirs = np.concatenate([[-1], theirs])
-        if not len(mine) or not len(theirs):
+            returned = np.concatenate([[-1], returned])
+        if not len(given) or not len(returned):
             return -1, -1
-        sizes = np.where(theirs < 0, 0, self.frames[theirs])
-        wanted = self.frames[mine] - gap / (2 * self.unit)
-        right = np.clip(np.searchsorted(sizes, wanted), 0, len(sizes) - 1)
+        sizes = np.where(returned < 0, 0, self.frames[returned])
+        target = self.frames[given] - gap / (2 * self.unit)
+        right = np.clip(np.searchsorted(sizes, target), 0, len(sizes) - 1)
         left = np.maximum(right - 1, 0)
-        nearer = np.where(abs(sizes[left] - wanted) <= abs(sizes[right] - wanted), left, right)
-        row = int(np.argmin(abs(sizes[nearer] - wanted)))
-        return int(mine[row]), int(theirs[nearer[row]])
+        nearer = np.where(abs(sizes[left] - target) <= abs(sizes[right] - target), left, right)
+        row = int(np.argmin(abs(sizes[nearer] - target)))
+        return int(given[row]), int(returned[nearer[row]])
 
 
 # --- result -------------------------------------------------------------------------------------

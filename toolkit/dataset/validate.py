@@ -162,7 +162,7 @@ def _compare_values(dataset: Path, reader: ShardReader, rows: pd.DataFrame) -> I
     for row in rows.to_dict("records"):
         clip_id, onsets = str(row["clip_id"]), row["blink_onsets"]
         if clip_id not in by_id:
-            continue  # told of already
+            continue  # reported already
         index, clip = by_id[clip_id]
         valid = float(np.mean(reader.read("face/valid", index)))
         expected = {

@@ -1,6 +1,6 @@
 """The Basel Face Model 2009 as Deng et al. prepare it, and their vector of 257 coefficients.
 
-The user brings `BFM_model_front.mat`: the BFM's licence lets nobody else hand it on. Legend:
+The user brings `BFM_model_front.mat`: the BFM's licence forbids passing it on. Legend:
 V vertices (35,709), F triangles.
 """
 

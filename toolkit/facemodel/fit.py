@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from toolkit.facemodel.align import Depths, solve_pose
 from toolkit.facemodel.camera import rotation_from_euler
-from toolkit.facemodel.learning.learn import DEPTH_WEIGHT, strip_blink
 from toolkit.facemodel.model import NUM_IDENTITY, FaceModel, combine
 
 Floats = npt.NDArray[np.float64]
+
+DEPTH_WEIGHT = 0.25
+"""Weight of a depth error against one across the picture: its sd is about twice as large."""
 
 NOISE = 2.0
 """Variance (mm²) of a vertex's error as the ridge sees it: larger than that of one vertex's, since
@@ -37,7 +39,7 @@ POSE_DEPTH = 1.5
 """Weight of such a depth: half an image point's for every vertex."""
 
 MAX_YAW = 0.6
-"""Yaw (rad) up to which a frame tells of the identity, where there are any."""
+"""Yaw (rad) up to which a frame counts for the identity, where there are any."""
 
 BLOCK = 32
 """Frames lifted together: what they need fits a core's cache."""
@@ -173,6 +175,13 @@ def pose_mesh(
         weights=model.rigidity[rigid],
         depths=depths if landmarks.shape[2] > 2 else None,
     )
+
+
+def strip_blink(displacement: Floats, blink: Floats) -> Floats:
+    """Displacements (…, V, 3) without their part along each vertex's own blink direction."""
+    length = np.linalg.norm(blink, axis=1, keepdims=True)
+    along = blink / np.where(length > 0, length, 1.0)
+    return np.asarray(displacement - (displacement * along).sum(-1, keepdims=True) * along)
 
 
 def _rms_across(left: Floats) -> Floats:

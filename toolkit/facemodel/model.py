@@ -22,6 +22,7 @@ import numpy.typing as npt
 from toolkit.errors import SetupError
 from toolkit.facemodel.bfm import Bfm
 from toolkit.facemodel.camera import flip_axes
+from toolkit.mesh import MAX_AU45, OUTER_EYE_CORNERS
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,13 +30,8 @@ NUM_IDENTITY = 80
 NUM_EXPRESSION = 64
 NUM_TEXTURE = 80
 
-AU45_MAX = 5.0
-"""Intensity at which `blink` closes the eyes."""
-
 DEFAULT_PATH = Path(__file__).parent.parent / "assets" / "face_model.npz"
 """The model that comes with the toolkit."""
-
-_OUTER_CORNERS = (33, 263)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -123,7 +119,7 @@ class FaceModel:
         if expression is not None:
             shape = shape + combine(self.expression, expression)
         if au45 is not None:
-            share = np.asarray(au45, np.float64)[..., None, None] / AU45_MAX
+            share = np.asarray(au45, np.float64)[..., None, None] / MAX_AU45
             shape = shape + share * self.blink
         return np.asarray(shape)
 
@@ -195,7 +191,7 @@ def combine(basis: npt.NDArray[np.float32], coefficients: npt.ArrayLike) -> Floa
 
 def measure_interocular(shape: npt.ArrayLike) -> float:
     """Distance of the outer eye corners of a mesh (468, 3), its unit."""
-    right, left = np.asarray(shape, np.float64)[list(_OUTER_CORNERS)]
+    right, left = np.asarray(shape, np.float64)[list(OUTER_EYE_CORNERS)]
     return float(np.linalg.norm(right - left))
 
 

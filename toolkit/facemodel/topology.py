@@ -8,22 +8,20 @@ import itertools
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from toolkit.mesh import (
+    EYE_CORNERS,
+    INNER_LIP_CORNERS,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    LOWER_LIDS,
+    NUM_VERTICES,
+    UPPER_LIDS,
+)
 
-NUM_VERTICES = 468
+Floats = npt.NDArray[np.float64]
 
 FAR = 0.1
 """Distance of a vertex from its partner's mirror image, over the face's width, that is too far."""
-
-UPPER_LID = (246, 161, 160, 159, 158, 157, 173)
-LOWER_LID = (7, 163, 144, 145, 153, 154, 155)
-EYE_CORNERS = (33, 133)
-"""The subject's right eye, from its outer to its inner corner; the left one is its mirror."""
-
-UPPER_LIP = (191, 80, 81, 82, 13, 312, 311, 310, 415)
-LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)
-LIP_CORNERS = (78, 308)
-"""The inner edge of the lips, from the subject's right to the left."""
 
 
 def list_triangles(mirror: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -51,8 +49,8 @@ def list_triangles(mirror: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         for edge in itertools.combinations(clique, 2):
             uses[edge] = uses.get(edge, 0) + 1
     faces = [c for c in cliques if any(uses[e] < 3 for e in itertools.combinations(c, 2))]
-    eye = np.array(_span(EYE_CORNERS, UPPER_LID, LOWER_LID))
-    mouth = np.array(_span(LIP_CORNERS, UPPER_LIP, LOWER_LIP))
+    eye = np.array(_span(EYE_CORNERS[0], UPPER_LIDS[0], LOWER_LIDS[0]))
+    mouth = np.array(_span(INNER_LIP_CORNERS, INNER_UPPER_LIP, INNER_LOWER_LIP))
     every = np.concatenate([np.array(faces), eye, mirror[eye], mouth])
     return np.asarray(every, np.int64)
 

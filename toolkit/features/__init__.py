@@ -4,29 +4,41 @@
 """
 
 import importlib
+from dataclasses import dataclass
 
 from toolkit.features.base import Extractor
 
-BACKENDS: dict[str, dict[str, str]] = {
+
+@dataclass(frozen=True)
+class Backend:
+    """Where a backend's class stands, "module:Class", and the options of ingest that it takes."""
+
+    path: str
+    options: tuple[str, ...] = ()
+
+
+_OPENFACE = ("openface_csv", "openface_binary")
+
+BACKENDS: dict[str, dict[str, Backend]] = {
     "deepspeech": {
-        "embedded": "toolkit.features.deepspeech:DeepSpeech",
-        "checkpoint": "toolkit.features.deepspeech:DeepSpeechCheckpoint",
+        "embedded": Backend("toolkit.features.deepspeech:DeepSpeech"),
+        "checkpoint": Backend("toolkit.features.deepspeech:DeepSpeechCheckpoint", ("weights",)),
     },
     "pose": {
-        "mesh": "toolkit.features.pose:MeshPose",
-        "openface": "toolkit.features.openface:OpenFacePose",
+        "mesh": Backend("toolkit.features.pose:MeshPose", ("interocular_mm",)),
+        "openface": Backend("toolkit.features.openface:OpenFacePose", _OPENFACE),
     },
     "au45": {
-        "eyelids": "toolkit.features.blink:EyelidAU45",
-        "openface": "toolkit.features.openface:OpenFaceAU45",
-        "pyfeat": "toolkit.features.pyfeat:PyFeatAU45",
+        "eyelids": Backend("toolkit.features.blink:EyelidAU45"),
+        "openface": Backend("toolkit.features.openface:OpenFaceAU45", _OPENFACE),
+        "pyfeat": Backend("toolkit.features.pyfeat:PyFeatAU45"),
     },
     "coefficients": {
-        "embedded": "toolkit.features.coefficients:FaceModelCoefficients",
-        "deng": "toolkit.features.deng:DengCoefficients",
+        "embedded": Backend("toolkit.features.coefficients:FaceModelCoefficients"),
+        "deng": Backend("toolkit.features.deng:DengCoefficients", ("deng_checkpoint", "bfm")),
     },
 }
-"""feature -> backend -> "module:Class"; the first backend of each is the default."""
+"""feature -> backend -> its class and options; the first backend of each is the default."""
 
 
 def list_extractors(feature: str) -> list[str]:
@@ -36,11 +48,16 @@ def list_extractors(feature: str) -> list[str]:
     return list(BACKENDS[feature])
 
 
+def load_class(feature: str, backend: str) -> type[Extractor]:
+    """The class of a feature's backend, its module imported; ValueError for an unknown name."""
+    if backend not in list_extractors(feature):
+        names = ", ".join(BACKENDS[feature])
+        raise ValueError(f"unknown backend {backend!r} of {feature}: choose from {names}, none")
+    module, name = BACKENDS[feature][backend].path.split(":")
+    found: type[Extractor] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def create_extractor(feature: str, backend: str, **options: object) -> Extractor:
     """Load a backend of a feature; its options are the keyword arguments of its class."""
-    if backend not in list_extractors(feature):
-        known = ", ".join(BACKENDS[feature])
-        raise ValueError(f"unknown backend {backend!r} of {feature}: choose from {known}, none")
-    module, name = BACKENDS[feature][backend].split(":")
-    extractor: Extractor = getattr(importlib.import_module(module), name)(**options)
-    return extractor
+    return load_class(feature, backend)(**options)

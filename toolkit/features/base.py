@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,12 @@ class Extractor(ABC):
     Attributes:
         arrays: names in `toolkit.schema.ARRAYS` that `extract` returns. Any extractor may also
             return `face/valid`, which is combined (and) with that of the others.
+        constants: values in the code that shape its numbers. A test pins them to the version of
+            `provenance`: whoever changes one raises the version, so that datasets cannot mix.
     """
 
     arrays: tuple[str, ...]
+    constants: ClassVar[tuple[object, ...]] = ()
 
     @abstractmethod
     def provenance(self) -> Provenance:

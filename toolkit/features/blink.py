@@ -19,18 +19,10 @@ from scipy.ndimage import grey_closing, median_filter
 from scipy.signal import find_peaks
 
 from toolkit.features.base import Arrays, Extractor
+from toolkit.mesh import EAR_POINTS, LID_MIDDLES, MAX_AU45
 from toolkit.schema import Blink, ClipInput, Provenance
 
 Floats = npt.NDArray[np.float64]
-
-EYES = (
-    ((362, 385, 387, 263, 373, 380), (386, 374)),
-    ((33, 160, 158, 133, 153, 144), (159, 145)),
-)
-"""Mesh vertices of the subject's left and right eye: p1 … p6 of Soukupova & Cech (2016), fig. 1
-(corner, upper lid × 2, corner, lower lid × 2), then the middle of the upper and the lower lid."""
-
-MAX_INTENSITY = 5.0
 
 DIP_SECONDS = 0.7
 """Dips of the aperture that are shorter than this are lid movement, longer ones the open level."""
@@ -62,8 +54,13 @@ MIN_SECONDS = 0.07
 MAX_SECONDS = 0.5
 """Shortest and longest blink at half its intensity."""
 
-_CORNERS = np.array([[points[0], points[3]] for points, _ in EYES])
-_PAIRS = np.array([[(p[1], p[5]), (p[2], p[4]), middle] for p, middle in EYES])
+_CORNERS = np.array([[points[0], points[3]] for points in EAR_POINTS])
+_PAIRS = np.array(
+    [
+        [(p[1], p[5]), (p[2], p[4]), middle]
+        for p, middle in zip(EAR_POINTS, LID_MIDDLES, strict=True)
+    ]
+)
 _BINS = 2000
 
 
@@ -123,7 +120,7 @@ def compute_au45(
     level = np.clip(_fill_dips(aperture, fps), MIN_LEVEL * open_eyes, open_eyes)
     covered = np.clip(1 - aperture / level, 0, 1)
     both = np.exp((weight * np.log(covered + ONE_EYE)).sum(axis=-1)) - ONE_EYE
-    return np.asarray(np.clip(MAX_INTENSITY * both, 0, MAX_INTENSITY), dtype=np.float32)
+    return np.asarray(np.clip(MAX_AU45 * both, 0, MAX_AU45), dtype=np.float32)
 
 
 def _fill_dips(aperture: Floats, fps: int) -> Floats:
@@ -137,6 +134,10 @@ class EyelidAU45(Extractor):
     """AU45 from the face mesh's eyelids, calibrated on all clips of a source."""
 
     arrays = ("face/au45",)
+    constants = (
+        *(EAR_POINTS, LID_MIDDLES, MAX_AU45, DIP_SECONDS, NOISE_SECONDS),
+        *(OPEN_PERCENTILE, MIN_LEVEL, ONE_EYE, _BINS),
+    )
 
     def __init__(self) -> None:
         self._open_eyes: Floats | None = None
@@ -172,9 +173,7 @@ def _find_percentile(counts: npt.NDArray[np.int64]) -> Floats:
     return np.asarray(((share >= OPEN_PERCENTILE / 100).argmax(axis=1) + 0.5) / _BINS)
 
 
-def find_blinks(
-    au45: npt.ArrayLike, fps: int, valid: npt.NDArray[np.bool_] | None = None
-) -> list[Blink]:
+def find_blinks(au45: npt.ArrayLike, fps: int) -> list[Blink]:
     """Blinks of one clip, from any backend's AU45.
 
     A blink is a peak of at least `ON_INTENSITY`. The next one counts of its own once AU45 has
@@ -187,10 +186,9 @@ def find_blinks(
     however short the rest is, so that two clips cut within a blink both hold it.
 
     Args:
-        au45: (n,) intensity 0 to 5; frames that are not finite count as not valid.
+        au45: (n,) intensity 0 to 5, NaN where it was not measured: such frames are interpolated,
+            which makes no peaks.
         fps: frames a second.
-        valid: (n,) False where AU45 was not measured: such frames are interpolated, which makes
-            no peaks. All are valid by default.
 
     Returns:
         In order, not overlapping; frames count from the array's start.
@@ -199,19 +197,15 @@ def find_blinks(
         ValueError: an array of another shape, or fps is not positive.
     """
     values = np.asarray(au45, dtype=np.float64)
-    known = np.isfinite(values)
-    if valid is not None:
-        if np.shape(valid) != values.shape:
-            raise ValueError(f"valid has shape {np.shape(valid)}, AU45 {values.shape}")
-        known &= valid
+    is_measured = np.isfinite(values)
     if values.ndim != 1 or fps <= 0:
         raise ValueError(f"AU45 of shape {values.shape} at {fps} frames a second")
-    if not known.any():
+    if not is_measured.any():
         return []
     frames = np.arange(len(values))
-    values = np.interp(frames, frames[known], values[known])
+    values = np.interp(frames, frames[is_measured], values[is_measured])
     bridged = _bridge(values)
-    measured = np.where(known, values, 0)
+    measured = np.where(is_measured, values, 0)
     blinks = [_measure_blink(measured, bridged, peak) for peak in _find_peaks(bridged)]
     return [blink for blink in blinks if _fits_blink(blink, len(values), fps)]
 

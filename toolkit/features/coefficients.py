@@ -7,6 +7,7 @@ not in the expression: `face/au45` has them.
 
 import numpy as np
 
+from toolkit.facemodel import albedo, align, fit
 from toolkit.facemodel.albedo import fit_colors
 from toolkit.facemodel.fit import make_fitter
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
@@ -24,6 +25,11 @@ class FaceModelCoefficients(Extractor):
         "face/expression",
         "face/illumination",
         "face/model_pose",
+    )
+    constants = (
+        *(align.STEPS, fit.DEPTH_STEP, fit.POSE_DEPTH, fit.DEPTH_WEIGHT, fit.NOISE, fit.HABIT),
+        *(fit.IDENTITY_FRAMES, fit.IDENTITY_ROUNDS, fit.MAX_YAW),
+        *(albedo.COLOR_NOISE, albedo.LIGHT_SD, albedo.ROUNDS, albedo.TEXTURE_FRAMES),
     )
 
     def __init__(self) -> None:

@@ -270,6 +270,7 @@ class DeepSpeech(Extractor):
     """Scores of the embedded small network."""
 
     arrays = ("audio/deepspeech",)
+    constants = (WINDOW, HOP, OUTPUT_RATE, PIECE, REACH, DEEPSPEECH_SYMBOLS)
 
     def __init__(self) -> None:
         """Load the embedded weights.
@@ -292,9 +293,9 @@ class DeepSpeech(Extractor):
 
     def extract(self, clip: ClipInput) -> Arrays:
         """`audio/deepspeech`: (n, 29) float32 log-probabilities on the clip's clock."""
-        return {"audio/deepspeech": self.hear(clip.load_pcm(), clip.num_frames, clip.fps)}
+        return {"audio/deepspeech": self.compute_scores(clip.load_pcm(), clip.num_frames, clip.fps)}
 
-    def hear(self, pcm: Pcm, num_frames: int, fps: int) -> Scores:
+    def compute_scores(self, pcm: Pcm, num_frames: int, fps: int) -> Scores:
         """(n, 29) float32 log-probabilities of (S,) int16 samples on the frame clock."""
         scores = infer_scores(self._network, pcm)
         return interpolate_scores(scores, num_frames, fps, self._network.delay)

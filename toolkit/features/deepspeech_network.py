@@ -38,7 +38,7 @@ class DeepSpeechNetwork(nn.Module):
 
     Attributes:
         sizes: of the network.
-        delay: seconds by which it says what it hears too late, as measured on its weights: a
+        delay: seconds by which its scores are late, as measured on its weights: a
             network that sees the whole signal may place its letters anywhere.
     """
 

@@ -27,6 +27,7 @@ from toolkit.facemodel.camera import (
 from toolkit.features.base import Arrays, Extractor
 from toolkit.schema import ClipInput, Provenance
 from toolkit.storage import hash_file
+from toolkit.weights import read_checkpoint
 
 Floats = npt.NDArray[np.float64]
 
@@ -184,16 +185,12 @@ def load_network(path: Path) -> "ReconstructionNetwork":
     """The network with a checkpoint's weights, for inference.
 
     Raises:
-        SetupError: no such file, it does not load with `weights_only`, or its tensors are not
-            those of this network.
+        SetupError: no such file, it is not plain weights, or its tensors are not those of this
+            network.
     """
     if not path.is_file():
         raise SetupError(f"no checkpoint at {path}: {WHERE}")
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:100]
-        raise SetupError(f"{path} does not load as plain weights: {reason}…; {WHERE}") from error
+    state: Any = read_checkpoint(path)
     network = ReconstructionNetwork()
     state = state.get("net_recon", state) if isinstance(state, dict) else state
     try:

@@ -18,26 +18,11 @@ import numpy.typing as npt
 
 from toolkit.errors import SetupError, explain_import
 from toolkit.memory import require_memory
-from toolkit.schema import NUM_LANDMARKS, Provenance
+from toolkit.mesh import LANDMARKS68, NUM_LANDMARKS
+from toolkit.schema import Provenance
 
 Mesh = npt.NDArray[np.float32]
 """(478, 3) float32: x, y in pixels of the picture, z in the same unit, smaller is nearer."""
-
-LANDMARKS68 = (
-    127, 234, 177, 215, 172, 136, 149, 148, 152, 377, 378, 365, 397, 435, 401, 454, 356,
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,
-    168, 197, 5, 4, 75, 97, 2, 326, 305,
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,
-    78, 82, 13, 312, 308, 317, 14, 87,
-)  # fmt: skip
-"""Mesh vertex of each of the 68 points of the iBUG/300-W mark-up (jaw 17, brows 2 × 5, nose 9,
-eyes 2 × 6, lips 12 + 8; the subject's right side first). No published table: chosen by what each
-point is on the mesh's topology drawing (eye corners, lid points at thirds, nostrils, lip corners
-and midpoints), then compared, with their neighbours, with 68 points marked by hand on 20 faces.
-That moved jaw points 1, 3, 4, 14, 15 and 17 (counted from 1), which had been on the mesh's
-outline or the temple. Mean distance over interocular distance: see its tests. The jaw
-stays the weak part: a mark there is where the contour is seen, a vertex is on the skin."""
 
 _RECORD = 17
 """Bytes of one serialised landmark: tag, length, then tag and float32 for each of x, y, z."""
@@ -49,6 +34,9 @@ _CONFIRM_SCALE, _CONFIRM_SIDE, _CONFIRM_SCORE = 1.6, 192, 0.75
 
 class FaceMesh:
     """Finds up to `max_faces` meshes in successive pictures of one take."""
+
+    constants = (_FRAME_MICROSECONDS, _CONFIRM_SCALE, _CONFIRM_SIDE, _CONFIRM_SCORE)
+    """As `Extractor.constants`."""
 
     def __init__(self, max_faces: int = 2) -> None:
         self._has_face = False

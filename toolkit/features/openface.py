@@ -3,8 +3,8 @@
 OpenFace is the user's own: its licence is academic and non-commercial. Its pose is already in our
 convention (camera frame x right, y down, z forward, R = Rx·Ry·Rz, rad and mm). Its head origin is
 that of its 68-point shape model, whose mean shape has its centroid there (to 1e-7 mm): the same
-point by definition as ours, the centroid of the mean shape's 68 points. The two mean faces differ,
-and so the points on a given head may; nothing is added for that.
+point by definition as the toolkit's, the centroid of its mean shape's 68 points. The two mean
+faces differ, and so the points on a given head may; nothing is added for that.
 
 Rows and frames: where the table's last frame is the source's last decoded frame, row i is decoded
 frame i; right at variable frame rates too, where OpenFace's `timestamp` is frame/rate and not the
@@ -26,6 +26,7 @@ import pandas as pd
 from toolkit.errors import SetupError, SourceError, ToolkitError
 from toolkit.facemodel.camera import change_intrinsics, default_intrinsics, project_camera
 from toolkit.features.base import Arrays, Extractor
+from toolkit.mesh import MAX_AU45
 from toolkit.schema import ClipInput, Provenance, Reason
 
 Floats = npt.NDArray[np.float64]
@@ -33,8 +34,6 @@ Intrinsics = tuple[float, float, float, float]
 
 MIN_CONFIDENCE = 0.7
 """Below this OpenFace's own author counts a frame as failed (OpenFace issue 270)."""
-
-MAX_INTENSITY = 5.0
 
 POSE_COLUMNS = ("pose_Rx", "pose_Ry", "pose_Rz", "pose_Tx", "pose_Ty", "pose_Tz")
 AU45_COLUMN = "AU45_r"
@@ -116,7 +115,7 @@ class _OpenFace(Extractor):
         return table, rows
 
     def _table_intrinsics(self, clip: ClipInput) -> Intrinsics:
-        """The camera OpenFace assumed: its own rule, unless we ran it and told it ours."""
+        """The camera OpenFace assumed: its own rule, or the clip's where it was run here."""
         return default_intrinsics(*clip.picture_size) if self._folder else clip.intrinsics
 
 
@@ -266,7 +265,7 @@ def read_openface(path: Path) -> OpenFaceTable:
         confidence=index[:, 2],
         usable=usable,
         pose=pose,
-        au45=None if au45 is None else np.clip(au45[:, 0], 0.0, MAX_INTENSITY),
+        au45=None if au45 is None else np.clip(au45[:, 0], 0.0, MAX_AU45),
         center=None if center is None else center.reshape(-1, 2, 68).mean(axis=2),
     )
 
@@ -294,9 +293,9 @@ def match_rows(
             "belongs to another video, or to another cut of this one"
         )
     if last == clip.source_num_frames:
-        keys, wanted = table.frame - 1.0, clip.source_index.astype(np.float64)
+        keys, target = table.frame - 1.0, clip.source_index.astype(np.float64)
     else:
-        keys, wanted = table.timestamp, clip.source_time
+        keys, target = table.timestamp, clip.source_time
     times = np.unique(keys[np.isfinite(keys)])
     tolerance = np.median(np.diff(times)) / 2 if len(times) > 1 else 0.5
     cost = _face_cost(table, clip.crop, intrinsics)
@@ -306,11 +305,11 @@ def match_rows(
     if not len(order):
         return np.full(clip.num_frames, -1, dtype=np.int64)
     first = order[np.unique(keys[order], return_index=True)[1]]
-    right = np.clip(np.searchsorted(keys[first], wanted), 0, len(first) - 1)
+    right = np.clip(np.searchsorted(keys[first], target), 0, len(first) - 1)
     left = np.maximum(right - 1, 0)
-    nearer = np.abs(keys[first[left]] - wanted) <= np.abs(keys[first[right]] - wanted)
+    nearer = np.abs(keys[first[left]] - target) <= np.abs(keys[first[right]] - target)
     rows = np.where(nearer, first[left], first[right])
-    return np.where(np.abs(keys[rows] - wanted) <= tolerance, rows, -1).astype(np.int64)
+    return np.where(np.abs(keys[rows] - target) <= tolerance, rows, -1).astype(np.int64)
 
 
 def _face_cost(

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.facemodel import align, fit
 from toolkit.facemodel.camera import transform
-from toolkit.facemodel.fit import pose_mesh
-from toolkit.facemodel.learning.reconstruct import IRIS_MM, measure_iris
 from toolkit.facemodel.model import DEFAULT_PATH, FaceModel, load_default
 from toolkit.features.base import Arrays, Extractor
+from toolkit.mesh import EYE_CORNERS, IRIS_DIAMETERS, IRIS_MM, NUM_VERTICES
 from toolkit.schema import ClipInput, Provenance
 from toolkit.storage import hash_file
 
@@ -36,13 +36,15 @@ MAX_YAW = np.deg2rad(30.0)
 FIT_FRAMES = 300
 """Frames of a source, evenly over its clips, on which its irises are measured."""
 
-_EYE_CORNERS = (33, 133, 263, 362)
-
 
 class MeshPose(Extractor):
     """Pose from the mesh, one size of head per source: from its irises, or as given."""
 
     arrays = ("face/pose",)
+    constants = (
+        *(SCALE_SD, READING_SD, READING_PX, MAX_YAW, FIT_FRAMES),
+        *(IRIS_MM, IRIS_DIAMETERS, EYE_CORNERS, align.STEPS, fit.DEPTH_STEP, fit.POSE_DEPTH),
+    )
 
     def __init__(self, *, interocular_mm: float | None = None) -> None:
         """Load the face model.
@@ -108,12 +110,18 @@ def fit_pose(
         (n, 6) pitch, yaw, roll in rad, tx, ty, tz in mm.
     """
     landmarks = np.asarray(landmarks)
-    if landmarks.ndim != 3 or landmarks.shape[1] < 468:
+    if landmarks.ndim != 3 or landmarks.shape[1] < NUM_VERTICES:
         raise ValueError(f"landmarks have shape {landmarks.shape}, not (n, 468 or more, 2 or 3)")
     model = model or load_default()
-    pose = pose_mesh(model, landmarks, intrinsics, model.mean_shape)
+    pose = fit.pose_mesh(model, landmarks, intrinsics, model.mean_shape)
     pose[:, 3:] *= scale
     return np.asarray(pose)
+
+
+def measure_iris(landmarks: Floats) -> Floats:
+    """(n,) mean horizontal diameter of both irises of meshes (n, 478, 2 or 3), px."""
+    ends = [landmarks[:, a, :2] - landmarks[:, b, :2] for a, b in IRIS_DIAMETERS]
+    return np.asarray(np.linalg.norm(ends, axis=-1).mean(axis=0))
 
 
 def measure_irises(
@@ -137,7 +145,7 @@ def measure_irises(
     landmarks = np.asarray(landmarks, np.float64)
     pose = fit_pose(landmarks, intrinsics, model=model)
     pixels = measure_iris(landmarks) / np.cos(pose[:, 1])
-    eyes = model.mean_shape[list(_EYE_CORNERS)].mean(axis=0)
+    eyes = model.mean_shape[np.ravel(EYE_CORNERS)].mean(axis=0)
     depth = transform(eyes[None], pose)[:, 0, 2]
     frontal = np.abs(pose[:, 1]) < MAX_YAW
     found = np.stack([pixels * depth / intrinsics[0], pixels], axis=1)

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from toolkit.errors import SetupError, SourceError
 from toolkit.features.base import Arrays, Extractor
-from toolkit.features.openface import MAX_INTENSITY, fill_invalid
+from toolkit.features.openface import fill_invalid
+from toolkit.mesh import MAX_AU45
 from toolkit.schema import ClipInput, Provenance, Reason
 
 if TYPE_CHECKING:
@@ -68,11 +69,11 @@ class PyFeatAU45(Extractor):
             picture for picture, is_new in zip(clip.read_frames(), new, strict=True) if is_new
         )
         scores = np.concatenate([self._measure(batch, clip.crop) for batch in _batches(pictures)])
-        au45 = scores[np.cumsum(new) - 1] * MAX_INTENSITY
+        au45 = scores[np.cumsum(new) - 1] * MAX_AU45
         valid = np.isfinite(au45)
         if not valid.any():
             raise SourceError(Reason.FAILED, f"py-feat finds no face in {clip.path}")
-        au45 = np.clip(fill_invalid(au45, valid), 0.0, MAX_INTENSITY)
+        au45 = np.clip(fill_invalid(au45, valid), 0.0, MAX_AU45)
         return {"face/au45": au45.astype(np.float32), "face/valid": valid}
 
     def _measure(

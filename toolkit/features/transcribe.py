@@ -1,4 +1,4 @@
-"""What the acoustic model hears in a file: greedy text, without a language model."""
+"""Greedy text of a file with sound by the acoustic model, without a language model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from toolkit.media.audio import open_sound
 
 @dataclass(frozen=True, kw_only=True)
 class Transcript:
-    """What was heard in a file.
+    """Text of one file.
 
     Attributes:
         path: the file.

@@ -3,8 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import importlib
-import inspect
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -43,16 +41,6 @@ class Backends:
         """What made each feature, for the shard's record."""
         made = {name: extractor.provenance() for name, extractor in self._extractors.items()}
         return {"landmarks": self.mesh.provenance(), **made}
-
-    def columns(self) -> dict[str, str]:
-        """The manifest's `*_backend` columns: name and version, or `none`."""
-        made = self.provenance()
-        return {
-            f"{feature}_backend": f"{made[feature].backend} {made[feature].version}".strip()
-            if feature in made
-            else "none"
-            for feature in ("landmarks", *BACKENDS)
-        }
 
     def extract_source(self, clips: Sequence[ClipInput]) -> dict[str, Exception]:
         """Add what is calibrated over a whole source to every clip's arrays.
@@ -114,28 +102,24 @@ def one_thread() -> Iterator[None]:
 
 def _check_used(options: IngestOptions) -> None:
     """ValueError for an option that none of the backends chosen takes: it would do nothing."""
-    taken = {"focal"}.union(*(_read_keywords(feature, options) for feature in BACKENDS))
+    taken = {"focal"}.union(*(_list_options(feature, options) for feature in BACKENDS))
     for field in dataclasses.fields(options):
-        given = field.default is None and getattr(options, field.name) is not None
-        if given and field.name not in taken:
+        is_set = field.default is None and getattr(options, field.name) is not None
+        if is_set and field.name not in taken:
             flag, text = field.name.replace("_", "-"), field.metadata["help"]
             raise ValueError(f"--{flag} is taken by none of the backends chosen: {text}")
 
 
-def _read_keywords(feature: str, options: IngestOptions) -> set[str]:
+def _list_options(feature: str, options: IngestOptions) -> tuple[str, ...]:
     """The options that the chosen backend of a feature takes."""
     backend = getattr(options, feature)
-    if backend == "none":
-        return set()
-    module, name = BACKENDS[feature][backend].split(":")
-    wanted = inspect.signature(getattr(importlib.import_module(module), name)).parameters
-    return {key for key in wanted if hasattr(options, key)}
+    return () if backend == "none" else BACKENDS[feature][backend].options
 
 
 def _load(feature: str, options: IngestOptions) -> Extractor:
-    """Make an extractor with those of the options that its constructor names."""
-    known = {name: getattr(options, name) for name in _read_keywords(feature, options)}
-    return create_extractor(feature, getattr(options, feature), **known)
+    """Make an extractor with those of the options that it takes."""
+    values = {name: getattr(options, name) for name in _list_options(feature, options)}
+    return create_extractor(feature, getattr(options, feature), **values)
 
 
 def _add(clip: ClipInput, arrays: Arrays) -> None:

@@ -5,12 +5,13 @@ Everything here counts frames of the dataset's clock, from the source's start.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE, TOLERANCE, frame_to_sample, show_frames
+from toolkit.ingest import rejected
+from toolkit.ingest.rejected import Stretch
 from toolkit.ingest.track import Track
 from toolkit.schema import Reason
 
@@ -25,16 +26,6 @@ CROP_SCALE = 1.8
 
 CROP_RAISE = 0.1
 """Share of the side by which the crop's centre is raised, for the hair."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Clock frames [start, start + num) of a source, and why they are no clip, if they are not."""
-
-    start: int
-    num: int
-    reason: Reason | None = None
-    message: str = ""
 
 
 def count_picture_frames(track: Track, fps: int) -> int:
@@ -74,19 +65,22 @@ def cut_clips(
     states = _label_frames(track, shown[first:])
     starts = _find_starts(track, shown[first:])
     low, high = _sound_range(audio_span, first, end, fps)
-    stretches = [Stretch(first, low - first, Reason.NO_AUDIO, "the sound starts later")]
+    stretches = [Stretch(first, low - first, Reason.NO_AUDIO, rejected.SOUND_STARTS_LATER)]
     for start, stop in _split_at(starts, low - first, high - first):
         for run_start, num, reason in _find_runs(_bridge(states[start:stop])):
             stretches.extend(
                 _divide(first + start + run_start, num, reason, min_frames, max_frames)
             )
-    stretches.append(Stretch(high, end - high, Reason.NO_AUDIO, "the sound ends earlier"))
+    stretches.append(Stretch(high, end - high, Reason.NO_AUDIO, rejected.SOUND_ENDS_EARLIER))
     return [stretch for stretch in stretches if stretch.num > 0]
 
 
 _GOOD, _NO_FACE, _SEVERAL = 0, 1, 2
 _REASONS = {_NO_FACE: Reason.NO_FACE, _SEVERAL: Reason.SEVERAL_FACES}
-_MESSAGES = {_NO_FACE: "no face is found", _SEVERAL: "a second face is over half as high"}
+_MESSAGES = {
+    Reason.NO_FACE: rejected.NO_FACE,
+    Reason.SEVERAL_FACES: rejected.SEVERAL_FACES,
+}
 
 
 def _label_frames(track: Track, shown: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
@@ -141,11 +135,11 @@ def _divide(
 ) -> Iterator[Stretch]:
     """One run as stretches: turned down, or clips of equal length (±1) that tile it."""
     if reason is not None:
-        state = _NO_FACE if reason is Reason.NO_FACE else _SEVERAL
-        yield Stretch(start, num, reason, _MESSAGES[state])
+        yield Stretch(start, num, reason, _MESSAGES[reason])
         return
     if num < min_frames:
-        yield Stretch(start, num, Reason.TOO_SHORT, f"{num} frames, of {min_frames} needed")
+        message = rejected.TOO_SHORT.format(num=num, min_frames=min_frames)
+        yield Stretch(start, num, Reason.TOO_SHORT, message)
         return
     pieces = math.ceil(num / max_frames)
     if num // pieces < min_frames:  # equal pieces would all be too short: lose the rest alone

@@ -4,26 +4,25 @@ A plan is a function of the sources' contents and names, the options and what is
 the order in which sources are given and the number of workers change nothing.
 """
 
-import codecs
-import csv
-import hashlib
-import json
-import os
-import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
 
 from toolkit.dataset.manifest import delete_job, read_done_jobs, read_jobs, read_table, write_job
-from toolkit.errors import ManifestError, OptionsError, ToolkitError
+from toolkit.errors import OptionsError, ToolkitError
+from toolkit.ingest.sources import (
+    check_readable,
+    encode_path,
+    find_sources,
+    is_unchanged,
+    name_identities,
+)
 from toolkit.ingest.workspace import is_running
-from toolkit.media.video import SUFFIXES, read_duration
+from toolkit.media.video import read_duration
 from toolkit.schema import Job, Source
-from toolkit.storage import hash_file
+from toolkit.storage import digest_record, hash_file
 
-_LISTS = frozenset({".txt", ".lst", ".list"})
 _UNKNOWN_SECONDS = 60.0
 _MIN_JOBS = 16
 _MIN_SECONDS = 60.0
@@ -40,90 +39,6 @@ class Plan:
 
     jobs: tuple[Job, ...]
     num_done: int
-
-
-def find_sources(inputs: Iterable[Path]) -> dict[Path, str]:
-    """Absolute path of every source given, and the name of the folder it lies in ("" if none).
-
-    Folders are searched through for the suffixes ffmpeg's containers have; a file is taken as it
-    is; a `.txt`, `.lst` or `.list` file is a list of paths, one a line, relative to the list.
-    """
-    found: dict[Path, str] = {}
-    inputs = sorted(inputs)
-    for given in inputs:
-        for path, folder in _expand(given):
-            found[path.parent.resolve() / path.name] = folder  # a linked file keeps its name
-    if not found:
-        names = ", ".join(str(given) for given in inputs) or "nothing"
-        raise ToolkitError(f"no videos in {names}: give video files, folders of them or lists")
-    return dict(sorted(found.items()))
-
-
-def check_inputs(inputs: Iterable[Path]) -> None:
-    """ToolkitError for the first input that does not exist: before anything is written."""
-    for given in inputs:
-        if not given.exists():
-            raise ToolkitError(f"{given}: no such file or folder")
-
-
-def _expand(given: Path) -> Iterator[tuple[Path, str]]:
-    if given.is_dir():
-        seen: set[Path] = set()
-        for folder, inner, names in os.walk(given, onerror=_refuse_folder, followlinks=True):
-            real = Path(folder).resolve()
-            if real in seen:  # links may lead in a circle
-                inner.clear()
-                continue
-            seen.add(real)
-            inner[:] = sorted(name for name in inner if not name.startswith("."))
-            inside = Path(folder).relative_to(given).name
-            for path in (Path(folder, name) for name in names if not name.startswith(".")):
-                if path.suffix.lower() in SUFFIXES and path.is_file():
-                    yield path, inside
-    elif not given.is_file():
-        raise ToolkitError(f"{given}: no such file or folder")
-    elif given.suffix.lower() in _LISTS:
-        yield from _expand_list(given)
-    else:
-        yield given, given.parent.name
-
-
-def _expand_list(given: Path) -> Iterator[tuple[Path, str]]:
-    _check_readable(given)
-    lines = os.fsdecode(given.read_bytes().removeprefix(codecs.BOM_UTF8)).split("\n")
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            path = given.parent / line.removesuffix("\r")
-            if not path.exists():
-                raise ToolkitError(f"{given}, line {number}: {path}: no such file or folder")
-            if path.is_file() and path.suffix.lower() in _LISTS:
-                raise ToolkitError(f"{given}, line {number}: a list cannot hold a list, as {path}")
-            yield from _expand(path)
-
-
-def _refuse_folder(error: OSError) -> NoReturn:
-    raise ToolkitError(
-        f"{error.filename}: cannot be searched ({error.strerror}): make it readable or leave it out"
-    ) from error
-
-
-def encode_path(path: Path, dataset: Path) -> str:
-    """A source's path as the manifest writes it: from the dataset's folder, always UTF-8."""
-    return _encode(os.path.relpath(path, dataset.resolve()))
-
-
-def _encode(text: str) -> str:
-    r"""UTF-8 whatever the bytes: those that are not stand as `\xNN`, a backslash as two."""
-    return os.fsencode(text.replace("\\", "\\\\")).decode("utf-8", "backslashreplace")
-
-
-def decode_path(text: str) -> str:
-    """From the manifest's words to the path from the dataset's folder: inverse of `encode_path`."""
-
-    def restore(match: re.Match[str]) -> str:
-        return "\\" if match[1] is None else os.fsdecode(bytes.fromhex(match[1]))
-
-    return re.sub(r"\\(?:\\|x([0-9a-f]{2}))", restore, text)
 
 
 def make_plan(
@@ -154,9 +69,9 @@ def make_plan(
     done = _read_done(dataset)
     for job in recorded:
         _compare_options(job, options)
-    names = _name_identities(find_sources(inputs), identity)
+    names = name_identities(find_sources(inputs), identity)
     pending = [job for job in recorded if job.id not in done.jobs]
-    stale = [job for job in pending if not all(_is_unchanged(s, dataset) for s in job.sources)]
+    stale = [job for job in pending if not all(is_unchanged(s, dataset) for s in job.sources)]
     pending = [job for job in pending if job not in stale]
     planned = {source.path for job in pending for source in job.sources}
     cache = {s.path: s for job in recorded for s in job.sources} | done.sources
@@ -224,16 +139,6 @@ def _count_attempts(recorded: Iterable[Job]) -> dict[str, int]:
     return attempts
 
 
-def digest_options(options: Mapping[str, object]) -> str:
-    """Twelve hexadecimal digits that stand for a set of options."""
-    return _digest(options)[:12]
-
-
-def _digest(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 @dataclass(frozen=True)
 class _Done:
     """Jobs that are done; the last row of every source by path; paths that gave no clip.
@@ -282,24 +187,11 @@ def _compare_options(job: Job, options: Mapping[str, object]) -> None:
             )
 
 
-def _is_unchanged(source: Source, dataset: Path) -> bool:
-    try:
-        stat = source_path(source, dataset).stat()
-    except OSError:
-        return False
-    return (stat.st_size, stat.st_mtime_ns) == (source.size, source.mtime_ns)
-
-
-def source_path(source: Source, dataset: Path) -> Path:
-    """Where a source lies: the inverse of `encode_path`."""
-    return dataset / decode_path(source.path)
-
-
-def _describe(path: Path, encoded: str, identity: str, known: Source | None) -> Source:
-    stat = _check_readable(path)
-    same = known is not None and (known.size, known.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
-    if known is not None and same:
-        sha256, duration = known.sha256, known.duration
+def _describe(path: Path, encoded: str, identity: str, before: Source | None) -> Source:
+    stat = check_readable(path)
+    same = before is not None and (before.size, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    if before is not None and same:
+        sha256, duration = before.sha256, before.duration
     else:
         sha256, duration = hash_file(path), read_duration(path)
     return Source(
@@ -310,15 +202,6 @@ def _describe(path: Path, encoded: str, identity: str, known: Source | None) -> 
         identity=identity,
         duration=duration,
     )
-
-
-def _check_readable(path: Path) -> os.stat_result:
-    try:
-        with path.open("rb") as file:
-            return os.fstat(file.fileno())
-    except OSError as error:
-        text = f"{path}: cannot be read ({error.strerror}): make it readable or leave it out"
-        raise ToolkitError(text) from error
 
 
 def _is_done(source: Source, row: Source | None) -> bool:
@@ -341,8 +224,8 @@ def _group(
 ) -> Iterator[Job]:
     """Jobs of about `shard_minutes`; smaller ones where there is little, for all workers' sake.
 
-    `waiting` s of video lie in jobs recorded before: counted in, so that a plan that was killed
-    while it was recorded goes on with jobs of the same size.
+    `waiting` s of video lie in jobs before before: counted in, so that a plan that was killed
+    while it was before goes on with jobs of the same size.
     """
     sources = list(sources)
     total = waiting + sum(map(_guess_seconds, sources))
@@ -369,39 +252,6 @@ def _make_job(
 ) -> Job:
     attempt = 1 + max((attempts.get(source.path, 0) for source in sources), default=0)
     key = [[(s.path, s.sha256, s.identity, s.duplicate_of) for s in sources], options, attempt]
-    return Job(id=_digest(key)[:12], sources=tuple(sources), options=dict(options), attempt=attempt)
-
-
-def _name_identities(found: Mapping[Path, str], rule: str) -> dict[Path, str]:
-    if rule == "parent":
-        return {path: _encode(folder or path.stem) for path, folder in found.items()}
-    if rule == "stem":
-        return {path: _encode(path.stem) for path in found}
-    table = _read_identities(Path(rule))
-    return {path: _look_up(path, table, rule) for path in found}
-
-
-def _read_identities(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        raise ToolkitError(f"{path}: no such file (--identity wants columns source, identity)")
-    _check_readable(path)
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ManifestError(f"{path}: no table in UTF-8 ({error}): save it as CSV UTF-8") from error
-    if not rows or not {"source", "identity"} <= set(rows[0]):
-        raise ManifestError(f"{path}: needs a header line with the columns source and identity")
-    for row in rows:
-        if not row["source"] or not row["identity"]:
-            raise ManifestError(f"{path}: a row without source or identity: {row}")
-    return {row["source"]: row["identity"] for row in rows}
-
-
-def _look_up(path: Path, table: Mapping[str, str], rule: str) -> str:
-    """By the longest tail of the path that the table names, or by the stem."""
-    tails = ["/".join(path.parts[k:]).replace("//", "/") for k in range(len(path.parts))]
-    for key in (*tails, path.stem):
-        if key in table:
-            return table[key]
-    raise ToolkitError(f"{path}: {rule} has no row for it: add one, by file name or by path")
+    return Job(
+        id=digest_record(key), sources=tuple(sources), options=dict(options), attempt=attempt
+    )

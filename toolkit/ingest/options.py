@@ -1,4 +1,4 @@
-"""What `ttk ingest` can be told; the command derives its options from this record."""
+"""Options of `ttk ingest`: the command derives its own from this record."""
 
 import dataclasses
 import math

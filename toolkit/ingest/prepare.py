@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from toolkit.clock import frame_to_sample, show_frames
 from toolkit.facemodel.camera import default_intrinsics
-from toolkit.ingest.clips import Stretch, choose_crop
+from toolkit.ingest.clips import choose_crop
 from toolkit.ingest.crops import read_pictures
+from toolkit.ingest.rejected import Stretch
 from toolkit.ingest.track import Track
 from toolkit.media.audio import read_samples
 from toolkit.media.video import Streams

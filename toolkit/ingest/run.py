@@ -9,64 +9,42 @@ Each stage is one module; this one only calls them in order.
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from toolkit.clock import SAMPLE_RATE, frame_to_sample
-from toolkit.dataset.manifest import find_part, write_part
+from toolkit.clock import SAMPLE_RATE
+from toolkit.dataset.manifest import find_part
 from toolkit.dataset.rows import describe_clip
-from toolkit.dataset.shard import ShardWriter, publish
-from toolkit.errors import SourceError, ToolkitError
+from toolkit.dataset.writer import ClipRow, DatasetWriter, Rejection, clip_id
 from toolkit.features.blink import compute_ear
 from toolkit.ingest.backends import load_backends, one_thread
-from toolkit.ingest.clips import Stretch, cut_clips
+from toolkit.ingest.clips import cut_clips
 from toolkit.ingest.crops import encode_crops, read_crops
-from toolkit.ingest.jobs import (
-    Plan,
-    check_inputs,
-    digest_options,
-    make_plan,
-    record_plan,
-    source_path,
-)
+from toolkit.ingest.jobs import Plan, make_plan, record_plan
 from toolkit.ingest.options import IngestOptions
 from toolkit.ingest.prepare import prepare_clip, to_crop
+from toolkit.ingest.rejected import (
+    Stretch,
+    check_silence,
+    check_source,
+    explain_failure,
+    reject_missing,
+    reject_silence,
+)
 from toolkit.ingest.runners import open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
 from toolkit.ingest.runners.processes import check_guard
+from toolkit.ingest.sources import check_inputs, check_unchanged, source_path
 from toolkit.ingest.track import track_faces
 from toolkit.ingest.workspace import lock_dataset, open_workspace, sweep_workspaces
-from toolkit.media.audio import SILENCE_DBFS, decode_audio, measure_peak
+from toolkit.media.audio import decode_audio
 from toolkit.media.video import Streams, probe
-from toolkit.schema import (
-    NOMINAL_SIZE,
-    SCHEMA_VERSION,
-    ClipInput,
-    Job,
-    Reason,
-    Source,
-    VideoInfo,
-)
-from toolkit.storage import guard_storage, hash_file
+from toolkit.schema import NOMINAL_SIZE, ClipInput, Job, Source, VideoInfo
+from toolkit.storage import guard_storage
 
-_NO_MEMORY = (
-    "alloc_cpu",
-    "can't allocate memory",
-    "cannot allocate memory",
-    "insufficient memory",
-    "can't start new thread",
-)
-"""How libraries and ffmpeg say, by other errors than MemoryError, that memory is short."""
-
-_MISSING = 0.5
-"""Seconds by which picture and sound may both end before the file says: containers round."""
-
-Row = dict[str, Any]
 Report = Callable[[Progress], None]
 
 
@@ -91,9 +69,9 @@ def ingest(
         workers: processes to run in; 0 runs in this one.
         job_slice: (i, n): only jobs whose id mod n is i, so that n machines share a plan.
         retry_rejected: run sources again that gave no clip.
-        on_source: told of each source as the plan looks at it.
-        on_plan: told the plan before it runs.
-        on_progress: told of every step.
+        on_source: called with the path of each source as the plan looks at it.
+        on_plan: called with the plan before it runs.
+        on_progress: called with every step.
 
     Returns:
         The plan that was carried out; `toolkit.dataset.stats.yield_funnel` says what came of it.
@@ -158,62 +136,43 @@ def run_job(job: Job, dataset: Path, crashes: Crashes, report: Report) -> None:
             report(Progress("busy", job.id))
             return
         maker = ShardMaker(job, dataset, spool, report)
-        with maker.shard:
+        with maker.writer:
             for source in job.sources:
                 maker.add_source(source, crashes.get(source.path))
-            maker.publish()
 
 
 class ShardMaker:
-    """One job under way: the shard being written, and the rows that will tell of it."""
+    """One job under way: from each source to its clips in `writer`, which publishes them."""
 
     def __init__(self, job: Job, dataset: Path, spool: Path, report: Report) -> None:
         self._job, self._dataset, self._spool, self._report = job, dataset, spool, report
         self._options = IngestOptions.from_arrays(dict(job.options))
         self._backends = load_backends(self._options)
-        self._clips: list[Row] = []
-        self._rejected: list[Row] = []
-        self._sources: list[Row] = []
-        self.shard = ShardWriter(
-            spool / "shard.h5",
+        self.writer = DatasetWriter(
+            dataset,
+            job.id,
+            options=job.options,
             fps=self._options.fps,
             frame_size=self._options.frame_size,
             provenance=self._backends.provenance(),
-            options=self._options.of_arrays(),
-            spool=spool / "columns",
+            spool=spool,
         )
 
     def add_source(self, source: Source, crash: str | None = None) -> None:
         """Ingest one source; whatever is its own fault becomes rows in `rejected`."""
         self._report(Progress("source", self._job.id, source.path))
-        before, rejected, duration = len(self._clips), len(self._rejected), 0.0
+        rejections: list[Rejection] = []
         try:
-            if source.duplicate_of is not None:
-                raise SourceError(Reason.DUPLICATE, f"the same content as {source.duplicate_of}")
-            if crash is not None:
-                raise SourceError(Reason.FAILED, crash)
-            duration = self._ingest_source(source)
-        except Exception as error:
-            reason, message = explain_failure(error, source.path)
+            check_source(source, crash)
+            duration = self._ingest_source(source, rejections)
+        except Exception as error:  # turned down whole, whatever was said of stretches of it
             duration = source.duration
-            del self._rejected[rejected:]  # stretches of it: it is turned down whole
-            self._reject(source, 0.0, duration, reason, message)
-        num_clips = len(self._clips) - before
-        self._sources.append(
-            {
-                "source": source.path,
-                "size": source.size,
-                "mtime_ns": source.mtime_ns,
-                "sha256": source.sha256,
-                "identity": source.identity,
-                "duration": duration,
-                "num_clips": num_clips,
-            }
-        )
+            rejections = [Rejection(0.0, duration, *explain_failure(error, source.path))]
+        num_clips = self.writer.add_source(replace(source, duration=duration), rejections)
         self._report(Progress("done", self._job.id, source.path, num_clips))
 
-    def _ingest_source(self, source: Source) -> float:
-        """The journey of one source; returns how long its picture lasts, s."""
+    def _ingest_source(self, source: Source, rejections: list[Rejection]) -> float:
+        """The journey of one source; adds to its rejections; length of its picture, s."""
         path, fps = source_path(source, self._dataset), self._options.fps
         check_unchanged(path, source)
         info, streams = probe(path)
@@ -234,11 +193,11 @@ class ShardMaker:
         clips = []
         for stretch in reject_silence(stretches, sound, fps):
             if stretch.reason is not None:
-                self._reject_stretch(source, stretch)
+                rejections.append(stretch.to_rejection(fps))
                 continue
             clip = prepare_clip(
                 stretch,
-                clip_id=f"{source.sha256[:16]}-{stretch.start:06d}-{stretch.num:05d}",
+                clip_id=clip_id(source.sha256, stretch.start, stretch.num),
                 path=path,
                 info=info,
                 streams=streams,
@@ -258,12 +217,11 @@ class ShardMaker:
             except Exception as error:
                 reason, message = explain_failure(error, source.path)
                 stretch = Stretch(clip.start_frame, clip.num_frames, reason, message)
-                self._reject_stretch(source, stretch)
-        return self._reject_missing(
-            source,
-            info,
-            end=max(num_samples / SAMPLE_RATE, *((s.start + s.num) / fps for s in stretches)),
-        ) + sum(stretch.num / fps for stretch in stretches)
+                rejections.append(stretch.to_rejection(fps))
+        ends = [num_samples / SAMPLE_RATE, *((s.start + s.num) / fps for s in stretches)]
+        missing = list(reject_missing(info, max(ends)))
+        rejections.extend(missing)
+        return sum(m.duration for m in missing) + sum(s.num / fps for s in stretches)
 
     def _add_clip(self, source: Source, clip: ClipInput, info: VideoInfo, streams: Streams) -> None:
         """Pass 2 and the features of one clip, into the shard and its row."""
@@ -285,52 +243,26 @@ class ShardMaker:
             "face/ear": compute_ear(landmarks),
             "video/source_time": clip.source_time,
         }
-        row = describe_clip(
-            clip, landmarks=landmarks, pcm=pcm, sharpness=pass2.sharpness, info=info
-        )
-        self.shard.add_clip(
-            clip_id=clip.clip_id,
-            identity=source.identity,
-            source=source.path,
-            start_frame=clip.start_frame,
-            num_frames=clip.num_frames,
-            crop=clip.crop,
-            intrinsics=clip.intrinsics,
-            arrays=clip.arrays,
-            pcm=pcm,
-            frames=pass2.read_jpegs(),
-        )
-        self._clips.append(
-            row
-            | {
-                "identity": source.identity,
-                "source": source.path,
-                "source_sha256": source.sha256,
-                "index": len(self._clips),
-            }
+        self.writer.add_clip(
+            ClipRow(
+                clip_id=clip.clip_id,
+                identity=source.identity,
+                source=source.path,
+                source_sha256=source.sha256,
+                start_frame=clip.start_frame,
+                num_frames=clip.num_frames,
+                crop=clip.crop,
+                intrinsics=clip.intrinsics,
+                arrays=clip.arrays,
+                pcm=pcm,
+                frames=pass2.read_jpegs(),
+                measured=describe_clip(
+                    clip, landmarks=landmarks, pcm=pcm, sharpness=pass2.sharpness, info=info
+                ),
+            )
         )
         clip.arrays.clear()
         clip.colors = None
-
-    def publish(self) -> None:
-        """Give everything its final name: first what is told of, last that it is done."""
-        job, dataset = self._job, self._dataset
-        made = {"job": job.id, "ingested_at": datetime.now(UTC)}
-        rows = [row | made for row in self._rejected]
-        write_part(dataset, "rejected", job.id, rows)
-        shard = dataset / "shards" / f"{job.id}.h5"
-        if self._clips:
-            self.shard.finish()
-            publish(self.shard.path, shard)
-        of_shard = made | {
-            "shard": f"shards/{shard.name}",
-            "shard_sha256": hash_file(shard) if self._clips else "",
-            "options_digest": digest_options(job.options),
-            "schema_version": SCHEMA_VERSION,
-            **self._backends.columns(),
-        }
-        write_part(dataset, "clips", job.id, [row | of_shard for row in self._clips])
-        write_part(dataset, "sources", job.id, [row | made for row in self._sources])
 
     def _count(self, source: Source) -> Callable[[], None]:
         """What is called at every decoded frame; tells of them sixty at a time."""
@@ -343,72 +275,3 @@ class ShardMaker:
                 self._report(Progress("frames", self._job.id, source.path, 60))
 
         return step
-
-    def _reject_missing(self, source: Source, info: VideoInfo, end: float) -> float:
-        """A row for what a truncated file claims and does not hold; returns how long that is, s."""
-        missing = (info.duration or 0.0) - end
-        if missing < _MISSING:
-            return 0.0
-        message = f"the file claims {info.duration:.1f} s and ends after {end:.1f}: is it whole?"
-        self._reject(source, end, missing, Reason.UNREADABLE, message)
-        return missing
-
-    def _reject_stretch(self, source: Source, stretch: Stretch) -> None:
-        fps = self._options.fps
-        reason = stretch.reason or Reason.FAILED
-        self._reject(source, stretch.start / fps, stretch.num / fps, reason, stretch.message)
-
-    def _reject(
-        self, source: Source, start: float, duration: float, reason: Reason, message: str
-    ) -> None:
-        self._rejected.append(
-            {
-                "source": source.path,
-                "source_sha256": source.sha256,
-                "start": start,
-                "duration": duration,
-                "reason": str(reason),
-                "message": message.encode("utf-8", "backslashreplace").decode(),
-            }
-        )
-
-
-def explain_failure(error: Exception, name: str) -> tuple[Reason, str]:
-    """Reason and message for a row in `rejected`; raises again what is not the video's fault."""
-    if isinstance(error, SourceError):
-        return error.reason, str(error)
-    if isinstance(error, (ToolkitError, MemoryError, OSError)):
-        raise error
-    text = " ".join(str(error).split()) or "no message"
-    if any(words in text.lower() for words in _NO_MEMORY):
-        raise MemoryError(f"{name}: {text}") from error
-    return Reason.FAILED, f"{type(error).__name__}: {text}"
-
-
-def check_unchanged(path: Path, source: Source) -> None:
-    """The file must still be what was planned; ToolkitError if not."""
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise ToolkitError(f"{path}: cannot be read any more ({error.strerror})") from error
-    if (stat.st_size, stat.st_mtime_ns) != (source.size, source.mtime_ns):
-        raise ToolkitError(f"{path}: changed since the plan was made: run again")
-
-
-def check_silence(sound: Path) -> None:
-    """SourceError `silent` where the whole track stays under −60 dBFS."""
-    peak = measure_peak(sound)
-    if peak < SILENCE_DBFS:
-        raise SourceError(Reason.SILENT, f"the peak is {peak:.0f} dBFS, under {SILENCE_DBFS:.0f}")
-
-
-def reject_silence(stretches: Iterable[Stretch], sound: Path, fps: int) -> Iterator[Stretch]:
-    """The stretches, those that would be clips but are silent turned down."""
-    for stretch in stretches:
-        first = frame_to_sample(stretch.start, fps)
-        last = frame_to_sample(stretch.start + stretch.num, fps)
-        if stretch.reason is None and measure_peak(sound, first, last) < SILENCE_DBFS:
-            message = f"the peak is under {SILENCE_DBFS:.0f} dBFS"
-            yield Stretch(stretch.start, stretch.num, Reason.SILENT, message)
-        else:
-            yield stretch

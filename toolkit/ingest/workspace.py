@@ -1,7 +1,7 @@
 """Temporary folders that a killed run cannot leave behind for good.
 
 Every running job owns `shards/.tmp-<job>/` and holds a lock on it; the kernel drops the lock when
-the process dies, and the next run removes every such folder that nobody holds.
+the process dies, and the next run removes every such folder without a lock.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def sweep_workspaces(dataset: Path) -> int:
     for folder in sorted((dataset / "shards").glob(f"{_PREFIX}*"), reverse=True):
         lock = _try_lock(folder)
         if lock is not None:
-            # under another name first, so that whoever wants the job now need not wait
+            # under another name first, so that a process that takes the job now need not wait
             dead = folder.rename(folder.with_name(f"{folder.name.removesuffix(_DEAD)}{_DEAD}"))
             _remove(dead, lock)
             count += 1

@@ -26,8 +26,8 @@ def recode(pcm: Pcm, codec: str, bit_rate: int) -> Pcm:
         codec: of `CODECS`.
         bit_rate: bits a second.
     """
-    heard = _decode(_encode(pcm, codec, bit_rate))
-    return np.pad(heard[: len(pcm)], (0, max(0, len(pcm) - len(heard))))
+    decoded = _decode(_encode(pcm, codec, bit_rate))
+    return np.pad(decoded[: len(pcm)], (0, max(0, len(pcm) - len(decoded))))
 
 
 def _encode(pcm: Pcm, codec: str, bit_rate: int) -> io.BytesIO:

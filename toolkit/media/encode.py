@@ -27,7 +27,7 @@ class Sound:
 
     Attributes:
         path: any file that ffmpeg reads.
-        seconds: how much of it is wanted; silence follows where it is shorter.
+        seconds: how much of it to write; silence follows where it is shorter.
     """
 
     path: Path
@@ -110,7 +110,7 @@ def _feed(
     frames: Iterator[npt.NDArray[np.uint8]],
 ) -> str:
     """What ffmpeg says of its failure; nothing, where it did not fail."""
-    with tempfile.TemporaryFile() as log:  # a pipe that nobody reads meanwhile would fill up
+    with tempfile.TemporaryFile() as log:  # a pipe that is not read meanwhile would fill up
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
         pipe = cast(IO[bytes], process.stdin)
         try:

@@ -24,7 +24,7 @@ NUM_KNOWN = 5
 Floats = npt.NDArray[np.float64]
 
 
-def find_clip(dataset: Path, clip_id: str) -> tuple[str, Path, int]:
+def find_clip_by_prefix(dataset: Path, clip_id: str) -> tuple[str, Path, int]:
     """Id of a clip, its shard, and its place in it.
 
     Args:
@@ -35,8 +35,8 @@ def find_clip(dataset: Path, clip_id: str) -> tuple[str, Path, int]:
         ToolkitError: no clip's id begins so, or several do; names some of them.
     """
     table = read_table(dataset, "clips").drop_duplicates("clip_id")
-    ids = [str(known) for known in table["clip_id"]]
-    fits = [known for known in ids if known.startswith(clip_id)]
+    ids = [str(each) for each in table["clip_id"]]
+    fits = [each for each in ids if each.startswith(clip_id)]
     found = clip_id if clip_id in ids else fits[0] if len(fits) == 1 else None
     if found is None:
         problem = "several clips' ids begin with" if fits else "no clip's id begins with"
@@ -134,7 +134,7 @@ def load_clip(dataset: Path, clip_id: str) -> PreviewClip:
     Raises:
         ToolkitError: no such clip; its shard is missing, damaged or not the manifest's.
     """
-    name, path, index = find_clip(dataset, clip_id)
+    name, path, index = find_clip_by_prefix(dataset, clip_id)
     reader = ShardReader(path)
     if index >= len(reader.clips) or reader.clips[index].id != name:
         raise ManifestError(f"{path}: clip {name} is not where it should be: run ttk validate")

@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from toolkit.errors import SetupError
 from toolkit.facemodel.camera import project, transform
-from toolkit.facemodel.topology import NUM_VERTICES
-from toolkit.schema import NUM_LANDMARKS
+from toolkit.mesh import NUM_LANDMARKS, NUM_VERTICES
 
 Picture = npt.NDArray[np.uint8]
 Color = tuple[int, int, int]

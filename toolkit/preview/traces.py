@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
+from toolkit.mesh import MAX_AU45
 from toolkit.preview.clip import Floats, PreviewClip
 from toolkit.preview.draw import (
     AXES,
@@ -44,7 +45,6 @@ _AU45, _POSE, _LEVEL, _LETTERS, _SYMBOLS, _TIME = (
 )  # fmt: skip
 """Rows of the strip, top and bottom (px); three px for each of the 29 symbols."""
 
-MAX_AU45 = 5.0
 QUIET = -60.0
 """Lowest sound level drawn, dBFS."""
 

@@ -1,25 +1,5 @@
 """Talking-head videos whose truth is known, made from one public-domain portrait."""
 
-from toolkit.sample.videos import (
-    TRUTH,
-    SampleOptions,
-    Script,
-    describe_truth,
-    draw_frames,
-    make_head,
-    make_samples,
-    render_samples,
-    write_script,
-)
+import lazy_loader
 
-__all__ = [
-    "TRUTH",
-    "SampleOptions",
-    "Script",
-    "describe_truth",
-    "draw_frames",
-    "make_head",
-    "make_samples",
-    "render_samples",
-    "write_script",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

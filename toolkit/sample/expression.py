@@ -13,30 +13,31 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.mesh import (
+    EYE_CORNERS,
+    INNER_LIP_CORNERS,
+    INNER_LOWER_LIP,
+    INNER_UPPER_LIP,
+    LOWER_LIDS,
+    NOSE_TIP,
+    NUM_VERTICES,
+    UPPER_LIDS,
+)
 from toolkit.sample.portrait import Picture, Points, Portrait, fetch
 
 Triangles = npt.NDArray[np.int64]
 
-LIDS = (
-    (33, (246, 161, 160, 159, 158, 157, 173), (7, 163, 144, 145, 153, 154, 155), 133),
-    (263, (466, 388, 387, 386, 385, 384, 398), (249, 390, 373, 374, 380, 381, 382), 362),
+_MOUTH_OUTLINE = (
+    INNER_LIP_CORNERS[0],
+    *INNER_UPPER_LIP,
+    INNER_LIP_CORNERS[1],
+    *INNER_LOWER_LIP[::-1],
 )
-"""Of either eye (subject's right, left): outer corner, upper lid, lower lid, inner corner."""
-
-LIPS = (
-    78,
-    (191, 80, 81, 82, 13, 312, 311, 310, 415),
-    (95, 88, 178, 87, 14, 317, 402, 318, 324),
-    308,
-)
-"""Inner lips: right corner, upper, lower, left corner."""
-
-_MOUTH_OUTLINE = (LIPS[0], *LIPS[1], LIPS[3], *LIPS[2][::-1])
 _OUTER_LIPS = (
     (185, 40, 39, 37, 0, 267, 269, 270, 409),
     (146, 91, 181, 84, 17, 314, 405, 321, 375),
 )
-_LIP_CORNERS = (61, 291, 62, 292, 76, 306, 78, 308)
+_ALL_LIP_CORNERS = (61, 291, 62, 292, 76, 306, 78, 308)
 _BROWS = (
     46, 53, 52, 65, 55, 70, 63, 105, 66, 107, 276, 283, 282, 295, 285, 300, 293, 334, 296, 336,
 )  # fmt: skip
@@ -86,11 +87,11 @@ class Patches:
 
 def make_eye_patches(portrait: Portrait) -> Patches:
     """Both eyes, from open as in the portrait (level 0) to closed (1)."""
-    points = portrait.landmarks[:468, :2]
+    points = portrait.landmarks[:NUM_VERTICES, :2]
     levels = np.linspace(0, 1, _LEVELS)
     fixed, moved, shift = list[int](), list[int](), list[Points]()
     far = np.ones(len(points), np.bool_)
-    for outer, upper, lower, inner in LIDS:
+    for (outer, inner), upper, lower in zip(EYE_CORNERS, UPPER_LIDS, LOWER_LIDS, strict=True):
         gap = points[list(lower)] - points[list(upper)]
         moved += [*upper, *lower]
         shift += [_UPPER_LID_SHARE * gap, (_UPPER_LID_SHARE - 1) * gap]
@@ -100,34 +101,34 @@ def make_eye_patches(portrait: Portrait) -> Patches:
         far &= np.linalg.norm(points - centre, axis=1) > 0.8 * width
     fixed += [*np.flatnonzero(far).tolist(), *_BROWS]
     full = _spread(points, fixed, moved, np.concatenate(shift))
-    bottom = float(points[4, 1])
+    bottom = float(points[NOSE_TIP, 1])
     return _warp_levels(portrait, portrait.picture, [level * full for level in levels], 0, bottom)
 
 
 def make_mouth_patches(portrait: Portrait) -> Patches:
     """Mouth, chin and jaw, from lips that touch (level 0) to `_WIDEST` mouth widths apart (1)."""
-    points = portrait.landmarks[:468, :2]
-    right, upper, lower, left = LIPS
+    points = portrait.landmarks[:NUM_VERTICES, :2]
+    (right, left), upper, lower = INNER_LIP_CORNERS, INNER_UPPER_LIP, INNER_LOWER_LIP
     width = float(np.linalg.norm(points[left] - points[right]))
     gap = (points[list(lower)] - points[list(upper)])[:, 1]
     profile = np.sin(np.linspace(0, np.pi, len(upper) + 2)[1:-1]) ** 0.7
-    fixed = [*np.flatnonzero(points[:, 1] < points[4, 1]).tolist(), *_LIP_CORNERS]
+    fixed = [*np.flatnonzero(points[:, 1] < points[NOSE_TIP, 1]).tolist(), *_ALL_LIP_CORNERS]
     moved = [*upper, *lower, *_OUTER_LIPS[0], *_OUTER_LIPS[1], *_CHIN]
     shifts = []
     for level in np.linspace(0, 1, _LEVELS):
-        wanted = level * _WIDEST * width * profile
-        up, down = 0.35 * gap - 0.15 * wanted, -0.65 * gap + 0.85 * wanted
+        opening = level * _WIDEST * width * profile
+        up, down = 0.35 * gap - 0.15 * opening, -0.65 * gap + 0.85 * opening
         chin = np.full(len(_CHIN), 0.8 * down[len(down) // 2])
         vertical = np.concatenate([up, down, 0.8 * up, 0.95 * down, chin])
         shift = np.stack([np.zeros_like(vertical), vertical], axis=1)
         shifts.append(_spread(points, fixed, moved, shift))
     inside = _paint_mouth(portrait)
-    return _warp_levels(portrait, inside, shifts, float(points[4, 1]), len(portrait.picture))
+    return _warp_levels(portrait, inside, shifts, float(points[NOSE_TIP, 1]), len(portrait.picture))
 
 
 def measure_widest(portrait: Portrait) -> float:
     """Gap of the inner lips (px of the portrait) at opening 1."""
-    corners = portrait.landmarks[[LIPS[0], LIPS[3]], :2]
+    corners = portrait.landmarks[list(INNER_LIP_CORNERS), :2]
     return _WIDEST * float(np.linalg.norm(corners[1] - corners[0]))
 
 
@@ -181,8 +182,8 @@ def _warp_levels(
     portrait: Portrait, under: Picture, shifts: list[Points], top: float, bottom: float
 ) -> Patches:
     """Pictures of the smallest part, between rows top and bottom, that any shift changes."""
-    rest, triangles = _add_anchors(portrait.landmarks[:468, :2])
-    shifts = [np.concatenate([s, np.zeros((len(rest) - 468, 2))]) for s in shifts]
+    rest, triangles = _add_anchors(portrait.landmarks[:NUM_VERTICES, :2])
+    shifts = [np.concatenate([s, np.zeros((len(rest) - NUM_VERTICES, 2))]) for s in shifts]
     stirred = np.max([np.abs(shift).max(axis=1) for shift in shifts], axis=0) > 0.02
     triangles = triangles[stirred[triangles].any(axis=1)]
     reach = rest[np.unique(triangles)]
@@ -203,7 +204,10 @@ def _add_anchors(points: Points) -> tuple[Points, Triangles]:
     ring = list[tuple[int, int, int]]()
     for i, vertex in enumerate(_OVAL):
         j = (i + 1) % len(_OVAL)
-        ring += [(vertex, _OVAL[j], 468 + i), (_OVAL[j], 468 + j, 468 + i)]
+        ring += [
+            (vertex, _OVAL[j], NUM_VERTICES + i),
+            (_OVAL[j], NUM_VERTICES + j, NUM_VERTICES + i),
+        ]
     return np.concatenate([points, anchors]), np.array([*list_triangles(), *ring], np.int64)
 
 

@@ -11,20 +11,26 @@ height, averaged.
 import cv2
 import numpy as np
 
-from toolkit.features.landmarks import LANDMARKS68
+from toolkit.mesh import (
+    CHEEKS,
+    CHIN,
+    EYE_CORNERS,
+    FOREHEAD,
+    IRIS_DIAMETERS,
+    IRIS_MM,
+    LANDMARKS68,
+    MOUTH_CORNERS,
+    NUM_VERTICES,
+)
 from toolkit.sample.expression import make_eye_patches, make_mouth_patches, measure_widest
 from toolkit.sample.portrait import Field, Picture, Points, Portrait, fetch
-
-IRIS_MM = 11.7
-"""Width of the visible iris, nearly the same in all adults: gives the pictures their scale."""
 
 PIVOT_MM = (0.0, 40.0, 70.0)
 """Where the neck turns, from the head's origin, in the head's frame."""
 
-_IRISES = ((468, 469, 471), (473, 474, 476))
-"""Centre and two opposite points of either iris."""
-
-_SYMMETRIC = ((33, 263), (133, 362), (61, 291), (234, 454), (172, 397), (127, 356), (98, 327))
+_SYMMETRIC = (
+    *zip(*EYE_CORNERS, strict=True), MOUTH_CORNERS, CHEEKS, (172, 397), (127, 356), (98, 327),
+)  # fmt: skip
 """Vertices of the subject's right side and their twins."""
 
 _STEP = 4
@@ -74,11 +80,11 @@ class Head:
         self._mouth = make_mouth_patches(portrait)
         self.focal = measure_focal(size)
         mm = _measure_scale(portrait)
-        iris_depth = float(portrait.landmarks[[33, 133, 263, 362], 2].mean())
+        iris_depth = float(portrait.landmarks[np.ravel(EYE_CORNERS), 2].mean())
         self._centre = size / 2
         space = self._back_project(
-            portrait.landmarks[:468, :2],
-            (self.focal + portrait.landmarks[:468, 2] - iris_depth) * mm,
+            portrait.landmarks[:NUM_VERTICES, :2],
+            (self.focal + portrait.landmarks[:NUM_VERTICES, 2] - iris_depth) * mm,
         )
         rest = _find_axes(space)
         origin = space[list(LANDMARKS68)].mean(axis=0)
@@ -134,7 +140,7 @@ class Head:
 def _measure_scale(portrait: Portrait) -> float:
     """Millimetres per pixel at the irises."""
     points = portrait.landmarks[:, :2]
-    widths = [np.linalg.norm(points[a] - points[b]) for _, a, b in _IRISES]
+    widths = [np.linalg.norm(points[a] - points[b]) for a, b in IRIS_DIAMETERS]
     return IRIS_MM / float(np.mean(widths))
 
 
@@ -143,7 +149,7 @@ def _find_axes(space: Points) -> Points:
     right, left = (list(side) for side in zip(*_SYMMETRIC, strict=True))
     x = (space[left] - space[right]).sum(axis=0)
     x /= np.linalg.norm(x)
-    y = space[152] - space[10]
+    y = space[CHIN] - space[FOREHEAD]
     y = y - (y @ x) * x
     y /= np.linalg.norm(y)
     return np.stack([x, y, np.cross(x, y)], axis=1)
@@ -153,7 +159,7 @@ def _spread_depth(portrait: Portrait, nodes: Points) -> Points:
     """The mesh's z (px) at every node (n, n); around the face its nearest edge's."""
     from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
 
-    points, z = portrait.landmarks[:468, :2], portrait.landmarks[:468, 2]
+    points, z = portrait.landmarks[:NUM_VERTICES, :2], portrait.landmarks[:NUM_VERTICES, 2]
     grid = np.stack(np.meshgrid(nodes, nodes), axis=-1)
     inside = LinearNDInterpolator(points, z)(grid)
     around = cv2.GaussianBlur(NearestNDInterpolator(points, z)(grid), (0, 0), 2.0)
@@ -163,7 +169,7 @@ def _spread_depth(portrait: Portrait, nodes: Points) -> Points:
 def _weigh_nodes(portrait: Portrait, nodes: Field) -> Field:
     """How much each node (n, n, 1) moves with the head: 1 on it, 0 at the picture's border."""
     size = len(portrait.picture)
-    face = portrait.landmarks[:468, :2]
+    face = portrait.landmarks[:NUM_VERTICES, :2]
     radius = float(np.ptp(face[:, 1])) / 2
     x, y = np.moveaxis((nodes - face.mean(axis=0)) / radius, -1, 0)
     wide, above, below = _HEAD

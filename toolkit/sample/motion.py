@@ -170,9 +170,9 @@ def follow_speech(pcm: npt.NDArray[np.int16], num_frames: int, fps: int) -> Curv
     kernel = np.exp(-0.5 * (np.arange(-24, 25) * hop / (0.030 * SAMPLE_RATE)) ** 2)
     loudness = np.sqrt(np.convolve(power, kernel / kernel.sum(), mode="same"))
     middles = (np.arange(num_frames) + 0.5) / fps
-    heard = np.interp(middles, (np.arange(len(loudness)) + 0.5) * hop / SAMPLE_RATE, loudness)
+    level = np.interp(middles, (np.arange(len(loudness)) + 0.5) * hop / SAMPLE_RATE, loudness)
     top = float(np.percentile(loudness, 95))
-    return np.clip(heard / max(top, 1.0), 0, 1) ** 0.7
+    return np.clip(level / max(top, 1.0), 0, 1) ** 0.7
 
 
 def draw_claps(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SetupError, ToolkitError
+from toolkit.mesh import EYE_CORNERS, MOUTH_CORNERS, NUM_VERTICES
 
 Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
@@ -26,9 +27,6 @@ _LEFT, _PAD = 73, 30
 
 _FACE_BOX = (slice(0, 260), slice(90, 350))
 """The part of the portrait in which the mesh is looked for, four times enlarged."""
-
-_EYES = ((33, 133), (263, 362))
-_MOUTH = (61, 291)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +122,8 @@ def make_identity(
     """
     rng = np.random.default_rng([seed, index, 1])
     portrait = portraits[index % 2]
-    centre = portrait.landmarks[:468, :2].mean(axis=0)
-    radius = float(np.ptp(portrait.landmarks[:468, 1])) / 2
+    centre = portrait.landmarks[:NUM_VERTICES, :2].mean(axis=0)
+    radius = float(np.ptp(portrait.landmarks[:NUM_VERTICES, 1])) / 2
     shape = _draw_shape(rng, (portrait.landmarks - [*centre, 0.0]) / radius)
     scale = size / CANVAS
 
@@ -149,8 +147,8 @@ def make_identity(
 def _draw_shape(rng: np.random.Generator, unit: Points) -> Shape:
     """Random proportions; `unit` (478, 3) is the mesh in face half-heights from its centre."""
     eye_gain, mouth_gain, nose_gain = rng.uniform(-1, 1, 3) * (0.06, 0.10, 0.10)
-    places = [(unit[list(eye), :2].mean(axis=0), 0.30, eye_gain) for eye in _EYES]
-    places.append((unit[list(_MOUTH), :2].mean(axis=0), 0.40, mouth_gain))
+    places = [(unit[list(eye), :2].mean(axis=0), 0.30, eye_gain) for eye in EYE_CORNERS]
+    places.append((unit[list(MOUTH_CORNERS), :2].mean(axis=0), 0.40, mouth_gain))
     places.append((unit[4, :2], 0.25, nose_gain))
     return Shape(
         width=float(rng.uniform(0.92, 1.08)),

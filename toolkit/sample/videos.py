@@ -11,7 +11,7 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import FRAME_RATES, SAMPLE_RATE, frame_to_sample
+from toolkit.clock import SAMPLE_RATE, frame_to_sample
 from toolkit.media.encode import write_video
+from toolkit.mesh import IRIS_MM
 from toolkit.sample import motion, speech
-from toolkit.sample.head import IRIS_MM, Head
+from toolkit.sample.head import Head
+from toolkit.sample.options import SampleOptions
 from toolkit.sample.portrait import Picture, Portrait, load_portraits, make_identity
 from toolkit.storage import write_whole
 
@@ -42,40 +44,6 @@ _TRUTH_NOTES = {
     "claps": "frames on whose first instant a click sounds and the mouth is open at once",
     "audio_video_offset": "s by which the picture is late",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class SampleOptions:
-    """What to make."""
-
-    identities: int = field(default=5, metadata={"help": "People, each a folder."})
-    clips: int = field(default=10, metadata={"help": "Videos of each person."})
-    seconds: float = field(default=10.0, metadata={"help": "Length of a video."})
-    fps: int = field(default=30, metadata={"help": "Frames a second.", "choices": FRAME_RATES})
-    size: int = field(
-        default=384, metadata={"help": "Side of the square picture, px; a multiple of 8."}
-    )
-    seed: int = field(default=0, metadata={"help": "The same seed gives the same videos."})
-    clap: bool = field(
-        default=False,
-        metadata={"help": "In place of speech, clicks on which the mouth snaps open."},
-    )
-    workers: int = field(
-        default=0, metadata={"help": "Processes; 0: the cores this process may use."}
-    )
-
-    def __post_init__(self) -> None:
-        """Check what was asked for."""
-        if min(self.identities, self.clips) < 1:
-            raise ValueError("identities and clips must be at least 1")
-        if self.fps not in FRAME_RATES:
-            raise ValueError(f"fps must be one of {FRAME_RATES}, not {self.fps}")
-        if not 1 <= self.seconds <= 600:
-            raise ValueError(f"seconds must be from 1 to 600, not {self.seconds}")
-        if not 128 <= self.size <= 1024 or self.size % 8:
-            raise ValueError(f"size must be a multiple of 8 from 128 to 1024, not {self.size}")
-        if min(self.seed, self.workers) < 0:
-            raise ValueError("seed and workers must not be negative")
 
 
 @dataclass(frozen=True, kw_only=True)

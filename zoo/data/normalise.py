@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from toolkit.features.blink import MAX_INTENSITY
+from toolkit.mesh import MAX_AU45
 from zoo.data.clips import MotionClip
 from zoo.data.layout import AU45, CONTEXT, EXPRESSION, POSE
 
@@ -109,7 +109,7 @@ class Normalisation:
 
     @property
     def _au45_scale(self) -> float:
-        return MAX_INTENSITY if self.kind == "split" else 1.0
+        return MAX_AU45 if self.kind == "split" else 1.0
 
     def _scale_of(self, deviation: Floats | None) -> Floats:
         if self.kind == "split":

@@ -31,7 +31,7 @@ from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
 from zoo.metrics.confusion import Confusion, plot_confusion
 from zoo.metrics.dynamics import compare_spectra, measure_spectrum
 from zoo.metrics.intervals import Interval, bootstrap_interval
-from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening
+from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening_mm
 from zoo.models.registry import open_model
 from zoo.motion.model import MotionModel
 
@@ -159,7 +159,7 @@ def _measure_errors(
     squares = np.concatenate([((f - w) ** 2).mean(axis=1) for f, w in pairs])
     distances = np.concatenate([measure_mouth_error(f, w) for f, w in pairs])
     opening = [
-        np.concatenate([(o := measure_opening(pair[side])) - o.mean() for pair in pairs])
+        np.concatenate([(o := measure_opening_mm(pair[side])) - o.mean() for pair in pairs])
         for side in (0, 1)
     ]
     lengths, block = [int(keep.sum()) for keep in valid], BLOCK_SECONDS * fps

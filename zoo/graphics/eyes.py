@@ -11,11 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.facemodel.model import FaceModel
+from toolkit.mesh import EYES68, NUM_VERTICES
 
 Flags = npt.NDArray[np.bool_]
-
-EYES = (slice(36, 42), slice(42, 48))
-"""The six points of each eye in the 68-point view; their mean is its centre."""
 
 EMBEDDED_THRESHOLD = 67.0
 """Threshold (mm²) for the embedded model of 468 vertices."""
@@ -30,7 +28,7 @@ BFM_COUNT = 2439
 def measure_eye_distance(model: FaceModel) -> npt.NDArray[np.float64]:
     """(V,) left side of eq. 9 in mm², of the nearer eye."""
     shape = model.mean_shape.astype(np.float64)
-    centres = [shape[model.keypoints[eye]].mean(axis=0) for eye in EYES]
+    centres = [shape[model.keypoints[eye]].mean(axis=0) for eye in EYES68]
     away = [(shape[:, 0] - c[0]) ** 2 / 4 + (shape[:, 1] - c[1]) ** 2 for c in centres]
     return np.asarray(np.minimum(*away))
 
@@ -42,7 +40,7 @@ def choose_threshold(model: FaceModel) -> float:
     the brows. For other models it is taken so that as large a share of the vertices is marked as
     in the authors' mask, 2,439 of 35,709; of BFM itself, exactly as many.
     """
-    if model.num_vertices == _EMBEDDED_VERTICES:
+    if model.num_vertices == NUM_VERTICES:
         return EMBEDDED_THRESHOLD
     count = max(1, round(BFM_COUNT / _BFM_VERTICES * model.num_vertices))
     distance = np.sort(measure_eye_distance(model))
@@ -60,4 +58,4 @@ def mark_eye_triangles(model: FaceModel, threshold: float | None = None) -> Flag
     return np.asarray(mark_eyes(model, threshold)[model.triangles].all(axis=1))
 
 
-_EMBEDDED_VERTICES, _BFM_VERTICES = 468, 35_709
+_BFM_VERTICES = 35_709

@@ -91,7 +91,8 @@ def _relate(found: float | None, wanted: float | None) -> float | None:
 def _describe(clip: BlinkClip, fps: int) -> dict[str, object]:
     """The row that the manifest would have of a clip."""
     au45 = np.asarray(clip.au45, np.float64)
-    blinks = find_blinks(au45, fps, clip.valid)
+    measured = au45 if clip.valid is None else np.where(clip.valid, au45, np.nan)
+    blinks = find_blinks(measured, fps)
     return {
         "fps": fps,
         "duration": len(au45) / fps,

@@ -10,16 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.features.landmarks import FaceMesh, landmarks68
-from toolkit.schema import NUM_LANDMARKS
-from zoo.metrics.mouth import LIPS
+from toolkit.mesh import LIPS68, NUM_LANDMARKS, NUM_VERTICES, OUTER_EYE_CORNERS
 
 Floats = npt.NDArray[np.float64]
-
-NUM_VERTICES = 468
-"""Of the mesh, without the irises."""
-
-OUTER_CORNERS = (33, 263)
-"""Mesh vertices at the eyes' outer corners: their distance is the interocular distance."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +68,8 @@ def measure_landmark_distance(found: npt.ArrayLike, wanted: npt.ArrayLike) -> La
     drawn, seen = (~np.isnan(points[:, 0, 0]) for points in (found, wanted))
     both = drawn & seen
     away = np.linalg.norm(found - wanted, axis=2)[both]
-    face, mouth = away[:, :NUM_VERTICES].mean(axis=1), landmarks68(away[..., None])[:, LIPS]
-    a, b = (wanted[both, corner] for corner in OUTER_CORNERS)
+    face, mouth = away[:, :NUM_VERTICES].mean(axis=1), landmarks68(away[..., None])[:, LIPS68]
+    a, b = (wanted[both, corner] for corner in OUTER_EYE_CORNERS)
     between = np.linalg.norm(a - b, axis=1)
     lips = mouth.mean(axis=(1, 2))
     return LandmarkDistance(

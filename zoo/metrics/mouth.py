@@ -10,14 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.facemodel.model import FaceModel, combine, load_default
+from toolkit.mesh import LIPS68
 
 Floats = npt.NDArray[np.float64]
 
-LIPS = slice(48, 68)
-"""Of the 68 points: 12 of the outer, then 8 of the inner contour."""
-
 _UPPER, _LOWER = [13, 14, 15], [19, 18, 17]
-"""Points of the inner lips opposite each other, counted within `LIPS`."""
+"""Points of the inner lips opposite each other, counted within `LIPS68`."""
 
 
 def place_lips(expression: npt.ArrayLike, model: FaceModel | None = None) -> Floats:
@@ -28,7 +26,7 @@ def place_lips(expression: npt.ArrayLike, model: FaceModel | None = None) -> Flo
         model: that the coefficients belong to; by default the toolkit's own.
     """
     model = model or load_default()
-    lips = model.keypoints[LIPS]
+    lips = model.keypoints[LIPS68]
     return np.asarray(model.mean_shape[lips] + combine(model.expression[lips], expression))
 
 
@@ -44,11 +42,11 @@ def measure_mouth_error(
     """
     model = model or load_default()
     difference = np.asarray(found, np.float64) - np.asarray(wanted, np.float64)
-    moved = combine(model.expression[model.keypoints[LIPS]], difference)
+    moved = combine(model.expression[model.keypoints[LIPS68]], difference)
     return np.asarray(np.linalg.norm(moved, axis=-1).mean(axis=-1))
 
 
-def measure_opening(expression: npt.ArrayLike, model: FaceModel | None = None) -> Floats:
+def measure_opening_mm(expression: npt.ArrayLike, model: FaceModel | None = None) -> Floats:
     """Mouth opening (n,) mm: mean distance of the three pairs of inner lip points."""
     lips = place_lips(expression, model)
     gaps = lips[..., _UPPER, :] - lips[..., _LOWER, :]

@@ -20,7 +20,7 @@ import torch
 from scipy.signal import savgol_filter
 from torch import nn
 
-from toolkit.features.blink import MAX_INTENSITY
+from toolkit.mesh import MAX_AU45
 from zoo.data import AU45, CONTEXT, MOTION_SIZE, WINDOW, Normalisation, pad_audio
 
 Motion = npt.NDArray[np.float32]
@@ -103,7 +103,7 @@ def smooth_motion(motion: npt.ArrayLike) -> Motion:
 def clip_au45(motion: Motion) -> Motion:
     """A copy of motion (n, 71) in stored units whose AU45 is within 0 to 5."""
     clipped = motion.copy()
-    clipped[:, AU45] = np.clip(motion[:, AU45], 0, MAX_INTENSITY)
+    clipped[:, AU45] = np.clip(motion[:, AU45], 0, MAX_AU45)
     return clipped
 
 

@@ -41,4 +41,6 @@ def hear_speech(
         if find_peak(pcm) < SILENCE_DBFS:
             text = f"{path} is silent: nothing in it reaches {SILENCE_DBFS:.0f} dBFS"
             warnings.warn(text, stacklevel=2)
-        return backend.hear(pcm, max(1, len(pcm) * contract.fps // SAMPLE_RATE), contract.fps)
+        return backend.compute_scores(
+            pcm, max(1, len(pcm) * contract.fps // SAMPLE_RATE), contract.fps
+        )

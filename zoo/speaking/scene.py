@@ -16,7 +16,7 @@ import numpy.typing as npt
 from toolkit.dataset.manifest import read_table
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.ingest.crops import JPEG_QUALITY, read_stretch
-from toolkit.ingest.jobs import decode_path
+from toolkit.ingest.sources import decode_path
 from toolkit.media.video import probe
 from toolkit.storage import guard_storage
 from zoo.data.frames import Picture, RenderClip, Stretches

@@ -4,22 +4,20 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-from toolkit.dataset.manifest import FOLDER, write_job, write_part
+from toolkit.dataset.manifest import FOLDER
 from toolkit.dataset.rows import describe_blinks, describe_pose
-from toolkit.dataset.shard import ShardWriter, publish
+from toolkit.dataset.writer import ClipRow, DatasetWriter, clip_id
 from toolkit.errors import ToolkitError
-from toolkit.ingest.jobs import digest_options
 from toolkit.media.audio import measure_agreement, measure_loudness, measure_speech_share
-from toolkit.schema import SCHEMA_VERSION, Job, Provenance, Source
-from toolkit.storage import hash_file, write_whole
+from toolkit.mesh import MAX_AU45
+from toolkit.schema import Provenance, Source
+from toolkit.storage import digest_record, write_whole
 from zoo.data import AU45, EXPRESSION, MOTION_LAYOUT, MOTION_SIZE, POSE, WINDOW
 from zoo.synthetic.mouth import MouthMap
 from zoo.synthetic.options import FPS, SyntheticOptions
@@ -46,7 +44,6 @@ _LIVELINESS_SECONDS = 0.5
 
 Floats = npt.NDArray[np.float32]
 Curve = npt.NDArray[np.float64]
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -135,7 +132,7 @@ def _make_clip(
         motion=_measure(moved, mouth, rng),
         source=source,
         sha256=sha256,
-        id=f"{sha256[:16]}-{0:06d}-{options.num_frames:05d}",
+        id=clip_id(sha256, 0, options.num_frames),
     )
 
 
@@ -162,7 +159,7 @@ def _measure(moved: Floats, mouth: MouthMap, rng: np.random.Generator) -> Floats
         ]
     )
     motion = moved + rng.normal(0, noise, moved.shape)
-    motion[:, AU45] = np.clip(motion[:, AU45], 0, 5)
+    motion[:, AU45] = np.clip(motion[:, AU45], 0, MAX_AU45)
     return np.asarray(motion, np.float32)
 
 
@@ -191,38 +188,18 @@ def _write_shard(
 ) -> Iterator[_Clip]:
     """Write one shard and its parts of the manifest, yielding its clips as they are made."""
     settings = _list_options(options)
-    job = f"synthetic-{digest_options(settings)}-{number:05d}"
-    provenance = _list_provenance(deepspeech, options.variant)
-    shard = out / "shards" / f"{job}.h5"
-    rows, sources = list[Row](), list[Source]()
-    shard.parent.mkdir(parents=True, exist_ok=True)
-    with ShardWriter(
-        shard.with_name(f".{shard.name}.tmp"),
+    with DatasetWriter(
+        out,
+        f"synthetic-{digest_record(settings)}-{number:05d}",
+        options=settings,
         fps=FPS,
         frame_size=0,
-        provenance=provenance,
-        options=settings,
-        spool=shard.parent / ".spool",
+        provenance=_list_provenance(deepspeech, options.variant),
     ) as writer:
         for clip in clips:
-            _add_clip(writer, clip)
-            rows.append(_describe(clip) | {"index": len(rows)})
-            sources.append(_describe_source(clip))
+            writer.add_clip(_describe_clip(clip))
+            writer.add_source(_describe_source(clip))
             yield clip
-        writer.finish()
-        publish(writer.path, shard)
-    of_shard = {
-        "shard": f"shards/{shard.name}",
-        "shard_sha256": hash_file(shard),
-        "options_digest": digest_options(settings),
-        "schema_version": SCHEMA_VERSION,
-        **{f"{name}_backend": f"{p.backend} {p.version}" for name, p in provenance.items()},
-    }
-    made = {"job": job, "ingested_at": datetime.now(UTC)}
-    write_job(out, Job(id=job, sources=tuple(sources), options=settings))
-    write_part(out, "rejected", job, [])
-    write_part(out, "clips", job, [row | of_shard | made for row in rows])
-    write_part(out, "sources", job, [_source_row(source) | made for source in sources])
 
 
 def _list_provenance(deepspeech: Provenance, variant: str) -> dict[str, Provenance]:
@@ -231,11 +208,15 @@ def _list_provenance(deepspeech: Provenance, variant: str) -> dict[str, Provenan
     return {"deepspeech": deepspeech, **dict.fromkeys(names, made)}
 
 
-def _add_clip(writer: ShardWriter, clip: _Clip) -> None:
-    writer.add_clip(
+def _describe_clip(clip: _Clip) -> ClipRow:
+    """Without what needs a picture."""
+    pcm, au45, pose = clip.speech.pcm, clip.motion[:, AU45.start], clip.motion[:, POSE]
+    corr, lag = measure_agreement(clip.motion[:, 0].astype(np.float64), pcm, FPS)
+    return ClipRow(
         clip_id=clip.id,
         identity=clip.person.name,
         source=clip.source,
+        source_sha256=clip.sha256,
         start_frame=0,
         num_frames=len(clip.motion),
         crop=(0, 0, 1, 1),
@@ -243,39 +224,21 @@ def _add_clip(writer: ShardWriter, clip: _Clip) -> None:
         arrays={
             "audio/deepspeech": clip.speech.scores,
             "face/expression": clip.motion[:, EXPRESSION],
-            "face/pose": clip.motion[:, POSE],
-            "face/au45": clip.motion[:, AU45.start],
+            "face/pose": pose,
+            "face/au45": au45,
             "face/valid": np.ones(len(clip.motion), bool),
         },
-        pcm=clip.speech.pcm,
+        pcm=pcm,
+        measured={
+            "valid_share": 1.0,
+            "speech_share": measure_speech_share(pcm),
+            "loudness": measure_loudness(pcm),
+            "mouth_audio_corr": corr,
+            "mouth_audio_lag": lag,
+            **describe_blinks(au45, FPS),
+            **describe_pose(pose),
+        },
     )
-
-
-def _describe(clip: _Clip) -> Row:
-    """A row of `clips/`, but for what shard and job say; nulls where it needs a picture."""
-    num_frames, pcm = len(clip.motion), clip.speech.pcm
-    opening = clip.motion[:, 0].astype(np.float64)
-    corr, lag = measure_agreement(opening, pcm, FPS)
-    nothing = ("width", "height", "source_fps", "face_size", "sharpness")
-    return {
-        "clip_id": clip.id,
-        "identity": clip.person.name,
-        "source": clip.source,
-        "source_sha256": clip.sha256,
-        "start_frame": 0,
-        "num_frames": num_frames,
-        "source_start": 0.0,
-        "duration": num_frames / FPS,
-        "fps": FPS,
-        **dict.fromkeys(nothing),
-        "valid_share": 1.0,
-        "speech_share": measure_speech_share(pcm),
-        "loudness": measure_loudness(pcm),
-        "mouth_audio_corr": corr,
-        "mouth_audio_lag": lag,
-        **describe_blinks(clip.motion[:, AU45.start], FPS),
-        **describe_pose(clip.motion[:, POSE]),
-    }
 
 
 def _describe_source(clip: _Clip) -> Source:
@@ -288,12 +251,6 @@ def _describe_source(clip: _Clip) -> Source:
         identity=clip.person.name,
         duration=len(clip.motion) / FPS,
     )
-
-
-def _source_row(source: Source) -> Row:
-    names = ("size", "mtime_ns", "sha256", "identity", "duration")
-    row: Row = {name: getattr(source, name) for name in names}
-    return row | {"source": source.path, "num_clips": 1}
 
 
 def _write_truth(out: Path, truth: list[tuple[str, Floats]]) -> Path:

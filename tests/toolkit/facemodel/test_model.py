@@ -11,11 +11,11 @@ from toolkit.facemodel import topology
 from toolkit.facemodel.albedo import fit_colors, turn_light
 from toolkit.facemodel.bfm import Bfm
 from toolkit.facemodel.camera import flip_axes, rotation_from_euler
-from toolkit.facemodel.fit import ShapeFitter, lift
+from toolkit.facemodel.fit import DEPTH_WEIGHT, ShapeFitter, lift
 from toolkit.facemodel.learning import build, learn, population
 from toolkit.facemodel.light import evaluate_basis
 from toolkit.facemodel.model import FaceModel, orient_outward, vertex_normals
-from toolkit.features.landmarks import LANDMARKS68
+from toolkit.mesh import LANDMARKS68
 
 FITTER = ShapeFitter(MODEL)
 RIGID = np.flatnonzero(MODEL.rigidity)
@@ -65,7 +65,7 @@ def test_triangles_point_outwards_and_agree():
 
 def test_bases_are_orthogonal_and_fall_in_strength():
     for basis in (MODEL.identity, MODEL.expression):
-        flat = (basis * np.sqrt([1, 1, learn.DEPTH_WEIGHT])[:, None]).reshape(3 * 468, -1)
+        flat = (basis * np.sqrt([1, 1, DEPTH_WEIGHT])[:, None]).reshape(3 * 468, -1)
         gram = flat.T.astype(np.float64) @ flat
         energy = np.diag(gram)
         assert (energy > 0).all()

@@ -181,31 +181,22 @@ def test_nothing_to_search_gives_no_blinks() -> None:
 
 
 def test_frame_not_measured_within_a_blink_is_interpolated() -> None:
-    values, valid = np.array([0, 0, 3, 0, 4, 3, 0, 0.0]), np.ones(8, bool)
-    valid[3] = False
-    expected = [Blink(onset=2, apex=4, offset=5)]
-    assert find_blinks(values, 30, valid) == expected
-    values[3] = np.nan
-    assert find_blinks(values, 30) == expected
+    values = [0, 0, 3, np.nan, 4, 3, 0, 0]
+    assert find_blinks(values, 30) == [Blink(onset=2, apex=4, offset=5)]
 
 
 def test_blink_is_dated_by_its_measured_frames_and_none_is_made_between_them() -> None:
-    values, valid = pulse(6), np.ones(60, bool)
-    valid[20:24] = False
-    assert [b.apex for b in find_blinks(values, 30, valid)] == [24]
-    valid[15:30] = False
-    assert find_blinks(values, 30, valid) == []
+    values = pulse(6)
+    values[20:24] = np.nan
+    assert [b.apex for b in find_blinks(values, 30)] == [24]
+    values[15:30] = np.nan
+    assert find_blinks(values, 30) == []
 
 
-@pytest.mark.parametrize(
-    ("values", "fps", "valid"),
-    [(np.zeros((4, 2)), 30, None), (np.zeros(4), 0, None), (np.zeros(4), 30, np.ones(5, bool))],
-)
-def test_arrays_of_the_wrong_shape_are_the_callers_mistake(
-    values: Curve, fps: int, valid: npt.NDArray[np.bool_] | None
-) -> None:
+@pytest.mark.parametrize(("values", "fps"), [(np.zeros((4, 2)), 30), (np.zeros(4), 0)])
+def test_arrays_of_the_wrong_shape_are_the_callers_mistake(values: Curve, fps: int) -> None:
     with pytest.raises(ValueError, match="shape"):
-        find_blinks(values, fps, valid)
+        find_blinks(values, fps)
 
 
 CURVES = arrays(np.float64, st.integers(0, 120), elements=st.integers(0, 20).map(lambda k: k / 4))

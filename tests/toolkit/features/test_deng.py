@@ -232,7 +232,7 @@ class _Payload:
 def test_a_checkpoint_that_would_run_code_is_refused_and_runs_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"net_recon": _Payload()}, tmp_path / "bad.pth")
-    with pytest.raises(SetupError, match=r"bad\.pth does not load as plain weights"):
+    with pytest.raises(SetupError, match=r"bad\.pth: refused, as it is not plain weights"):
         deng.load_network(tmp_path / "bad.pth")
     assert not Path("unpickled").exists()
 

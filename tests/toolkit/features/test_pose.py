@@ -9,13 +9,13 @@ from tests import REAL_DATA
 from tests.faces import MODEL, K, draw_mesh
 from toolkit.facemodel.align import Depths, solve_pose
 from toolkit.facemodel.camera import project
-from toolkit.facemodel.learning.reconstruct import IRIS_MM
 from toolkit.features.pose import (
     MeshPose,
     choose_scale,
     fit_pose,
     measure_irises,
 )
+from toolkit.mesh import IRIS_MM
 from toolkit.schema import ClipInput
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.clock import SAMPLE_RATE, frame_to_sample, show_frames
-from toolkit.ingest.clips import Stretch, choose_crop, count_picture_frames, cut_clips
+from toolkit.ingest.clips import choose_crop, count_picture_frames, cut_clips
+from toolkit.ingest.rejected import Stretch
 from toolkit.ingest.track import Track
 from toolkit.schema import Reason
 

@@ -16,8 +16,9 @@ from tests.datasets import FakeClip, make_row
 from toolkit.dataset.manifest import read_jobs, write_part
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
 from toolkit.ingest import jobs
-from toolkit.ingest.jobs import Plan, encode_path, find_sources, make_plan, record_plan, source_path
+from toolkit.ingest.jobs import Plan, make_plan, record_plan
 from toolkit.ingest.options import IngestOptions
+from toolkit.ingest.sources import source_path
 from toolkit.ingest.workspace import lock_dataset, open_workspace
 from toolkit.schema import Job, Source
 
@@ -77,106 +78,7 @@ def names(made: Plan) -> list[list[str]]:
     return [[Path(source.path).name for source in job.sources] for job in made.jobs]
 
 
-# --- what is found ------------------------------------------------------------------------------
-
-
-def test_a_folder_is_searched_through_for_videos(tmp_path: Path) -> None:
-    for name in ("b.MP4", "sub/a.mkv", "sub/deep/c.webm", "notes.md", ".hidden/d.mp4", ".e.mp4"):
-        write(tmp_path / name, name)
-    found = find_sources([tmp_path])
-    assert {path.name: folder for path, folder in found.items()} == {
-        "b.MP4": "", "a.mkv": "sub", "c.webm": "deep",
-    }  # fmt: skip
-
-
-def test_linked_folders_are_searched_through_once(tmp_path: Path) -> None:
-    video = write(tmp_path / "elsewhere" / "1.mp4", "1")
-    (tmp_path / "v").mkdir()
-    (tmp_path / "v" / "ann").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "v" / "bob").symlink_to(tmp_path / "elsewhere")
-    (tmp_path / "elsewhere" / "circle").symlink_to(tmp_path / "v")
-    assert find_sources([tmp_path / "v"]) == {video: "ann"}
-
-
-def test_a_folder_that_cannot_be_read_is_an_error_and_not_left_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(tmp_path / "v" / "locked" / "1.mp4", "1")
-    write(tmp_path / "v" / "2.mp4", "2")
-    scan = os.scandir
-
-    def refuse(path: str) -> object:
-        if Path(path).name == "locked":
-            raise PermissionError(13, "Permission denied", str(path))
-        return scan(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)
-    with pytest.raises(ToolkitError, match=r"locked: cannot be searched \(Permission denied\)"):
-        find_sources([tmp_path / "v"])
-
-
-def test_a_list_names_paths_relative_to_itself_one_a_line(tmp_path: Path) -> None:
-    for name in ("in/a b.mp4", "in/ü\u2028x.mp4", "in/c.xyz"):
-        write(tmp_path / name, name)
-    text = "a b.mp4\r\n\nü\u2028x.mp4\nc.xyz".encode()
-    listed = write(tmp_path / "in" / "all.txt", text)
-    assert [path.name for path in find_sources([listed])] == ["a b.mp4", "c.xyz", "ü\u2028x.mp4"]
-
-
-def test_a_list_may_name_files_that_are_not_utf8(tmp_path: Path) -> None:
-    name = os.fsdecode(b"caf\xe9.mp4")
-    write(tmp_path / name, "x")
-    assert [p.name for p in find_sources([write(tmp_path / "l.txt", b"caf\xe9.mp4\n")])] == [name]
-
-
-@pytest.mark.parametrize("kind", ["missing", "empty", "listed"])
-def test_nothing_to_ingest_is_an_error_that_names_what_was_given(kind: str, tmp_path: Path) -> None:
-    given_ = tmp_path / "given"
-    if kind == "empty":
-        given_.mkdir()
-    elif kind == "listed":
-        given_ = write(tmp_path / "given.txt", "gone.mp4\n")
-    with pytest.raises(ToolkitError, match=r"given|gone"):
-        find_sources([given_])
-
-
-def test_a_file_given_twice_is_one_source_and_the_order_of_giving_changes_nothing(
-    tmp_path: Path,
-) -> None:
-    videos = tmp_path / "videos"
-    inputs = [videos, write(videos / "a.mp4", "aaa"), write(videos / "sub" / "b.mp4", "bbb")]
-    expected = find_sources(inputs)
-    assert len(expected) == 2
-    for _ in range(5):
-        random.shuffle(inputs)
-        assert find_sources(inputs) == expected
-
-
 # --- names --------------------------------------------------------------------------------------
-
-
-NAME = st.binary(min_size=1, max_size=40).filter(
-    lambda raw: b"/" not in raw and b"\0" not in raw and raw not in (b".", b"..")
-)
-
-
-@settings(max_examples=200)
-@given(st.lists(NAME, min_size=1, max_size=3))
-def test_any_path_is_written_as_utf8_and_found_again(parts: list[bytes]) -> None:
-    dataset = Path("/somewhere/data")
-    path = Path("/somewhere/videos").joinpath(*(os.fsdecode(part) for part in parts))
-    encoded = encode_path(path, dataset)
-    encoded.encode()
-    source = Source(path=encoded, size=0, mtime_ns=0, sha256="", identity="", duration=0)
-    found = os.path.normpath(source_path(source, dataset))
-    assert os.fsencode(found) == os.fsencode(path)
-
-
-@settings(max_examples=200)
-@given(NAME, NAME)
-def test_two_paths_are_never_written_the_same_way(one: bytes, other: bytes) -> None:
-    encoded = [encode_path(Path("/v") / os.fsdecode(name), Path("/d")) for name in (one, other)]
-    assert (encoded[0] == encoded[1]) == (one == other)
 
 
 def test_a_name_that_spells_an_escape_is_not_taken_for_one(tmp_path: Path) -> None:
@@ -510,26 +412,6 @@ def test_a_jobs_record_reads_back_as_it_was(tmp_path: Path, text: str) -> None:
     job = Job(id="0" * 12, sources=(source,), options={"focal": 0.1}, attempt=2)
     record(Plan(jobs=(job,), num_done=0), tmp_path)
     assert asdict(read_jobs(tmp_path)[0]) == asdict(job)
-
-
-# --- lists and names ----------------------------------------------------------------------------
-
-
-def test_a_list_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
-    write(tmp_path / "a.mp4", "a")
-    listed = write(tmp_path / "list.txt", b"\xef\xbb\xbfa.mp4\r\n")
-    assert [path.name for path in find_sources([listed])] == ["a.mp4"]
-
-
-def test_a_list_in_a_list_and_a_line_that_names_nothing_are_refused_by_line(
-    tmp_path: Path,
-) -> None:
-    itself = write(tmp_path / "list.txt", "\nlist.txt\n")
-    with pytest.raises(ToolkitError, match=r"list.txt, line 2: a list cannot hold a list"):
-        find_sources([itself])
-    wrong = write(tmp_path / "wrong.txt", "gone.mp4\n")
-    with pytest.raises(ToolkitError, match=r"wrong.txt, line 1: .*gone.mp4: no such file"):
-        find_sources([wrong])
 
 
 def test_done_sources_that_would_now_be_named_otherwise_are_told_of(tmp_path: Path) -> None:

@@ -28,10 +28,10 @@ from toolkit.dataset.validate import validate_dataset
 from toolkit.errors import OptionsError, ToolkitError
 from toolkit.features.pose import MeshPose
 from toolkit.ingest import run as stage
-from toolkit.ingest.clips import Stretch
 from toolkit.ingest.jobs import Plan, record_plan
 from toolkit.ingest.options import IngestOptions
-from toolkit.ingest.run import explain_failure, ingest, plan_ingest, run_job
+from toolkit.ingest.rejected import Stretch
+from toolkit.ingest.run import ingest, plan_ingest, run_job
 from toolkit.ingest.workspace import lock_dataset, open_workspace
 from toolkit.schema import Reason
 
@@ -394,17 +394,6 @@ def test_a_message_that_is_no_utf8_does_not_stop_the_batch(
     assert {row["message"] for row in read_rows(dataset, "rejected")} == {
         "RuntimeError: caf\\udce9.mp4"
     }
-
-
-@pytest.mark.parametrize(
-    "error",
-    [MemoryError(), OSError(28, "No space left"), ToolkitError("x"),
-     RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"),
-     RuntimeError("OpenCV(4.11) error: (-4:Insufficient memory) Failed to allocate 9 bytes")],
-)  # fmt: skip
-def test_what_is_not_the_videos_fault_becomes_no_row(error: Exception) -> None:
-    with pytest.raises((MemoryError, OSError, ToolkitError)):
-        explain_failure(error, "a.mp4")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from toolkit.cli import main
 from toolkit.errors import SetupError
+from toolkit.mesh import LIP_MIDDLES
 from toolkit.sample import (
     SampleOptions,
     draw_frames,
@@ -23,7 +24,6 @@ from toolkit.sample import (
     motion,
     write_script,
 )
-from toolkit.sample.expression import LIPS
 from toolkit.sample.head import Head, read_angles, rotate
 from toolkit.sample.portrait import make_identity
 from toolkit.sample.videos import _load_portraits_once
@@ -236,7 +236,7 @@ def test_a_blink_hides_the_eyes_and_a_spoken_vowel_darkens_the_mouth(head: Head)
 
     lids = [159, 145]  # their middle is the pupil
     assert look_at(head.draw(pose, 1, 0), lids) > look_at(head.draw(pose, 0, 0), lids) + 20
-    lips = [LIPS[1][4], *[LIPS[2][4]] * 3]  # just above the lower lip at rest
+    lips = [LIP_MIDDLES[0], *[LIP_MIDDLES[1]] * 3]  # just above the lower lip at rest
     assert look_at(head.draw(pose, 0, 1), lips) < look_at(head.draw(pose, 0, 0), lips) - 40
 
 

@@ -16,7 +16,7 @@ from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
 from zoo.metrics.confusion import Confusion, count_confusion, plot_confusion
 from zoo.metrics.dynamics import PARTS, compare_spectra, measure_density, measure_spectrum
 from zoo.metrics.intervals import bootstrap_interval
-from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening, place_lips
+from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening_mm, place_lips
 from zoo.models.style.model import (
     StyleClassifier,
     StyleClassifiers,
@@ -228,9 +228,9 @@ def test_the_opening_is_the_gap_between_the_inner_lips() -> None:
     model = load_default()
     pairs = [(82, 87), (13, 14), (312, 317)]
     mean = np.mean([np.linalg.norm(np.subtract(*model.mean_shape[[a, b]])) for a, b in pairs])
-    assert measure_opening(np.zeros((1, 64)))[0] == pytest.approx(mean)
+    assert measure_opening_mm(np.zeros((1, 64)))[0] == pytest.approx(mean)
     gap = model.expression[14, 1] - model.expression[13, 1]  # y down: how it changes, (64,)
-    assert measure_opening(gap[None] / np.linalg.norm(gap))[0] > mean + 1
+    assert measure_opening_mm(gap[None] / np.linalg.norm(gap))[0] > mean + 1
 
 
 def test_correlation_is_pearsons() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.datasets import make_arrays
-from toolkit.features.landmarks import LANDMARKS68
+from toolkit.mesh import LANDMARKS68
 from zoo.metrics.landmark_distance import find_landmarks, measure_landmark_distance
 from zoo.metrics.pictures import (
     measure_cpbd,

@@ -16,7 +16,7 @@ from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError, ToolkitError
 from toolkit.facemodel.learning.population import FaceClip, gather_faces, learn_model, leave_one_out
 from toolkit.facemodel.model import DEFAULT_PATH
-from toolkit.facemodel.topology import NUM_VERTICES
+from toolkit.mesh import NUM_VERTICES
 
 COLOR_FRAMES = 24
 """Frames of a clip whose colours count."""

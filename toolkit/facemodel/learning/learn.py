@@ -3,7 +3,7 @@
 Bases are the leading eigenvectors of a covariance that has two parts: what was observed (mirrored
 too: faces have no handedness), and a smooth background of surface harmonics for what so few
 people cannot show, as in Gaussian process morphable models (Lüthi et al., TPAMI 2018). Depth is
-read off the picture less surely than the rest and counts `DEPTH_WEIGHT` in every inner product.
+read off the picture less surely than the rest and counts `fit.DEPTH_WEIGHT` in every inner product.
 
 Legend: m samples, V vertices, K basis vectors.
 """
@@ -13,18 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.facemodel.topology import (
-    EYE_CORNERS,
-    LOWER_LID,
-    UPPER_LID,
-    mirror_shape,
-    surface_harmonics,
-)
+from toolkit.facemodel.topology import mirror_shape, surface_harmonics
+from toolkit.mesh import EYE_CORNERS, LOWER_LIDS, UPPER_LIDS
 
 Floats = npt.NDArray[np.float64]
-
-DEPTH_WEIGHT = 0.25
-"""Weight of a depth error against one across the picture: its sd is about twice as large."""
 
 NUM_HARMONICS = 120
 DECAY = 2.0
@@ -34,7 +26,7 @@ EXPRESSION_BACKGROUND = 1e-3
 """Background of the expression basis, as a share of its observed variance: for full rank only."""
 
 BLINKING = 0.35
-"""Closure from which a frame tells how lids move."""
+"""Closure from which a frame counts for how lids move."""
 
 LID_REACH = 0.06
 """Vertices that a blink moves by less than this share of its largest motion stay still."""
@@ -116,7 +108,7 @@ def unseen_variance(samples: Samples, person: npt.NDArray[np.int64], weights: Fl
 
     Args:
         samples: displacements.
-        person: (m,) whose each is.
+        person: (m,) index of the person of each.
         weights: (3,) of the columns.
     """
     rows = (samples.displacement * np.sqrt(weights)).reshape(len(person), -1)
@@ -136,7 +128,7 @@ def unseen_variance(samples: Samples, person: npt.NDArray[np.int64], weights: Fl
 
 def lid_rows(mirror: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
     """Upper and lower lid rows (2, 7) of the subject's right, then left eye, outer end first."""
-    right = np.array([UPPER_LID, LOWER_LID])
+    right = np.array([UPPER_LIDS[0], LOWER_LIDS[0]])
     return right, mirror[right]
 
 
@@ -180,23 +172,16 @@ def learn_blink(
     return _close_eyes(field + mirror_shape(field, mirror), mean_shape, mirror)
 
 
-def strip_blink(displacement: Floats, blink: Floats) -> Floats:
-    """Displacements (…, V, 3) without their part along each vertex's own blink direction."""
-    length = np.linalg.norm(blink, axis=1, keepdims=True)
-    along = blink / np.where(length > 0, length, 1.0)
-    return np.asarray(displacement - (displacement * along).sum(-1, keepdims=True) * along)
-
-
 def _localise(field: Floats, mean_shape: Floats) -> Floats:
     """Only what lies around the subject's right eye, fading out, less the head's own motion."""
-    corners = mean_shape[list(EYE_CORNERS)]
+    corners = mean_shape[list(EYE_CORNERS[0])]
     half = np.linalg.norm(corners[0] - corners[1]) / 2
     away = np.linalg.norm((mean_shape - corners.mean(axis=0))[:, :2] / (half, half), axis=1)
     share = np.clip((1.5 - away) / 0.4, 0.0, 1.0)
     field = field * share[:, None]
     length = np.linalg.norm(field, axis=1)
     keep = np.clip((length / length.max() - LID_REACH) / LID_REACH, 0.0, 1.0)
-    keep[list(EYE_CORNERS)] = 0.0
+    keep[list(EYE_CORNERS[0])] = 0.0
     return np.asarray(field * keep[:, None])
 
 

@@ -41,7 +41,7 @@ class Portrait:
     """Colours of one clip.
 
     Attributes:
-        person: whose.
+        person: index of the person.
         colors: (m, V, 3) uint8.
         harmonics: (V, 9) at the person's normals.
         weights: (V,) how much each vertex faces the camera.
@@ -92,14 +92,14 @@ def learn_textures(
     bright = evaluate_basis(np.array([0.0, 0.0, 1.0]))[0] * AMBIENT
     mean = np.mean([p.colors.mean(axis=0) for p in portraits], axis=0) / bright
     mean = (mean + mean[mirror]) / 2
-    whose = np.array([p.person for p in portraits])
-    people = np.unique(whose)
+    owner = np.array([p.person for p in portraits])
+    people = np.unique(owner)
     for _ in range(ROUNDS):
         albedo = np.stack([_estimate_albedo(p, mean) for p in portraits])
-        own = np.stack([albedo[whose == k].mean(axis=0) for k in people])
+        own = np.stack([albedo[owner == k].mean(axis=0) for k in people])
         mean = own.mean(axis=0)
         mean = (mean + mean[mirror]) / 2
-    # Brightness is light or albedo, no picture tells: the lightest vertex is set to `BRIGHTEST`.
+    # Pictures do not separate light from albedo: the lightest vertex is set to `BRIGHTEST`.
     moved, mean = (np.asarray(a) * (BRIGHTEST / mean.max()) for a in (own - mean, mean))
     index = np.arange(len(people))
     samples = Samples(displacement=moved, weights=weigh_by_person(index))

@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.facemodel.fit import ShapeFitter, lift
+from toolkit.facemodel.fit import DEPTH_WEIGHT, ShapeFitter, lift, strip_blink
 from toolkit.facemodel.learning.learn import (
-    DEPTH_WEIGHT,
     EXPRESSION_BACKGROUND,
     Samples,
     learn_blink,
     make_basis,
     smooth_background,
-    strip_blink,
     unseen_variance,
     weigh_by_person,
 )
@@ -30,7 +28,6 @@ from toolkit.facemodel.learning.reconstruct import (
     Views,
     choose_rigid,
     choose_steady,
-    measure_iris,
     reconstruct,
     superimpose,
 )
@@ -41,8 +38,9 @@ from toolkit.facemodel.model import (
     FaceModel,
     orient_outward,
 )
-from toolkit.facemodel.topology import NUM_VERTICES, list_triangles
-from toolkit.features.landmarks import LANDMARKS68
+from toolkit.facemodel.topology import list_triangles
+from toolkit.features.pose import measure_iris
+from toolkit.mesh import LANDMARKS68, NUM_VERTICES
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,7 +51,7 @@ MIN_IRIS = 8.0
 """Median iris diameter (px) under which a clip is too coarse to learn shape from."""
 
 MAX_YAW = 0.5
-"""Yaw (rad) up to which a frame tells of the expression."""
+"""Yaw (rad) up to which a frame counts for the expression."""
 
 LICENCE = "Apache-2.0: a statistic of the clips listed; it contains no picture"
 
@@ -67,7 +65,7 @@ class FaceClip:
         identity: person.
         landmarks: (n, 478, 3) px of the picture.
         intrinsics: fx, fy, cx, cy.
-        color_frames: (m,) frames whose colours are known.
+        color_frames: (m,) frames that have colours.
         colors: (m, 468, 3) uint8 RGB at the mesh's vertices.
     """
 
@@ -104,7 +102,7 @@ def build_model(clips: Iterable[FaceClip]) -> FaceModel:
     """The face model of clips of several people.
 
     Raises:
-        ValueError: fewer than two people in clips sharp enough, or nobody blinks.
+        ValueError: fewer than two people in clips sharp enough, or no blinks.
     """
     faces = gather_faces(clips)
     return learn_model(faces, np.arange(len(faces.people)))

@@ -17,26 +17,23 @@ import numpy.typing as npt
 
 from toolkit.facemodel.align import solve_pose
 from toolkit.facemodel.camera import rotation_from_euler
-from toolkit.facemodel.topology import NUM_VERTICES, find_mirror, mirror_shape
-from toolkit.features.landmarks import LANDMARKS68
+from toolkit.facemodel.topology import find_mirror, mirror_shape
+from toolkit.features.pose import measure_iris
+from toolkit.mesh import (
+    CHEEKS,
+    CHIN,
+    EYE_CORNERS,
+    FOREHEAD,
+    GLABELLA,
+    IRIS_MM,
+    LANDMARKS68,
+    MOUTH_CORNERS,
+    NOSE_BASE,
+    NOSE_TIP,
+    NUM_VERTICES,
+)
 
 Floats = npt.NDArray[np.float64]
-
-IRIS_MM = 11.7
-"""Horizontal visible diameter of the human iris (mean 11.7, sd 0.4 mm between adults)."""
-
-IRISES = ((469, 471), (474, 476))
-"""Ends of each iris's horizontal diameter in the mesh of 478, the subject's right eye first."""
-
-EYES = ((33, 133), (263, 362))
-"""Outer and inner corner of each eye."""
-
-GLABELLA, NOSE_BASE = 9, 2
-"""Between the brows, and where the nose meets the upper lip."""
-
-FOREHEAD, CHIN = 10, 152
-
-LIP_CORNERS = (61, 291)
 
 PROFILE_SLOPE = -0.0175
 """Pitch zero: angle (rad) that the line from forehead to chin (10 to 152) then makes with the
@@ -53,7 +50,7 @@ PRIOR = 0.02
 """Weight of the prior on a vertex, per frame: a sideways view counts by the square of its sine."""
 
 ROUNDS = 6
-"""Rounds of refinement: more trade depth against distance, which no picture tells apart."""
+"""Rounds of refinement: more trade depth against distance, which pictures do not separate."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +126,9 @@ def choose_rigid(shape: Floats) -> Floats:
 
 
 def choose_steady(shape: Floats) -> Floats:
-    """(V,) 1 for vertices whose depth tells of the head's turn, else 0: all but lids and lips."""
+    """(V,) 1 for vertices whose depth follows the head's turn, else 0: all but lids and lips."""
     moving = ~_is_off_lids(shape)
-    right, left = shape[list(LIP_CORNERS)]
+    right, left = shape[list(MOUTH_CORNERS)]
     half = abs(left[0] - right[0]) / 2
     away = (shape[:, :2] - (right + left)[:2] / 2) / (1.3 * half, 0.75 * half)
     moving |= np.linalg.norm(away, axis=1) < 1
@@ -161,29 +158,25 @@ def superimpose(shapes: Floats, target: Floats, weights: Floats) -> tuple[Floats
     return scale, scale[:, None, None] * (a @ R) + centre
 
 
-def measure_iris(landmarks: Floats) -> Floats:
-    """(n,) mean horizontal diameter of both irises of meshes (n, 478, 2 or 3), px."""
-    ends = [landmarks[:, a, :2] - landmarks[:, b, :2] for a, b in IRISES]
-    return np.asarray(np.linalg.norm(ends, axis=-1).mean(axis=0))
-
-
 def _is_off_lids(shape: Floats) -> npt.NDArray[np.bool_]:
     """(V,) whether a vertex lies off the lids; the corners of the eyes do."""
     around_eye = np.zeros(len(shape), bool)
-    for corners in EYES:
+    for corners in EYE_CORNERS:
         outer, inner = shape[list(corners)]
         half = abs(outer[0] - inner[0]) / 2
         away = (shape[:, :2] - (outer + inner)[:2] / 2) / (1.35 * half, half)
         around_eye |= np.linalg.norm(away, axis=1) < 1
-    around_eye[[v for corners in EYES for v in corners]] = False
+    around_eye[[v for corners in EYE_CORNERS for v in corners]] = False
     return ~around_eye
 
 
 def _average(views: Views) -> tuple[Floats, npt.NDArray[np.int64]]:
     """Symmetric metric mean shape by Procrustes alone, and the mirror."""
     meshes = views.meshes
-    width = np.linalg.norm(meshes[:, 234, :2] - meshes[:, 454, :2], axis=1)
-    lean = np.abs(meshes[:, 234, 0] + meshes[:, 454, 0] - 2 * meshes[:, 4, 0]) / width
+    right, left = CHEEKS
+    width = np.linalg.norm(meshes[:, right, :2] - meshes[:, left, :2], axis=1)
+    middle = meshes[:, right, 0] + meshes[:, left, 0]
+    lean = np.abs(middle - 2 * meshes[:, NOSE_TIP, 0]) / width
     mean = meshes[lean.argmin()] / width[lean.argmin()]
     everywhere = np.ones(NUM_VERTICES)
     for _ in range(8):
@@ -201,14 +194,15 @@ def _average(views: Views) -> tuple[Floats, npt.NDArray[np.int64]]:
 
 def _yaw(meshes: Floats, moved: Floats) -> Floats:
     """Turn (n,) about the vertical, rad, of meshes that were superimposed on an upright one."""
-    across = meshes[:, 454] - meshes[:, 234]
-    upright = moved[:, 454] - moved[:, 234]
+    right, left = CHEEKS
+    across = meshes[:, left] - meshes[:, right]
+    upright = moved[:, left] - moved[:, right]
     angle = np.arctan2(across[:, 2], across[:, 0]) - np.arctan2(upright[:, 2], upright[:, 0])
     return np.asarray((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
-def _pick(person: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    return person & wanted if (person & wanted).any() else person
+def _pick(person: npt.NDArray[np.bool_], facing: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    return person & facing if (person & facing).any() else person
 
 
 def _mean_of(
@@ -219,7 +213,7 @@ def _mean_of(
 
 def _stand_upright(shape: Floats) -> Floats:
     """Turned so that x runs from ear to ear and y from forehead to chin; the middle at x = 0."""
-    pairs = ((33, 263), (133, 362), (61, 291), (234, 454), (70, 300))
+    pairs = (*zip(*EYE_CORNERS, strict=True), MOUTH_CORNERS, CHEEKS, (70, 300))
     x = np.mean([shape[b] - shape[a] for a, b in pairs], axis=0)
     x /= np.linalg.norm(x)
     y = shape[CHIN] - shape[FOREHEAD]

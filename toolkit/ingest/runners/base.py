@@ -30,7 +30,7 @@ class Progress:
 
 
 RunJob = Callable[[Job, Path, Crashes, Callable[[Progress], None]], None]
-"""Runs one job: (job, dataset, sources that crashed, what to tell of progress)."""
+"""Runs one job: (job, dataset, sources that crashed, what to call with its progress)."""
 
 Run = Callable[[Iterable[Job], Path], Iterator[Progress]]
 """A runner: runs jobs of the dataset in this folder, all of them before the iterator ends."""

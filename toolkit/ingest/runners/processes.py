@@ -125,8 +125,8 @@ class _Worker:
 
     def restart(self, prepare: Callable[[], object], run: RunJob) -> None:
         context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, prepare, run), daemon=True)
+        self.connection, child_end = context.Pipe()
+        self.process = context.Process(target=_serve, args=(child_end, prepare, run), daemon=True)
         self.source = ""
         try:
             with _worker_environment():
@@ -135,7 +135,7 @@ class _Worker:
             self.stop()
             raise
         finally:
-            theirs.close()
+            child_end.close()
 
     def expect_ready(self) -> list[str]:
         """Wait until the models are loaded; returns what was warned of, raises what was raised."""
@@ -154,7 +154,7 @@ class _Worker:
 
     def give(self, job: Job, dataset: Path, crashes: Crashes) -> None:
         self.job, self.source = job, ""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # receive() will tell
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # receive() will raise
             self.connection.send((job, dataset, crashes))
 
     def receive(self) -> Progress:
@@ -189,9 +189,9 @@ class _Worker:
 
 @contextlib.contextmanager
 def _worker_environment() -> Iterator[None]:
-    """What a process started inside inherits: one thread for each library, deaf to Ctrl-C.
+    """What a process started inside inherits: one thread for each library, SIGINT blocked.
 
-    SIGINT stays blocked in it and in the programs it runs: the parent alone answers to it, by
+    It stays blocked in it and in the programs it runs: the parent alone answers to it, by
     killing its workers. It answers when it leaves the block: a parent torn from a start leaves
     a child that reads half of what it is to run.
     """
@@ -230,23 +230,23 @@ def _interrupted_later() -> Iterator[None]:
 def _serve(connection: Connection, prepare: Callable[[], object], run: RunJob) -> None:
     """A worker's life: load, say so, then job after job until the other end closes."""
 
-    def tell(event: object) -> None:
+    def send(event: object) -> None:
         try:
             connection.send(event)
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise SystemExit from error  # nobody waits for the result: clean up and end
+            raise SystemExit from error  # the parent is gone: clean up and end
 
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             prepare()
-        tell([str(w.message) for w in caught if w.category is UserWarning])
+        send([str(w.message) for w in caught if w.category is UserWarning])
         while True:
             job, dataset, crashes = _receive_job(connection)
-            run(job, dataset, crashes, tell)
-            tell(Progress("job_done", job.id))
+            run(job, dataset, crashes, send)
+            send(Progress("job_done", job.id))
     except Exception as error:
-        tell(_make_sendable(error))
+        send(_make_sendable(error))
 
 
 def _receive_job(connection: Connection) -> tuple[Job, Path, Crashes]:

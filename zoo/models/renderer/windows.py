@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from toolkit.features.blink import MAX_INTENSITY
+from toolkit.mesh import MAX_AU45
 from zoo.graphics.render import FaceRenderer
 from zoo.models.renderer.presets import HALF_WINDOW, PAPER_WINDOW, WindowShape
 
@@ -68,7 +68,7 @@ def paint_frames(
     if channels == 3:
         color = torch.where(eye > 0.5, 1.0, color)
         return torch.where(color[:, 1:2] > BRIGHT, blink[:, None, None, None], color)
-    eye.mul_((blink / MAX_INTENSITY).clamp(0, 1)[:, None, None, None])
+    eye.mul_((blink / MAX_AU45).clamp(0, 1)[:, None, None, None])
     return frames
 
 

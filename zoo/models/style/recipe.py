@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from toolkit.features.blink import MAX_INTENSITY
+from toolkit.mesh import MAX_AU45
 from zoo.data import POSE, load_clips
 from zoo.data.order import Batches, Places, cut_order
 from zoo.models.style import FAMILY
@@ -89,7 +89,7 @@ class PersonalizationTask:
         StyleWindows(chosen_by, identities, recipe.stride)  # fails now if there is none
         self._model = StyleClassifiers(identities, fps)
         self._scale("pose").copy_(_measure_scale(self._windows.motion[:, POSE]))
-        self._scale("blink").fill_(MAX_INTENSITY)
+        self._scale("blink").fill_(MAX_AU45)
         self._model.to(self._device)
         self._best = copy.deepcopy(self._model)
         self._accuracy = dict.fromkeys(STYLES, -1.0)

@@ -1,0 +1,96 @@
+"""Every reason for turning down a source or a stretch of one: rules, and messages for `rejected`.
+
+Only what keeps a file from being decoded is said elsewhere, where it is noticed: `toolkit.media`
+raises it as a `SourceError`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.clock import frame_to_sample
+from toolkit.dataset.writer import Rejection
+from toolkit.errors import SourceError, ToolkitError
+from toolkit.media.audio import SILENCE_DBFS, measure_peak
+from toolkit.schema import Reason, Source, VideoInfo
+
+NO_FACE = "no face is found"
+SEVERAL_FACES = "a second face is over half as high"
+SOUND_STARTS_LATER = "the sound starts later"
+SOUND_ENDS_EARLIER = "the sound ends earlier"
+TOO_SHORT = "{num} frames, of {min_frames} needed"
+"""Messages of the stretches that `cut_clips` turns down."""
+
+_MISSING = 0.5
+"""Seconds by which picture and sound may both end before the file says: containers round."""
+
+_NO_MEMORY = (
+    "alloc_cpu",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "insufficient memory",
+    "can't start new thread",
+)
+"""How libraries and ffmpeg say, by other errors than MemoryError, that memory is short."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Clock frames [start, start + num) of a source, and why they are no clip, if they are not."""
+
+    start: int
+    num: int
+    reason: Reason | None = None
+    message: str = ""
+
+    def to_rejection(self, fps: int) -> Rejection:
+        """The same in seconds."""
+        reason = self.reason or Reason.FAILED
+        return Rejection(self.start / fps, self.num / fps, reason, self.message)
+
+
+def explain_failure(error: Exception, name: str) -> tuple[Reason, str]:
+    """Reason and message for a row in `rejected`; raises again what is not the video's fault."""
+    if isinstance(error, SourceError):
+        return error.reason, str(error)
+    if isinstance(error, (ToolkitError, MemoryError, OSError)):
+        raise error
+    text = " ".join(str(error).split()) or "no message"
+    if any(words in text.lower() for words in _NO_MEMORY):
+        raise MemoryError(f"{name}: {text}") from error
+    return Reason.FAILED, f"{type(error).__name__}: {text}"
+
+
+def check_source(source: Source, crash: str | None) -> None:
+    """SourceError for a source that is not looked into: a duplicate, or one that kills workers."""
+    if source.duplicate_of is not None:
+        raise SourceError(Reason.DUPLICATE, f"the same content as {source.duplicate_of}")
+    if crash is not None:
+        raise SourceError(Reason.FAILED, crash)
+
+
+def check_silence(sound: Path) -> None:
+    """SourceError `silent` where the whole track stays under −60 dBFS."""
+    peak = measure_peak(sound)
+    if peak < SILENCE_DBFS:
+        raise SourceError(Reason.SILENT, f"the peak is {peak:.0f} dBFS, under {SILENCE_DBFS:.0f}")
+
+
+def reject_silence(stretches: Iterable[Stretch], sound: Path, fps: int) -> Iterator[Stretch]:
+    """The stretches, those that would be clips but are silent turned down."""
+    for stretch in stretches:
+        first = frame_to_sample(stretch.start, fps)
+        last = frame_to_sample(stretch.start + stretch.num, fps)
+        if stretch.reason is None and measure_peak(sound, first, last) < SILENCE_DBFS:
+            message = f"the peak is under {SILENCE_DBFS:.0f} dBFS"
+            yield Stretch(stretch.start, stretch.num, Reason.SILENT, message)
+        else:
+            yield stretch
+
+
+def reject_missing(info: VideoInfo, end: float) -> Iterator[Rejection]:
+    """What a truncated file claims and does not hold, behind `end` s; nothing if it is whole."""
+    missing = (info.duration or 0.0) - end
+    if missing >= _MISSING:
+        message = f"the file claims {info.duration:.1f} s and ends after {end:.1f}: is it whole?"
+        yield Rejection(end, missing, Reason.UNREADABLE, message)
