@@ -17,7 +17,7 @@ from zoo.data.contract import make_contract
 from zoo.models.facial.model import create_facial_gan
 from zoo.motion.model import MotionModel
 from zoo.motion.motion_file import load_motion, save_motion
-from zoo.motion.speech import hear_speech
+from zoo.motion.speech import predict_scores
 
 SECONDS = (10, 600)
 MIN_RATE = 1000
@@ -51,7 +51,7 @@ def write_sound(path: Path, seconds: int) -> Path:
 def generate(model: MotionModel, sound: Path, out: Path) -> float:
     """Seconds from a sound file to `motion.npz`, the loading of the acoustic model included."""
     began = time.perf_counter()
-    scores = hear_speech(sound, model.contract)
+    scores = predict_scores(sound, model.contract)
     save_motion(out, model.generate(scores, identity="0"), model.contract.fps)
     return time.perf_counter() - began
 

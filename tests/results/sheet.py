@@ -17,7 +17,7 @@ from toolkit.preview.render import choose_frames
 from toolkit.storage import write_whole
 from zoo.data.frames import Picture, RenderClip
 from zoo.models.facial.model import open_facial_gan
-from zoo.motion.speech import hear_speech
+from zoo.motion.speech import predict_scores
 from zoo.speaking.person_file import load_person
 from zoo.speaking.reenact import draw_clip
 from zoo.speaking.scene import choose_clip
@@ -68,7 +68,7 @@ def speak(setup: Setup, judged: Judged) -> list[Picture]:
     model = open_facial_gan(person.motion_model)
     audio = cut_media(setup, find_real(*OTHERS["a reader's"]))
     rest = choose_clip(judged.clips, judged.renderer.trained_on)
-    motion = generate_at(model, hear_speech(audio, model.contract), rest)
+    motion = generate_at(model, predict_scores(audio, model.contract), rest)
     return pick(draw_motion(judged.renderer, rest, motion), choose_frames(len(motion), COLUMNS))
 
 

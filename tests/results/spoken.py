@@ -31,7 +31,7 @@ from zoo.models.facial.model import open_facial_gan
 from zoo.models.renderer.model import open_renderer
 from zoo.models.renderer.windows import HALF_WINDOW
 from zoo.motion.generate import list_starts
-from zoo.motion.speech import hear_speech
+from zoo.motion.speech import predict_scores
 from zoo.speaking.options import SynthesisSettings
 from zoo.speaking.person_file import PersonFile, load_person
 from zoo.speaking.scene import choose_clip
@@ -208,7 +208,7 @@ def list_seams(person: PersonFile, audio: Path) -> Rows:
     model = open_facial_gan(person.motion_model)
     renderer = open_renderer(person.renderer, torch.device("cpu"))
     clips = load_render_clips(person.shards, identity=person.identity)
-    scores = hear_speech(audio, model.contract)
+    scores = predict_scores(audio, model.contract)
     motion = generate_at(model, scores, choose_clip(clips, renderer.trained_on))
     seams = [start for start in list_starts(len(motion))[1:] if start <= len(motion) - 3]
     return [

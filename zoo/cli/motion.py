@@ -40,14 +40,14 @@ def generate(
     from zoo.data import find_clip
     from zoo.models.registry import open_model
     from zoo.motion.motion_file import save_motion
-    from zoo.motion.speech import hear_speech
+    from zoo.motion.speech import predict_scores
     from zoo.training.distributed import find_device
 
     if (initial is None) != (shards is None):
         raise click.UsageError("--initial and --shards belong together")
     trained = open_model(model, find_device(device), makes="motion")
     clip = find_clip(shards, initial) if shards and initial else None
-    scores = hear_speech(audio, trained.contract, weights)
+    scores = predict_scores(audio, trained.contract, weights)
     motion = trained.generate(scores, identity=identity, initial=clip, smooth=smooth)
     save_motion(out, motion, trained.contract.fps)
     click.echo(f"{out}: {len(motion)} frames, {len(motion) / trained.contract.fps:.2f} s")

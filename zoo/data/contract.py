@@ -1,4 +1,4 @@
-"""What a trained network can be fed with; stands in its checkpoint and refuses everything else."""
+"""What data a trained network takes: in its checkpoint, and checked before it is used."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -50,11 +50,11 @@ class Contract:
         for feature in sorted(self.backends.keys() & other.backends.keys()):
             self._refuse(name, feature, self.backends[feature], other.backends[feature])
 
-    def _refuse(self, name: str, what: str, ours: object, theirs: object) -> None:
-        if ours != theirs:
+    def _refuse(self, name: str, what: str, expected: object, given: object) -> None:
+        if expected != given:
             raise ToolkitError(
-                f"{name}: {what} is {theirs}, but the model was trained with {ours}: use data made "
-                "in the same way, or train a model on these"
+                f"{name}: {what} is {given}, but the model was trained with {expected}: use "
+                "data made in the same way, or train a model on these"
             )
 
 

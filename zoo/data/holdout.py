@@ -65,11 +65,11 @@ def find_cuts(clips: pd.DataFrame, holdout: Holdout) -> dict[str, Cut]:
 
 def _find_cut(rows: pd.DataFrame, holdout: Holdout) -> Cut:
     rows = rows.sort_values(["source", "start_frame"], ascending=False)
-    wanted = math.ceil(holdout.share * int(rows["num_frames"].sum()))
+    num_held = math.ceil(holdout.share * int(rows["num_frames"].sum()))
     columns = (rows[name].tolist() for name in ("source", "start_frame", "num_frames"))
     for source, start, num_frames in zip(*columns, strict=True):
-        if wanted <= num_frames:
-            frame = start + num_frames - wanted
+        if num_held <= num_frames:
+            frame = start + num_frames - num_held
             return Cut(source=source, frame=frame, gap=holdout.gap)
-        wanted -= num_frames
+        num_held -= num_frames
     raise ValueError("no clips to hold anything out of")

@@ -32,20 +32,20 @@ class BlinkError:
     """One identity's blinks beside its truth; None where either has none to compare.
 
     Attributes:
-        found: of the motion under test.
-        wanted: of the truth.
-        rate: found rate over wanted rate, less 1.
-        duration: found mean duration over wanted mean duration, less 1.
+        pred: of the motion under test.
+        target: of the truth.
+        rate: pred rate over target rate, less 1.
+        duration: pred mean duration over target mean duration, less 1.
     """
 
-    found: BlinkStats
-    wanted: BlinkStats
+    pred: BlinkStats
+    target: BlinkStats
     rate: float | None
     duration: float | None
 
 
 def measure_blinks(clips: Iterable[BlinkClip], fps: int) -> dict[str, BlinkStats]:
-    """Blinks of each identity, pooled over its clips, found as the toolkit finds them.
+    """Blinks of each identity, pooled over its clips, pred as the toolkit finds them.
 
     Args:
         clips: of any number of identities, in any order.
@@ -62,30 +62,30 @@ def measure_blinks(clips: Iterable[BlinkClip], fps: int) -> dict[str, BlinkStats
 
 
 def compare_blinks(
-    found: dict[str, BlinkStats], wanted: dict[str, BlinkStats]
+    pred: dict[str, BlinkStats], target: dict[str, BlinkStats]
 ) -> dict[str, BlinkError]:
-    """Relative errors of rate and duration of every identity of `wanted`.
+    """Relative errors of rate and duration of every identity of `target`.
 
     Raises:
-        ValueError: `found` lacks an identity.
+        ValueError: `pred` lacks an identity.
     """
-    missing = sorted(wanted.keys() - found.keys())
+    missing = sorted(target.keys() - pred.keys())
     if missing:
-        raise ValueError(f"nothing was found of {missing[0]}")
-    return {name: _compare(found[name], truth) for name, truth in wanted.items()}
+        raise ValueError(f"nothing was pred of {missing[0]}")
+    return {name: _compare(pred[name], truth) for name, truth in target.items()}
 
 
-def _compare(found: BlinkStats, wanted: BlinkStats) -> BlinkError:
+def _compare(pred: BlinkStats, target: BlinkStats) -> BlinkError:
     return BlinkError(
-        found=found,
-        wanted=wanted,
-        rate=_relate(found.rate, wanted.rate),
-        duration=_relate(found.duration, wanted.duration),
+        pred=pred,
+        target=target,
+        rate=_relate(pred.rate, target.rate),
+        duration=_relate(pred.duration, target.duration),
     )
 
 
-def _relate(found: float | None, wanted: float | None) -> float | None:
-    return found / wanted - 1 if found is not None and wanted else None
+def _relate(pred: float | None, target: float | None) -> float | None:
+    return pred / target - 1 if pred is not None and target else None
 
 
 def _describe(clip: BlinkClip, fps: int) -> dict[str, object]:

@@ -29,16 +29,16 @@ class Confusion:
 
 
 def count_confusion(
-    names: tuple[str, ...], wanted: npt.NDArray[np.int64], found: npt.NDArray[np.int64]
+    names: tuple[str, ...], target: npt.NDArray[np.int64], pred: npt.NDArray[np.int64]
 ) -> Confusion:
     """Confusion of labels (w,), numbers of `names`.
 
     Raises:
         ValueError: no labels.
     """
-    if not len(wanted):
+    if not len(target):
         raise ValueError("nothing was classified")
-    counts = np.bincount(wanted * len(names) + found, minlength=len(names) ** 2)
+    counts = np.bincount(target * len(names) + pred, minlength=len(names) ** 2)
     return Confusion(names, counts.reshape(len(names), -1).astype(np.int64))
 
 

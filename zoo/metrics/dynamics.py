@@ -13,7 +13,7 @@ too much of it at high frequencies. Definition:
    Parts: expression (64), rotation (3), translation (3), AU45 (1). Bands are octaves of bins:
    1, 2–3, 4–7, 8–15, 16–31, 32–64; at 30 frames a second they begin at 0.23, 0.47, 0.94, 1.9, 3.75
    and 7.5 Hz.
-5. The distance of two spectra of a part is the mean over its bands of |log10(found / wanted)|,
+5. The distance of two spectra of a part is the mean over its bands of |log10(pred / target)|,
    each band weighing as much as it holds of the power, in the mean of the two: 0.3 is a factor of
    two in power. So the bands count in which there is motion; where the real one is nothing but the
    trembling of a measurement, nothing is asked, while trembling that is made up counts.
@@ -44,11 +44,11 @@ PARTS = {
 """Dimensions of the motion that share a unit."""
 
 FLOOR = 1e-6
-"""Powers count as at least this share of the wanted part's mean power in a band, so that motion
+"""Powers count as at least this share of the target part's mean power in a band, so that motion
 that stands still is six powers of ten away and not infinitely many."""
 
 _STILL = 1e-12
-"""The least power of all, where the wanted part stands still itself."""
+"""The least power of all, where the target part stands still itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,25 +115,25 @@ def measure_density(window: npt.ArrayLike, fps: int) -> Floats:
     return np.asarray(power, np.float64)
 
 
-def compare_spectra(found: VelocitySpectrum, wanted: VelocitySpectrum) -> dict[str, float]:
+def compare_spectra(pred: VelocitySpectrum, target: VelocitySpectrum) -> dict[str, float]:
     """Distance of each of `PARTS`, of `pose`, and `mean` of expression, pose and AU45.
 
     Raises:
         ValueError: the frame rates differ.
     """
-    if found.fps != wanted.fps:
-        raise ValueError(f"spectra of {found.fps} and {wanted.fps} frames a second")
-    distance = {name: _compare(found.power[name], wanted.power[name]) for name in PARTS}
+    if pred.fps != target.fps:
+        raise ValueError(f"spectra of {pred.fps} and {target.fps} frames a second")
+    distance = {name: _compare(pred.power[name], target.power[name]) for name in PARTS}
     distance["pose"] = (distance["rotation"] + distance["translation"]) / 2
     distance["mean"] = (distance["expression"] + distance["pose"] + distance["au45"]) / 3
     return distance
 
 
-def _compare(found: Floats, wanted: Floats) -> float:
-    floor = max(FLOOR * float(wanted.mean()), _STILL)
-    found, wanted = np.maximum(found, floor), np.maximum(wanted, floor)
-    weight = (found / found.sum() + wanted / wanted.sum()) / 2
-    return float((weight * np.abs(np.log10(found / wanted))).sum())
+def _compare(pred: Floats, target: Floats) -> float:
+    floor = max(FLOOR * float(target.mean()), _STILL)
+    pred, target = np.maximum(pred, floor), np.maximum(target, floor)
+    weight = (pred / pred.sum() + target / target.sum()) / 2
+    return float((weight * np.abs(np.log10(pred / target))).sum())
 
 
 def _cut(motion: npt.ArrayLike, valid: npt.NDArray[np.bool_] | None) -> Iterator[Floats]:

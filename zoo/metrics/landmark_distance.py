@@ -1,4 +1,4 @@
-"""How far landmarks of drawn faces are from those of real ones, found by one face mesh in both.
+"""How far landmarks of drawn faces are from those of real ones, pred by one face mesh in both.
 
 Legend: n frames.
 """
@@ -24,7 +24,7 @@ class LandmarkDistance:
         mouth: of the 20 points of the lips in the 68-point view, px.
         face_share, mouth_share: the same over the real frame's interocular distance.
         num_frames: n.
-        num_missing: frames in which no face is found in the drawn picture, but in the real one.
+        num_missing: frames in which no face is pred in the drawn picture, but in the real one.
         num_unseen: frames in which the real picture shows none.
     """
 
@@ -44,17 +44,17 @@ def find_landmarks(pictures: Iterable[npt.NDArray[np.uint8]], mesh: FaceMesh) ->
         pictures: (height, width, 3) uint8 RGB in order, without a cut.
         mesh: made anew for a take, or reset: what it says depends on what it saw before.
     """
-    found, has_face = list[Floats](), False
+    pred, has_face = list[Floats](), False
     for picture in pictures:
         faces = mesh.detect(picture) if has_face else mesh.start(picture)
         has_face = bool(faces)
         largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=None)
         none = np.full((NUM_LANDMARKS, 3), np.nan)
-        found.append(none if largest is None else largest.astype(np.float64))
-    return np.asarray(found).reshape(-1, NUM_LANDMARKS, 3)
+        pred.append(none if largest is None else largest.astype(np.float64))
+    return np.asarray(pred).reshape(-1, NUM_LANDMARKS, 3)
 
 
-def measure_landmark_distance(found: npt.ArrayLike, wanted: npt.ArrayLike) -> LandmarkDistance:
+def measure_landmark_distance(pred: npt.ArrayLike, target: npt.ArrayLike) -> LandmarkDistance:
     """Compare landmarks (n, 478, 2 or 3) of drawn pictures with those of the real ones.
 
     Distances are in the picture plane.
@@ -62,14 +62,14 @@ def measure_landmark_distance(found: npt.ArrayLike, wanted: npt.ArrayLike) -> La
     Raises:
         ValueError: not as many of one as of the other, or not as many landmarks.
     """
-    found, wanted = (np.asarray(points, np.float64)[..., :2] for points in (found, wanted))
-    if found.shape != wanted.shape or found.shape[1:] != (NUM_LANDMARKS, 2):
-        raise ValueError(f"landmarks {found.shape} and {wanted.shape} cannot be compared")
-    drawn, seen = (~np.isnan(points[:, 0, 0]) for points in (found, wanted))
+    pred, target = (np.asarray(points, np.float64)[..., :2] for points in (pred, target))
+    if pred.shape != target.shape or pred.shape[1:] != (NUM_LANDMARKS, 2):
+        raise ValueError(f"landmarks {pred.shape} and {target.shape} cannot be compared")
+    drawn, seen = (~np.isnan(points[:, 0, 0]) for points in (pred, target))
     both = drawn & seen
-    away = np.linalg.norm(found - wanted, axis=2)[both]
+    away = np.linalg.norm(pred - target, axis=2)[both]
     face, mouth = away[:, :NUM_VERTICES].mean(axis=1), landmarks68(away[..., None])[:, LIPS68]
-    a, b = (wanted[both, corner] for corner in OUTER_EYE_CORNERS)
+    a, b = (target[both, corner] for corner in OUTER_EYE_CORNERS)
     between = np.linalg.norm(a - b, axis=1)
     lips = mouth.mean(axis=(1, 2))
     return LandmarkDistance(
@@ -77,7 +77,7 @@ def measure_landmark_distance(found: npt.ArrayLike, wanted: npt.ArrayLike) -> La
         mouth=_average(lips),
         face_share=_average(face / between),
         mouth_share=_average(lips / between),
-        num_frames=len(found),
+        num_frames=len(pred),
         num_missing=int((seen & ~drawn).sum()),
         num_unseen=int((~seen).sum()),
     )

@@ -31,17 +31,17 @@ def place_lips(expression: npt.ArrayLike, model: FaceModel | None = None) -> Flo
 
 
 def measure_mouth_error(
-    found: npt.ArrayLike, wanted: npt.ArrayLike, model: FaceModel | None = None
+    pred: npt.ArrayLike, target: npt.ArrayLike, model: FaceModel | None = None
 ) -> Floats:
     """Mean distance of the lips' vertices of two expressions, (n,) mm.
 
     Args:
-        found: (n, 64).
-        wanted: (n, 64).
+        pred: (n, 64).
+        target: (n, 64).
         model: that both belong to; by default the toolkit's own.
     """
     model = model or load_default()
-    difference = np.asarray(found, np.float64) - np.asarray(wanted, np.float64)
+    difference = np.asarray(pred, np.float64) - np.asarray(target, np.float64)
     moved = combine(model.expression[model.keypoints[LIPS68]], difference)
     return np.asarray(np.linalg.norm(moved, axis=-1).mean(axis=-1))
 
@@ -53,9 +53,9 @@ def measure_opening_mm(expression: npt.ArrayLike, model: FaceModel | None = None
     return np.asarray(np.linalg.norm(gaps, axis=-1).mean(axis=-1))
 
 
-def correlate(found: npt.ArrayLike, wanted: npt.ArrayLike) -> float:
+def correlate(pred: npt.ArrayLike, target: npt.ArrayLike) -> float:
     """Pearson's correlation of two series (n,); 0 where one of them does not change."""
-    pair = np.stack([np.asarray(found, np.float64), np.asarray(wanted, np.float64)])
+    pair = np.stack([np.asarray(pred, np.float64), np.asarray(target, np.float64)])
     if not np.ptp(pair, axis=1).all():
         return 0.0
     a, b = pair - pair.mean(axis=1, keepdims=True)

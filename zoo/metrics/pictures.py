@@ -21,14 +21,14 @@ WINDOW, SIGMA = 11, 1.5
 _C1, _C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 
 
-def measure_psnr(found: Picture, wanted: Picture) -> float:
+def measure_psnr(pred: Picture, target: Picture) -> float:
     """Peak signal-to-noise ratio, dB, over all channels; inf for equal pictures."""
-    _require_alike(found, wanted)
-    error = float(np.square(found.astype(np.float64) - wanted).mean())
+    _require_alike(pred, target)
+    error = float(np.square(pred.astype(np.float64) - target).mean())
     return 10 * math.log10(PEAK**2 / error) if error else math.inf
 
 
-def measure_ssim(found: Picture, wanted: Picture) -> float:
+def measure_ssim(pred: Picture, target: Picture) -> float:
     """Mean structural similarity, −1 to 1, over the channels and all windows that lie inside.
 
     Wang et al., 2004, eq. 13: 11 × 11 Gaussian windows, K1 = 0.01, K2 = 0.03.
@@ -36,8 +36,8 @@ def measure_ssim(found: Picture, wanted: Picture) -> float:
     Raises:
         ValueError: pictures of different sizes, or smaller than a window.
     """
-    _require_alike(found, wanted)
-    x, y = found.astype(np.float32), wanted.astype(np.float32)
+    _require_alike(pred, target)
+    x, y = pred.astype(np.float32), target.astype(np.float32)
     mx, my = _blur(x), _blur(y)
     vx, vy = _blur(x * x) - mx * mx, _blur(y * y) - my * my
     covariance = _blur(x * y) - mx * my
@@ -52,9 +52,9 @@ def _blur(picture: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(blurred[half:-half, half:-half], np.float32)
 
 
-def _require_alike(found: Picture, wanted: Picture) -> None:
-    if found.shape != wanted.shape or min(found.shape[:2]) < WINDOW:
-        raise ValueError(f"pictures {found.shape} and {wanted.shape} cannot be compared")
+def _require_alike(pred: Picture, target: Picture) -> None:
+    if pred.shape != target.shape or min(pred.shape[:2]) < WINDOW:
+        raise ValueError(f"pictures {pred.shape} and {target.shape} cannot be compared")
 
 
 # --- sharpness ----------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def measure_cpbd(picture: Picture) -> float:
     """
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
     outline, edges, widths = find_outline(grey), find_vertical_edges(grey), measure_widths(grey)
-    found, counted = 0, 0
+    pred, counted = 0, 0
     for y in range(0, grey.shape[0] - BLOCK + 1, BLOCK):
         for x in range(0, grey.shape[1] - BLOCK + 1, BLOCK):
             block = np.s_[y : y + BLOCK, x : x + BLOCK]
@@ -94,8 +94,8 @@ def measure_cpbd(picture: Picture) -> float:
                 continue
             just = _WIDTHS[int(grey[block].max()) - int(grey[block].min()) <= _LOW_CONTRAST]
             sharp = widths[block][edges[block]] <= just
-            found, counted = found + int(sharp.sum()), counted + len(sharp)
-    return found / counted if counted else math.nan
+            pred, counted = pred + int(sharp.sum()), counted + len(sharp)
+    return pred / counted if counted else math.nan
 
 
 def find_outline(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

@@ -26,7 +26,7 @@ from zoo.data import AU45, CONTEXT, MOTION_SIZE, WINDOW, Normalisation, pad_audi
 Motion = npt.NDArray[np.float32]
 
 FADED_FRAMES = 16
-"""How long a window's miss of its state is felt, from its first frame on."""
+"""How long a window's miss of its state is faded out, from its first frame on."""
 
 SMOOTHED_FRAMES = 7
 SMOOTHED_ORDER = 3
@@ -114,14 +114,14 @@ def _run_windows(network: nn.Module, audio: Motion, state: Motion) -> Motion:
     silence = np.zeros((max(0, WINDOW - num_frames), audio.shape[1]), np.float32)
     padded = pad_audio(np.concatenate([audio, silence]))
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    heard = torch.from_numpy(padded).to(device)
+    speech = torch.from_numpy(padded).to(device)
     reach = WINDOW + sum(CONTEXT)
     motion = torch.empty((max(num_frames, WINDOW), len(state)), device=device)
     now = torch.from_numpy(state).to(device)
     fade = torch.from_numpy(_make_fade()).to(device)
     with _evaluating(network):
         for start in starts:
-            made = network(heard[None, start : start + reach], now[None])[0].float()
+            made = network(speech[None, start : start + reach], now[None])[0].float()
             if start:
                 made += fade[:, None] * (now - made[0])
             motion[start : start + WINDOW] = made

@@ -1,11 +1,11 @@
 """From the AU45 that a model makes to lids that close as far and as long as its person's.
 
-When people blink can hardly be heard. What a model makes of it by least squares are dips of the
+Speech hardly says when people blink. What a model learns of it by least squares are dips of the
 lids in the right number and of half the depth, which are no blinks in the picture. So AU45 is
 mapped level by level: what the model exceeds in p of its frames becomes what the person exceeds
-in p of theirs (quantile mapping; Panofsky & Brier, Some Applications of Statistics to Meteorology,
-1968). What it exceeds is found on speech of theirs that it was not trained on and, since its dips
-are shallower in another voice, on the recording itself. Legend: n frames.
+in p of their frames (quantile mapping; Panofsky & Brier, Some Applications of Statistics to
+Meteorology, 1968). What it exceeds is measured on speech of the person that it was not trained on
+and, since its dips are shallower in another voice, on the recording itself. Legend: n frames.
 """
 
 from collections.abc import Iterable
@@ -62,7 +62,7 @@ class LidMap:
         )
 
     def apply(self, au45: npt.ArrayLike) -> Floats:
-        """AU45 (n,) as the person's lids would show it, in the range that was seen of theirs.
+        """AU45 (n,) as the person's lids would show it, in the range of the person's own.
 
         It is smoothed first (`smooth_motion`), for the map steepens what trembles; the height that
         a blink loses by it the map gives back.

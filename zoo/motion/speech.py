@@ -13,12 +13,12 @@ from zoo.data import describe_backend
 from zoo.data.contract import Contract
 
 
-def hear_speech(
+def predict_scores(
     path: Path, contract: Contract, weights: Path | None = None
 ) -> npt.NDArray[np.float32]:
     """(n, 29) float32 scores of any file with sound, at the model's frame rate.
 
-    Warns of a silent recording, which nobody is likely to mean.
+    Warns of a silent recording.
 
     Args:
         path: the recording.
@@ -30,13 +30,13 @@ def hear_speech(
             acoustic model.
     """
     backend = DeepSpeech() if weights is None else DeepSpeechCheckpoint(weights=weights)
-    heard = Contract(
+    made = Contract(
         layout=contract.layout,
         fps=contract.fps,
         scale="log_prob",
         backends={"deepspeech": describe_backend(backend.provenance())},
     )
-    contract.refuse_others(heard, str(path))
+    contract.refuse_others(made, str(path))
     with open_sound(path) as pcm:
         if find_peak(pcm) < SILENCE_DBFS:
             text = f"{path} is silent: nothing in it reaches {SILENCE_DBFS:.0f} dBFS"

@@ -101,21 +101,21 @@ class Personalization:
         self.find_identity()
 
     def find_identity(self) -> str:
-        """Who was found in the video.
+        """The identity in the video.
 
         Raises:
-            ToolkitError: nobody, for too short a time to hold a part out, or in pieces too short.
+            ToolkitError: no face, for too short a time to hold a part out, or in pieces too short.
         """
         clips, share = read_table(self.dataset, "clips"), self.settings.holdout
         if clips.empty:
             reasons = read_table(self.dataset, "rejected")["message"].tolist()
             raise ToolkitError(f"{self.video}: no clip comes of it: {'; '.join(reasons[:3])}")
         fps, num_frames = int(clips["fps"].iloc[0]), int(clips["num_frames"].sum())
-        wanted = math.ceil(max(WINDOW / share, 2 * WINDOW / (1 - share)))
-        if num_frames < wanted:
+        needed = math.ceil(max(WINDOW / share, 2 * WINDOW / (1 - share)))
+        if num_frames < needed:
             raise ToolkitError(
                 f"{self.video}: {num_frames / fps:.1f} s of a face are too short: with --holdout "
-                f"{share:g} at least {math.ceil(wanted / fps)} s are needed"
+                f"{share:g} at least {math.ceil(needed / fps)} s are needed"
             )
         identity = str(clips["identity"].iloc[0])
         cut = find_cuts(clips, Holdout(share=share, identity=identity))[identity]

@@ -18,7 +18,7 @@ from zoo.data.frames import Picture, RenderClip, load_render_clips
 from zoo.models.registry import open_model
 from zoo.motion.generate import Motion
 from zoo.motion.model import MotionModel
-from zoo.motion.speech import hear_speech
+from zoo.motion.speech import predict_scores
 from zoo.speaking.options import SynthesisSettings
 from zoo.speaking.person_file import PersonFile, load_person
 from zoo.speaking.renderer import Renderer
@@ -72,7 +72,7 @@ def synthesize(
     check_renderer(renderer, clip)
     check_model(model, clip)
     scene = Scene(clip, files.shards, settings.background)
-    scores = hear_speech(settings.audio, model.contract, settings.weights)
+    scores = predict_scores(settings.audio, model.contract, settings.weights)
     motion = generate_at(model, scores, clip)
     drawn = draw_motion(renderer, clip, motion)
     sound = Sound(settings.audio, len(motion) / clip.fps)
@@ -111,8 +111,8 @@ def check_model(model: MotionModel, clip: RenderClip) -> None:
             f"{model.path}: was not trained on {clip.identity!r}: fine-tune it to them with zoo "
             "finetune facial-gan"
         )
-    ours = replace(model.contract, fps=clip.fps, backends=clip.backends)
-    model.contract.refuse_others(ours, str(clip.reader.path))
+    expected = replace(model.contract, fps=clip.fps, backends=clip.backends)
+    model.contract.refuse_others(expected, str(clip.reader.path))
 
 
 def generate_at(model: MotionModel, scores: npt.ArrayLike, clip: RenderClip) -> Motion:

@@ -144,7 +144,7 @@ def _join(expression: Curve, pose: Curve, au45: Curve) -> Floats:
 
 
 def _vary(num_frames: int, rng: np.random.Generator) -> Curve:
-    """(n,) positive factors about 1: nobody nods twice in the same way, and nobody can hear why."""
+    """(n,) positive factors about 1: no two nods are equal, and speech does not say why."""
     noise = gaussian_filter1d(rng.standard_normal(num_frames), _LIVELINESS_SECONDS * FPS)
     return np.asarray(np.exp(_LIVELINESS * noise / noise.std()))
 

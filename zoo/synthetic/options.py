@@ -1,4 +1,4 @@
-"""What a synthetic dataset can be asked to be."""
+"""Options of `zoo sample facial`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ class SyntheticOptions:
     variant: str = field(
         default="A",
         metadata={
-            "help": "A: head and blinks follow what is heard. B: they come at random times.",
+            "help": "A: head and blinks follow speech. B: they come at random times.",
             "choices": VARIANTS,
         },
     )

@@ -1,4 +1,4 @@
-"""Five identities and what their heads and lids do: on what is heard (A), or at random (B).
+"""Five identities and what their heads and lids do: in step with speech (A), or at random (B).
 
 n frames, K events.
 """
@@ -90,8 +90,8 @@ def find_syllables(scores: Scores, spacing: int) -> Events:
     """Stressed syllables: where vowels stand out most against the gaps between words.
 
     That is the peaks of the vowels' mean log-probability less the space's, smoothed by a Gaussian
-    of a quarter of `spacing`, so that the rhythm is heard and need not be counted. Strength is the
-    peak's height over the clip's mean, in deviations, 0.3 to 2.5.
+    of a quarter of `spacing`, so that the rhythm follows from speech. Strength is the peak's
+    height over the clip's mean, in deviations, 0.3 to 2.5.
     """
     odds = scores[:, VOWELS].mean(axis=1) - scores[:, SPACE]
     vowels = gaussian_filter1d(odds.astype(np.float64), _SMOOTHING * spacing)

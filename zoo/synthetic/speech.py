@@ -133,7 +133,7 @@ class RecordedSpeech:
     """Recordings of a folder with `transcripts.csv`, scored by the embedded acoustic model.
 
     Every identity has speakers of its own, whose utterances follow one another in random order;
-    only when all have been heard do they come again.
+    all are used before one is used again.
     """
 
     def __init__(self, folder: Path, num_people: int, seed: int) -> None:
@@ -175,7 +175,7 @@ class RecordedSpeech:
 
 
 class _Stream:
-    """Samples of utterances that are heard well, in random order, without end."""
+    """Samples of utterances that are recognised well, in random order, without end."""
 
     def __init__(
         self,
@@ -215,14 +215,14 @@ class _Stream:
                     yield sound
         raise ToolkitError(
             f"{self._utterances[0].path.parent}: no recording without noise has "
-            f"{_SHORTEST_SECONDS} s of speech that the acoustic model hears"
+            f"{_SHORTEST_SECONDS} s of speech that the acoustic model recognises"
         )
 
 
 def is_clean(pcm: Pcm) -> bool:
     """Whether the quietest twentieth of (S,) samples lies 32 dB under the speech.
 
-    In noise a silence cannot be told from speech, and would be a pause at an unknown place.
+    In noise silence cannot be distinguished from speech, and would be a pause at an unknown place.
     """
     level = _measure_level(pcm)
     return bool(len(level)) and float(np.percentile(level, 5)) <= _FLOOR_DB
@@ -235,10 +235,10 @@ def is_heard(scores: Scores) -> bool:
     like a pause at an unknown place.
     """
     silent = np.exp(scores[:, [SPACE, _BLANK]]).sum(axis=1) > _UNHEARD
-    heard = np.flatnonzero(~silent)
+    loud = np.flatnonzero(~silent)
     edge = _LONGEST_UNHEARD // 2 + 1
-    gaps = np.diff([-edge, *heard, len(scores) - 1 + edge])
-    return bool(len(heard)) and int(gaps.max()) - 1 <= _LONGEST_UNHEARD
+    gaps = np.diff([-edge, *loud, len(scores) - 1 + edge])
+    return bool(len(loud)) and int(gaps.max()) - 1 <= _LONGEST_UNHEARD
 
 
 def shorten_silences(pcm: Pcm) -> Pcm:

@@ -41,15 +41,16 @@ def check_options(record: Any) -> None:
     """ValueError for the first field of a record that lies outside its limits."""
     for field in dataclasses.fields(record):
         value, limits = getattr(record, field.name), field.metadata
+        flag = "--" + field.name.replace("_", "-")
         one_of = limits.get("one_of")
         if one_of is not None and value not in one_of:
             known = ", ".join(filter(None, one_of))
-            raise ValueError(f"{field.name} {value!r}: choose from {known}")
+            raise ValueError(f"{flag} {value!r}: choose from {known}")
         for name, holds in _LIMITS.items():
             limit = limits.get(name)
             if limit is not None and not holds(value, limit):
                 words = {"above": "more than", "at_least": "at least", "below": "below"}[name]
-                raise ValueError(f"{field.name} {value}: must be {words} {limit:g}")
+                raise ValueError(f"{flag} {value}: must be {words} {limit:g}")
 
 
 _LIMITS: dict[str, Any] = {

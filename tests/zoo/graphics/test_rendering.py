@@ -483,7 +483,7 @@ def test_training_and_held_out_frames_share_nothing(people):
 
 def test_who_is_not_there_and_clips_without_frames_are_named(people, tmp_path):
     """One clear error each."""
-    with pytest.raises(ToolkitError, match="nobody is called 'eve': choose from ann, bob"):
+    with pytest.raises(ToolkitError, match="unknown identity 'eve': choose from ann, bob"):
         load_render_clips(people, identity="eve")
     bare = write_dataset(tmp_path / "bare", {"a": [FakeClip()]})
     with pytest.raises(ShardError, match="--frame-size"):

@@ -266,7 +266,7 @@ def test_a_recording_of_no_samples_and_one_that_is_missing_are_refused(data, ren
 
 def test_a_stranger_is_refused_with_the_names_that_are_there(data, renderer):
     line = refused(data, synthesize(data, write_speech(data / "a.wav"), identity="bob"))
-    assert "nobody is called 'bob': choose from ann" in line
+    assert "unknown identity 'bob': choose from ann" in line
 
 
 def test_a_renderer_of_somebody_else_is_refused(data, renderer):
@@ -423,7 +423,7 @@ def test_clips_without_frames_are_refused(data, renderer):
     [
         (("--identity", "ann"), "give --shards, --motion-model, --renderer, or --person"),
         (("--person", "x", "--identity", "ann"), "--person brings its own --identity"),
-        (("--person", "x", "--background", "none"), "--background none: choose from source, crop"),
+        (("--person", "x", "--background", "none"), "--background 'none': choose from source, crop"),
     ],
 )
 def test_options_that_cannot_be_meant_are_usage_errors(tmp_path, words, message):

@@ -1,4 +1,4 @@
-"""What an epoch of the acoustic model looks at: recordings and robots, changed anew every time.
+"""An epoch of the acoustic model: recordings and synthetic speech, augmented anew every time.
 
 B utterances, S samples, T spectrogram frames, K outputs, L characters.
 """
@@ -103,8 +103,8 @@ class EpochBatches(Dataset[Batch]):
             waves.append(change_speed(to_wave(speech.read(number)), speed))
             texts.append(encode_text(speech.texts[number]))
         num_samples = max(map(len, waves)) + int(_MARGIN * SAMPLE_RATE)
-        heard = [self._hear(place(wave, num_samples, rng), rng) for wave in waves]
-        spectrograms, bands = zip(*heard, strict=True)
+        augmented = [self._augment(place(wave, num_samples, rng), rng) for wave in waves]
+        spectrograms, bands = zip(*augmented, strict=True)
         return Batch(
             spectrogram=torch.from_numpy(np.stack(spectrograms)),
             targets=torch.from_numpy(np.concatenate(texts)),
@@ -112,7 +112,7 @@ class EpochBatches(Dataset[Batch]):
             bands=torch.from_numpy(np.stack(bands)),
         )
 
-    def _hear(self, wave: Wave, rng: Rng) -> tuple[Wave, Wave]:
+    def _augment(self, wave: Wave, rng: Rng) -> tuple[Wave, Wave]:
         """A changed recording's spectrogram (161, T), and the bands (K, 8) of it unchanged."""
         pcm = self._augmenter.change_wave(wave, rng, self._strength)
         tract = draw_tract(rng, self._strength)

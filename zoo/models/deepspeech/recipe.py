@@ -1,4 +1,4 @@
-"""Train the small acoustic model: connectionist temporal classification over speech and robots.
+"""Train the small acoustic model by connectionist temporal classification (CTC).
 
 What a run makes of its folder: `best.safetensors`, float16 weights that `ttk` and `zoo evaluate
 deepspeech` take, beside what every run has.
@@ -31,7 +31,7 @@ from zoo.models.deepspeech.bands import NUM_BANDS, WEIGHT
 from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
 from zoo.models.deepspeech.model import WEIGHTS, export_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
-from zoo.models.deepspeech.voices import store_robots
+from zoo.models.deepspeech.voices import store_synthetic
 from zoo.training.distributed import Distributed
 from zoo.training.loop import BEST, Metrics, Step, check_folder, train
 from zoo.training.networks import copy_to_cpu
@@ -77,8 +77,8 @@ def train_deepspeech(
 
 
 FULL_STRENGTH = 8
-"""Epochs over which noise, rooms and masks grow to their full strength: a network that knows no
-letter yet learns none from speech that is hard to hear. One that begins with weights knows some."""
+"""Epochs over which noise, rooms and masks grow to their full strength: an untrained network
+learns nothing from noisy speech. One that begins with weights is augmented fully from the start."""
 
 
 class DeepSpeechTask:
@@ -100,8 +100,8 @@ class DeepSpeechTask:
         if not trained or not self._validation:
             raise ToolkitError(f"{recipe.speech}: too few rows of the split train to train on")
         avoid = kept | {row.text for row in given if row.split == "test"}
-        robots = _open_robots(trained, avoid, recipe, out)
-        self._materials = [_open_recordings(trained, out), *robots]
+        synthetic = _open_synthetic(trained, avoid, recipe, out)
+        self._materials = [_open_recordings(trained, out), *synthetic]
         self._sounds = store_utterances(out / "validation.s16", self._validation)
         self._augmenter = Augmenter(self._draw_babble, recipe.seed)
         self._mean = copy.deepcopy(self._network).eval()
@@ -218,12 +218,12 @@ class DeepSpeechTask:
         """Take the new weights and statistics into the running mean."""
         self._num_updates += 1
         keep = min(0.997, (1 + self._num_updates) / (10 + self._num_updates))
-        ours = self._network.state_dict()
+        state = self._network.state_dict()
         for name, tensor in self._mean.state_dict().items():
             if tensor.is_floating_point():
-                tensor.lerp_(ours[name], 1 - keep)
+                tensor.lerp_(state[name], 1 - keep)
             else:
-                tensor.copy_(ours[name])
+                tensor.copy_(state[name])
 
 
 def _make_network(recipe: DeepSpeechRecipe) -> DeepSpeechNetwork:
@@ -258,18 +258,18 @@ def _open_recordings(rows: Sequence[Utterance], out: Path) -> Material:
     return Material(store_utterances(out / "speech.s16", rows), shares)
 
 
-def _open_robots(
+def _open_synthetic(
     rows: Sequence[Utterance], avoid: set[str], recipe: DeepSpeechRecipe, out: Path
 ) -> list[Material]:
     if not recipe.synthetic_hours:
         return []
-    speech = store_robots(
-        out / "robots.s16",
+    speech = store_synthetic(
+        out / "synthetic.s16",
         recipe.text,
         [row.text for row in rows],
         avoid=avoid,
         hours=recipe.synthetic_hours,
         seed=recipe.seed,
     )
-    wanted = recipe.synthetic_share * sum(SHARES.get(row.corpus, 1.0) for row in rows)
-    return [Material(speech, np.full(len(speech), min(1.0, wanted / len(speech))))]
+    expected = recipe.synthetic_share * sum(SHARES.get(row.corpus, 1.0) for row in rows)
+    return [Material(speech, np.full(len(speech), min(1.0, expected / len(speech))))]

@@ -1,6 +1,6 @@
 """Synthesised speech: text read by eSpeak NG and, where it is installed, flite.
 
-Robots' voices teach how letters and sounds go together; rooms, noise and people come from the
+Synthetic voices teach how letters and sounds go together; rooms, noise and people come from the
 recordings.
 """
 
@@ -141,7 +141,7 @@ def _read_with_flite(program: str, sentences: Sequence[str], rng: Rng) -> Iterat
             yield Spoken(pcm=read_sound(target), text=normalise_text(sentence), voice=label)
 
 
-def store_robots(
+def store_synthetic(
     path: Path,
     texts: Sequence[Path],
     sentences: Sequence[str],

@@ -1,6 +1,7 @@
 """Checkpoints of the code that FACIAL's authors released, as checkpoints of the zoo.
 
-Their names of parameters follow the released modules; ours follow `zoo.models.facial.official`.
+Their parameters are named after the released modules, the zoo's after
+`zoo.models.facial.official`.
 """
 
 from collections.abc import Iterator
@@ -50,16 +51,16 @@ def convert_official(path: Path) -> dict[str, Any]:
     Raises:
         ToolkitError: the file is missing, damaged, or of another layout.
     """
-    theirs = load_checkpoint(path)
+    released = load_checkpoint(path)
     expected = {_translate(name): (name, value) for name, value in _describe().items()}
-    _check_names(path, theirs, set(expected))
+    _check_names(path, released, set(expected))
     generator = {}
-    for their_name, (name, wanted) in expected.items():
-        value = theirs[their_name]
-        if not isinstance(value, torch.Tensor) or value.shape != wanted.shape:
+    for their_name, (name, value_here) in expected.items():
+        value = released[their_name]
+        if not isinstance(value, torch.Tensor) or value.shape != value_here.shape:
             shape = tuple(getattr(value, "shape", ())) or type(value).__name__
-            raise ToolkitError(f"{path}: {their_name} is {shape}, not {tuple(wanted.shape)}")
-        generator[name] = value.to(wanted.dtype).clone()
+            raise ToolkitError(f"{path}: {their_name} is {shape}, not {tuple(value_here.shape)}")
+        generator[name] = value.to(value_here.dtype).clone()
     return {
         "kind": "facial-gan",
         "recipe": {"preset": "official", "converted": hash_file(path)},
@@ -77,10 +78,13 @@ def _describe() -> dict[str, torch.Tensor]:
         return OfficialGenerator().state_dict()
 
 
-def _check_names(path: Path, theirs: Any, expected: set[str]) -> None:
-    if not isinstance(theirs, dict):
-        raise ToolkitError(f"{path}: no state dict but {type(theirs).__name__}")
-    missing, unknown = sorted(expected - theirs.keys()), sorted(map(str, theirs.keys() - expected))
+def _check_names(path: Path, released: Any, expected: set[str]) -> None:
+    if not isinstance(released, dict):
+        raise ToolkitError(f"{path}: no state dict but {type(released).__name__}")
+    missing, unknown = (
+        sorted(expected - released.keys()),
+        sorted(map(str, released.keys() - expected)),
+    )
     if missing or unknown:
         parts = [f"lacks {missing[0]} and {len(missing) - 1} more"] if missing else []
         parts += [f"holds {unknown[0]} and {len(unknown) - 1} more"] if unknown else []
@@ -97,7 +101,7 @@ def _translate(name: str) -> str:
 
 
 def _pair_modules() -> Iterator[tuple[str, str]]:
-    """(ours, theirs) of every module that holds numbers."""
+    """(name here, released name) of every module that holds numbers."""
     for index, number in enumerate((11, 21, 31, 41)):
         yield f"temporal.encoder.{3 * index}", f"conv{number}"
         yield f"temporal.encoder.{3 * index + 1}", f"bn{number}"

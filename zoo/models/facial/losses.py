@@ -111,8 +111,8 @@ def adversarial_loss(logits: torch.Tensor, num_frames: int, weights: LossWeights
     Eq. 7 prints log(1 − D), whose gradient vanishes where the discriminator is sure; Goodfellow
     et al. (2014, section 3) train with −log D instead.
     """
-    deceived = _cross_entropy(logits, is_real=True)
-    return deceived * (weights.gan / (MOTION_SIZE * num_frames))
+    loss = _cross_entropy(logits, is_real=True)
+    return loss * (weights.gan / (MOTION_SIZE * num_frames))
 
 
 def discriminator_loss(real: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:

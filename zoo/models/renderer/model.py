@@ -23,7 +23,7 @@ from zoo.motion.pose_map import PoseMap, smooth_motion
 from zoo.training.checkpoint import load_checkpoint
 
 BLOCK = 32
-"""Frames that are rendered at once where the raster alone is wanted."""
+"""Frames that are rendered at once where the rendered face alone is drawn."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,10 +74,10 @@ class TrainedRenderer:
         """
         backends = [self.person.backends[feature] for feature in FEATURES]
         known = (self.size, self.fps, *backends)
-        for (what, theirs), ours in zip(clip.kind.items(), known, strict=True):
-            if ours != theirs:
+        for (what, given), expected in zip(clip.kind.items(), known, strict=True):
+            if given != expected:
                 raise ToolkitError(
-                    f"clip {clip.id}: {what} {theirs}, but {self.path} was trained with {ours}: "
+                    f"clip {clip.id}: {what} {given}, but {self.path} was trained with {expected}: "
                     "take shards made in the same way, or train a renderer on these"
                 )
 

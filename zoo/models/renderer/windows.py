@@ -19,7 +19,7 @@ BRIGHT = 0.9
 """Green (−1 to 1) over which the released code takes a pixel for an eye's."""
 
 BLOCK = 32
-"""Frames rendered ahead where windows are wanted one after the other."""
+"""Frames rendered ahead where windows are read in order."""
 
 
 def place_window(
@@ -130,14 +130,14 @@ class RenderedWindows:
         """All windows in order, every frame rendered once."""
         ready: dict[int, Tensor] = {}
         for t in range(self.num_frames):
-            wanted = place_window(t, self.num_frames, self._shape.current).tolist()
-            if wanted[-1] not in ready:
-                first = wanted[-1] if ready else 0
+            frames = place_window(t, self.num_frames, self._shape.current).tolist()
+            if frames[-1] not in ready:
+                first = frames[-1] if ready else 0
                 last = min(first + BLOCK, self.num_frames)
-                ready = {frame: ready[frame] for frame in wanted if frame in ready}
+                ready = {frame: ready[frame] for frame in frames if frame in ready}
                 painted = self._paint(np.arange(first, last))
                 ready |= dict(zip(range(first, last), painted, strict=True))
-            yield stack_window(torch.stack([ready[frame] for frame in wanted]))
+            yield stack_window(torch.stack([ready[frame] for frame in frames]))
 
     def _paint(self, frames: npt.NDArray[np.int64]) -> Tensor:
         pictures = self._renderer.render(self._expression[frames], self._pose[frames])

@@ -466,14 +466,14 @@ def test_robots_say_what_is_written_in_different_voices(
         assert 0.5 < len(spoken.pcm) / 16000 < 6
         assert np.abs(spoken.pcm).max() > 10_000
     hours = 2 / 3600  # one sentence is enough
-    store = voices.store_robots(tmp_path / "r.s16", [], sentences, avoid=(), hours=hours, seed=1)
+    store = voices.store_synthetic(tmp_path / "r.s16", [], sentences, avoid=(), hours=hours, seed=1)
     assert len(store) < 3
     assert set(store.texts) <= {spoken.text for spoken in found}
 
 
 def test_nothing_left_to_read_aloud_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match="no speech"):
-        voices.store_robots(tmp_path / "r.s16", [], ["We go."], avoid={"we go"}, hours=1, seed=0)
+        voices.store_synthetic(tmp_path / "r.s16", [], ["We go."], avoid={"we go"}, hours=1, seed=0)
     assert list(tmp_path.iterdir()) == []
 
 
