@@ -501,7 +501,7 @@ def refuse(dataset: Path, *words: str) -> str:
 def test_a_stranger_and_a_person_without_frames_to_choose_by_are_one_clear_error(
     dataset: Path,
 ) -> None:
-    assert "nobody is called 'eve'" in refuse(dataset, "--identity", "eve")
+    assert "unknown identity 'eve'" in refuse(dataset, "--identity", "eve")
     line = refuse(dataset, "--identity", "bob")
     assert "no clip of bob is in val" in line
     assert "--holdout" in line
