@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.errors import SetupError, explain_import
+from toolkit.features.mesh_graph import MeshGraph
 from toolkit.memory import require_memory
 from toolkit.schema import NUM_LANDMARKS, Provenance
 
@@ -42,8 +42,6 @@ The jaw stays the weak part: a mark there is where the contour is seen, a vertex
 _RECORD = 17
 """Bytes of one serialised landmark: tag, length, then tag and float32 for each of x, y, z."""
 
-
-_FRAME_MICROSECONDS = 33_333
 _CONFIRM_SCALE, _CONFIRM_SIDE, _CONFIRM_SCORE = 1.6, 192, 0.75
 
 
@@ -53,47 +51,31 @@ class FaceMesh:
     def __init__(self, max_faces: int = 2) -> None:
         self._has_face = False
         with _quiet_native_log():
-            self._graph = _load_graph(max_faces)
-            self._graph._graph.wait_until_idle()
-        from mediapipe.python import packet_creator, packet_getter
-        from mediapipe.python._framework_bindings.image_frame import ImageFormat
-
-        self._make_image, self._rgb = packet_creator.create_image_frame, ImageFormat.SRGB
-        self._get_list = packet_getter.get_proto_list
+            self._graph = MeshGraph(max_faces)
 
     def reset(self) -> None:
         """Forget the frames before: call at every new source and at every shot."""
         require_memory()
         with _quiet_native_log():
             self._graph.reset()
-            self._graph._graph.wait_until_idle()
 
-    def detect(self, picture: npt.NDArray[np.uint8]) -> list[Mesh]:
+    def detect(self, picture: npt.NDArray[np.uint8], *, look: bool = True) -> list[Mesh]:
         """Meshes in one RGB picture (height, width, 3) uint8, in the tracker's order.
+
+        Args:
+            picture: the frame after the one before.
+            look: look for further faces where one is known already; see `sees_others`.
 
         Raises:
             MemoryError: memory is so short that MediaPipe might abort the process.
         """
         require_memory()
         with contextlib.nullcontext() if self._has_face else _quiet_native_log():
-            found = self._process(picture)
+            found = self._graph.process(picture, look=look)
         self._has_face = bool(found)
         height, width = picture.shape[:2]
         scale = np.array([width, height, width], np.float32)
         return [_read_points(face) * scale for face in found]
-
-    def _process(self, picture: npt.NDArray[np.uint8]) -> Any:
-        """What `FaceMesh.process` does, without making a new result class for every frame."""
-        solution = self._graph
-        solution._graph_outputs.clear()
-        solution._simulated_timestamp += _FRAME_MICROSECONDS
-        packet = self._make_image(image_format=self._rgb, data=picture)
-        solution._graph.add_packet_to_input_stream(
-            stream="image", packet=packet.at(solution._simulated_timestamp)
-        )
-        solution._graph.wait_until_idle()
-        faces = solution._graph_outputs.get("multi_face_landmarks")
-        return () if faces is None or faces.is_empty() else self._get_list(faces)
 
     def settle(self, picture: npt.NDArray[np.uint8]) -> list[Mesh]:
         """Feed a face's first frame twice more, so that tracking has settled."""
@@ -142,15 +124,6 @@ class FaceMesh:
 def landmarks68(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """The 68-point view of meshes: (..., 478, D) to (..., 68, D), same unit."""
     return landmarks[..., LANDMARKS68, :]
-
-
-def _load_graph(max_faces: int) -> Any:
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    try:
-        from mediapipe.python.solutions.face_mesh import FaceMesh as Graph
-    except ImportError as error:
-        raise SetupError(explain_import(error)) from error
-    return Graph(static_image_mode=False, max_num_faces=max_faces, refine_landmarks=True)
 
 
 def _read_points(face: Any) -> Mesh:
