@@ -66,7 +66,8 @@ class Frame:
 
     Attributes:
         time: presentation time, s from the container's start.
-        picture: (height, width, 3) uint8 RGB; valid until the next frame is asked for.
+        picture: (height, width, 3) uint8 RGB; valid until the next frame is asked for, or as many
+            further ones as `read_frames` was told to keep.
     """
 
     time: float
@@ -222,6 +223,7 @@ def read_frames(
     size: tuple[int, int],
     crop: tuple[int, int, int, int] | None = None,
     start: float | None = None,
+    keep: int = 1,
 ) -> Generator[Frame, None, None]:
     """Decode the source's frames in presentation order, each exactly once.
 
@@ -232,6 +234,7 @@ def read_frames(
         size: (width, height) of the pictures yielded.
         crop: xyxy in source pixels, scaled to `size`; the border is replicated outside the picture.
         start: seek so that decoding begins at or before this time (s), for reading a stretch.
+        keep: pictures that are valid at a time.
 
     Raises:
         SourceError: `unreadable`, when ffmpeg fails before the first frame.
@@ -247,7 +250,8 @@ def read_frames(
     command = compile_command(
         node, format="rawvideo", pix_fmt="rgb24", threads=1, **_passthrough_flag()
     )
-    yield from _read_pipe(command, size, streams.start, 1 / info.fps if info.fps else 0.04)
+    pictures = [np.empty((size[1], size[0], 3), np.uint8) for _ in range(keep)]
+    yield from _read_pipe(command, pictures, streams.start, 1 / info.fps if info.fps else 0.04)
 
 
 def _fit(
@@ -282,18 +286,16 @@ def _smear(node: Any, width: int, height: int, left: int, top: int, right: int, 
 
 
 def _read_pipe(
-    command: list[str], size: tuple[int, int], origin: float, step: float
+    command: list[str], pictures: list[npt.NDArray[np.uint8]], origin: float, step: float
 ) -> Generator[Frame, None, None]:
-    width, height = size
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     _widen_pipe(process.stdout)
     log = _Log(process.stderr)
-    picture = np.empty((height, width, 3), np.uint8)
     count, num_behind, time = 0, 0, -step
     try:
-        while _fill(process.stdout, picture):
+        while _fill(process.stdout, picture := pictures[count % len(pictures)]):
             measured = log.next_time(origin, fallback=time + step)
             num_behind = num_behind + 1 if measured < time - _MAX_RETURN else 0
             if num_behind > _MAX_BEHIND:
