@@ -247,11 +247,16 @@ def read_frames(
         node = node.filter("bwdif", mode="send_frame", deint="interlaced")
     node = node.filter("showinfo", checksum=0)
     node = _fit(node, info, size, crop)
+    pixels = "rgb24" if crop is None else "gbrp"  # with _EXACT three times as fast as rgb24
     command = compile_command(
-        node, format="rawvideo", pix_fmt="rgb24", threads=1, **_passthrough_flag()
+        node, format="rawvideo", pix_fmt=pixels, threads=1, **_passthrough_flag()
     )
-    pictures = [np.empty((size[1], size[0], 3), np.uint8) for _ in range(keep)]
-    yield from _read_pipe(command, pictures, streams.start, 1 / info.fps if info.fps else 0.04)
+    shape = (size[1], size[0], 3) if crop is None else (3, size[1], size[0])
+    pictures = [np.empty(shape, np.uint8) for _ in range(keep)]
+    frames = _read_pipe(command, pictures, streams.start, 1 / info.fps if info.fps else 0.04)
+    with contextlib.closing(frames):
+        for frame in frames:
+            yield frame if crop is None else Frame(frame.time, _interleave(frame.picture))
 
 
 def _fit(
@@ -316,6 +321,13 @@ def _read_pipe(
         log.close()
         if process.stdout:
             process.stdout.close()
+
+
+def _interleave(planes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Planes (3, height, width) green, blue, red as a picture (height, width, 3) RGB."""
+    import cv2
+
+    return np.asarray(cv2.merge([planes[2], planes[0], planes[1]]), np.uint8)
 
 
 def _widen_pipe(pipe: IO[bytes] | None) -> None:
