@@ -87,7 +87,8 @@ def _measure_sharpness(picture: npt.NDArray[np.uint8]) -> float:
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     if len(grey) != NOMINAL_SIZE:
         grey = cv2.resize(grey, (NOMINAL_SIZE, NOMINAL_SIZE), interpolation=cv2.INTER_AREA)
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
+    return float(deviation[0, 0]) ** 2
 
 
 def read_crops(

@@ -11,7 +11,6 @@ import functools
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -145,11 +144,14 @@ def landmarks68(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return landmarks[..., LANDMARKS68, :]
 
 
-def _read_points(face: Any) -> Mesh:
-    """(478, 3) float32 from a landmark list, by its wire format: ten times faster than by field."""
-    data = np.frombuffer(face.SerializeToString(), np.uint8)
+def _read_points(message: bytes) -> Mesh:
+    """(478, 3) float32 from a serialised landmark list: ten times faster than by field."""
+    data = np.frombuffer(message, np.uint8)
     if data.size != NUM_LANDMARKS * _RECORD:
-        return np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32)
+        from mediapipe.framework.formats.landmark_pb2 import NormalizedLandmarkList
+
+        points = NormalizedLandmarkList.FromString(message).landmark
+        return np.array([(p.x, p.y, p.z) for p in points], np.float32)
     records = data.reshape(NUM_LANDMARKS, _RECORD)
     return np.ascontiguousarray(records[:, [3, 4, 5, 6, 8, 9, 10, 11, 13, 14, 15, 16]]).view("<f4")
 

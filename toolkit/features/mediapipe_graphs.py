@@ -30,15 +30,19 @@ _FRAME_MICROSECONDS = 33_333
 
 
 class _Graph:
-    """One running graph: packets of one picture in, the messages of one output stream out."""
+    """One running graph: one picture in, the serialised messages of one output stream out.
+
+    Pictures are handed over and messages taken as they lie in memory: MediaPipe's own functions
+    copy the one, and parse the other field by field.
+    """
 
     def __init__(self, config: Any, output: str, side: Mapping[str, Any]) -> None:
-        from mediapipe.python import packet_creator, packet_getter
-        from mediapipe.python._framework_bindings import calculator_graph
+        from mediapipe.python import packet_creator
+        from mediapipe.python._framework_bindings import _packet_getter, calculator_graph
         from mediapipe.python._framework_bindings.image_frame import ImageFormat
 
         self._make_image, self._rgb = packet_creator.create_image_frame, ImageFormat.SRGB
-        self._get_list = packet_getter.get_proto_list
+        self._get_list = _packet_getter._get_serialized_proto_list
         self._output, self._side, self._time = output, dict(side), 0
         self._packets: dict[str, Any] = {}
         self._graph = calculator_graph.CalculatorGraph(graph_config=config)
@@ -53,11 +57,13 @@ class _Graph:
         self._graph.close()
         self._start()
 
-    def run(self, picture: npt.NDArray[np.uint8], **other: Any) -> Sequence[Any]:
+    def run(self, picture: npt.NDArray[np.uint8], **other: Any) -> Sequence[bytes]:
         """Feed an RGB picture (height, width, 3) uint8 and packets for other input streams."""
         self._packets.clear()
         self._time += _FRAME_MICROSECONDS
-        image = self._make_image(image_format=self._rgb, data=picture)
+        data = np.ascontiguousarray(picture).view()
+        data.flags.writeable = False  # this says that it may be used as it lies
+        image = self._make_image(image_format=self._rgb, data=data)
         for stream, packet in {**other, _IMAGE: image}.items():
             self._graph.add_packet_to_input_stream(stream=stream, packet=packet.at(self._time))
         self._graph.wait_until_idle()
@@ -87,8 +93,8 @@ class MeshGraph:
         self._graph.reset()
         self._num_faces = 0
 
-    def process(self, picture: npt.NDArray[np.uint8], *, look: bool) -> Sequence[Any]:
-        """The faces in one RGB picture (height, width, 3) uint8, as lists of landmarks.
+    def process(self, picture: npt.NDArray[np.uint8], *, look: bool) -> Sequence[bytes]:
+        """The faces in one RGB picture (height, width, 3) uint8: serialised lists of landmarks.
 
         Args:
             picture: the frame after the one before.
@@ -115,8 +121,10 @@ class DetectorGraph:
         self, picture: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Boxes (n, 4) xyxy in pixels and scores (n,) of the faces in one RGB picture."""
+        from mediapipe.framework.formats.detection_pb2 import Detection
+
         height, width = picture.shape[:2]
-        found = self._graph.run(picture)
+        found = [Detection.FromString(data) for data in self._graph.run(picture)]
         boxes = [face.location_data.relative_bounding_box for face in found]
         corners = [(b.xmin, b.ymin, b.xmin + b.width, b.ymin + b.height) for b in boxes]
         scale = np.array([width, height, width, height], np.float64)
