@@ -28,6 +28,7 @@ from toolkit.features.blink import compute_ear
 from toolkit.jobs import Plan, check_inputs, digest_options, make_plan, record_plan, source_path
 from toolkit.manifest import find_part, write_part
 from toolkit.options import IngestOptions
+from toolkit.picture_store import PictureStore
 from toolkit.schema import (
     NOMINAL_SIZE,
     SCHEMA_VERSION,
@@ -211,7 +212,13 @@ class ShardMaker:
         num_samples = decode_audio(path, streams, sound)
         check_silence(sound)
         track = track_faces(
-            path, info, streams, mesh=self._backends.mesh, spool=mesh, on_frame=self._count(source)
+            path,
+            info,
+            streams,
+            mesh=self._backends.mesh,
+            spool=mesh,
+            on_frame=self._count(source),
+            keep=self._spool / "pictures.yuv",
         )
         info = replace(info, fps=track.mean_fps or info.fps)  # what it claims may be anything
         stretches = cut_clips(
@@ -244,7 +251,7 @@ class ShardMaker:
             try:
                 if clip.clip_id in failed:
                     raise failed[clip.clip_id]
-                self._add_clip(source, clip, info, streams)
+                self._add_clip(source, clip, info, streams, track.store)
             except Exception as error:
                 reason, message = explain_failure(error, source.path)
                 stretch = Stretch(clip.start_frame, clip.num_frames, reason, message)
@@ -255,13 +262,20 @@ class ShardMaker:
             end=max(num_samples / SAMPLE_RATE, *((s.start + s.num) / fps for s in stretches)),
         ) + sum(stretch.num / fps for stretch in stretches)
 
-    def _add_clip(self, source: Source, clip: ClipInput, info: VideoInfo, streams: Streams) -> None:
+    def _add_clip(
+        self,
+        source: Source,
+        clip: ClipInput,
+        info: VideoInfo,
+        streams: Streams,
+        store: PictureStore | None,
+    ) -> None:
         """Pass 2 and the features of one clip, into the shard and its row."""
         size = self._options.frame_size or NOMINAL_SIZE
         landmarks, pcm = clip.load_landmarks(), clip.load_pcm()
         in_crop = to_crop(landmarks, clip, size)
         pass2 = encode_crops(
-            read_crops(clip, info, streams, size),
+            read_crops(clip, info, streams, size, store),
             in_crop,
             self._spool / "jpegs",
             size=size,

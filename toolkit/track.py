@@ -4,6 +4,7 @@ Landmarks go to a file, small per-frame numbers stay in memory: memory does not 
 but for some 60 bytes a frame.
 """
 
+import contextlib
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from toolkit.errors import SourceError
 from toolkit.features.landmarks import FaceMesh, Mesh
 from toolkit.lookout import MAX_GROUP, Lookout, group_frames
+from toolkit.picture_store import PictureStore, is_small, plan_store
 from toolkit.schema import NUM_LANDMARKS, Reason, VideoInfo
 from toolkit.shots import ShotDetector
 from toolkit.video import Streams, fit_size, read_frames
@@ -40,6 +42,7 @@ class Track:
         second_height: (F,) float32 box height of the largest other face, 0 without one.
         starts: (F,) bool, True on the first frame of a shot, or of another face.
         spool: file of (F, 478, 3) float32 meshes of the first face.
+        store: source pictures that were kept.
     """
 
     times: npt.NDArray[np.float64]
@@ -48,6 +51,7 @@ class Track:
     second_height: npt.NDArray[np.float32]
     starts: npt.NDArray[np.bool_]
     spool: Path
+    store: PictureStore | None = None
 
     @property
     def mean_fps(self) -> float:
@@ -75,18 +79,59 @@ def track_faces(
     mesh: FaceMesh,
     spool: Path,
     on_frame: Callable[[], None],
+    keep: Path | None = None,
 ) -> Track:
     """Run the face mesh over a whole source.
+
+    Args:
+        path: the source.
+        info: from `probe`.
+        streams: from `probe`.
+        mesh: the face mesh.
+        spool: file for the meshes.
+        on_frame: called at every frame.
+        keep: file for source pictures, so that crops need no second decode; none where None.
 
     Raises:
         SourceError: `unreadable`.
     """
+    store = None if keep is None else _plan_store(keep, path, info, streams, mesh)
+    track = _track(path, info, streams, mesh, spool, on_frame, store)
+    if store is None or store.finish(len(track.times)):
+        return track
+    # The file could not be written, which may have ended the decode as well.
+    return _track(path, info, streams, mesh, spool, on_frame, None)
+
+
+def _plan_store(
+    keep: Path, path: Path, info: VideoInfo, streams: Streams, mesh: FaceMesh
+) -> PictureStore:
+    """A store for the pictures, or for the region around the face of the first one."""
+    if is_small(info):
+        return plan_store(keep, info, None)
+    size = fit_size(info)
+    with contextlib.closing(read_frames(path, info, streams, size=size)) as frames:
+        first = next(frames, None)
+        box = None if first is None else mesh.find_face(first.picture)
+    return plan_store(keep, info, None if box is None else box * info.width / size[0])
+
+
+def _track(
+    path: Path,
+    info: VideoInfo,
+    streams: Streams,
+    mesh: FaceMesh,
+    spool: Path,
+    on_frame: Callable[[], None],
+    store: PictureStore | None,
+) -> Track:
     size = fit_size(info)
     follower = _Follower(mesh, info.width / size[0])
     shots, lookout = ShotDetector(), Lookout(mesh)
     times, numbers, starts = array("d"), array("f"), bytearray()
     with spool.open("wb") as file:
-        for group in group_frames(read_frames(path, info, streams, size=size, keep=MAX_GROUP)):
+        frames = read_frames(path, info, streams, size=size, keep=MAX_GROUP, store=store)
+        for group in group_frames(frames):
             cuts = [shots.is_cut(frame.picture) for frame in group]
             look = lookout.must_look(
                 group, face=follower.face, num_faces=follower.num_faces, has_cut=any(cuts)
@@ -108,6 +153,7 @@ def track_faces(
         second_height=table[:, 4],
         starts=np.frombuffer(bytes(starts), np.bool_),
         spool=spool,
+        store=store,
     )
 
 

@@ -27,7 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SetupError, SourceError, ToolkitError
+from toolkit.picture_store import PictureStore
 from toolkit.schema import Reason, VideoInfo
+from toolkit.video_filters import cut_crop, fit_picture
 
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,asf,flv,ogg,mxf,dv,ivf,m4v,"
@@ -47,9 +49,6 @@ MAX_SIDE = 1920
 
 OPEN_OPTIONS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": DEMUXERS}
 
-_EXACT = "area+accurate_rnd+full_chroma_int"
-"""How stored crops are scaled: `area` alone rounds chroma down, two levels of red and blue."""
-
 _MAX_RETURN = 1.0
 """Seconds by which presentation times may run backwards: more, and they began anew."""
 
@@ -57,6 +56,8 @@ _MAX_BEHIND = 8
 """Frames in a row that may be so; a damaged file has a few."""
 
 _SHOWINFO = re.compile(rb"showinfo.*? n: *\d+ pts: *(-?\d+|NOPTS) ")
+_LOOK = re.compile(rb"showinfo.*? fmt:(\S+) cl:(\S+) sar:\S+ s:(\S+)")
+_COLOR = re.compile(rb"showinfo.* color_range:(\S+) color_space:(\S+)")
 _TIME_BASE = re.compile(rb"showinfo.*config in time_base: (\d+)/(\d+)")
 
 
@@ -224,6 +225,7 @@ def read_frames(
     crop: tuple[int, int, int, int] | None = None,
     start: float | None = None,
     keep: int = 1,
+    store: PictureStore | None = None,
 ) -> Generator[Frame, None, None]:
     """Decode the source's frames in presentation order, each exactly once.
 
@@ -235,6 +237,7 @@ def read_frames(
         crop: xyxy in source pixels, scaled to `size`; the border is replicated outside the picture.
         start: seek so that decoding begins at or before this time (s), for reading a stretch.
         keep: pictures that are valid at a time.
+        store: where to keep source pictures as well.
 
     Raises:
         SourceError: `unreadable`, when ffmpeg fails before the first frame.
@@ -246,58 +249,86 @@ def read_frames(
     if info.interlaced:
         node = node.filter("bwdif", mode="send_frame", deint="interlaced")
     node = node.filter("showinfo", checksum=0)
-    node = _fit(node, info, size, crop)
-    pixels = "rgb24" if crop is None else "gbrp"  # with _EXACT three times as fast as rgb24
-    command = compile_command(
-        node, format="rawvideo", pix_fmt=pixels, threads=1, **_passthrough_flag()
-    )
-    shape = (size[1], size[0], 3) if crop is None else (3, size[1], size[0])
-    pictures = [np.empty(shape, np.uint8) for _ in range(keep)]
-    frames = _read_pipe(command, pictures, streams.start, 1 / info.fps if info.fps else 0.04)
-    with contextlib.closing(frames):
-        for frame in frames:
-            yield frame if crop is None else Frame(frame.time, _interleave(frame.picture))
+    outputs = []
+    if store is not None and store.limit:
+        branches = node.split()
+        node = branches[0]
+        outputs.append(_keep(branches[1], store))
+    command = _make_command(fit_picture(node, info, size, crop), outputs, is_planar=bool(crop))
+    step = 1 / info.fps if info.fps else 0.04
+    yield from _read_rgb(command, size, streams.start, step, keep, store, is_planar=bool(crop))
 
 
-def _fit(
-    node: Any, info: VideoInfo, size: tuple[int, int], crop: tuple[int, int, int, int] | None
-) -> Any:
-    """Square pixels, then the crop, then the size; `area` averages where it shrinks."""
-    if crop is None:
-        return node.filter("scale", *size, flags="area").filter("setsar", 1)
-    node = node.filter("scale", info.width, info.height, flags="area").filter("setsar", 1)
-    x0, y0, x1, y1 = crop
-    left, top = max(0, -x0), max(0, -y0)
-    right, bottom = max(0, x1 - info.width), max(0, y1 - info.height)
-    is_even = not any(value % 2 for value in (*crop, left, top, right, bottom))
-    node = node.filter("format", "yuv420p" if is_even else "rgb24")
-    node = node.filter(
-        "crop", x1 - x0 - left - right, y1 - y0 - top - bottom, x0 + left, y0 + top, exact=1
-    )
-    if left or top or right or bottom:
-        node = _smear(node, x1 - x0, y1 - y0, left, top, right, bottom)
-    return node.filter("scale", *size, flags=_EXACT)
+def read_stored(
+    store: PictureStore,
+    first: int,
+    info: VideoInfo,
+    *,
+    size: tuple[int, int],
+    crop: tuple[int, int, int, int],
+) -> Generator[Frame, None, None]:
+    """A source's frames from number `first` on, as `read_frames` gives them, from a store.
 
-
-def _smear(node: Any, width: int, height: int, left: int, top: int, right: int, bottom: int) -> Any:
-    """Replicate the border by so many pixels, to a picture of the given size.
-
-    As wide on both sides and then cut, because fillborders refuses over half the picture.
+    Their `time` is their number. Raises as `read_frames`.
     """
-    x, y = max(left, right), max(top, bottom)
-    node = node.filter("pad", width - left - right + 2 * x, height - top - bottom + 2 * y, x, y)
-    node = node.filter("fillborders", left=x, right=x, top=y, bottom=y, mode="smear")
-    return node.filter("crop", width, height, x - left, y - top, exact=1)
+    x0, y0, x1, y1 = store.region
+    (*_, matrix) = next(iter(store.looks))
+    source = ffmpeg.input(
+        file_url(store.path), format="rawvideo", pixel_format="yuv420p", framerate=1,
+        video_size=(x1 - x0, y1 - y0), skip_initial_bytes=first * store.frame_bytes,
+        protocol_whitelist=PROTOCOLS,
+    )  # fmt: skip
+    node = source if matrix == "unknown" else source.filter("setparams", colorspace=matrix)
+    node = cut_crop(node.filter("showinfo", checksum=0), info, size, crop, (x0, y0))
+    command = _make_command(node, [], is_planar=True)
+    yield from _read_rgb(command, size, -float(first), 1.0, 1, None, is_planar=True)
+
+
+def _keep(node: Any, store: PictureStore) -> Any:
+    x0, y0, x1, y1 = store.region
+    node = node.filter("format", "yuv420p").filter("crop", x1 - x0, y1 - y0, x0, y0, exact=1)
+    options = {"format": "rawvideo", "vframes": store.limit, **_passthrough_flag()}
+    return ffmpeg.output(node, filename=file_url(store.path), **options)
+
+
+def _make_command(node: Any, others: list[Any], *, is_planar: bool) -> list[str]:
+    """Planar where the scaling is exact: packed pixels would then take three times as long."""
+    pixels = "gbrp" if is_planar else "rgb24"
+    return compile_command(
+        node, *others, format="rawvideo", pix_fmt=pixels, threads=1, **_passthrough_flag()
+    )
+
+
+def _read_rgb(
+    command: list[str],
+    size: tuple[int, int],
+    origin: float,
+    step: float,
+    keep: int,
+    store: PictureStore | None,
+    *,
+    is_planar: bool,
+) -> Generator[Frame, None, None]:
+    width, height = size
+    shape = (3, height, width) if is_planar else (height, width, 3)
+    pictures = [np.empty(shape, np.uint8) for _ in range(keep)]
+    with contextlib.closing(_read_pipe(command, pictures, origin, step, store)) as frames:
+        for frame in frames:
+            yield Frame(frame.time, _interleave(frame.picture)) if is_planar else frame
 
 
 def _read_pipe(
-    command: list[str], pictures: list[npt.NDArray[np.uint8]], origin: float, step: float
+    command: list[str],
+    pictures: list[npt.NDArray[np.uint8]],
+    origin: float,
+    step: float,
+    store: PictureStore | None,
 ) -> Generator[Frame, None, None]:
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     _widen_pipe(process.stdout)
-    log = _Log(process.stderr)
+    log = _Log(process.stderr, set() if store is None else store.looks)
     count, num_behind, time = 0, 0, -step
     try:
         while _fill(process.stdout, picture := pictures[count % len(pictures)]):
@@ -359,7 +390,8 @@ def _fill(pipe: IO[bytes] | None, picture: npt.NDArray[np.uint8]) -> bool:
 class _Log:
     """Reads ffmpeg's log in a thread: presentation times by frame, first and last error lines."""
 
-    def __init__(self, pipe: IO[bytes] | None) -> None:
+    def __init__(self, pipe: IO[bytes] | None, looks: set[tuple[str, ...]]) -> None:
+        self._looks, self._look = looks, tuple[bytes, ...]()
         self._times: Queue[Fraction | None] = Queue()
         self._words: list[str] = []
         self._pipe = pipe
@@ -372,6 +404,10 @@ class _Log:
             if match := _SHOWINFO.search(line):
                 pts = match[1]
                 self._times.put(None if pts == b"NOPTS" else int(pts) * base)
+                look = _LOOK.search(line)
+                self._look = look.groups() if look else ()
+            elif match := _COLOR.search(line):
+                self._looks.add(tuple(word.decode() for word in (*self._look, *match.groups())))
             elif match := _TIME_BASE.search(line):
                 base = Fraction(int(match[1]), int(match[2]))
             elif b"[error]" in line or b"[fatal]" in line:
@@ -394,9 +430,12 @@ class _Log:
             self._pipe.close()
 
 
-def compile_command(node: Any, **output: Any) -> list[str]:
-    """The argument list that runs a graph and writes raw data to stdout, log to stderr."""
-    graph = ffmpeg.output(node, "pipe:", **output).global_args(
+def compile_command(node: Any, *others: Any, **output: Any) -> list[str]:
+    """The argument list that runs a graph and writes raw data to stdout, log to stderr.
+
+    `others` are further outputs, to files.
+    """
+    graph = ffmpeg.merge_outputs(ffmpeg.output(node, "pipe:", **output), *others).global_args(
         "-nostdin", "-hide_banner", "-nostats", "-copyts", "-loglevel", "level+info",
         "-filter_threads", "1",
     )  # fmt: skip

@@ -124,6 +124,13 @@ class FaceMesh:
         is_it = shared > _SAME_FACE * (areas + np.prod(high - low) - shared)
         return len(boxes) > 1 or not is_it.all()
 
+    def find_face(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64] | None:
+        """Box (4,) xyxy px of the largest face that the detector sees in the whole picture."""
+        require_memory()
+        boxes, _ = self._detector.detect(picture)
+        sizes = boxes[:, 3] - boxes[:, 1]
+        return boxes[int(sizes.argmax())] if len(boxes) else None
+
     @functools.cached_property
     def _detector(self) -> DetectorGraph:
         with _quiet_native_log():
