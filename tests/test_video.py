@@ -36,8 +36,9 @@ from tests.numbered import (
 )
 from toolkit.encode import Sound, _feed, write_video
 from toolkit.errors import SourceError, ToolkitError
+from toolkit.ffmpeg_pipe import check_exit
 from toolkit.schema import VideoInfo
-from toolkit.video import Streams, _read_focal, check_exit, probe, read_frames
+from toolkit.video import Streams, _read_focal, probe, read_frames
 
 COUNT = 13
 MPEG2 = ("-c:v", "mpeg2video", "-q:v", "3")

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import SourceError, ToolkitError
+from toolkit.ffmpeg_pipe import check_exit
 from toolkit.schema import Reason
 from toolkit.storage import guard_storage
-from toolkit.video import OPEN_OPTIONS, Streams, check_exit, compile_command, file_url
+from toolkit.video import OPEN_OPTIONS, Streams, compile_command, file_url
 
 SILENCE_DBFS = -60.0
 """A track whose peak stays under this is silent."""

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SourceError
+from toolkit.ffmpeg_pipe import Frame
 from toolkit.picture_store import PictureStore
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Reason, VideoInfo
-from toolkit.video import Frame, Streams, fit_size, read_frames, read_stored
+from toolkit.video import Streams, fit_size, read_frames, read_stored
 
 JPEG_QUALITY = 95
 NUM_VERTICES = 468

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.features.landmarks import FaceMesh, Mesh
-from toolkit.video import Frame
+from toolkit.ffmpeg_pipe import Frame
 
 MAX_GROUP = 6
 """Frames of a group at most: as many pictures are held in memory."""

@@ -1,32 +1,25 @@
 """Probe and decode video; with `audio.py` and `encode.py`, all that knows ffmpeg.
 
-Decoding is an ffmpeg process whose graph ffmpeg-python builds; its frames come over a pipe, their
-presentation times from the `showinfo` filter. Pictures are upright with square pixels. Times are
-seconds from the container's start; edit lists are honoured because ffmpeg honours them.
+Decoding is an ffmpeg process whose graph ffmpeg-python builds; `ffmpeg_pipe.py` reads its frames.
+Pictures are upright with square pixels. Times are seconds from the container's start; edit lists
+are honoured because ffmpeg honours them.
 """
 
-import contextlib
-import fcntl
 import functools
 import math
-import re
 import shutil
-import signal
 import subprocess
-import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from queue import Empty, Queue
-from typing import IO, Any
+from typing import Any
 
 import av
 import ffmpeg
-import numpy as np
-import numpy.typing as npt
 
 from toolkit.errors import SetupError, SourceError, ToolkitError
+from toolkit.ffmpeg_pipe import Frame, read_rgb
 from toolkit.picture_store import PictureStore
 from toolkit.schema import Reason, VideoInfo
 from toolkit.video_filters import cut_crop, fit_picture
@@ -48,31 +41,6 @@ MAX_SIDE = 1920
 """Longest side (px) at which pass 1 looks for faces; larger pictures are scaled down to it."""
 
 OPEN_OPTIONS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": DEMUXERS}
-
-_MAX_RETURN = 1.0
-"""Seconds by which presentation times may run backwards: more, and they began anew."""
-
-_MAX_BEHIND = 8
-"""Frames in a row that may be so; a damaged file has a few."""
-
-_SHOWINFO = re.compile(rb"showinfo.*? n: *\d+ pts: *(-?\d+|NOPTS) ")
-_LOOK = re.compile(rb"showinfo.*? fmt:(\S+) cl:(\S+) sar:\S+ s:(\S+)")
-_COLOR = re.compile(rb"showinfo.* color_range:(\S+) color_space:(\S+)")
-_TIME_BASE = re.compile(rb"showinfo.*config in time_base: (\d+)/(\d+)")
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One decoded source frame.
-
-    Attributes:
-        time: presentation time, s from the container's start.
-        picture: (height, width, 3) uint8 RGB; valid until the next frame is asked for, or as many
-            further ones as `read_frames` was told to keep.
-    """
-
-    time: float
-    picture: npt.NDArray[np.uint8]
 
 
 @functools.cache
@@ -256,7 +224,7 @@ def read_frames(
         outputs.append(_keep(branches[1], store))
     command = _make_command(fit_picture(node, info, size, crop), outputs, is_planar=bool(crop))
     step = 1 / info.fps if info.fps else 0.04
-    yield from _read_rgb(command, size, streams.start, step, keep, store, is_planar=bool(crop))
+    yield from read_rgb(command, size, streams.start, step, keep, store, is_planar=bool(crop))
 
 
 def read_stored(
@@ -281,7 +249,7 @@ def read_stored(
     node = source if matrix == "unknown" else source.filter("setparams", colorspace=matrix)
     node = cut_crop(node.filter("showinfo", checksum=0), info, size, crop, (x0, y0))
     command = _make_command(node, [], is_planar=True)
-    yield from _read_rgb(command, size, -float(first), 1.0, 1, None, is_planar=True)
+    yield from read_rgb(command, size, -float(first), 1.0, 1, None, is_planar=True)
 
 
 def _keep(node: Any, store: PictureStore) -> Any:
@@ -297,137 +265,6 @@ def _make_command(node: Any, others: list[Any], *, is_planar: bool) -> list[str]
     return compile_command(
         node, *others, format="rawvideo", pix_fmt=pixels, threads=1, **_passthrough_flag()
     )
-
-
-def _read_rgb(
-    command: list[str],
-    size: tuple[int, int],
-    origin: float,
-    step: float,
-    keep: int,
-    store: PictureStore | None,
-    *,
-    is_planar: bool,
-) -> Generator[Frame, None, None]:
-    width, height = size
-    shape = (3, height, width) if is_planar else (height, width, 3)
-    pictures = [np.empty(shape, np.uint8) for _ in range(keep)]
-    with contextlib.closing(_read_pipe(command, pictures, origin, step, store)) as frames:
-        for frame in frames:
-            yield Frame(frame.time, _interleave(frame.picture)) if is_planar else frame
-
-
-def _read_pipe(
-    command: list[str],
-    pictures: list[npt.NDArray[np.uint8]],
-    origin: float,
-    step: float,
-    store: PictureStore | None,
-) -> Generator[Frame, None, None]:
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    _widen_pipe(process.stdout)
-    log = _Log(process.stderr, set() if store is None else store.looks)
-    count, num_behind, time = 0, 0, -step
-    try:
-        while _fill(process.stdout, picture := pictures[count % len(pictures)]):
-            measured = log.next_time(origin, fallback=time + step)
-            num_behind = num_behind + 1 if measured < time - _MAX_RETURN else 0
-            if num_behind > _MAX_BEHIND:
-                raise SourceError(
-                    Reason.UNREADABLE,
-                    f"presentation times begin anew after {time:.2f} s (recordings joined as they "
-                    "are?): ffmpeg -i it -c copy new.mkv mends that",
-                )
-            time = max(measured, time)
-            yield Frame(time, picture)
-            count += 1
-        check_exit(process.wait())
-        if not count:
-            raise SourceError(Reason.UNREADABLE, f"ffmpeg decoded no frame: {log.error_words()}")
-    finally:
-        process.kill()
-        process.wait()
-        log.close()
-        if process.stdout:
-            process.stdout.close()
-
-
-def _interleave(planes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Planes (3, height, width) green, blue, red as a picture (height, width, 3) RGB."""
-    import cv2
-
-    return np.asarray(cv2.merge([planes[2], planes[0], planes[1]]), np.uint8)
-
-
-def _widen_pipe(pipe: IO[bytes] | None) -> None:
-    """A pipe of 1 MiB instead of 64 KiB: fewer switches between ffmpeg and us."""
-    with contextlib.suppress(OSError, AttributeError):
-        if pipe is not None:
-            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)
-
-
-def check_exit(code: int) -> None:
-    """Tell an ffmpeg that was killed or crashed from one that came to the end.
-
-    Raises:
-        ToolkitError: it was killed from outside, which is not the video's fault.
-        SourceError: `failed`, it crashed.
-    """
-    if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 255):
-        raise ToolkitError(f"ffmpeg was killed (exit code {code}): is memory short? Run again")
-    if code < 0:
-        raise SourceError(Reason.FAILED, f"ffmpeg crashed ({signal.Signals(-code).name})")
-
-
-def _fill(pipe: IO[bytes] | None, picture: npt.NDArray[np.uint8]) -> bool:
-    """Fill the picture from the pipe; False where the stream has ended."""
-    view = memoryview(picture.data).cast("B")
-    return pipe is not None and pipe.readinto(view) == len(view)  # type: ignore[attr-defined]
-
-
-class _Log:
-    """Reads ffmpeg's log in a thread: presentation times by frame, first and last error lines."""
-
-    def __init__(self, pipe: IO[bytes] | None, looks: set[tuple[str, ...]]) -> None:
-        self._looks, self._look = looks, tuple[bytes, ...]()
-        self._times: Queue[Fraction | None] = Queue()
-        self._words: list[str] = []
-        self._pipe = pipe
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        base = Fraction(1, 1)
-        for line in self._pipe or ():
-            if match := _SHOWINFO.search(line):
-                pts = match[1]
-                self._times.put(None if pts == b"NOPTS" else int(pts) * base)
-                look = _LOOK.search(line)
-                self._look = look.groups() if look else ()
-            elif match := _COLOR.search(line):
-                self._looks.add(tuple(word.decode() for word in (*self._look, *match.groups())))
-            elif match := _TIME_BASE.search(line):
-                base = Fraction(int(match[1]), int(match[2]))
-            elif b"[error]" in line or b"[fatal]" in line:
-                self._words = [*self._words[:2], line.decode("utf-8", "replace").strip()]
-
-    def next_time(self, origin: float, fallback: float) -> float:
-        try:
-            time = self._times.get(timeout=30)
-        except Empty:
-            time = None
-        return fallback if time is None else float(time) - origin
-
-    def error_words(self) -> str:
-        self._thread.join(timeout=5)
-        return " / ".join(self._words) or "no message"
-
-    def close(self) -> None:
-        self._thread.join(timeout=5)
-        if self._pipe:
-            self._pipe.close()
 
 
 def compile_command(node: Any, *others: Any, **output: Any) -> list[str]:
