@@ -5,6 +5,7 @@ is small, else a region around the face of the first frame. A clip whose crop or
 the store is decoded again, as every clip was before there was one.
 """
 
+import resource
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,9 @@ def plan_store(path: Path, info: VideoInfo, box: npt.NDArray[np.float64] | None)
         region = (0, 0, 0, 0) if box is None else _choose_region(info, box)
     store = PictureStore(path, region, 0)
     room = min(MAX_BYTES, shutil.disk_usage(path.parent).free // _MAX_SHARE)
+    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if largest != resource.RLIM_INFINITY:
+        room = min(room, largest)
     is_even = not any(value % 2 for value in (info.width, info.height))
     if store.frame_bytes and is_even and not info.interlaced:
         store.limit = room // store.frame_bytes

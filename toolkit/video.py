@@ -5,6 +5,7 @@ Pictures are upright with square pixels. Times are seconds from the container's 
 are honoured because ffmpeg honours them.
 """
 
+import contextlib
 import functools
 import math
 import shutil
@@ -249,7 +250,10 @@ def read_stored(
     node = source if matrix == "unknown" else source.filter("setparams", colorspace=matrix)
     node = cut_crop(node.filter("showinfo", checksum=0), info, size, crop, (x0, y0))
     command = _make_command(node, [], is_planar=True)
-    yield from read_rgb(command, size, -float(first), 1.0, 1, None, is_planar=True)
+    frames = read_rgb(command, size, 0.0, 1.0, 1, None, is_planar=True)
+    with contextlib.closing(frames):
+        for number, frame in enumerate(frames, first):
+            yield Frame(float(number), frame.picture)
 
 
 def _keep(node: Any, store: PictureStore) -> Any:
