@@ -158,11 +158,13 @@ def test_a_blurred_picture_is_less_sharp(tmp_path: Path) -> None:
 # --- crops from what pass 1 kept ----------------------------------------------------------------
 
 
-def keep_pictures(path: Path, file: Path, region: tuple[int, int, int, int] | None) -> PictureStore:
+def keep_pictures(
+    path: Path, file: Path, region: tuple[int, int, int, int] | None, limit: int = 1000
+) -> PictureStore:
     """Decode a file as pass 1 does; what it kept, the whole or a region of each picture."""
     info, streams = probe(path)
     store = plan_store(file, info, None)
-    store.region = region or store.region
+    store.region, store.limit = region or store.region, limit
     size = (info.width, info.height)
     count = sum(1 for _ in read_frames(path, info, streams, size=size, store=store))
     assert store.finish(count)
@@ -209,12 +211,19 @@ def test_the_store_keeps_a_region_and_gives_no_crop_that_leaves_it(tmp_path: Pat
         np.testing.assert_array_equal(again, kept)
 
 
-def test_frames_beyond_the_store_s_budget_are_decoded_again(
+def test_a_source_that_does_not_fit_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = encode(tmp_path / "a.mp4", draw_numbers(30), *FORMATS["h264.mp4"])
-    monkeypatch.setattr("toolkit.picture_store.MAX_BYTES", 12 * 96 * 64 * 3 // 2)
-    store = keep_pictures(path, tmp_path / "kept", None)
+    info, _ = probe(path)
+    assert plan_store(tmp_path / "kept", info, None).limit >= 30
+    monkeypatch.setattr("toolkit.picture_store.MAX_BYTES", 29 * 96 * 64 * 3 // 2)
+    assert plan_store(tmp_path / "kept", info, None).limit == 0
+
+
+def test_frames_beyond_what_was_kept_are_decoded_again(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", draw_numbers(30), *FORMATS["h264.mp4"])
+    store = keep_pictures(path, tmp_path / "kept", None, limit=12)
     assert store.num_frames == 12
     for last, inside in ((12, True), (30, False)):
         again, kept, held = read_both(path, store, 0, last, (8, 4, 60, 56))

@@ -5,6 +5,7 @@ is small, else a region around the face of the first frame. A clip whose crop or
 the store is decoded again, as every clip was before there was one.
 """
 
+import math
 import resource
 import shutil
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ import numpy.typing as npt
 
 from toolkit.schema import VideoInfo
 
-MAX_BYTES = 1 << 30
-"""Largest store of a source: 91 s at 512 × 512 and 30 frames a second."""
+MAX_BYTES = 1 << 28
+"""Largest store of a source: 22 s at 512 × 512 and 30 frames a second. Measured beside other work:
+a minute (0.7 GB) took longer to write and read than to decode again, 20 s took less."""
 
 _MAX_SHARE = 8
 """A store takes at most one part in so many of the disk's free space."""
@@ -88,6 +90,8 @@ class PictureStore:
 def plan_store(path: Path, info: VideoInfo, box: npt.NDArray[np.float64] | None) -> PictureStore:
     """A store for a source; it keeps nothing (limit 0) where there is no use or no room for it.
 
+    Part of a source is not kept: a clip that reaches beyond it would be decoded again all the same.
+
     Args:
         path: where.
         info: of the source.
@@ -103,7 +107,8 @@ def plan_store(path: Path, info: VideoInfo, box: npt.NDArray[np.float64] | None)
     if largest != resource.RLIM_INFINITY:
         room = min(room, largest)
     is_even = not any(value % 2 for value in (info.width, info.height))
-    if store.frame_bytes and is_even and not info.interlaced:
+    expected = (info.duration or math.inf) * info.fps * store.frame_bytes
+    if store.frame_bytes and is_even and not info.interlaced and expected <= room:
         store.limit = room // store.frame_bytes
     return store
 
