@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.mesh import NUM_LANDMARKS as NUM_LANDMARKS  # noqa: PLC0414  offered here too
-
 SCHEMA_VERSION = 1
 DEEPSPEECH_SYMBOLS = " abcdefghijklmnopqrstuvwxyz'_"
 """Stored order of the 29 scores: space, a to z, apostrophe, CTC blank (written `_`)."""

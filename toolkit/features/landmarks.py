@@ -11,12 +11,11 @@ import functools
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.errors import SetupError, explain_import
+from toolkit.features.mediapipe_graphs import FRAME_MICROSECONDS, DetectorGraph, MeshGraph
 from toolkit.memory import require_memory
 from toolkit.mesh import LANDMARKS68, NUM_LANDMARKS
 from toolkit.schema import Provenance
@@ -27,61 +26,49 @@ Mesh = npt.NDArray[np.float32]
 _RECORD = 17
 """Bytes of one serialised landmark: tag, length, then tag and float32 for each of x, y, z."""
 
-
-_FRAME_MICROSECONDS = 33_333
 _CONFIRM_SCALE, _CONFIRM_SIDE, _CONFIRM_SCORE = 1.6, 192, 0.75
+_LOOK_SCORE = 0.3
+"""Measured: what scores less, beside one face, is mostly nothing; faces at the mesh's 0.5 more."""
+
+_SAME_FACE = 0.2
+"""Least intersection over union of a detector's box and the mesh's box of one face; it is 0.28 to
+0.85 where the head moves little in 0.2 s."""
 
 
 class FaceMesh:
     """Finds up to `max_faces` meshes in successive pictures of one take."""
 
-    constants = (_FRAME_MICROSECONDS, _CONFIRM_SCALE, _CONFIRM_SIDE, _CONFIRM_SCORE)
+    constants = (FRAME_MICROSECONDS, _CONFIRM_SCALE, _CONFIRM_SIDE, _CONFIRM_SCORE)
     """As `Extractor.constants`."""
 
     def __init__(self, max_faces: int = 2) -> None:
         self._has_face = False
         with _quiet_native_log():
-            self._graph = _load_graph(max_faces)
-            self._graph._graph.wait_until_idle()
-        from mediapipe.python import packet_creator, packet_getter
-        from mediapipe.python._framework_bindings.image_frame import ImageFormat
-
-        self._make_image, self._rgb = packet_creator.create_image_frame, ImageFormat.SRGB
-        self._get_list = packet_getter.get_proto_list
+            self._graph = MeshGraph(max_faces)
 
     def reset(self) -> None:
         """Forget the frames before: call at every new source and at every shot."""
         require_memory()
         with _quiet_native_log():
             self._graph.reset()
-            self._graph._graph.wait_until_idle()
 
-    def detect(self, picture: npt.NDArray[np.uint8]) -> list[Mesh]:
+    def detect(self, picture: npt.NDArray[np.uint8], *, look: bool = True) -> list[Mesh]:
         """Meshes in one RGB picture (height, width, 3) uint8, in the tracker's order.
+
+        Args:
+            picture: the frame after the one before.
+            look: look for further faces where one is known already; see `sees_others`.
 
         Raises:
             MemoryError: memory is so short that MediaPipe might abort the process.
         """
         require_memory()
         with contextlib.nullcontext() if self._has_face else _quiet_native_log():
-            found = self._process(picture)
+            found = self._graph.process(picture, look=look)
         self._has_face = bool(found)
         height, width = picture.shape[:2]
         scale = np.array([width, height, width], np.float32)
         return [_read_points(face) * scale for face in found]
-
-    def _process(self, picture: npt.NDArray[np.uint8]) -> Any:
-        """What `FaceMesh.process` does, without making a new result class for every frame."""
-        solution = self._graph
-        solution._graph_outputs.clear()
-        solution._simulated_timestamp += _FRAME_MICROSECONDS
-        packet = self._make_image(image_format=self._rgb, data=picture)
-        solution._graph.add_packet_to_input_stream(
-            stream="image", packet=packet.at(solution._simulated_timestamp)
-        )
-        solution._graph.wait_until_idle()
-        faces = solution._graph_outputs.get("multi_face_landmarks")
-        return () if faces is None or faces.is_empty() else self._get_list(faces)
 
     def settle(self, picture: npt.NDArray[np.uint8]) -> list[Mesh]:
         """Feed a face's first frame twice more, so that tracking has settled."""
@@ -106,17 +93,37 @@ class FaceMesh:
         part = picture[max(0, int(y0)) : max(1, int(y1)), max(0, int(x0)) : max(1, int(x1))]
         if not part.size:
             return False
-        found = self._detector.process(cv2.resize(part, (_CONFIRM_SIDE, _CONFIRM_SIDE)))
-        scores = [detection.score[0] for detection in found.detections or ()]
+        small = cv2.resize(part, (_CONFIRM_SIDE, _CONFIRM_SIDE))
+        _, scores = self._detector.detect(np.asarray(small, np.uint8))
         return max(scores, default=0.0) >= _CONFIRM_SCORE
 
-    @functools.cached_property
-    def _detector(self) -> Any:
-        from mediapipe.python.solutions.face_detection import FaceDetection
+    def sees_others(self, picture: npt.NDArray[np.uint8], face: Mesh) -> bool:
+        """Whether the detector, looking at the whole picture, sees more than this one face.
 
+        A face that has moved away from where `face` was counts as another. The score asked for is
+        lower than the mesh's own (0.5): a face that comes and goes around that one is not missed.
+        """
+        require_memory()
+        boxes, _ = self._detector.detect(picture)
+        low, high = face[:, :2].min(0), face[:, :2].max(0)
+        overlap = np.minimum(boxes[:, 2:], high) - np.maximum(boxes[:, :2], low)
+        shared = np.prod(np.maximum(overlap, 0), axis=1)
+        areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+        is_it = shared > _SAME_FACE * (areas + np.prod(high - low) - shared)
+        return len(boxes) > 1 or not is_it.all()
+
+    def find_face(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64] | None:
+        """Box (4,) xyxy px of the largest face that the detector sees in the whole picture."""
+        require_memory()
+        boxes, _ = self._detector.detect(picture)
+        sizes = boxes[:, 3] - boxes[:, 1]
+        return boxes[int(sizes.argmax())] if len(boxes) else None
+
+    @functools.cached_property
+    def _detector(self) -> DetectorGraph:
         with _quiet_native_log():
-            detector = FaceDetection(model_selection=0, min_detection_confidence=0.1)
-            detector._graph.wait_until_idle()
+            detector = DetectorGraph(_LOOK_SCORE)
+            detector.detect(np.zeros((128, 128, 3), np.uint8))
             return detector
 
     @staticmethod
@@ -132,20 +139,14 @@ def landmarks68(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return landmarks[..., LANDMARKS68, :]
 
 
-def _load_graph(max_faces: int) -> Any:
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    try:
-        from mediapipe.python.solutions.face_mesh import FaceMesh as Graph
-    except ImportError as error:
-        raise SetupError(explain_import(error)) from error
-    return Graph(static_image_mode=False, max_num_faces=max_faces, refine_landmarks=True)
-
-
-def _read_points(face: Any) -> Mesh:
-    """(478, 3) float32 from a landmark list, by its wire format: ten times faster than by field."""
-    data = np.frombuffer(face.SerializeToString(), np.uint8)
+def _read_points(message: bytes) -> Mesh:
+    """(478, 3) float32 from a serialised landmark list: ten times faster than by field."""
+    data = np.frombuffer(message, np.uint8)
     if data.size != NUM_LANDMARKS * _RECORD:
-        return np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32)
+        from mediapipe.framework.formats.landmark_pb2 import NormalizedLandmarkList
+
+        points = NormalizedLandmarkList.FromString(message).landmark
+        return np.array([(p.x, p.y, p.z) for p in points], np.float32)
     records = data.reshape(NUM_LANDMARKS, _RECORD)
     return np.ascontiguousarray(records[:, [3, 4, 5, 6, 8, 9, 10, 11, 13, 14, 15, 16]]).view("<f4")
 

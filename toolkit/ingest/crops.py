@@ -1,5 +1,6 @@
 """Pass 2 over a clip: decode the stretch again, cropped and scaled, frame by frame."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SourceError
-from toolkit.media.video import Frame, Streams, fit_size, read_frames
+from toolkit.media.ffmpeg_pipe import Frame
+from toolkit.media.picture_store import PictureStore
+from toolkit.media.video import Streams, fit_size, read_frames, read_stored
+from toolkit.mesh import NUM_VERTICES
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Reason, VideoInfo
 
 JPEG_QUALITY = 95
-NUM_VERTICES = 468
+
 
 _SHARPNESS_EVERY = 5
 _SEEK_MARGIN = 0.5
@@ -87,22 +91,37 @@ def _measure_sharpness(picture: npt.NDArray[np.uint8]) -> float:
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     if len(grey) != NOMINAL_SIZE:
         grey = cv2.resize(grey, (NOMINAL_SIZE, NOMINAL_SIZE), interpolation=cv2.INTER_AREA)
-    return float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
+    return float(deviation[0, 0]) ** 2
 
 
 def read_crops(
-    clip: ClipInput, info: VideoInfo, streams: Streams, size: int
+    clip: ClipInput,
+    info: VideoInfo,
+    streams: Streams,
+    size: int,
+    store: PictureStore | None = None,
 ) -> Iterator[tuple[npt.NDArray[np.uint8], bool]]:
     """The clip's crops in order: (picture (size, size, 3) uint8 RGB, whether it is a new one).
 
-    The same picture comes again where the clock repeats a source frame.
+    The same picture comes again where the clock repeats a source frame. What pass 1 kept in the
+    store is not decoded again.
 
     Raises:
         SourceError: `unreadable`, where the second decode gives other frames than the first.
     """
     x0, y0, x1, y1 = (round(value) for value in clip.crop)
-    shown = _list_shown(clip)
-    yield from _show(clip.path, shown, info, streams, size=(size, size), crop=(x0, y0, x1, y1))
+    crop, shown = (x0, y0, x1, y1), _list_shown(clip)
+    if store is not None and store.holds(crop, int(clip.source_index[-1]), info):
+        numbers = clip.source_index.astype(float).tolist()
+        kept = [(number, is_new) for number, (_, is_new) in zip(numbers, shown, strict=True)]
+        first = int(clip.source_index[0])
+        with contextlib.closing(
+            read_stored(store, first, info, size=(size, size), crop=crop)
+        ) as frames:
+            yield from _show_frames(frames, kept, clip.path)
+        return
+    yield from _show(clip.path, shown, info, streams, size=(size, size), crop=crop)
 
 
 def read_pictures(
@@ -150,7 +169,12 @@ def _show(
     size: tuple[int, int],
     crop: tuple[int, int, int, int] | None,
 ) -> Iterator[tuple[npt.NDArray[np.uint8], bool]]:
-    frames = _seek(path, shown[0][0], info, streams, size, crop)
+    yield from _show_frames(_seek(path, shown[0][0], info, streams, size, crop), shown, path)
+
+
+def _show_frames(
+    frames: Iterator[Frame], shown: Shown, path: Path
+) -> Iterator[tuple[npt.NDArray[np.uint8], bool]]:
     picture: npt.NDArray[np.uint8] | None = None
     for time, is_new in shown:
         if is_new:

@@ -41,6 +41,7 @@ from toolkit.ingest.sources import check_inputs, check_unchanged, source_path
 from toolkit.ingest.track import track_faces
 from toolkit.ingest.workspace import lock_dataset, open_workspace, sweep_workspaces
 from toolkit.media.audio import decode_audio
+from toolkit.media.picture_store import PictureStore
 from toolkit.media.video import Streams, probe
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Job, Source, VideoInfo
 from toolkit.storage import guard_storage
@@ -180,7 +181,13 @@ class ShardMaker:
         num_samples = decode_audio(path, streams, sound)
         check_silence(sound)
         track = track_faces(
-            path, info, streams, mesh=self._backends.mesh, spool=mesh, on_frame=self._count(source)
+            path,
+            info,
+            streams,
+            mesh=self._backends.mesh,
+            spool=mesh,
+            on_frame=self._count(source),
+            keep=self._spool / "pictures.yuv",
         )
         info = replace(info, fps=track.mean_fps or info.fps)  # what it claims may be anything
         stretches = cut_clips(
@@ -213,7 +220,7 @@ class ShardMaker:
             try:
                 if clip.clip_id in failed:
                     raise failed[clip.clip_id]
-                self._add_clip(source, clip, info, streams)
+                self._add_clip(source, clip, info, streams, track.store)
             except Exception as error:
                 reason, message = explain_failure(error, source.path)
                 stretch = Stretch(clip.start_frame, clip.num_frames, reason, message)
@@ -223,13 +230,20 @@ class ShardMaker:
         rejections.extend(missing)
         return sum(m.duration for m in missing) + sum(s.num / fps for s in stretches)
 
-    def _add_clip(self, source: Source, clip: ClipInput, info: VideoInfo, streams: Streams) -> None:
+    def _add_clip(
+        self,
+        source: Source,
+        clip: ClipInput,
+        info: VideoInfo,
+        streams: Streams,
+        store: PictureStore | None,
+    ) -> None:
         """Pass 2 and the features of one clip, into the shard and its row."""
         size = self._options.frame_size or NOMINAL_SIZE
         landmarks, pcm = clip.load_landmarks(), clip.load_pcm()
         in_crop = to_crop(landmarks, clip, size)
         pass2 = encode_crops(
-            read_crops(clip, info, streams, size),
+            read_crops(clip, info, streams, size, store),
             in_crop,
             self._spool / "jpegs",
             size=size,

@@ -4,6 +4,7 @@ Landmarks go to a file, small per-frame numbers stay in memory: memory does not 
 but for some 60 bytes a frame.
 """
 
+import contextlib
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +15,13 @@ import numpy.typing as npt
 
 from toolkit.errors import SourceError
 from toolkit.features.landmarks import FaceMesh, Mesh
+from toolkit.ingest.lookout import MAX_GROUP, Lookout, group_frames
+from toolkit.ingest.shots import ShotDetector
+from toolkit.media.picture_store import PictureStore, is_small, plan_store
 from toolkit.media.video import Streams, fit_size, read_frames
-from toolkit.schema import NUM_LANDMARKS, Reason, VideoInfo
+from toolkit.mesh import NUM_LANDMARKS
+from toolkit.schema import Reason, VideoInfo
 
-SHOT_THRESHOLD = 27.0
-"""PySceneDetect's default for ContentDetector: mean HSV change of a pixel, 0 to 255."""
-
-_SHOT_SIDE = 96
 _JUMP = 0.5
 """A face whose centre moves further than this share of its height in one frame is another face."""
 
@@ -28,6 +29,7 @@ _SAME = 0.5
 """Boxes that overlap by more than this (intersection over the smaller) are one face seen twice."""
 
 _ROW = NUM_LANDMARKS * 3 * 4
+_MEAN = np.full(NUM_LANDMARKS, 1 / NUM_LANDMARKS, np.float32)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Track:
         second_height: (F,) float32 box height of the largest other face, 0 without one.
         starts: (F,) bool, True on the first frame of a shot, or of another face.
         spool: file of (F, 478, 3) float32 meshes of the first face.
+        store: source pictures that were kept.
     """
 
     times: npt.NDArray[np.float64]
@@ -49,6 +52,7 @@ class Track:
     second_height: npt.NDArray[np.float32]
     starts: npt.NDArray[np.bool_]
     spool: Path
+    store: PictureStore | None = None
 
     @property
     def mean_fps(self) -> float:
@@ -76,25 +80,70 @@ def track_faces(
     mesh: FaceMesh,
     spool: Path,
     on_frame: Callable[[], None],
+    keep: Path | None = None,
 ) -> Track:
     """Run the face mesh over a whole source.
+
+    Args:
+        path: the source.
+        info: from `probe`.
+        streams: from `probe`.
+        mesh: the face mesh.
+        spool: file for the meshes.
+        on_frame: called at every frame.
+        keep: file for source pictures, so that crops need no second decode; none where None.
 
     Raises:
         SourceError: `unreadable`.
     """
+    store = None if keep is None else _plan_store(keep, path, info, streams, mesh)
+    track = _track(path, info, streams, mesh, spool, on_frame, store)
+    if store is None or store.finish(len(track.times)):
+        return track
+    # The file could not be written, which may have ended the decode as well.
+    return _track(path, info, streams, mesh, spool, on_frame, None)
+
+
+def _plan_store(
+    keep: Path, path: Path, info: VideoInfo, streams: Streams, mesh: FaceMesh
+) -> PictureStore:
+    """A store for the pictures, or for the region around the face of the first one."""
+    if is_small(info):
+        return plan_store(keep, info, None)
+    size = fit_size(info)
+    with contextlib.closing(read_frames(path, info, streams, size=size)) as frames:
+        first = next(frames, None)
+        box = None if first is None else mesh.find_face(first.picture)
+    return plan_store(keep, info, None if box is None else box * info.width / size[0])
+
+
+def _track(
+    path: Path,
+    info: VideoInfo,
+    streams: Streams,
+    mesh: FaceMesh,
+    spool: Path,
+    on_frame: Callable[[], None],
+    store: PictureStore | None,
+) -> Track:
     size = fit_size(info)
     follower = _Follower(mesh, info.width / size[0])
-    shots = _ShotDetector()
+    shots, lookout = ShotDetector(), Lookout(mesh)
     times, numbers, starts = array("d"), array("f"), bytearray()
     with spool.open("wb") as file:
-        for frame in read_frames(path, info, streams, size=size):
-            is_cut = shots.is_cut(frame.picture)
-            points, second, is_other = follower.follow(frame.picture, is_cut)
-            file.write(memoryview(points.data).cast("B"))
-            times.append(frame.time)
-            numbers.extend((*points[:, :2].min(0), *points[:, :2].max(0), second))
-            starts.append(is_cut or is_other)
-            on_frame()
+        frames = read_frames(path, info, streams, size=size, keep=MAX_GROUP, store=store)
+        for group in group_frames(frames):
+            cuts = [shots.is_cut(frame.picture) for frame in group]
+            look = lookout.must_look(
+                group, face=follower.face, num_faces=follower.num_faces, has_cut=any(cuts)
+            )
+            for frame, is_cut in zip(group, cuts, strict=True):
+                points, second, is_other = follower.follow(frame.picture, is_cut, look=look)
+                file.write(memoryview(points.data).cast("B"))
+                times.append(frame.time)
+                numbers.extend((*points[:, :2].min(0), *points[:, :2].max(0), second))
+                starts.append(is_cut or is_other)
+                on_frame()
     if not times:
         raise SourceError(Reason.UNREADABLE, "no frame decodes")
     table = np.frombuffer(numbers, np.float32).reshape(-1, 5)
@@ -105,33 +154,46 @@ def track_faces(
         second_height=table[:, 4],
         starts=np.frombuffer(bytes(starts), np.bool_),
         spool=spool,
+        store=store,
     )
 
 
 class _Follower:
-    """Follows one face: the largest at first, then the one nearest to where it was."""
+    """Follows one face: the largest at first, then the one nearest to where it was.
+
+    Attributes:
+        face: its mesh in the last frame, in pixels of the picture; None without one.
+        num_faces: faces known in the last frame, this one included.
+    """
 
     def __init__(self, mesh: FaceMesh, scale: float) -> None:
         self._mesh, self._scale = mesh, np.float32(scale)
-        self._last: Mesh | None = None
+        self.face: Mesh | None = None
+        self.num_faces = 0
         mesh.reset()
 
-    def follow(self, picture: npt.NDArray[np.uint8], is_cut: bool) -> tuple[Mesh, float, bool]:
-        """The face's mesh (NaN without one), the second's height, whether the face is another."""
+    def follow(
+        self, picture: npt.NDArray[np.uint8], is_cut: bool, *, look: bool = True
+    ) -> tuple[Mesh, float, bool]:
+        """The face's mesh (NaN without one), the second's height, whether the face is another.
+
+        `look`: look for further faces in this frame, if one is followed already.
+        """
         if is_cut:
             self._mesh.reset()
-            self._last = None
-        faces = self._mesh.detect(picture)
-        if self._last is None and faces:
+            self.face = None
+        faces = self._mesh.detect(picture, look=look)
+        if self.face is None and faces:
             faces = self._mesh.settle(picture) or faces
             faces = [face for face in faces if self._mesh.confirm(picture, face)]
+        self.num_faces = len(faces)
         if not faces:
-            self._last = None
+            self.face = None
             return np.full((NUM_LANDMARKS, 3), np.nan, np.float32), 0.0, False
         first = faces.pop(self._choose(faces))
         second = max((self._weigh(picture, face, first) for face in faces), default=0.0)
-        is_other = self._last is not None and _distance(first, self._last) > _JUMP * _height(first)
-        self._last = first
+        is_other = self.face is not None and _distance(first, self.face) > _JUMP * _height(first)
+        self.face = first
         return first * self._scale, second * float(self._scale), is_other
 
     def _weigh(self, picture: npt.NDArray[np.uint8], face: Mesh, first: Mesh) -> float:
@@ -140,31 +202,12 @@ class _Follower:
         return _height(face) if is_other else 0.0
 
     def _choose(self, faces: list[Mesh]) -> int:
-        last = self._last
+        last = self.face
+        if len(faces) == 1:
+            return 0
         if last is None:
             return int(np.argmax([_height(face) for face in faces]))
         return int(np.argmin([_deviation(face, last) for face in faces]))
-
-
-class _ShotDetector:
-    """PySceneDetect's ContentDetector, fed frame by frame with small pictures."""
-
-    def __init__(self) -> None:
-        from scenedetect import ContentDetector, FrameTimecode
-        from scenedetect.detector import FlashFilter
-
-        self._detector = ContentDetector(
-            threshold=SHOT_THRESHOLD, min_scene_len=1, filter_mode=FlashFilter.Mode.SUPPRESS
-        )
-        self._timecode = FrameTimecode
-        self._count = 0
-
-    def is_cut(self, picture: npt.NDArray[np.uint8]) -> bool:
-        step = max(1, max(picture.shape) // _SHOT_SIDE)
-        small = np.ascontiguousarray(picture[::step, ::step, ::-1])
-        cuts = self._detector.process_frame(self._timecode(self._count, 30.0), small)
-        self._count += 1
-        return bool(cuts) and self._count > 1
 
 
 def _height(face: Mesh) -> float:
@@ -172,7 +215,8 @@ def _height(face: Mesh) -> float:
 
 
 def _distance(a: Mesh, b: Mesh) -> float:
-    return float(np.linalg.norm(a[:, :2].mean(0) - b[:, :2].mean(0)))
+    """Between the centres."""
+    return float(np.linalg.norm((_MEAN @ (a - b))[:2]))
 
 
 def _deviation(a: Mesh, b: Mesh) -> float:

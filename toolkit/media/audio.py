@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import SourceError, ToolkitError
-from toolkit.media.video import OPEN_OPTIONS, Streams, check_exit, compile_command, file_url
+from toolkit.media.ffmpeg_pipe import check_exit
+from toolkit.media.video import OPEN_OPTIONS, Streams, compile_command, file_url
 from toolkit.schema import Reason
 from toolkit.storage import guard_storage
 

@@ -1,32 +1,28 @@
 """Probe and decode video; with the rest of this package, all that knows ffmpeg.
 
-Decoding is an ffmpeg process whose graph ffmpeg-python builds; its frames come over a pipe, their
-presentation times from the `showinfo` filter. Pictures are upright with square pixels. Times are
-seconds from the container's start; edit lists are honoured because ffmpeg honours them.
+Decoding is an ffmpeg process whose graph ffmpeg-python builds; `ffmpeg_pipe.py` reads its frames.
+Pictures are upright with square pixels. Times are seconds from the container's start; edit lists
+are honoured because ffmpeg honours them.
 """
 
 import contextlib
-import fcntl
 import functools
 import math
-import re
 import shutil
-import signal
 import subprocess
-import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from queue import Empty, Queue
-from typing import IO, Any
+from typing import Any
 
 import av
 import ffmpeg
-import numpy as np
-import numpy.typing as npt
 
 from toolkit.errors import SetupError, SourceError, ToolkitError
+from toolkit.media.ffmpeg_pipe import Frame, read_rgb
+from toolkit.media.picture_store import PictureStore
+from toolkit.media.video_filters import cut_crop, fit_picture
 from toolkit.schema import Reason, VideoInfo
 
 DEMUXERS = (
@@ -46,31 +42,6 @@ MAX_SIDE = 1920
 """Longest side (px) at which pass 1 looks for faces; larger pictures are scaled down to it."""
 
 OPEN_OPTIONS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": DEMUXERS}
-
-_EXACT = "area+accurate_rnd+full_chroma_int"
-"""How stored crops are scaled: `area` alone rounds chroma down, two levels of red and blue."""
-
-_MAX_RETURN = 1.0
-"""Seconds by which presentation times may run backwards: more, and they began anew."""
-
-_MAX_BEHIND = 8
-"""Frames in a row that may be so; a damaged file has a few."""
-
-_SHOWINFO = re.compile(rb"showinfo.*? n: *\d+ pts: *(-?\d+|NOPTS) ")
-_TIME_BASE = re.compile(rb"showinfo.*config in time_base: (\d+)/(\d+)")
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One decoded source frame.
-
-    Attributes:
-        time: presentation time, s from the container's start.
-        picture: (height, width, 3) uint8 RGB; valid until the next frame is asked for.
-    """
-
-    time: float
-    picture: npt.NDArray[np.uint8]
 
 
 @functools.cache
@@ -222,6 +193,8 @@ def read_frames(
     size: tuple[int, int],
     crop: tuple[int, int, int, int] | None = None,
     start: float | None = None,
+    keep: int = 1,
+    store: PictureStore | None = None,
 ) -> Generator[Frame, None, None]:
     """Decode the source's frames in presentation order, each exactly once.
 
@@ -232,6 +205,8 @@ def read_frames(
         size: (width, height) of the pictures yielded.
         crop: xyxy in source pixels, scaled to `size`; the border is replicated outside the picture.
         start: seek so that decoding begins at or before this time (s), for reading a stretch.
+        keep: pictures that are valid at a time.
+        store: where to keep source pictures as well.
 
     Raises:
         SourceError: `unreadable`, when ffmpeg fails before the first frame.
@@ -243,146 +218,65 @@ def read_frames(
     if info.interlaced:
         node = node.filter("bwdif", mode="send_frame", deint="interlaced")
     node = node.filter("showinfo", checksum=0)
-    node = _fit(node, info, size, crop)
-    command = compile_command(
-        node, format="rawvideo", pix_fmt="rgb24", threads=1, **_passthrough_flag()
-    )
-    yield from _read_pipe(command, size, streams.start, 1 / info.fps if info.fps else 0.04)
+    outputs = []
+    if store is not None and store.limit:
+        branches = node.split()
+        node = branches[0]
+        outputs.append(_keep(branches[1], store))
+    command = _make_command(fit_picture(node, info, size, crop), outputs, is_planar=bool(crop))
+    step = 1 / info.fps if info.fps else 0.04
+    yield from read_rgb(command, size, streams.start, step, keep, store, is_planar=bool(crop))
 
 
-def _fit(
-    node: Any, info: VideoInfo, size: tuple[int, int], crop: tuple[int, int, int, int] | None
-) -> Any:
-    """Square pixels, then the crop, then the size; `area` averages where it shrinks."""
-    if crop is None:
-        return node.filter("scale", *size, flags="area").filter("setsar", 1)
-    node = node.filter("scale", info.width, info.height, flags="area").filter("setsar", 1)
-    x0, y0, x1, y1 = crop
-    left, top = max(0, -x0), max(0, -y0)
-    right, bottom = max(0, x1 - info.width), max(0, y1 - info.height)
-    is_even = not any(value % 2 for value in (*crop, left, top, right, bottom))
-    node = node.filter("format", "yuv420p" if is_even else "rgb24")
-    node = node.filter(
-        "crop", x1 - x0 - left - right, y1 - y0 - top - bottom, x0 + left, y0 + top, exact=1
-    )
-    if left or top or right or bottom:
-        node = _smear(node, x1 - x0, y1 - y0, left, top, right, bottom)
-    return node.filter("scale", *size, flags=_EXACT)
-
-
-def _smear(node: Any, width: int, height: int, left: int, top: int, right: int, bottom: int) -> Any:
-    """Replicate the border by so many pixels, to a picture of the given size.
-
-    As wide on both sides and then cut, because fillborders refuses over half the picture.
-    """
-    x, y = max(left, right), max(top, bottom)
-    node = node.filter("pad", width - left - right + 2 * x, height - top - bottom + 2 * y, x, y)
-    node = node.filter("fillborders", left=x, right=x, top=y, bottom=y, mode="smear")
-    return node.filter("crop", width, height, x - left, y - top, exact=1)
-
-
-def _read_pipe(
-    command: list[str], size: tuple[int, int], origin: float, step: float
+def read_stored(
+    store: PictureStore,
+    first: int,
+    info: VideoInfo,
+    *,
+    size: tuple[int, int],
+    crop: tuple[int, int, int, int],
 ) -> Generator[Frame, None, None]:
-    width, height = size
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    _widen_pipe(process.stdout)
-    log = _Log(process.stderr)
-    picture = np.empty((height, width, 3), np.uint8)
-    count, num_behind, time = 0, 0, -step
-    try:
-        while _fill(process.stdout, picture):
-            measured = log.next_time(origin, fallback=time + step)
-            num_behind = num_behind + 1 if measured < time - _MAX_RETURN else 0
-            if num_behind > _MAX_BEHIND:
-                raise SourceError(
-                    Reason.UNREADABLE,
-                    f"presentation times begin anew after {time:.2f} s (recordings joined as they "
-                    "are?): ffmpeg -i it -c copy new.mkv mends that",
-                )
-            time = max(measured, time)
-            yield Frame(time, picture)
-            count += 1
-        check_exit(process.wait())
-        if not count:
-            raise SourceError(Reason.UNREADABLE, f"ffmpeg decoded no frame: {log.error_words()}")
-    finally:
-        process.kill()
-        process.wait()
-        log.close()
-        if process.stdout:
-            process.stdout.close()
+    """A source's frames from number `first` on, as `read_frames` gives them, from a store.
 
-
-def _widen_pipe(pipe: IO[bytes] | None) -> None:
-    """A pipe of 1 MiB instead of 64 KiB: fewer switches between ffmpeg and us."""
-    with contextlib.suppress(OSError, AttributeError):
-        if pipe is not None:
-            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)
-
-
-def check_exit(code: int) -> None:
-    """Tell an ffmpeg that was killed or crashed from one that came to the end.
-
-    Raises:
-        ToolkitError: it was killed from outside, which is not the video's fault.
-        SourceError: `failed`, it crashed.
+    Their `time` is their number. Raises as `read_frames`.
     """
-    if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 255):
-        raise ToolkitError(f"ffmpeg was killed (exit code {code}): is memory short? Run again")
-    if code < 0:
-        raise SourceError(Reason.FAILED, f"ffmpeg crashed ({signal.Signals(-code).name})")
+    x0, y0, x1, y1 = store.region
+    (*_, matrix) = next(iter(store.looks))
+    source = ffmpeg.input(
+        file_url(store.path), format="rawvideo", pixel_format="yuv420p", framerate=1,
+        video_size=(x1 - x0, y1 - y0), skip_initial_bytes=first * store.frame_bytes,
+        protocol_whitelist=PROTOCOLS,
+    )  # fmt: skip
+    node = source if matrix == "unknown" else source.filter("setparams", colorspace=matrix)
+    node = cut_crop(node.filter("showinfo", checksum=0), info, size, crop, (x0, y0))
+    command = _make_command(node, [], is_planar=True)
+    frames = read_rgb(command, size, 0.0, 1.0, 1, None, is_planar=True)
+    with contextlib.closing(frames):
+        for number, frame in enumerate(frames, first):
+            yield Frame(float(number), frame.picture)
 
 
-def _fill(pipe: IO[bytes] | None, picture: npt.NDArray[np.uint8]) -> bool:
-    """Fill the picture from the pipe; False where the stream has ended."""
-    view = memoryview(picture.data).cast("B")
-    return pipe is not None and pipe.readinto(view) == len(view)  # type: ignore[attr-defined]
+def _keep(node: Any, store: PictureStore) -> Any:
+    x0, y0, x1, y1 = store.region
+    node = node.filter("format", "yuv420p").filter("crop", x1 - x0, y1 - y0, x0, y0, exact=1)
+    options = {"format": "rawvideo", "vframes": store.limit, **_passthrough_flag()}
+    return ffmpeg.output(node, filename=file_url(store.path), **options)
 
 
-class _Log:
-    """Reads ffmpeg's log in a thread: presentation times by frame, first and last error lines."""
-
-    def __init__(self, pipe: IO[bytes] | None) -> None:
-        self._times: Queue[Fraction | None] = Queue()
-        self._words: list[str] = []
-        self._pipe = pipe
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        base = Fraction(1, 1)
-        for line in self._pipe or ():
-            if match := _SHOWINFO.search(line):
-                pts = match[1]
-                self._times.put(None if pts == b"NOPTS" else int(pts) * base)
-            elif match := _TIME_BASE.search(line):
-                base = Fraction(int(match[1]), int(match[2]))
-            elif b"[error]" in line or b"[fatal]" in line:
-                self._words = [*self._words[:2], line.decode("utf-8", "replace").strip()]
-
-    def next_time(self, origin: float, fallback: float) -> float:
-        try:
-            time = self._times.get(timeout=30)
-        except Empty:
-            time = None
-        return fallback if time is None else float(time) - origin
-
-    def error_words(self) -> str:
-        self._thread.join(timeout=5)
-        return " / ".join(self._words) or "no message"
-
-    def close(self) -> None:
-        self._thread.join(timeout=5)
-        if self._pipe:
-            self._pipe.close()
+def _make_command(node: Any, others: list[Any], *, is_planar: bool) -> list[str]:
+    """Planar where the scaling is exact: packed pixels would then take three times as long."""
+    pixels = "gbrp" if is_planar else "rgb24"
+    return compile_command(
+        node, *others, format="rawvideo", pix_fmt=pixels, threads=1, **_passthrough_flag()
+    )
 
 
-def compile_command(node: Any, **output: Any) -> list[str]:
-    """The argument list that runs a graph and writes raw data to stdout, log to stderr."""
-    graph = ffmpeg.output(node, "pipe:", **output).global_args(
+def compile_command(node: Any, *others: Any, **output: Any) -> list[str]:
+    """The argument list that runs a graph and writes raw data to stdout, log to stderr.
+
+    `others` are further outputs, to files.
+    """
+    graph = ffmpeg.merge_outputs(ffmpeg.output(node, "pipe:", **output), *others).global_args(
         "-nostdin", "-hide_banner", "-nostats", "-copyts", "-loglevel", "level+info",
         "-filter_threads", "1",
     )  # fmt: skip

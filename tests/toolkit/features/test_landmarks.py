@@ -114,7 +114,7 @@ class FakeMesh:
     def reset(self) -> None:
         self.calls.append("reset")
 
-    def detect(self, picture: Picture) -> list[Mesh]:
+    def detect(self, picture: Picture, *, look: bool = True) -> list[Mesh]:
         self.calls.append("detect")
         self.now = next(self.script)
         return list(self.now)

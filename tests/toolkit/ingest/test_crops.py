@@ -21,7 +21,8 @@ from tests.numbered import (
 from toolkit.clock import show_frames
 from toolkit.errors import SourceError
 from toolkit.ingest.crops import encode_crops, read_crops, read_pictures
-from toolkit.media.video import probe
+from toolkit.media.picture_store import PictureStore, plan_store
+from toolkit.media.video import probe, read_frames
 from toolkit.schema import ClipInput
 
 FRAMES = 760
@@ -152,3 +153,101 @@ def test_a_blurred_picture_is_less_sharp(tmp_path: Path) -> None:
     around = edges[:-2, 1:-1] + edges[2:, 1:-1] + edges[1:-1, :-2] + edges[1:-1, 2:]
     assert measure(sharp) == pytest.approx((around - 4 * grey).var(), rel=1e-3)
     assert measure(np.asarray(cv2.blur(sharp, (5, 5)), np.uint8)) < measure(sharp) / 10
+
+
+# --- crops from what pass 1 kept ----------------------------------------------------------------
+
+
+def keep_pictures(
+    path: Path, file: Path, region: tuple[int, int, int, int] | None, limit: int = 1000
+) -> PictureStore:
+    """Decode a file as pass 1 does; what it kept, the whole or a region of each picture."""
+    info, streams = probe(path)
+    store = plan_store(file, info, None)
+    store.region, store.limit = region or store.region, limit
+    size = (info.width, info.height)
+    count = sum(1 for _ in read_frames(path, info, streams, size=size, store=store))
+    assert store.finish(count)
+    return store
+
+
+def read_both(
+    path: Path, store: PictureStore, first: int, last: int, crop: tuple[int, int, int, int]
+) -> tuple[list[Picture], list[Picture], bool]:
+    """A clip's crops by a second decode and from the store, and whether the store holds them."""
+    info, streams = probe(path)
+    clip = make_clip(path, read_all(path)[1], first, last, crop)
+    again = [picture.copy() for picture, _ in read_crops(clip, info, streams, 40)]
+    kept = [picture.copy() for picture, _ in read_crops(clip, info, streams, 40, store)]
+    return again, kept, store.holds(crop, int(clip.source_index[-1]), info)
+
+
+@pytest.mark.parametrize("crop", [(8, 4, 60, 56), (-10, -6, 58, 62), (40, 20, 104, 84)])
+@pytest.mark.parametrize("name", ["h264_b.mp4", "h264.avi", "mpeg4.avi", "mpeg2_b.ts"])
+def test_crops_from_the_store_are_those_of_a_second_decode(
+    name: str, crop: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    if FORMATS[name][1] not in list_encoders():
+        pytest.skip(f"this ffmpeg cannot encode {FORMATS[name][1]}")
+    path = encode(tmp_path / name, draw_numbers(40), *FORMATS[name])
+    store = keep_pictures(path, tmp_path / "kept", None)
+    for first, last in ((0, 20), (17, 40)):
+        again, kept, held = read_both(path, store, first, last, crop)
+        assert held
+        np.testing.assert_array_equal(again, kept)
+
+
+def test_the_store_keeps_a_region_and_gives_no_crop_that_leaves_it(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", draw_numbers(20), *FORMATS["h264.mp4"])
+    store = keep_pictures(path, tmp_path / "kept", (10, 0, 70, 60))
+    assert store.path.stat().st_size == 20 * 60 * 60 * 3 // 2
+    for crop, inside in (
+        ((12, 2, 64, 54), True),
+        ((12, -8, 64, 44), True),
+        ((4, 2, 56, 54), False),
+    ):
+        again, kept, held = read_both(path, store, 2, 18, crop)
+        assert held == inside
+        np.testing.assert_array_equal(again, kept)
+
+
+def test_a_source_that_does_not_fit_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = encode(tmp_path / "a.mp4", draw_numbers(30), *FORMATS["h264.mp4"])
+    info, _ = probe(path)
+    assert plan_store(tmp_path / "kept", info, None).limit >= 30
+    monkeypatch.setattr("toolkit.media.picture_store.MAX_BYTES", 29 * 96 * 64 * 3 // 2)
+    assert plan_store(tmp_path / "kept", info, None).limit == 0
+
+
+def test_frames_beyond_what_was_kept_are_decoded_again(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", draw_numbers(30), *FORMATS["h264.mp4"])
+    store = keep_pictures(path, tmp_path / "kept", None, limit=12)
+    assert store.num_frames == 12
+    for last, inside in ((12, True), (30, False)):
+        again, kept, held = read_both(path, store, 0, last, (8, 4, 60, 56))
+        assert held == inside
+        np.testing.assert_array_equal(again, kept)
+
+
+@pytest.mark.parametrize("name", ["h264_444.mkv", "vp9.webm", "mpeg1_b.mpg"])
+def test_pictures_that_raw_bytes_do_not_describe_are_decoded_again(
+    name: str, tmp_path: Path
+) -> None:
+    """4:4:4, RGB, and chroma that lies elsewhere."""
+    if FORMATS[name][1] not in list_encoders():
+        pytest.skip(f"this ffmpeg cannot encode {FORMATS[name][1]}")
+    path = encode(tmp_path / name, draw_numbers(20), *FORMATS[name])
+    store = keep_pictures(path, tmp_path / "kept", None)
+    again, kept, held = read_both(path, store, 0, 15, (8, 4, 60, 56))
+    assert not held
+    np.testing.assert_array_equal(again, kept)
+
+
+def test_a_store_that_could_not_be_written_is_no_store(tmp_path: Path) -> None:
+    path = encode(tmp_path / "a.mp4", draw_numbers(10), *FORMATS["h264.mp4"])
+    store = keep_pictures(path, tmp_path / "kept", None)
+    store.path.write_bytes(store.path.read_bytes()[:-1])
+    assert not store.finish(10)
+    assert read_both(path, store, 0, 8, (8, 4, 60, 56))[2] is False

@@ -36,7 +36,8 @@ from tests.numbered import (
 )
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.media.encode import Sound, _feed, write_video
-from toolkit.media.video import Streams, _read_focal, check_exit, probe, read_frames
+from toolkit.media.ffmpeg_pipe import check_exit
+from toolkit.media.video import Streams, _read_focal, probe, read_frames
 from toolkit.schema import VideoInfo
 
 COUNT = 13
