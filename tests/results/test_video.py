@@ -162,7 +162,7 @@ def test_errors_are_averaged_over_whole_blocks():
 
 def make_mouths(num_frames):
     """Landmarks whose mouth is open by as many px as the frame's number, eyes 50 px apart."""
-    from toolkit.ingest.prepare import LEFT_EYE, LOWER_LIP, RIGHT_EYE, UPPER_LIP
+    from toolkit.dataset.rows import LEFT_EYE, LOWER_LIP, RIGHT_EYE, UPPER_LIP
 
     meshes = np.zeros((num_frames, 478, 3), np.float32)
     meshes[:, LEFT_EYE, 0] = 50
