@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import pty
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from click.testing import CliRunner
 
 import toolkit
 from tests import ROOT
-from tests.runs import FLAGS, command, error_lines, run_ttk
+from tests.runs import FLAGS, command, error_lines, read_dataset, run_fresh, run_ttk
 from toolkit.cli import COMMANDS, main
 from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, options_from
@@ -79,12 +80,13 @@ def test_examples_are_command_lines_that_parse(name: str) -> None:
 
 
 @pytest.mark.parametrize("width", ["40", "200"])
-def test_the_reference_page_is_what_help_says_however_wide_the_terminal(width: str) -> None:
-    result = subprocess.run(
-        [sys.executable, ROOT / "docs" / "make_cli.py"], capture_output=True, text=True,
-        env={**os.environ, "COLUMNS": width}, check=True, cwd=ROOT,
-    )  # fmt: skip
-    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == result.stdout, "run make docs"
+def test_the_reference_page_is_what_help_says_however_wide_the_terminal(
+    width: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    runpy.run_path(str(ROOT / "docs" / "make_cli.py"), run_name="__main__")
+    made = capsys.readouterr().out
+    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == made, "run make docs"
 
 
 def test_every_option_of_the_stage_is_an_option_of_the_command() -> None:
@@ -256,6 +258,30 @@ def test_a_name_that_is_not_utf8_can_be_complained_about(tmp_path: Path) -> None
     assert result.returncode == 1
     (line,) = error_lines(result)
     assert "no such file or folder" in line
+
+
+def test_a_copied_process_does_what_a_new_one_does(
+    tmp_path: Path, bad_files: dict[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code, output and errors, in its folder and environment: `run_ttk` stands for `run_fresh`."""
+    monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path / "weights"))
+    path = next(path for path, reason in bad_files.items() if reason == "no_audio")
+    for words in (
+        ["weights"],
+        ["stats", "--nonsense"],
+        ["ingest", path, "--dry-run"],
+        ["ingest", path, "--workers", 1],
+        ["ingest", path, "--workers", 1],  # where all is done
+    ):
+        told = []
+        for run in (run_fresh, run_ttk):
+            folder = tmp_path / run.__name__
+            folder.mkdir(exist_ok=True)
+            result = run(*words, cwd=folder)
+            stderr = [line for line in result.stderr.splitlines() if "frames/s" not in line]
+            told.append((result.returncode, result.stdout, stderr))
+        assert told[0] == told[1]
+    assert read_dataset(tmp_path / "run_fresh") == read_dataset(tmp_path / "run_ttk")
 
 
 # --- progress and results -----------------------------------------------------------------------
