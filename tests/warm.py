@@ -64,23 +64,23 @@ def run_warm(
 @functools.cache
 def _open_warm() -> socket.socket:
     """Start the process; returns the connection to it, at whose end it ends."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with theirs:
+    client, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with server:
         process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, str(theirs.fileno())],
+            [sys.executable, "-c", _PROGRAM, str(server.fileno())],
             cwd=ROOT,
             env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
+            pass_fds=[server.fileno()],
             start_new_session=True,  # a Ctrl-C in the terminal of the tests is not for it
         )
 
     def close() -> None:
-        ours.close()
+        client.close()
         process.wait()
 
     atexit.register(close)
-    return ours
+    return client
 
 
 def wait_for_words(number: int) -> list[str]:
