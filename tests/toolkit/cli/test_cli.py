@@ -5,7 +5,6 @@ import importlib
 import json
 import os
 import pty
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,13 +79,12 @@ def test_examples_are_command_lines_that_parse(name: str) -> None:
 
 
 @pytest.mark.parametrize("width", ["40", "200"])
-def test_the_reference_page_is_what_help_says_however_wide_the_terminal(
-    width: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", width)
-    runpy.run_path(str(ROOT / "docs" / "make_cli.py"), run_name="__main__")
-    made = capsys.readouterr().out
-    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == made, "run make docs"
+def test_the_reference_page_is_what_help_says_however_wide_the_terminal(width: str) -> None:
+    result = subprocess.run(
+        [sys.executable, ROOT / "docs" / "make_cli.py"], capture_output=True, text=True,
+        env={**os.environ, "COLUMNS": width}, check=True, cwd=ROOT,
+    )  # fmt: skip
+    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == result.stdout, "run make docs"
 
 
 def test_every_option_of_the_stage_is_an_option_of_the_command() -> None:
@@ -269,8 +267,7 @@ def test_a_copied_process_does_what_a_new_one_does(
     for words in (
         ["weights"],
         ["stats", "--nonsense"],
-        ["ingest", path, "--dry-run"],
-        ["ingest", path, "--workers", 1],
+        ["ingest", path, "--workers", 0],
         ["ingest", path, "--workers", 1],  # where all is done
     ):
         told = []
