@@ -9,7 +9,7 @@ DEMO := demo
 .PHONY: test test-slow lint check docs demo bench accuracy results clean
 
 test: $(INSTALLED)  ## every test that needs minutes at most
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: $(INSTALLED)  ## the tests that need many minutes
 	$(BIN)/pytest -m slow

@@ -1,6 +1,7 @@
 """Media and datasets that many tests share, each made once in a session."""
 
 import fcntl
+import gc
 import json
 import os
 import tempfile
@@ -15,6 +16,15 @@ from tests.runs import FLAGS, run_ttk
 
 settings.register_profile("project", deadline=None)  # a busy machine is no failure
 settings.load_profile("project")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: threads would only get in
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one another's way, and spin while they wait
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is loaded by now out of all garbage collections: some tests ask for dozens."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests import ROOT
+from tests.warm import run_warm
 from toolkit.dataset.manifest import read_table
 from toolkit.dataset.shard import ShardReader
 from toolkit.ingest.options import IngestOptions
@@ -27,8 +28,13 @@ OPTIONS = IngestOptions(min_frames=27, coefficients="none", shard_minutes=0.01)
 Result = subprocess.CompletedProcess[str]
 
 
-def run_ttk(*arguments: object, **more: Any) -> Result:
-    """Run `ttk` to its end in another process."""
+def run_ttk(*arguments: object, cwd: Path | None = None) -> Result:
+    """Run `ttk` to its end in another process: a copy of one that has loaded all it needs."""
+    return run_warm(make_words(*arguments), cwd=cwd)
+
+
+def run_fresh(*arguments: object, **more: Any) -> Result:
+    """Run `ttk` to its end in a new process."""
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, errors="surrogateescape",
         timeout=300, check=False, **more,
@@ -68,9 +74,13 @@ main()
 
 
 def command(*arguments: object) -> list[str]:
-    """The argument list."""
-    words = [os.fspath(word) if isinstance(word, Path) else str(word) for word in arguments]
-    return [sys.executable, "-c", _PROGRAM, *words]
+    """The argument list of a new process."""
+    return [sys.executable, "-c", _PROGRAM, *make_words(*arguments)]
+
+
+def make_words(*arguments: object) -> list[str]:
+    """Arguments as a shell would hand them over."""
+    return [os.fspath(word) if isinstance(word, Path) else str(word) for word in arguments]
 
 
 def kill_group(process: "subprocess.Popen[str]", number: int = signal.SIGKILL) -> None:

@@ -29,7 +29,7 @@ from tests.accuracy.samples import (
 from tests.accuracy.speech import find_speech_weights
 from tests.accuracy.speech import list_tables as list_speech_tables
 from tests.accuracy.stills import compare_aflw2000
-from tests.tables import Rows, replace_table, write_table
+from zoo.evaluation.tables import Rows, replace_table, write_table
 
 PAGE = ROOT / "docs" / "accuracy.md"
 FIGURE = PAGE.parent / "figures" / "probe_noise.png"

@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tests.accuracy.matching import Tally, match_events
 from tests.accuracy.openface import read_rows
 from tests.accuracy.real import RealClip, read_times
 from toolkit.features.blink import find_blinks
-
-TOLERANCE = 0.1
-"""s between the apex found and the true one."""
+from zoo.metrics.events import TOLERANCE, Tally, match_events
 
 _FIRST_FRAMES = {"deerajnagothu_face2face-demo/obama.mp4": 600}
 """Videos whose blinks were read in their first frames only."""
@@ -85,15 +82,15 @@ def _score(clips: list[RealClip], events: list[float], label: dict[str, Any]) ->
 
     limit = times[min(last, len(times)) - 1]
     found = [t for t in events if t <= limit + 1e-6]
-    return match_events(found, seen(label["blinks"]), seen(label["uncertain"]), TOLERANCE)
+    return match_events(found, seen(label["blinks"]), TOLERANCE, seen(label["uncertain"]))
 
 
 def _row(name: str, method: str, tally: Tally) -> dict[str, Any]:
     return {
         "video": name,
         "method": method,
-        "true": tally.true,
-        "found": tally.found,
+        "true": tally.target,
+        "found": tally.pred,
         "matched": tally.hits,
         "precision": tally.precision,
         "recall": tally.recall,

@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from tests.accuracy.matching import Tally, match_events
 from toolkit.dataset.manifest import read_table
 from toolkit.dataset.rows import measure_opening_ratio
 from toolkit.dataset.shard import ShardReader
 from toolkit.features.blink import find_blinks
 from toolkit.ingest import ingest
 from toolkit.sample import SampleOptions, make_samples
+from zoo.metrics.events import TOLERANCE, Tally, match_events
 
-TOLERANCE = 0.1
 _AXES = (("pitch", "°"), ("yaw", "°"), ("roll", "°"), ("tx", "mm"), ("ty", "mm"), ("tz", "mm"))
 
 
@@ -46,10 +45,10 @@ def measure_sample_blinks(out: Path) -> dict[str, Any]:
         found = find_blinks(np.asarray(reader.read("face/au45", index)), fps)
         true = [b["apex"] / fps for b in truth["blinks"] if start <= b["apex"] < end]
         times = [(start + blink.apex) / fps for blink in found]
-        pooled.add(match_events(times, true, [], TOLERANCE))
+        pooled.add(match_events(times, true, TOLERANCE))
     return {
-        "true": pooled.true,
-        "found": pooled.found,
+        "true": pooled.target,
+        "found": pooled.pred,
         "matched": pooled.hits,
         "precision": pooled.precision,
         "recall": pooled.recall,

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from tests.benchmarks.motion import make_clips
-from tests.tables import write_table
 from zoo.data import Normalisation
 from zoo.data.contract import make_contract
+from zoo.evaluation.tables import write_table
 from zoo.models.facial.model import create_facial_gan
 from zoo.motion.model import MotionModel
 from zoo.motion.motion_file import load_motion, save_motion

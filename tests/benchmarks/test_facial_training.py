@@ -18,8 +18,8 @@ from torch import nn
 
 from tests import ROOT
 from tests.benchmarks.motion import make_clips, make_task, time_steps
-from tests.tables import Rows, write_table
 from zoo.data import ClipSet
+from zoo.evaluation.tables import Rows, write_table
 from zoo.models.facial.networks import LOCAL_FRAMES, Generator
 from zoo.training.distributed import Distributed, find_device
 from zoo.training.loop import Step, train

@@ -24,7 +24,7 @@ from tests.results.sheet import run_sheet
 from tests.results.speed import run_speed
 from tests.results.spoken import run_synthesis
 from tests.results.synthetic import run_a, run_b, run_gan_weight, run_long
-from tests.tables import replace_table, write_table
+from zoo.evaluation.tables import replace_table, write_table
 
 STEPS: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "variant-a": run_a,

@@ -3,10 +3,10 @@
 from typing import Any
 
 from tests.results.datasets import make_synthetic
-from tests.results.figures import draw_traces
 from tests.results.runs import train_base
 from tests.results.scoring import ORACLE, REAL, hold_contest
 from tests.results.setup import Setup, Table
+from zoo.evaluation.figures import draw_traces
 
 FULL = "full"
 CHANGES: dict[str, dict[str, Any]] = {

@@ -1,25 +1,15 @@
 """The paper's Fig. 9: blinks in drawn faces with and without the eye-attention map."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from tests.accuracy.blinks import TOLERANCE
+from tests.results.judged import Judged
 from tests.results.people import find_longest, train_without_eyes
-from tests.results.reenactment import score_blinks
 from tests.results.setup import Setup, Table
-from tests.results.shown import Judged, look_at
 from toolkit.dataset.blink_plot import plot_blinks
-from toolkit.dataset.blink_stats import BlinkStats
-from toolkit.features.blink import find_blinks
 from zoo.data.frames import RenderClip
-from zoo.metrics.blinks import BlinkClip, measure_blinks
+from zoo.evaluation.lids import Lids, describe_lids, score_lids
+from zoo.evaluation.videos import look_at
 from zoo.speaking.reenact import draw_clip
-
-Lids = Sequence[npt.NDArray[np.floating[Any]]]
-"""AU45 (n,) of each clip, 0 to 5, NaN where no face is found."""
 
 SOURCE, STORED, WITH, WITHOUT = "the source", "stored frames", "with the map", "without the map"
 
@@ -68,36 +58,3 @@ def draw_lids(judged: Judged) -> Lids:
         judged.measure_lids(look_at(draw_clip(judged.renderer, clip), clip, nothing).meshes)
         for clip in judged.clips
     ]
-
-
-def describe_lids(name: str, lids: Lids, fps: int) -> BlinkStats:
-    """Blinks of all clips together, under a name for the figure."""
-    return measure_blinks([BlinkClip(name, au45) for au45 in lids], fps)[name]
-
-
-def score_lids(lids: Lids, source: Lids, fps: int) -> dict[str, Any]:
-    """How often and how long lids close, and how far where the source's do."""
-    stats = describe_lids("", lids, fps)
-    return {
-        "seconds": sum(map(len, lids)) / fps,
-        "4-second stretches": sum(stats.stretches),
-        "blinks a second": _or_nan(stats.rate),
-        "seconds a blink": _or_nan(stats.duration),
-        "AU45 at the source's blinks": measure_depth(lids, source, fps),
-        **score_blinks(list(zip(lids, source, strict=True)), fps),
-    }
-
-
-def _or_nan(value: float | None) -> float:
-    return float("nan") if value is None else value
-
-
-def measure_depth(lids: Lids, source: Lids, fps: int) -> float:
-    """Mean over the source's blinks of the highest AU45 within 0.1 s of their apex."""
-    reach = round(TOLERANCE * fps)
-    peaks = [
-        float(np.nanmax(au45[max(0, blink.apex - reach) : blink.apex + reach + 1], initial=0))
-        for au45, real in zip(lids, source, strict=True)
-        for blink in find_blinks(real, fps)
-    ]
-    return float(np.mean(peaks)) if peaks else float("nan")

@@ -13,7 +13,6 @@ from tests.numbered import run_ffmpeg
 from tests.results.real import LONGEST, load_real
 from tests.results.runs import PRECISION, plan_base, train_once
 from tests.results.setup import MissingDataError, Setup, Table
-from tests.results.stages import StageLog
 from toolkit.dataset.manifest import has_split, write_split
 from toolkit.media.video import read_duration
 from toolkit.sample import SampleOptions, make_samples
@@ -24,6 +23,7 @@ from zoo.speaking.options import PersonalizationSettings
 from zoo.speaking.person_file import load_person
 from zoo.speaking.personalize import Personalization
 from zoo.training.loop import BEST, LAST
+from zoo.training.stages import StageLog
 
 VIDEOS = {
     LONGEST: "sstzal_DFRF/dataset/vids/cnn2_25fps.mp4",

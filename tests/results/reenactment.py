@@ -7,26 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests.accuracy.blinks import TOLERANCE
-from tests.accuracy.matching import Tally, match_events
-from tests.results.figures import draw_errors
+from tests.results.judged import Judged
 from tests.results.people import Subject, find_longest, personalize_longest, train_short
 from tests.results.setup import Setup, Table
-from tests.results.shown import (
-    SHARPNESS,
-    Judged,
-    Shown,
-    align_meshes,
-    look_at,
-    show_nearest,
-)
-from tests.results.stages import StageLog
-from tests.results.synthetic import judge
-from toolkit.features.blink import find_blinks
 from zoo.data import AU45, EXPRESSION, MOTION_SIZE, POSE, load_clips
 from zoo.data.frames import Picture, RenderClip
-from zoo.metrics.landmark_distance import measure_landmark_distance
-from zoo.metrics.mouth import correlate
+from zoo.evaluation.figures import draw_errors
+from zoo.evaluation.lids import score_blinks
+from zoo.evaluation.tables import judge
+from zoo.evaluation.videos import Shown, look_at, score_landmarks, score_shown
 from zoo.models.facial.model import open_facial_gan
 from zoo.models.renderer import FAMILY
 from zoo.motion.generate import Motion
@@ -37,6 +26,7 @@ from zoo.speaking.scene import choose_clip
 from zoo.speaking.synthesize import draw_motion, generate_at
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.loop import LAST
+from zoo.training.stages import StageLog
 
 STORED, DRAWN, NEAREST = "stored frames", "renderer", "nearest training frame"
 
@@ -61,7 +51,7 @@ def run_reenactment(setup: Setup) -> dict[str, Table]:
     for subject in (find_longest(setup), train_short(setup)):
         judged = Judged.of(subject)
         shown = compare(judged)
-        rows = {name: score_shown(judged, of) for name, of in shown.items()}
+        rows = {name: score_all(judged, of) for name, of in shown.items()}
         scores += [{"identity": subject.identity, "shown": n} | row for n, row in rows.items()]
         run = describe_run(subject)
         runs.append(run)
@@ -86,9 +76,9 @@ def run_reenactment(setup: Setup) -> dict[str, Table]:
 def compare(judged: Judged) -> dict[str, list[Shown]]:
     """Held-out frames as they are stored, as the renderer and as the nearest frames show them."""
     return {
-        STORED: [judged.stored[clip.id] for clip in judged.held],
+        STORED: judged.reference,
         DRAWN: show_all(judged, lambda clip: draw_clip(judged.renderer, clip)),
-        NEAREST: [show_nearest(judged, clip) for clip in judged.held],
+        NEAREST: [judged.show_nearest(clip) for clip in judged.held],
     }
 
 
@@ -120,49 +110,13 @@ def describe_run(subject: Subject) -> dict[str, Any]:
 # --- scores -------------------------------------------------------------------------------------
 
 
-def score_shown(judged: Judged, shown: Sequence[Shown]) -> dict[str, Any]:
+def score_all(judged: Judged, shown: Sequence[Shown]) -> dict[str, Any]:
     """A method's figures over the held-out frames of all clips, in their order."""
-    figures = {name: np.concatenate([s.figures[name] for s in shown]) for name in shown[0].figures}
-    real = [judged.stored[clip.id] for clip in judged.held]
-    found = np.concatenate([s.judged for s in shown])
-    distance = measure_landmark_distance(found, np.concatenate([s.judged for s in real]))
-    psnr = float(figures["PSNR"].mean())
     lids = [
         (judged.measure_lids(s.meshes)[s.part], clip.au45[judged.find_part(clip)])
         for s, clip in zip(shown, judged.held, strict=True)
     ]
-    return {
-        "frames": len(found),
-        "PSNR, dB": psnr if math.isfinite(psnr) else math.nan,
-        "SSIM": float(figures["SSIM"].mean()),
-        SHARPNESS: average_known(figures[SHARPNESS]),
-        "landmarks, px": distance.face,
-        "mouth, px": distance.mouth,
-        "mouth, % of eye distance": 100 * distance.mouth_share,
-        "without a face": distance.num_missing,
-        **score_blinks(lids, judged.fps),
-    }
-
-
-def average_known(values: npt.NDArray[np.float64]) -> float:
-    """Mean of the numbers among (n,) values; NaN where there are none."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else math.nan
-
-
-def score_blinks(lids: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]], fps: int) -> dict[str, Any]:
-    """Blinks and AU45 of stretches, each (n,) as found and as the source's are."""
-    tally = Tally()
-    for pair in lids:
-        found, true = ([blink.apex / fps for blink in find_blinks(au45, fps)] for au45 in pair)
-        tally.add(match_events(found, true, [], TOLERANCE))
-    found, wanted = np.concatenate([np.asarray(pair, np.float64) for pair in lids], axis=1)
-    known = np.isfinite(found)
-    return {
-        "blinks found": tally.found,
-        "of the source's": f"{tally.hits} of {tally.true}",
-        "AU45, r": correlate(found[known], wanted[known]) if known.any() else math.nan,
-    }
+    return score_shown(shown, judged.reference) | score_blinks(lids, judged.fps)
 
 
 def judge_minutes(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,7 +158,9 @@ def run_audio_reenactment(setup: Setup) -> dict[str, Table]:
         "its own motion": lambda clip: draw_clip(judged.renderer, clip),
     }
     shown = {name: show_all(judged, draw) for name, draw in methods.items()}
-    rows = [{"moved by": name} | score_distance(judged, of) for name, of in shown.items()]
+    rows = [
+        {"moved by": name} | score_landmarks(of, judged.reference) for name, of in shown.items()
+    ]
     return {"audio-reenactment": Table(rows)}
 
 
@@ -232,14 +188,3 @@ def average_motion(clip: RenderClip) -> Motion:
     ):
         mean[part] = values.mean(axis=0)
     return mean
-
-
-def score_distance(judged: Judged, shown: Sequence[Shown]) -> dict[str, Any]:
-    """Landmark distances over held-out frames, as they are and with the heads put on each other."""
-    found = np.concatenate([s.judged for s in shown])
-    wanted = np.concatenate([judged.stored[clip.id].judged for clip in judged.held])
-    row: dict[str, Any] = {"frames": len(found)}
-    for how, points in (("", found), (", heads aligned", align_meshes(found, wanted))):
-        distance = measure_landmark_distance(points, wanted)
-        row |= {f"landmarks, px{how}": distance.face, f"mouth, px{how}": distance.mouth}
-    return row

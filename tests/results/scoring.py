@@ -7,9 +7,9 @@ from typing import Any
 
 from zoo.data import AU45, ClipSet, MotionClip, load_clips
 from zoo.evaluation.motion import Method, Motion, MotionScores, make_baselines, score_motion
+from zoo.evaluation.tables import tabulate_blinks, tabulate_motion
 from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.confusion import Confusion
-from zoo.metrics.intervals import Interval
 from zoo.models.facial.model import open_facial_gan
 from zoo.models.style.model import open_classifiers
 from zoo.motion.generate import clip_au45
@@ -46,49 +46,12 @@ class Contest:
             self.scores[name], self.confusions[name] = found
 
     def tabulate(self) -> Rows:
-        """A row per method: errors with their 95 % intervals, dynamics, personal style."""
-        constant = self.scores.get("constant")
-        rows = []
-        for name, score in self.scores.items():
-            row: dict[str, Any] = {
-                "method": name,
-                "expression error, sd": write_interval(score.expression_error),
-            }
-            if constant is not None:
-                share = score.expression_error.value / constant.expression_error.value
-                row["R² beside the constant"] = 1 - share**2
-            row |= {
-                "mouth error, mm": write_interval(score.mouth_error),
-                "mouth opening, r": write_interval(score.mouth_correlation),
-                **{
-                    f"spectrum: {part}": score.spectrum[part]
-                    for part in ("expression", "pose", "au45", "mean")
-                },
-                "pose range over real": score.pose_range,
-                **{f"{style} style": share for style, share in score.personalization.items()},
-            }
-            rows.append(row)
-        return rows
+        """A row per method."""
+        return tabulate_motion(self.scores, "constant")
 
     def tabulate_blinks(self, names: Sequence[str]) -> Rows:
-        """A row per identity: the real rate and duration, and how far each method is from them."""
-        real = self.count_blinks(REAL)
-        return [
-            {
-                "identity": identity,
-                "blinks a second": truth.rate,
-                "seconds a blink": truth.duration or float("nan"),
-                **{
-                    f"{what}, {name}": _write_share(errors[identity])
-                    for name in names
-                    for what, errors in (
-                        ("rate", self.scores[name].blink_rate),
-                        ("duration", self.scores[name].blink_duration),
-                    )
-                },
-            }
-            for identity, truth in real.items()
-        ]
+        """A row per identity: the real blinks, and how far these methods are from them."""
+        return tabulate_blinks(self.count_blinks(REAL), {n: self.scores[n] for n in names})
 
     def count_blinks(self, name: str) -> dict[str, Any]:
         """Identity -> blinks of a method over the test clips."""
@@ -96,15 +59,6 @@ class Contest:
             BlinkClip(c.identity, self.methods[name](c)[:, AU45.start], c.valid) for c in self.clips
         )
         return measure_blinks(lids, self.clips.fps)
-
-
-def write_interval(interval: Interval) -> str:
-    """A figure with its 95 % interval."""
-    return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"
-
-
-def _write_share(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.0%}"
 
 
 def speak_with(models: Mapping[str, MotionModel]) -> Method:

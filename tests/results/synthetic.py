@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from tests.results.datasets import make_synthetic
-from tests.results.figures import draw_positions
 from tests.results.runs import finetune, read_epochs, train_base, train_judges
 from tests.results.scoring import ORACLE, REAL, Contest, hold_contest
 from tests.results.setup import Setup, Table
 from zoo.data import load_clips
+from zoo.evaluation.figures import draw_positions
+from zoo.evaluation.tables import judge
 from zoo.metrics.confusion import plot_confusion
 from zoo.metrics.continuity import measure_drift, measure_seams
 from zoo.models.facial.model import open_facial_gan
@@ -92,14 +93,6 @@ def judge_targets(contest: Contest) -> list[dict[str, Any]]:
         for style, least in STYLE_TARGETS.items()
     ]
     return rows
-
-
-def judge(what: str, target: float, found: float, *, most: bool = True) -> dict[str, Any]:
-    """A row: what was asked, at most or at least, what was found, and whether that is enough."""
-    met = found <= target if most else found >= target
-    sign = "at most" if most else "at least"
-    return {"what": what, "asked": f"{sign} {target:.3f}", "measured": found,
-            "met": "yes" if met else "no"}  # fmt: skip
 
 
 def _find_worst(errors: Mapping[str, float | None]) -> float:

@@ -9,13 +9,13 @@ import torch
 
 from tests.datasets import FakeClip, write_dataset
 from tests.numbered import make_tone, write_wav
-from tests.results import eyes, people, reenactment, sheet, shown, spoken
+from tests.results import eyes, judged, people, reenactment, sheet, spoken
 from tests.results.people import Subject
 from tests.results.setup import PAGE, make_rehearsal
-from tests.results.stages import StageLog
 from toolkit.media.encode import write_video
 from zoo.data import load_clips
 from zoo.data.frames import load_render_clips
+from zoo.evaluation import videos
 from zoo.models import registry
 from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
@@ -25,6 +25,7 @@ from zoo.speaking import synthesize
 from zoo.speaking.person_file import PersonFile, save_person
 from zoo.training.checkpoint import save_checkpoint
 from zoo.training.distributed import Distributed
+from zoo.training.stages import StageLog
 
 SIZE, NUM_FRAMES, HELD = 64, 260, 60
 BLINK = 230
@@ -134,7 +135,7 @@ def stand_in(monkeypatch, clip, subject, folder):
         monkeypatch.setattr(module, name, lambda setup: subject)
     for module in (reenactment, spoken, people):
         monkeypatch.setattr(module, "personalize_longest", lambda setup: folder)
-    for module in (shown, spoken):
+    for module in (judged, spoken):
         monkeypatch.setattr(module, "open_renderer", lambda *_: StandIn(clip))
 
     def open_model(path, device="cpu", *, makes):
@@ -143,9 +144,9 @@ def stand_in(monkeypatch, clip, subject, folder):
         )
 
     monkeypatch.setattr(synthesize, "open_model", open_model)
-    monkeypatch.setattr(shown, "FaceMesh", lambda: None)
+    monkeypatch.setattr(videos, "FaceMesh", lambda: None)
     monkeypatch.setattr(
-        shown, "find_landmarks", lambda pictures, mesh: make_faces(len([*pictures]))
+        videos, "find_landmarks", lambda pictures, mesh: make_faces(len([*pictures]))
     )
 
 

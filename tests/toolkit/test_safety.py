@@ -25,6 +25,7 @@ from tests.runs import (
     kill_group,
     read_dataset,
     read_rows,
+    run_fresh,
     run_ttk,
     start_ttk,
     unwritable,
@@ -150,7 +151,7 @@ def test_a_power_cut_at_any_step_of_storage_leaves_what_the_next_run_completes(
     dataset: Path, three: Path, videos: Path, bad_files: dict[Path, str]
 ) -> None:
     inputs = [three / "c.mp4", next(p for p, reason in bad_files.items() if reason == "no_audio")]
-    run_ffmpeg("-i", three / "a.mp4", "-t", "0.4", inputs[0])
+    run_ffmpeg("-i", three / "a.mp4", "-t", "0.2", inputs[0])
     options = replace(TINY, min_frames=5)
     whole = dataset.with_name(f"{dataset.name}-whole")
     ingest(inputs, options, out=whole)
@@ -334,7 +335,7 @@ def test_a_file_that_may_not_grow_is_one_clear_error_and_no_row(
     workers: int, dataset: Path, three: Path
 ) -> None:
     words = ("ingest", three, "--out", dataset, *LIGHT, "--workers", workers)
-    result = run_ttk(*words, preexec_fn=limit(resource.RLIMIT_FSIZE, 100_000))
+    result = run_fresh(*words, preexec_fn=limit(resource.RLIMIT_FSIZE, 100_000))
     assert result.returncode == 1
     (line,) = error_lines(result)
     assert str(dataset) in line

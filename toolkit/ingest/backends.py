@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -82,22 +83,25 @@ def one_thread() -> Iterator[None]:
     """One thread for every library inside: workers are what runs side by side.
 
     More of them would spin for nothing, and change the last bits of sums with their number.
+    PyTorch, which takes seconds to load, is left alone where no backend has loaded it.
     """
     try:
         import cv2
-        import torch
         from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise SetupError(explain_import(error)) from error
-    saved = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    libraries = [(cv2.getNumThreads, cv2.setNumThreads)]
+    if torch := sys.modules.get("torch"):
+        libraries.append((torch.get_num_threads, torch.set_num_threads))
+    saved = [get() for get, _ in libraries]
     try:
+        for _, change in libraries:
+            change(1)
         with threadpool_limits(1):
             yield
     finally:
-        torch.set_num_threads(saved[0])
-        cv2.setNumThreads(saved[1])
+        for number, (_, change) in zip(saved, libraries, strict=True):
+            change(number)
 
 
 def _check_used(options: IngestOptions) -> None:

@@ -132,6 +132,7 @@ def run_job(job: Job, dataset: Path, crashes: Crashes, report: Report) -> None:
 
     A pure function of the job's record: it gives the same shard wherever and whenever it runs.
     """
+    load_backends(IngestOptions.from_arrays(dict(job.options)))  # what one_thread is to limit
     with one_thread(), guard_storage(dataset), open_workspace(dataset, job.id) as spool:
         if spool is None or find_part(dataset, "sources", job.id).is_file():
             report(Progress("busy", job.id))

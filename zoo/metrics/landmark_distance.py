@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.facemodel.model import load_default
 from toolkit.features.landmarks import FaceMesh, landmarks68
 from toolkit.mesh import LIPS68, NUM_LANDMARKS, NUM_VERTICES, OUTER_EYE_CORNERS
 
@@ -81,6 +82,25 @@ def measure_landmark_distance(pred: npt.ArrayLike, target: npt.ArrayLike) -> Lan
         num_missing=int((seen & ~drawn).sum()),
         num_unseen=int((~seen).sum()),
     )
+
+
+def align_meshes(pred: npt.ArrayLike, target: npt.ArrayLike) -> Floats:
+    """Landmarks (n, 478, 2 or 3) put on others in the picture plane: moved, turned and scaled.
+
+    By least squares over the 468 vertices, each weighing as much as it moves with the skull, so
+    that what is left is the face and not where the head is. Returns (n, 478, 2) px; NaN where
+    either has none.
+    """
+    planes = (np.asarray(points, np.float64)[..., :2] for points in (pred, target))
+    z, w = (points[..., 0] + 1j * points[..., 1] for points in planes)
+    weight = load_default().rigidity / load_default().rigidity.sum()
+    z_mean, w_mean = ((v[:, :NUM_VERTICES] @ weight)[:, None] for v in (z, w))
+    z, w = z - z_mean, w - w_mean
+    top = (z.conj() * w)[:, :NUM_VERTICES] @ weight
+    with np.errstate(invalid="ignore"):  # where there is no face, there is none afterwards
+        turn = top / (np.abs(z[:, :NUM_VERTICES]) ** 2 @ weight)
+        moved = turn[:, None] * z + w_mean
+    return np.stack([moved.real, moved.imag], axis=-1)
 
 
 def _average(values: Floats) -> float:

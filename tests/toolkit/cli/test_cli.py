@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 import toolkit
 from tests import ROOT
-from tests.runs import FLAGS, command, error_lines, run_ttk
+from tests.runs import FLAGS, command, error_lines, read_dataset, run_fresh, run_ttk
 from toolkit.cli import COMMANDS, main
 from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, options_from
@@ -256,6 +256,29 @@ def test_a_name_that_is_not_utf8_can_be_complained_about(tmp_path: Path) -> None
     assert result.returncode == 1
     (line,) = error_lines(result)
     assert "no such file or folder" in line
+
+
+def test_a_copied_process_does_what_a_new_one_does(
+    tmp_path: Path, bad_files: dict[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code, output and errors, in its folder and environment: `run_ttk` stands for `run_fresh`."""
+    monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path / "weights"))
+    path = next(path for path, reason in bad_files.items() if reason == "no_audio")
+    for words in (
+        ["weights"],
+        ["stats", "--nonsense"],
+        ["ingest", path, "--workers", 0],
+        ["ingest", path, "--workers", 1],  # where all is done
+    ):
+        told = []
+        for run in (run_fresh, run_ttk):
+            folder = tmp_path / run.__name__
+            folder.mkdir(exist_ok=True)
+            result = run(*words, cwd=folder)
+            stderr = [line for line in result.stderr.splitlines() if "frames/s" not in line]
+            told.append((result.returncode, result.stdout, stderr))
+        assert told[0] == told[1]
+    assert read_dataset(tmp_path / "run_fresh") == read_dataset(tmp_path / "run_ttk")
 
 
 # --- progress and results -----------------------------------------------------------------------

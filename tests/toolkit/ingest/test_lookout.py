@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.numbered import Picture, encode
-from tests.test_landmarks import LOSSLESS, track
+from tests.toolkit.features.test_landmarks import LOSSLESS, track
 from toolkit.features.landmarks import FaceMesh, Mesh
 from toolkit.ingest.clips import cut_clips
 from toolkit.ingest.lookout import MAX_GROUP, Lookout, group_frames

@@ -7,7 +7,11 @@ import pytest
 
 from tests.datasets import make_arrays
 from toolkit.mesh import LANDMARKS68
-from zoo.metrics.landmark_distance import find_landmarks, measure_landmark_distance
+from zoo.metrics.landmark_distance import (
+    align_meshes,
+    find_landmarks,
+    measure_landmark_distance,
+)
 from zoo.metrics.pictures import (
     measure_cpbd,
     measure_psnr,
@@ -264,3 +268,12 @@ def test_a_face_is_started_once_and_again_after_it_was_lost():
     assert np.isnan(found[2]).all()
     assert found[:, 0, 0].tolist()[:2] == [51, 52]
     assert find_landmarks([], mesh).shape == (0, 478, 3)
+
+
+def test_a_moved_turned_and_scaled_mesh_is_put_back():
+    rng = np.random.default_rng(0)
+    target = rng.uniform(0, 200, (3, 478, 2))
+    angle = np.deg2rad(20)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    pred = 1.3 * target @ turn.T + [12, -40]
+    np.testing.assert_allclose(align_meshes(pred, target), target, atol=1e-5)

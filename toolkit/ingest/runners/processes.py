@@ -9,6 +9,7 @@ import threading
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -197,8 +198,9 @@ def _worker_environment() -> Iterator[None]:
     """
     saved = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with _interrupted_later():
+        resource_tracker.ensure_running()  # the first start would: and unblock SIGINT again
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             yield
         finally:

@@ -4,6 +4,7 @@ Everything is drawn from the generator that is handed in, and from nothing else.
 (S,) float32 of int16's scale over 32767, spectrograms (161, T) float32.
 """
 
+import functools
 import itertools
 from collections.abc import Callable
 
@@ -53,8 +54,7 @@ class Augmenter:
     def __init__(self, babble: Callable[[Rng], Wave], seed: int = 0) -> None:
         """`babble` gives a voice that may speak in the background."""
         self._babble = babble
-        self._noises = [_make_noise(np.random.default_rng([seed, k]), k / 2) for k in range(5)]
-        self._noises += [_make_ambience(np.random.default_rng([seed, k])) for k in range(5, 15)]
+        self._noises = _make_noises(seed)
 
     def change_wave(self, wave: Wave, rng: Rng, strength: float = 1.0) -> npt.NDArray[np.int16]:
         """Another recording of the same words, (S,) int16, every word where it was."""
@@ -177,6 +177,16 @@ def mask_spectrogram(spectrogram: Wave, rng: Rng, strength: float = 1.0) -> Wave
         width, first = int(rng.uniform(0, 15) * strength), int(rng.integers(num_frames))
         masked[:, first : first + width] = 0
     return masked
+
+
+@functools.lru_cache(maxsize=1)
+def _make_noises(seed: int) -> tuple[Wave, ...]:
+    """Fifteen minutes of noise, the same for a seed: they take over a second, and stay as made."""
+    noises = [_make_noise(np.random.default_rng([seed, k]), k / 2) for k in range(5)]
+    noises += [_make_ambience(np.random.default_rng([seed, k])) for k in range(5, 15)]
+    for noise in noises:
+        noise.setflags(write=False)
+    return tuple(noises)
 
 
 def _make_noise(rng: Rng, slope: float) -> Wave:

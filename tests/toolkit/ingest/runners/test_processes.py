@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import psutil
@@ -230,6 +231,19 @@ def test_no_workers_is_a_callers_mistake() -> None:
 def test_workers_and_what_they_run_are_deaf_to_ctrl_c(tmp_path: Path) -> None:
     run_all([make_job("sigint")], tmp_path, count=1)
     assert (tmp_path / "sigint").read_text() == "sigint"
+
+
+def test_the_first_worker_is_as_deaf_as_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first start in a process begins by starting Python's tracker, which unblocks SIGINT."""
+    tracker = resource_tracker.ResourceTracker()
+    monkeypatch.setattr(resource_tracker, "ensure_running", tracker.ensure_running)
+    monkeypatch.setattr(resource_tracker, "getfd", tracker.getfd)
+    with WorkerPool(2, prepare_nothing, run) as pool:
+        for worker in pool._workers:
+            status = Path(f"/proc/{worker.process.pid}/status").read_text()
+            blocked = int(status.partition("SigBlk:")[2].split()[0], 16)
+            assert blocked >> (signal.SIGINT - 1) & 1
+    tracker._stop()
 
 
 @pytest.fixture

@@ -1,16 +1,20 @@
-"""Pictures of the page: error along the window, and traces of the head."""
+"""Figures: errors along a window and over a picture, traces of heads and mouths, sheets."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
+from PIL import Image
 
 from toolkit.facemodel.camera import default_intrinsics, project
 from toolkit.facemodel.model import combine, load_default
+from toolkit.preview.draw import BACKGROUND, draw_text
 from toolkit.storage import write_whole
 from zoo.data import EXPRESSION, POSE
+from zoo.metrics.pictures import Picture
 
 EVERY = 6
 """Frames between two faces of a trace map."""
@@ -76,7 +80,7 @@ def average_blocks(picture: npt.NDArray[np.float64], side: int = 8) -> npt.NDArr
     """Means over square blocks of a picture (H, H); what fills no block is left out."""
     number = len(picture) // side
     whole = picture[: number * side, : number * side]
-    return whole.reshape(number, side, number, side).mean(axis=(1, 3))
+    return np.asarray(whole.reshape(number, side, number, side).mean(axis=(1, 3)))
 
 
 def draw_mouths(mouths: Mapping[str, npt.NDArray[np.float64]], fps: int, target: Path) -> None:
@@ -90,6 +94,37 @@ def draw_mouths(mouths: Mapping[str, npt.NDArray[np.float64]], fps: int, target:
         axes.tick_params(labelsize=8)
     column[-1].set_xlabel("s")
     _save(figure, target)
+
+
+# --- sheets -------------------------------------------------------------------------------------
+
+SIDE, TITLE = 128, 22
+"""Of a sheet: side of its pictures and height of a row's title, px."""
+
+COLORS = 256
+"""Of its palette, so that the file is small."""
+
+
+def pick(pictures: Iterable[Picture], frames: Sequence[int]) -> list[Picture]:
+    """Pictures number `frames`, ascending; those behind the last are not asked for."""
+    last = itertools.islice(enumerate(pictures), frames[-1] + 1)
+    return [picture for t, picture in last if t in frames]
+
+
+def write_sheet(rows: Mapping[str, Sequence[Picture]], target: Path) -> None:
+    """Rows of pictures (H, W, 3) uint8 under their titles, as a PNG of few colours."""
+    height = SIDE + TITLE
+    width = max(map(len, rows.values())) * SIDE
+    sheet = np.full((len(rows) * height, width, 3), BACKGROUND, np.uint8)
+    for k, (title, pictures) in enumerate(rows.items()):
+        draw_text(sheet, title, (6, k * height + TITLE // 2), bold=True)
+        for x, picture in enumerate(pictures):
+            small = Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+            place = np.s_[k * height + TITLE : (k + 1) * height, x * SIDE : (x + 1) * SIDE]
+            sheet[place] = np.asarray(small)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(target) as temporary:
+        Image.fromarray(sheet).quantize(COLORS).save(temporary, format="PNG", optimize=True)
 
 
 def _see(motion: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
