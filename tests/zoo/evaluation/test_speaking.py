@@ -44,8 +44,8 @@ def test_sound_and_mouth_of_a_part_of_a_clip_belong_together(tmp_path):
     np.testing.assert_array_equal(part.pcm, pcm[first:last])
 
 
-def test_the_film_stands_where_its_face_was_found(tmp_path):
-    """A film of 30 frames with a face in frames 6 to 25; the sound is loud in its second half."""
+def test_the_video_stands_where_its_face_was_found(tmp_path):
+    """A video of 30 frames with a face in frames 6 to 25; the sound is loud in its second half."""
     load_mouth(tmp_path, num_frames=20, start_frame=6)
     pcm = np.repeat([0, 16384], 8000).astype(np.int16)
     rows = list_mouths([SpokenClip(pcm, np.arange(31.0))], tmp_path, FPS)
@@ -56,7 +56,7 @@ def test_the_film_stands_where_its_face_was_found(tmp_path):
     assert np.isnan(np.delete(drawn, range(6, 26))).all()
 
 
-def test_a_films_length_and_streams_are_read_from_the_file(tmp_path: Path):
+def test_a_videos_length_and_streams_are_read_from_the_file(tmp_path: Path):
     """One second and a half is 45 frames; a video of 44 shows it."""
     audio = write_wav(tmp_path / "a.wav", make_tone(1.5, 16_000), 16_000)
     frames = [np.full((64, 96, 3), 90, np.uint8)] * 44
