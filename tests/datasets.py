@@ -202,7 +202,7 @@ def write_dataset(
                 size = path.stat().st_size if path.is_file() else source.size
                 writer.add_source(replace(source, size=size))
         if not shards:
-            (dataset / "shards" / f"{job}.h5").unlink()
+            (dataset / "shards" / f"{job}.h5").unlink(missing_ok=True)
     return dataset
 
 

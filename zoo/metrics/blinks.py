@@ -34,8 +34,8 @@ class BlinkError:
     Attributes:
         pred: of the motion under test.
         target: of the truth.
-        rate: pred rate over target rate, less 1.
-        duration: pred mean duration over target mean duration, less 1.
+        rate: predicted over target rate, less 1.
+        duration: predicted over target mean duration, less 1.
     """
 
     pred: BlinkStats
@@ -45,7 +45,7 @@ class BlinkError:
 
 
 def measure_blinks(clips: Iterable[BlinkClip], fps: int) -> dict[str, BlinkStats]:
-    """Blinks of each identity, pooled over its clips, pred as the toolkit finds them.
+    """Blinks of each identity, pooled over its clips, detected as the toolkit does.
 
     Args:
         clips: of any number of identities, in any order.
@@ -71,7 +71,7 @@ def compare_blinks(
     """
     missing = sorted(target.keys() - pred.keys())
     if missing:
-        raise ValueError(f"nothing was pred of {missing[0]}")
+        raise ValueError(f"no predicted motion of {missing[0]}")
     return {name: _compare(pred[name], truth) for name, truth in target.items()}
 
 

@@ -1,4 +1,4 @@
-"""How far landmarks of drawn faces are from those of real ones, pred by one face mesh in both.
+"""How far landmarks of drawn faces are from those of real ones, detected by one face mesh in both.
 
 Legend: n frames.
 """
@@ -25,7 +25,7 @@ class LandmarkDistance:
         mouth: of the 20 points of the lips in the 68-point view, px.
         face_share, mouth_share: the same over the real frame's interocular distance.
         num_frames: n.
-        num_missing: frames in which no face is pred in the drawn picture, but in the real one.
+        num_missing: frames in which no face is detected in the drawn picture, but in the real one.
         num_unseen: frames in which the real picture shows none.
     """
 
@@ -45,14 +45,14 @@ def find_landmarks(pictures: Iterable[npt.NDArray[np.uint8]], mesh: FaceMesh) ->
         pictures: (height, width, 3) uint8 RGB in order, without a cut.
         mesh: made anew for a take, or reset: what it says depends on what it saw before.
     """
-    pred, has_face = list[Floats](), False
+    meshes, has_face = list[Floats](), False
     for picture in pictures:
         faces = mesh.detect(picture) if has_face else mesh.start(picture)
         has_face = bool(faces)
         largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=None)
         none = np.full((NUM_LANDMARKS, 3), np.nan)
-        pred.append(none if largest is None else largest.astype(np.float64))
-    return np.asarray(pred).reshape(-1, NUM_LANDMARKS, 3)
+        meshes.append(none if largest is None else largest.astype(np.float64))
+    return np.asarray(meshes).reshape(-1, NUM_LANDMARKS, 3)
 
 
 def measure_landmark_distance(pred: npt.ArrayLike, target: npt.ArrayLike) -> LandmarkDistance:

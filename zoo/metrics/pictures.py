@@ -86,7 +86,7 @@ def measure_cpbd(picture: Picture) -> float:
     """
     grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
     outline, edges, widths = find_outline(grey), find_vertical_edges(grey), measure_widths(grey)
-    pred, counted = 0, 0
+    num_sharp, counted = 0, 0
     for y in range(0, grey.shape[0] - BLOCK + 1, BLOCK):
         for x in range(0, grey.shape[1] - BLOCK + 1, BLOCK):
             block = np.s_[y : y + BLOCK, x : x + BLOCK]
@@ -94,8 +94,8 @@ def measure_cpbd(picture: Picture) -> float:
                 continue
             just = _WIDTHS[int(grey[block].max()) - int(grey[block].min()) <= _LOW_CONTRAST]
             sharp = widths[block][edges[block]] <= just
-            pred, counted = pred + int(sharp.sum()), counted + len(sharp)
-    return pred / counted if counted else math.nan
+            num_sharp, counted = num_sharp + int(sharp.sum()), counted + len(sharp)
+    return num_sharp / counted if counted else math.nan
 
 
 def find_outline(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

@@ -769,7 +769,8 @@ def test_a_bad_device_base_or_vgg19_is_refused_before_ingest(video, monkeypatch)
 def test_who_judges_is_said_where_it_is_not_vgg19(video, monkeypatch, tmp_path):
     monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path))
     Stages(monkeypatch)
-    assert "zoo: warning: a random network judges instead of VGG19" in personalize(video).stderr
+    with pytest.warns(UserWarning, match="a random network judges instead of VGG19"):
+        personalize(video)
 
 
 def test_too_short_a_video_says_how_long_it_must_be(video, monkeypatch):

@@ -369,7 +369,7 @@ def test_noisy_recordings_are_left_out(tmp_path: Path) -> None:
 def test_recordings_in_which_no_letter_is_heard_are_left_out(tmp_path: Path) -> None:
     """Bursts of noise are no speech to the acoustic model: all of them would be a pause."""
     folder = make_recordings(tmp_path / "speech", 2)
-    with pytest.raises(ToolkitError, match="of speech that the acoustic model hears"):
+    with pytest.raises(ToolkitError, match="of speech that the acoustic model recognises"):
         make(tmp_path / "data", clips=4, seconds=6.0, identities=2, speech=folder)
 
 

@@ -266,7 +266,7 @@ def test_each_network_is_trained_at_its_own_rate(dataset: Path) -> None:
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(changes: dict[str, Any], dataset: Path) -> None:
-    with pytest.raises(ValueError, match=next(iter(changes))):
+    with pytest.raises(ValueError, match=next(iter(changes)).replace("_", "-")):
         make_recipe(dataset, **changes)
 
 
@@ -540,9 +540,9 @@ def test_the_command_trains_and_says_that_a_random_network_judges(
 ) -> None:
     command = ["train", "renderer", "--shards", str(dataset), "--out", str(tmp_path / "run")]
     command += ["--identity", "ann", "--preset", "small", "--epochs", "1", "--device", "cpu"]
-    result = CliRunner().invoke(main, [*command, "--precision", "bf16"])
+    with pytest.warns(UserWarning, match="a random network judges instead of VGG19"):
+        result = CliRunner().invoke(main, [*command, "--precision", "bf16"])
     assert result.exit_code == 0, result.stderr
-    assert "random network" in result.stderr
     assert "best: score" in result.stdout
     content = load_checkpoint(tmp_path / "run" / "best.pt", "renderer")
     assert content["recipe"]["perceptual"].startswith("random ")
