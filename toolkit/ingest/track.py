@@ -130,8 +130,8 @@ def _track(
     follower = _Follower(mesh, info.width / size[0])
     shots, lookout = ShotDetector(), Lookout(mesh)
     times, numbers, starts = array("d"), array("f"), bytearray()
-    with spool.open("wb") as file:
-        frames = read_frames(path, info, streams, size=size, keep=MAX_GROUP, store=store)
+    frames = read_frames(path, info, streams, size=size, keep=MAX_GROUP, store=store)
+    with spool.open("wb") as file, contextlib.closing(frames):
         for group in group_frames(frames):
             cuts = [shots.is_cut(frame.picture) for frame in group]
             look = lookout.must_look(
