@@ -70,7 +70,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from toolkit.cli import main
 main()
 """
-"""What a terminal starts; of a script's background, it would be born deaf to Ctrl-C."""
+"""What a terminal starts; in the background of a script it would ignore SIGINT."""
 
 
 def command(*arguments: object) -> list[str]:

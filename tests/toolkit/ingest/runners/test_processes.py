@@ -228,12 +228,12 @@ def test_no_workers_is_a_callers_mistake() -> None:
 # --- interruption -------------------------------------------------------------------------------
 
 
-def test_workers_and_what_they_run_are_deaf_to_ctrl_c(tmp_path: Path) -> None:
+def test_workers_and_what_they_run_ignore_sigint(tmp_path: Path) -> None:
     run_all([make_job("sigint")], tmp_path, count=1)
     assert (tmp_path / "sigint").read_text() == "sigint"
 
 
-def test_the_first_worker_is_as_deaf_as_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_worker_ignores_sigint_like_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first start in a process begins by starting Python's tracker, which unblocks SIGINT."""
     tracker = resource_tracker.ResourceTracker()
     monkeypatch.setattr(resource_tracker, "ensure_running", tracker.ensure_running)
