@@ -119,10 +119,16 @@ def options_from(options: type[Any]) -> Callable[[Function], Function]:
 
     A field's metadata may hold `help`, `choices` and `metavar`; its default and type do the rest:
     none is required, a tuple may be given several times.
+    Those without a default stand first, then the record's own before those of its bases.
     The command receives the fields as keyword arguments: `Options(**fields)` makes the record.
     """
     hints = typing.get_type_hints(options)
-    fields = [field for field in dataclasses.fields(options) if "help" in field.metadata]
+    known = {field.name: field for field in dataclasses.fields(options)}
+    names = dict.fromkeys(
+        name for kind in options.__mro__ for name in vars(kind).get("__annotations__", {})
+    )
+    fields = [known[name] for name in names if "help" in known[name].metadata]
+    fields.sort(key=lambda field: field.default is not dataclasses.MISSING)
 
     def decorate(function: Function) -> Function:
         for field in reversed(fields):

@@ -1,6 +1,7 @@
 """The command line: help, exit codes, errors in one line, what goes to stdout and to stderr."""
 
 import ast
+import dataclasses
 import importlib
 import json
 import os
@@ -422,3 +423,23 @@ def test_a_reader_that_stops_reading_is_no_error(reference: Path) -> None:
     )
     assert "Traceback" not in result.stderr
     assert "ttk: error" not in result.stderr
+
+
+def test_options_without_a_default_stand_first_and_then_the_records_own() -> None:
+    """In `--help`: those that must be given, then what the command is about, then what all have."""
+
+    @dataclasses.dataclass(kw_only=True)
+    class Base:
+        seed: int = dataclasses.field(default=0, metadata={"help": "x"})
+
+    @dataclasses.dataclass(kw_only=True)
+    class Own(Base):
+        rate: float = dataclasses.field(default=1.0, metadata={"help": "x"})
+        shards: str = dataclasses.field(metadata={"help": "x"})
+
+    @click.command()
+    @options_from(Own)
+    def command(**options: object) -> None:
+        """Nothing."""
+
+    assert [param.name for param in command.params] == ["shards", "rate", "seed"]
