@@ -23,8 +23,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3.11 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
-    mediapipe==0.10.21 numpy==1.26.4 opencv-contrib-python==4.11.0.86 scikit-image==0.24.0
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check mediapipe==0.10.21 numpy==1.26.4 opencv-contrib-python==4.11.0.86 scikit-image==0.24.0
 
 cat > "$folder/check.py" <<'PYTHON'
 import sys

@@ -280,7 +280,7 @@ class ShardMaker:
         clip.colors = None
 
     def _count(self, source: Source) -> Callable[[], None]:
-        """What is called at every decoded frame; tells of them sixty at a time."""
+        """Called at every decoded frame; reports sixty at a time."""
         count = 0
 
         def step() -> None:

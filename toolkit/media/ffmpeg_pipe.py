@@ -63,7 +63,7 @@ def read_rgb(
         origin: presentation time (s) that counts as 0.
         step: time between frames (s) where they have none.
         keep: pictures that are valid at a time.
-        store: is told of the frames' looks.
+        store: notes the frames' pixel formats.
         is_planar: whether pixels come as `gbrp`; else as `rgb24`.
 
     Raises:

@@ -62,7 +62,7 @@ def draw_traces(motions: Mapping[str, npt.NDArray[np.float32]], target: Path) ->
 def draw_errors(errors: Mapping[str, npt.NDArray[np.float64]], target: Path) -> None:
     """Maps (H, H) of mean absolute errors, levels of 255, side by side in one scale.
 
-    Means over blocks of 8 × 8 px, in which nobody is recognised.
+    Means over blocks of 8 × 8 px, too coarse to recognise a person.
     """
     errors = {name: average_blocks(error) for name, error in errors.items()}
     figure = Figure(figsize=(2.4 * len(errors) + 0.8, 3), dpi=100, layout="constrained")
