@@ -1,4 +1,4 @@
-"""Classifiers of personal style: whose motion is it, by head pose and by blinks (FACIAL, supplement, section 3)."""
+"""Classifiers of personal style, by head pose and by blinks (FACIAL, supplement, section 3)."""
 
 from zoo.models.family import Family, Training
 
