@@ -4,7 +4,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-from toolkit.media.video import find_ffmpeg
+from toolkit.media.ffmpeg_process import find_ffmpeg
 from toolkit.sample import SampleOptions, make_samples
 
 SECONDS = 1.5

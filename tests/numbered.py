@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from tests import REAL_DATA
 from toolkit.errors import SourceError
-from toolkit.media.video import find_ffmpeg, probe, read_frames
+from toolkit.media.decode import read_frames
+from toolkit.media.ffmpeg_process import find_ffmpeg
+from toolkit.media.video import probe
 from toolkit.schema import VideoInfo
 
 Picture = npt.NDArray[np.uint8]
@@ -168,10 +170,13 @@ def find_clicks(pcm: npt.NDArray[np.int16]) -> list[float]:
     return [float(time) for time in loud[begins]]
 
 
-def set_display_matrix(path: Path, degrees: int) -> None:
-    """Mark an MP4's first track to be shown turned clockwise, as phones do."""
-    turn = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
-    a, b, c, d = (value << 16 for value in turn[degrees])
+TURNS = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
+"""Degrees clockwise -> a, b, c, d of a display matrix: (x, y) is shown at (ax + cy, bx + dy)."""
+
+
+def set_display_matrix(path: Path, turn: tuple[int, int, int, int]) -> None:
+    """Mark an MP4's first track to be shown turned or mirrored, as phones do."""
+    a, b, c, d = (value << 16 for value in turn)
     data = bytearray(path.read_bytes())
     place = data.index(b"tkhd") + 4 + 40
     data[place : place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)

@@ -59,8 +59,8 @@ def run_torch(model: str, *words: object) -> Result:
 def start_ttk(*arguments: object, **more: Any) -> "subprocess.Popen[str]":
     """Start `ttk` as the leader of a process group of its own."""
     return subprocess.Popen(
-        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True, **more,
+        command(*arguments), stdout=subprocess.PIPE, text=True, start_new_session=True,
+        **{"stderr": subprocess.PIPE} | more,
     )  # fmt: skip
 
 

@@ -21,7 +21,8 @@ from toolkit.dataset.shard import ShardReader
 from toolkit.facemodel.camera import default_intrinsics, project
 from toolkit.facemodel.model import load_default
 from toolkit.features.blink import find_blinks
-from toolkit.media.video import fit_size, probe, read_frames
+from toolkit.media.decode import read_frames
+from toolkit.media.video import fit_size, probe
 from toolkit.preview import render_clip
 
 FOLDER = Path(__file__).parent

@@ -18,7 +18,9 @@ from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ToolkitError
 from toolkit.ingest import ingest
 from toolkit.ingest.options import IngestOptions
-from toolkit.media.video import SUFFIXES, find_ffmpeg, fit_size, probe, read_duration, read_frames
+from toolkit.media.decode import read_frames
+from toolkit.media.ffmpeg_process import find_ffmpeg
+from toolkit.media.video import SUFFIXES, fit_size, probe, read_duration
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from toolkit.ingest import ingest
-from toolkit.media.video import find_ffmpeg
+from toolkit.media.ffmpeg_process import find_ffmpeg
 from toolkit.sample import SampleOptions, make_samples
 
 MINUTES = [int(m) for m in os.environ.get("TTK_BENCH_MINUTES", "1,10").split(",")]

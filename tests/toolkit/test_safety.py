@@ -36,7 +36,7 @@ from toolkit.errors import StorageError, ToolkitError
 from toolkit.ingest import ingest
 from toolkit.ingest.options import IngestOptions
 from toolkit.media.audio import decode_audio
-from toolkit.media.video import probe, read_frames
+from toolkit.media.video import probe
 
 TINY = IngestOptions(
     min_frames=27, shard_minutes=0.01, frame_size=64, pose="none", au45="none", deepspeech="none",
@@ -202,22 +202,6 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_shows(
     _, words = process.communicate(timeout=200)
     assert process.returncode == 0, words
     assert read_dataset(dataset) == read_dataset(reference)
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_an_ffmpeg_that_is_killed_is_no_end_of_the_video(
-    number: signal.Signals, tmp_path: Path, videos: Path
-) -> None:
-    clips = sorted(videos.rglob("*.mp4"))
-    listed = tmp_path / "list.mp4"
-    run_ffmpeg("-stream_loop", "20", "-i", clips[0], "-c", "copy", listed)
-    info, streams = probe(listed)
-    frames = read_frames(listed, info, streams, size=(info.width, info.height))
-    next(frames)
-    (ffmpeg,) = children(os.getpid(), str(listed))
-    ffmpeg.send_signal(number)
-    with pytest.raises(ToolkitError, match="ffmpeg was killed"):
-        list(frames)
 
 
 def test_an_ffmpeg_that_is_killed_in_the_middle_of_the_sound_is_no_end_of_it(

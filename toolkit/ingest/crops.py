@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SourceError
-from toolkit.media.ffmpeg_pipe import Frame
+from toolkit.media.decode import Frame, read_frames, read_stored
 from toolkit.media.picture_store import PictureStore
-from toolkit.media.video import Streams, fit_size, read_frames, read_stored
+from toolkit.media.video import Streams, fit_size
 from toolkit.mesh import NUM_VERTICES
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Reason, VideoInfo
 

@@ -25,7 +25,7 @@ from toolkit.storage import digest_record, hash_file
 
 _UNKNOWN_SECONDS = 60.0
 _MIN_JOBS = 16
-_MIN_SECONDS = 60.0
+_MIN_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)

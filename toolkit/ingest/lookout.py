@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.features.landmarks import FaceMesh, Mesh
-from toolkit.media.ffmpeg_pipe import Frame
+from toolkit.media.decode import Frame
 
 MAX_GROUP = 6
 """Frames of a group at most: as many pictures are held in memory."""
@@ -26,7 +26,7 @@ def group_frames(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
     """The frames in groups: each ends at most 0.2 s after the one before it, and has 1 to 6.
 
     Args:
-        frames: in order; `MAX_GROUP` of their pictures are valid at a time.
+        frames: in order.
     """
     group: list[Frame] = []
     end: float | None = None  # of the group before

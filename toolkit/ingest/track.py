@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from toolkit.errors import SourceError
 from toolkit.features.landmarks import FaceMesh, Mesh
-from toolkit.ingest.lookout import MAX_GROUP, Lookout, group_frames
+from toolkit.ingest.lookout import Lookout, group_frames
 from toolkit.ingest.shots import ShotDetector
+from toolkit.media.decode import read_frames
 from toolkit.media.picture_store import PictureStore, is_small, plan_store
-from toolkit.media.video import Streams, fit_size, read_frames
+from toolkit.media.video import Streams, fit_size
 from toolkit.mesh import NUM_LANDMARKS
 from toolkit.schema import Reason, VideoInfo
 
@@ -97,11 +98,7 @@ def track_faces(
         SourceError: `unreadable`.
     """
     store = None if keep is None else _plan_store(keep, path, info, streams, mesh)
-    track = _track(path, info, streams, mesh, spool, on_frame, store)
-    if store is None or store.finish(len(track.times)):
-        return track
-    # The file could not be written, which may have ended the decode as well.
-    return _track(path, info, streams, mesh, spool, on_frame, None)
+    return _track(path, info, streams, mesh, spool, on_frame, store)
 
 
 def _plan_store(
@@ -114,7 +111,8 @@ def _plan_store(
     with contextlib.closing(read_frames(path, info, streams, size=size)) as frames:
         first = next(frames, None)
         box = None if first is None else mesh.find_face(first.picture)
-    return plan_store(keep, info, None if box is None else box * info.width / size[0])
+    scale = info.width / size[0]
+    return plan_store(keep, info, None if box is None else box * scale)
 
 
 def _track(
@@ -130,7 +128,7 @@ def _track(
     follower = _Follower(mesh, info.width / size[0])
     shots, lookout = ShotDetector(), Lookout(mesh)
     times, numbers, starts = array("d"), array("f"), bytearray()
-    frames = read_frames(path, info, streams, size=size, keep=MAX_GROUP, store=store)
+    frames = read_frames(path, info, streams, size=size, store=store)
     with spool.open("wb") as file, contextlib.closing(frames):
         for group in group_frames(frames):
             cuts = [shots.is_cut(frame.picture) for frame in group]

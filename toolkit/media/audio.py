@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import SourceError, ToolkitError
-from toolkit.media.ffmpeg_pipe import check_exit
-from toolkit.media.video import OPEN_OPTIONS, Streams, compile_command, file_url
+from toolkit.media.ffmpeg_process import check_exit, compile_command, file_url
+from toolkit.media.video import OPEN_OPTIONS, Streams, open_container
 from toolkit.schema import Reason
 from toolkit.storage import guard_storage
 
@@ -88,7 +88,7 @@ def _decode_blocks(path: Path) -> Iterator[npt.NDArray[np.int16]]:
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     num_samples = 0
     try:
-        with av.open(str(file_url(path)), options=dict(OPEN_OPTIONS)) as container:
+        with open_container(path) as container:
             if not container.streams.audio:
                 raise ToolkitError(f"{path}: has no sound")
             for frame in itertools.chain(map(_refuse_nan, container.decode(audio=0)), (None,)):

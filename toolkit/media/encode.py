@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
-from toolkit.media.video import OPEN_OPTIONS, file_url, to_arguments
+from toolkit.media.ffmpeg_process import file_url, to_arguments
+from toolkit.media.video import OPEN_OPTIONS
 from toolkit.storage import write_whole
 
 _MATRIX = "smpte170m"

@@ -2,18 +2,24 @@
 
 What is kept is what pass 2 would have decoded: yuv420p at source size, the whole picture where it
 is small, else a region around the face of the first frame. A clip whose crop or frames are not in
-the store is decoded again, as every clip was before there was one.
+the store is decoded again.
 """
 
+import contextlib
 import math
-import resource
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
+import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import ColorRange, Colorspace
 
+from toolkit.media.filters import read_look, read_plane
 from toolkit.schema import VideoInfo
 
 MAX_BYTES = 1 << 28
@@ -30,6 +36,11 @@ _REGION_SCALE, _REGION_RAISE = 2.6, 0.2
 """Side of the region, and how far its centre lies above that of the detector's box, over its side:
 a crop is about 1.9 such sides, the rest is for the head to move in."""
 
+_CODECS = frozenset({"av1", "h264", "hevc", "libdav1d", "mpeg2video", "mpeg4", "vp8", "vp9"})
+"""Decoders whose chroma lies left of the luma, BT.2020 aside: PyAV does not say where it lies."""
+
+_COLORS = "colorspace", "color_range", "color_trc", "color_primaries"
+
 Region = tuple[int, int, int, int]
 
 
@@ -41,27 +52,52 @@ class PictureStore:
         path: the file.
         region: xyxy, even source pixels, of each picture that is kept.
         limit: frames kept at most.
-        looks: what ffmpeg said of the frames: pixel format, place of chroma, size, range, matrix.
-        num_frames: frames in the file, once it is written.
+        num_frames: frames in the file.
     """
 
     path: Path
     region: Region
     limit: int
-    looks: set[tuple[str, ...]] = field(default_factory=set)
     num_frames: int = 0
+    _colors: dict[str, int] = field(default_factory=dict)
 
-    @property
-    def frame_bytes(self) -> int:
+    def keep(
+        self, frames: Iterable[av.VideoFrame], info: VideoInfo, codec: str
+    ) -> Iterator[av.VideoFrame]:
+        """The same frames, written down; nothing is kept where they are not alike, or not plain.
+
+        Args:
+            frames: upright, of the decoder that `codec` names.
+            info: of the source.
+            codec: of its `Streams`.
+        """
+        look = None
+        with contextlib.ExitStack() as stack:
+            file = stack.enter_context(self.path.open("wb")) if self.limit else None
+            for frame in frames:
+                if file is not None and self.num_frames < self.limit:
+                    look = look or read_look(frame)
+                    if _is_plain(frame, info, codec) and read_look(frame) == look:
+                        self._write(frame, file)
+                    else:
+                        self._give_up()
+                yield frame
+
+    def _write(self, frame: av.VideoFrame, file: BinaryIO) -> None:
         x0, y0, x1, y1 = self.region
-        return (x1 - x0) * (y1 - y0) * 3 // 2
+        try:
+            for place, share in enumerate((1, 2, 2)):
+                rows = read_plane(frame, place)[y0 // share : y1 // share]
+                file.write(np.ascontiguousarray(rows[:, x0 // share : x1 // share]).data)
+        except OSError:
+            self._give_up()  # the disk is full: crops will be decoded again
+            return
+        self._colors = {name: getattr(frame, name) for name in _COLORS}
+        self.num_frames += 1
 
-    def finish(self, num_frames: int) -> bool:
-        """Take note of how many frames were decoded; False where the file does not hold them."""
-        expected = min(num_frames, self.limit)
-        size = self.path.stat().st_size if self.path.exists() else 0
-        self.num_frames = expected if size == expected * self.frame_bytes else 0
-        return self.num_frames == expected
+    def _give_up(self) -> None:
+        self.num_frames = self.limit = 0
+        self.path.unlink(missing_ok=True)
 
     def holds(self, crop: Region, last_frame: int, info: VideoInfo) -> bool:
         """Whether the crop of frames up to `last_frame` can be made from what is kept."""
@@ -72,19 +108,32 @@ class PictureStore:
             and min(crop[2], info.width) <= x1
             and min(crop[3], info.height) <= y1
         )
-        return inside and last_frame < self.num_frames and self._is_plain(info)
+        return inside and last_frame < self.num_frames
 
-    def _is_plain(self, info: VideoInfo) -> bool:
-        """Whether all frames were alike, and raw pictures of them lose nothing of their meaning."""
-        if len(self.looks) != 1 or len(look := next(iter(self.looks))) != 5:
-            return False  # frames differ, or this ffmpeg says less of them
-        pixel_format, chroma, size, color_range, _ = look
-        return (
-            pixel_format == "yuv420p"
-            and chroma in ("left", "unspecified")
-            and size == f"{info.width}x{info.height}"
-            and color_range in ("tv", "unknown")
-        )
+    def read(self, first: int) -> Iterator[av.VideoFrame]:
+        """The frames from number `first` on; their time is their number."""
+        x0, y0, x1, y1 = self.region
+        rows, width = (y1 - y0) * 3 // 2, x1 - x0
+        with self.path.open("rb") as file:
+            file.seek(first * rows * width)
+            for number in range(first, self.num_frames):
+                data = np.fromfile(file, np.uint8, rows * width).reshape(rows, width)
+                frame = av.VideoFrame.from_ndarray(data, "yuv420p")
+                frame.pts, frame.time_base = number, Fraction(1)
+                for name, value in self._colors.items():
+                    setattr(frame, name, value)
+                yield frame
+
+
+def _is_plain(frame: av.VideoFrame, info: VideoInfo, codec: str) -> bool:
+    """Whether raw pictures of a frame lose nothing of its meaning."""
+    return (
+        codec in _CODECS
+        and frame.format.name == "yuv420p"
+        and (frame.width, frame.height) == (info.width, info.height)
+        and frame.color_range in (ColorRange.UNSPECIFIED, ColorRange.MPEG)
+        and frame.colorspace != Colorspace.BT2020
+    )
 
 
 def plan_store(path: Path, info: VideoInfo, box: npt.NDArray[np.float64] | None) -> PictureStore:
@@ -103,13 +152,12 @@ def plan_store(path: Path, info: VideoInfo, box: npt.NDArray[np.float64] | None)
         region = (0, 0, 0, 0) if box is None else _choose_region(info, box)
     store = PictureStore(path, region, 0)
     room = min(MAX_BYTES, shutil.disk_usage(path.parent).free // _MAX_SHARE)
-    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if largest != resource.RLIM_INFINITY:
-        room = min(room, largest)
     is_even = not any(value % 2 for value in (info.width, info.height))
-    expected = (info.duration or math.inf) * info.fps * store.frame_bytes
-    if store.frame_bytes and is_even and not info.interlaced and expected <= room:
-        store.limit = room // store.frame_bytes
+    x0, y0, x1, y1 = region
+    frame_bytes = (x1 - x0) * (y1 - y0) * 3 // 2
+    expected = (info.duration or math.inf) * info.fps * frame_bytes
+    if frame_bytes and is_even and expected <= room:
+        store.limit = room // frame_bytes
     return store
 
 

@@ -410,13 +410,13 @@ def test_blinks_of_a_real_clip_are_those_read_by_eye(name: str) -> None:
     if not (REAL_DATA / name).is_file():
         pytest.skip(f"no {REAL_DATA / name}")
     from toolkit.features.landmarks import FaceMesh
-    from toolkit.media import video
+    from toolkit.media import decode, video
 
     info, streams = video.probe(REAL_DATA / name)
     mesh = FaceMesh(max_faces=1)
     meshes: list[npt.NDArray[np.float32]] = []
     times: list[float] = []
-    for frame in video.read_frames(REAL_DATA / name, info, streams, size=video.fit_size(info)):
+    for frame in decode.read_frames(REAL_DATA / name, info, streams, size=video.fit_size(info)):
         detect = mesh.detect if meshes else mesh.start
         meshes.append(detect(frame.picture)[0])
         times.append(frame.time)

@@ -222,11 +222,11 @@ def test_a_real_head_turns_as_openface_says():
     from toolkit.facemodel.camera import default_intrinsics
     from toolkit.features.landmarks import FaceMesh
     from toolkit.features.openface import find_csv, read_openface
-    from toolkit.media import video
+    from toolkit.media import decode, video
 
     info, streams = video.probe(REAL_DATA / name)
     mesh = FaceMesh(max_faces=1)
-    pictures = video.read_frames(REAL_DATA / name, info, streams, size=video.fit_size(info))
+    pictures = decode.read_frames(REAL_DATA / name, info, streams, size=video.fit_size(info))
     found = [
         (mesh.detect(f.picture) if k else mesh.start(f.picture)) for k, f in enumerate(pictures)
     ]

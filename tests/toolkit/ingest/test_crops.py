@@ -21,8 +21,9 @@ from tests.numbered import (
 from toolkit.clock import show_frames
 from toolkit.errors import SourceError
 from toolkit.ingest.crops import encode_crops, read_crops, read_pictures
+from toolkit.media.decode import read_frames
 from toolkit.media.picture_store import PictureStore, plan_store
-from toolkit.media.video import probe, read_frames
+from toolkit.media.video import probe
 from toolkit.schema import ClipInput
 
 FRAMES = 760
@@ -166,8 +167,8 @@ def keep_pictures(
     store = plan_store(file, info, None)
     store.region, store.limit = region or store.region, limit
     size = (info.width, info.height)
-    count = sum(1 for _ in read_frames(path, info, streams, size=size, store=store))
-    assert store.finish(count)
+    for _ in read_frames(path, info, streams, size=size, store=store):
+        pass
     return store
 
 
@@ -245,9 +246,19 @@ def test_pictures_that_raw_bytes_do_not_describe_are_decoded_again(
     np.testing.assert_array_equal(again, kept)
 
 
-def test_a_store_that_could_not_be_written_is_no_store(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_is_no_store(tmp_path: Path) -> None:
+    """As on a full disk: the decode goes on, and crops are decoded again."""
+    import resource
+
     path = encode(tmp_path / "a.mp4", draw_numbers(10), *FORMATS["h264.mp4"])
-    store = keep_pictures(path, tmp_path / "kept", None)
-    store.path.write_bytes(store.path.read_bytes()[:-1])
-    assert not store.finish(10)
-    assert read_both(path, store, 0, 8, (8, 4, 60, 56))[2] is False
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5 * 96 * 64, limits[1]))
+    try:
+        store = keep_pictures(path, tmp_path / "kept", None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert store.num_frames == 0
+    assert not store.path.exists()
+    again, kept, held = read_both(path, store, 0, 8, (8, 4, 60, 56))
+    assert not held
+    np.testing.assert_array_equal(again, kept)

@@ -13,7 +13,7 @@ from toolkit.features.landmarks import FaceMesh, Mesh
 from toolkit.ingest.clips import cut_clips
 from toolkit.ingest.lookout import MAX_GROUP, Lookout, group_frames
 from toolkit.ingest.track import Track
-from toolkit.media.ffmpeg_pipe import Frame
+from toolkit.media.decode import Frame
 from toolkit.schema import Reason
 
 NUM_FRAMES = 48

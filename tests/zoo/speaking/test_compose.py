@@ -10,6 +10,7 @@ import pytest
 
 from tests.datasets import FakeClip, write_dataset
 from tests.numbered import (
+    TURNS,
     encode,
     make_clicks,
     read_all,
@@ -179,7 +180,7 @@ def test_pictures_stand_upright_whatever_their_size_and_are_written_whole(
     picture[:20, :20] = (250, 20, 20)
     encode(source, [picture] * 8, "-c:v", "libx264", "-qp", "0", "-pix_fmt", "yuv444p", rate=30)
     if degrees:
-        set_display_matrix(source, degrees)
+        set_display_matrix(source, TURNS[degrees])
     times = np.arange(8) / 30
     clip = FakeClip(num_frames=8, arrays={"video/source_time": times})
     shards = write_dataset(tmp_path / "data", {"j": [clip]}, frame_size=32) / "shards"

@@ -1,0 +1,164 @@
+"""The filters that make a picture upright, square, cropped and scaled: ffmpeg's, as a graph."""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import av
+import av.filter
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.schema import VideoInfo
+
+Crop = tuple[int, int, int, int]
+
+Step = tuple[str, str]
+"""A filter's name and its arguments."""
+
+_EXACT = "area+accurate_rnd+full_chroma_int"
+"""How stored crops are scaled: `area` alone rounds chroma down, two levels of red and blue."""
+
+
+def apply_filters(
+    frames: Iterable[av.VideoFrame], make_steps: Callable[[av.VideoFrame], list[Step]]
+) -> Iterator[av.VideoFrame]:
+    """Frames through a row of filters, which is set up anew where the frames' look changes."""
+    graph, look, steps = None, None, list[Step]()
+    for frame in frames:
+        if (now := read_look(frame)) != look:
+            yield from _drain(graph)
+            look, steps = now, make_steps(frame)
+            graph = _open_graph(frame, steps) if steps else None
+        if graph is None:
+            yield frame
+        else:
+            graph.vpush(frame)
+            yield from _pull(graph)
+    yield from _drain(graph)
+
+
+def _drain(graph: Any) -> Iterator[av.VideoFrame]:
+    if graph is not None:
+        graph.vpush(None)
+        yield from _pull(graph)
+
+
+def _pull(graph: Any) -> Iterator[av.VideoFrame]:
+    with contextlib.suppress(av.BlockingIOError, av.EOFError):
+        while True:
+            yield graph.vpull()
+
+
+def read_look(frame: av.VideoFrame) -> tuple[object, ...]:
+    """What frames that go through the same filters have in common.
+
+    Pixel format, size, matrix, range, and the display matrix.
+    """
+    colors = int(frame.colorspace), int(frame.color_range)
+    return frame.format.name, frame.width, frame.height, *colors, _read_display_matrix(frame)
+
+
+def read_plane(frame: av.VideoFrame, place: int) -> npt.NDArray[np.uint8]:
+    """The rows of a frame's plane as they lie in memory, padding included: (rows, bytes)."""
+    plane: Any = frame.planes[place]
+    rows: npt.NDArray[np.uint8] = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+    return rows
+
+
+def _open_graph(frame: av.VideoFrame, steps: list[Step]) -> Any:
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = (
+        f"video_size={frame.width}x{frame.height}:pix_fmt={frame.format.name}"
+        f":time_base={frame.time_base}:colorspace={int(frame.colorspace)}"
+        f":range={int(frame.color_range)}"
+    )
+    nodes = [graph.add("buffer", source), *(graph.add(*step) for step in steps)]
+    graph.link_nodes(*nodes, graph.add("buffersink")).configure()
+    return graph
+
+
+def _read_display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
+    """Nine integers of a display matrix, row by row; none where the frame has none."""
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    return () if data is None else tuple(np.frombuffer(data, np.int32).tolist())
+
+
+def make_upright(frame: av.VideoFrame) -> list[Step]:
+    """Turn and mirror a picture as its display matrix says, and as ffmpeg does."""
+    matrix = _read_display_matrix(frame)
+    if not matrix:
+        return []
+    degrees = read_rotation(frame)
+    if degrees == 90:
+        return [("transpose", "dir=cclock_flip" if matrix[3] > 0 else "dir=clock")]
+    if degrees == 270:
+        return [("transpose", "dir=clock_flip" if matrix[3] < 0 else "dir=cclock")]
+    if degrees == 180:
+        return [("hflip", "")] * (matrix[0] < 0) + [("vflip", "")] * (matrix[4] < 0)
+    if degrees:
+        return [("rotate", f"angle={math.radians(degrees)}")]
+    return [("vflip", "")] * (matrix[4] < 0)
+
+
+def read_rotation(frame: av.VideoFrame) -> int:
+    """Degrees clockwise, 0 to 359, by which a picture is to be turned."""
+    matrix = _read_display_matrix(frame)
+    if not matrix:
+        return 0
+    across, down = math.hypot(matrix[0], matrix[3]), math.hypot(matrix[1], matrix[4])
+    if not across or not down:
+        return 0
+    return round(math.degrees(math.atan2(matrix[1] / down, matrix[0] / across))) % 360
+
+
+def fit_picture(info: VideoInfo, size: tuple[int, int], crop: Crop | None) -> list[Step]:
+    """Square pixels, then the crop, then the size; `area` averages where it shrinks."""
+    if crop is None:
+        return [_scale(size, "area")]
+    is_even = not any(value % 2 for value in (*crop, *_find_margins(info, crop)))
+    pixels = "yuv420p" if is_even else "rgb24"
+    square = _scale((info.width, info.height), "area")
+    return [square, ("format", f"pix_fmts={pixels}"), *cut_crop(info, size, crop)]
+
+
+def cut_crop(
+    info: VideoInfo, size: tuple[int, int], crop: Crop, origin: tuple[int, int] = (0, 0)
+) -> list[Step]:
+    """The crop of a source's picture, of which the part that begins at `origin` is given."""
+    x0, y0, x1, y1 = crop
+    left, top, right, bottom = _find_margins(info, crop)
+    inner = (x1 - x0 - left - right, y1 - y0 - top - bottom)
+    steps = [_crop(*inner, x0 + left - origin[0], y0 + top - origin[1])]
+    if left or top or right or bottom:
+        steps += _smear(*inner, left, top, right, bottom)
+    return [*steps, _scale(size, _EXACT)]
+
+
+def _find_margins(info: VideoInfo, crop: Crop) -> Crop:
+    """How far the crop leaves the picture on the left, top, right and bottom, px."""
+    x0, y0, x1, y1 = crop
+    return max(0, -x0), max(0, -y0), max(0, x1 - info.width), max(0, y1 - info.height)
+
+
+def _smear(width: int, height: int, left: int, top: int, right: int, bottom: int) -> list[Step]:
+    """Replicate the border of a picture of the given size by so many pixels.
+
+    As wide on both sides and then cut, because fillborders refuses over half the picture.
+    """
+    x, y = max(left, right), max(top, bottom)
+    return [
+        ("pad", f"w={width + 2 * x}:h={height + 2 * y}:x={x}:y={y}"),
+        ("fillborders", f"left={x}:right={x}:top={y}:bottom={y}:mode=smear"),
+        _crop(width + left + right, height + top + bottom, x - left, y - top),
+    ]
+
+
+def _crop(width: int, height: int, x: int, y: int) -> Step:
+    return "crop", f"w={width}:h={height}:x={x}:y={y}:exact=1"
+
+
+def _scale(size: tuple[int, int], flags: str) -> Step:
+    return "scale", f"w={size[0]}:h={size[1]}:flags={flags}"
