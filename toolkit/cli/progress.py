@@ -2,10 +2,13 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolkit.cli.bar import Bar, write_time
-from toolkit.ingest.jobs import Plan
-from toolkit.ingest.runners.base import Progress
+
+if TYPE_CHECKING:
+    from toolkit.ingest.jobs import Plan
+    from toolkit.ingest.runners.base import Progress
 
 
 class IngestProgress(Bar):
@@ -23,7 +26,7 @@ class IngestProgress(Bar):
         self._num_seen += 1
         self.say_sometimes(f"planning: {self._num_seen} sources seen, now {path.name}")
 
-    def start(self, plan: Plan) -> None:
+    def start(self, plan: "Plan") -> None:
         """The plan is made."""
         sources = [source for job in plan.jobs for source in job.sources]
         self._durations = {source.path: source.duration for source in sources}
@@ -36,7 +39,7 @@ class IngestProgress(Bar):
         )
         self.open(self._num_sources)
 
-    def advance(self, progress: Progress) -> None:
+    def advance(self, progress: "Progress") -> None:
         """One step of the run."""
         if progress.kind == "frames":
             self._num_frames += progress.count

@@ -195,6 +195,12 @@ def test_where_compares_columns(dataset: Path, where: str, who: list[str]) -> No
         ("num_frames", "neither true nor false"),
         ("num_frames >", "no expression"),
         ("identity > 3", "identity > 3"),
+        ("num_frames ** 2 > 3", "'Pow' is not allowed"),
+        ("num_frames << 3 > 3", "'LShift' is not allowed"),
+        ("identity * 3 == 'a'", "'identity * 3' is not allowed"),
+        ("identity == 'a' * 3", "\"'a' * 3\" is not allowed"),
+        ("num_frames in [1] * 3", "'[1] * 3' is not allowed"),
+        ("num_frames > " + "1 + " * 1000 + "1", "characters, 2000 at most"),
         ("", "no expression"),
     ],
 )
