@@ -38,6 +38,7 @@ from toolkit.ingest.runners import open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
 from toolkit.ingest.runners.processes import check_guard
 from toolkit.ingest.sources import check_inputs, check_unchanged, source_path
+from toolkit.ingest.timeline import lay_out
 from toolkit.ingest.track import track_faces
 from toolkit.ingest.workspace import lock_dataset, open_workspace, sweep_workspaces
 from toolkit.media.audio import decode_audio
@@ -198,6 +199,7 @@ class ShardMaker:
             min_frames=self._options.min_frames,
             max_frames=self._options.max_frames,
         )
+        timeline = lay_out(track, fps)
         clips = []
         for stretch in reject_silence(stretches, sound, fps):
             if stretch.reason is not None:
@@ -210,6 +212,7 @@ class ShardMaker:
                 info=info,
                 streams=streams,
                 track=track,
+                timeline=timeline,
                 sound=sound,
                 fps=fps,
                 focal=self._options.focal,
