@@ -25,6 +25,11 @@ _REACH = 15
 """Clock frames that are shifted at most so that one source frame is not lost."""
 
 
+def suits_25(source_fps: float, fps: int) -> bool:
+    """Whether a source's frames fit a clock of 25 (to 6 %), but are repeated on this faster one."""
+    return fps > 25 and abs(source_fps - 25) <= 1.5
+
+
 def frame_to_sample(frame: int, fps: int) -> int:
     """First audio sample of a frame: `frame · 16000 // fps`, so that neighbouring clips tile."""
     return frame * SAMPLE_RATE // fps

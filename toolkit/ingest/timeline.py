@@ -21,9 +21,6 @@ SAME = 4.0
 Of 48 real talking heads none has more than two of these on end, repeated frames aside; a still is
 made of them, whatever the encoder, but for a key frame now and then."""
 
-_EXACT = 1.0
-"""The same where there is one copy alone, which up to `SAME` may be a quiet moment."""
-
 _OVERDUE = 1.75
 """A picture that stays for more than so many times the mean time between pictures is stale: the
 next one is missing. At 25 pictures a second on a clock of 30, every fifth stays for 1.67."""
@@ -88,11 +85,10 @@ def _measure_interval(times: npt.NDArray[np.float64], fps: int) -> float:
 def _find_stale(
     track: Track, shown: npt.NDArray[np.int64], usual: float, fps: int
 ) -> npt.NDArray[np.bool_]:
-    copies = track.changes <= SAME
-    alone = copies & ~np.append(copies[1:], False) & ~np.insert(copies[:-1], 0, False)
-    copies &= ~alone | (track.changes <= _EXACT)
+    copies = _keep_runs(track.changes <= SAME, 2)  # one alone may be a quiet moment
     pictures, times = _number(copies, shown), track.times[~copies]
-    stays = np.diff(times, append=times[-1]) > _OVERDUE * usual
+    end = track.times[-1] + track.frame_seconds
+    stays = np.diff(times, append=end) > _OVERDUE * usual
     is_due = np.arange(len(shown)) / fps >= times[pictures] + _DUE * usual
     repeated = np.diff(pictures, prepend=-1) == 0
     return np.asarray(repeated & (pictures >= 0) & stays[pictures] & is_due)
