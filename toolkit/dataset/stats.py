@@ -22,9 +22,9 @@ class ClipStats:
     """Clips of one group; None where the manifest has no such number.
 
     Shares are weighted by frames (valid, new pictures) and time (speech); face size, sharpness and
-    mouth–audio agreement are medians over clips. A pose range is the median over clips of where 96 % of a
-    clip's frames lie, from its 2nd to its 98th percentile, degrees; `*_low` and `*_high` are the
-    extremes of all clips.
+    mouth–audio agreement are medians over clips. A pose range is the median over clips of where
+    96 % of a clip's frames lie, from its 2nd to its 98th percentile, degrees; `*_low` and `*_high`
+    are the extremes of all clips.
     """
 
     name: str
