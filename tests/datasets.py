@@ -136,6 +136,7 @@ def make_row(
         "face_size": 150.0,
         "sharpness": 80.0,
         "valid_share": 1.0,
+        "num_pictures": clip.num_frames,
         "num_blinks": 0,
         "blink_onsets": [],
         "blink_offsets": [],

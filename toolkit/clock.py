@@ -3,6 +3,8 @@
 Every stage that turns a duration into a count uses these functions and no other arithmetic.
 """
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +16,18 @@ FRAME_RATES = (25, 30)
 
 TOLERANCE = 5e-4
 """Seconds by which a source frame may be late and still be shown (container rounding)."""
+
+MAX_SHIFT = 0.5
+"""Clock frames: a source frame is shown by less than this before its time, or after the time of
+the next one, and only so that none is lost."""
+
+_REACH = 15
+"""Clock frames that are shifted at most so that one source frame is not lost."""
+
+
+def suits_25(source_fps: float, fps: int) -> bool:
+    """Whether a source's frames fit a clock of 25 (to 6 %), but are repeated on this faster one."""
+    return fps > 25 and abs(source_fps - 25) <= 1.5
 
 
 def frame_to_sample(frame: int, fps: int) -> int:
@@ -31,15 +45,66 @@ def show_frames(
 ) -> npt.NDArray[np.int64]:
     """Index of the source frame shown at each clock frame of `[first, last)`.
 
+    A source frame is shown from its presentation time (to within 0.5 ms) to that of the next one.
+    Where times jitter, two may thereby fall on one clock frame and none on another near by: those
+    between are shown one clock frame earlier, or later, so that none is lost, if that is less than
+    half a clock frame outside the time of each. A steady rate has no such places.
+
     Args:
-        times: (F,) presentation times of the source frames, s, ascending.
+        times: (F,) presentation times of all the source's frames, s, ascending.
         first: first clock frame.
         last: one past the last clock frame.
         fps: clock rate.
 
     Returns:
-        (last − first,) index of the last source frame whose time is ≤ t/fps + 0.5 ms;
-        −1 before the first source frame.
+        (last − first,) index; −1 before the first source frame. It depends on the source's times
+        alone, not on where `first` and `last` lie.
     """
-    clock = np.arange(first, last) / fps + TOLERANCE
-    return np.searchsorted(times, clock, side="right").astype(np.int64) - 1
+    clock = np.arange(max(last, math.ceil(times[-1] * fps) + 1))
+    shown = np.searchsorted(times, clock / fps + TOLERANCE, side="right").astype(np.int64) - 1
+    _recover_lost(shown[: np.searchsorted(shown, len(times) - 1) + 1], times * fps)
+    return shown[first:last]
+
+
+def _recover_lost(shown: npt.NDArray[np.int64], times: npt.NDArray[np.float64]) -> None:
+    """Show, in place, frames that jitter makes fall on one clock frame with another.
+
+    Args:
+        shown: (n,) index of the source frame at each clock frame, up to where the last is shown.
+        times: (F,) of the source frames, in clock frames.
+    """
+    steps = np.diff(shown, prepend=-1)
+    if not (np.any(steps > 1) and np.any(steps[shown >= 0] == 0)):
+        return  # a steady rate, higher or lower than the clock's
+    repeats, losses = list[int](), list[int]()  # clock frames to make up for
+    for frame in np.flatnonzero(steps != 1).tolist():
+        if steps[frame] == 0 and not _shift(shown, times, losses, frame, -1):
+            repeats.append(frame)
+        for _ in range(steps[frame] - 1):
+            if not _shift(shown, times, repeats, frame, 1):
+                losses.append(frame)
+    _shift(shown, times, repeats, len(shown) - 1, 1)
+
+
+def _shift(
+    shown: npt.NDArray[np.int64],
+    times: npt.NDArray[np.float64],
+    starts: list[int],
+    stop: int,
+    step: int,
+) -> bool:
+    """Whether the next (`step` 1) or previous (−1) source frames can be shown at [start, stop).
+
+    If so, they are, and the last of `starts` is used up; if not, all are: later ones hold this
+    stretch too.
+    """
+    if not starts:
+        return False
+    start = starts.pop()
+    here = shown[start:stop]
+    distance = np.arange(start, stop) - times[here + (step > 0)]
+    if stop - start > _REACH or np.any(-step * distance >= MAX_SHIFT):
+        starts.clear()
+        return False
+    here += step
+    return True

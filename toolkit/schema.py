@@ -28,6 +28,7 @@ class Reason(enum.StrEnum):
     SILENT = "silent"
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
+    STILL = "still"
     TOO_SHORT = "too_short"
     DUPLICATE = "duplicate"
     FAILED = "failed"
@@ -114,7 +115,9 @@ class ClipInput:
         picture_size: (width, height) of the upright square-pixel picture.
         intrinsics: (fx, fy, cx, cy) in source pixels.
         crop: (x0, y0, x1, y1) of the fixed square crop, source pixels.
-        valid: (n,) bool; False where landmarks were interpolated over a gap.
+        valid: (n,) bool; False where landmarks were interpolated over a gap, and where a picture
+            is shown again though the next one was due.
+        num_pictures: distinct pictures among the n.
         source_time: (n,) float64 presentation time, s, of the source frame shown.
         source_index: (n,) int64 which decoded frame of the source that is, from 0.
         source_num_frames: decoded frames of the whole source.
@@ -138,6 +141,7 @@ class ClipInput:
     source_time: npt.NDArray[np.float64]
     source_index: npt.NDArray[np.int64]
     source_num_frames: int
+    num_pictures: int = 0
     load_landmarks: Callable[[], npt.NDArray[np.float32]]
     load_pcm: Callable[[], npt.NDArray[np.int16]]
     read_frames: Callable[[], Iterator[npt.NDArray[np.uint8]]]
@@ -194,7 +198,8 @@ ARRAYS: dict[str, ArraySpec] = {
             "landmarks",
         ),
         ArraySpec(
-            "face/valid", "N", (), "bool", "", "measured by every backend used", "landmarks"
+            "face/valid", "N", (), "bool", "", "measured by every backend used, no stale repeat",
+            "landmarks",
         ),
         ArraySpec(
             "face/pose", "N", (6,), "float32", "rad, mm",
@@ -232,12 +237,16 @@ ARRAYS: dict[str, ArraySpec] = {
 
 @dataclass(frozen=True)
 class ColumnSpec:
-    """One column of a manifest table; `type` is pyarrow's name for it."""
+    """One column of a manifest table; `type` is pyarrow's name for it.
+
+    Manifests made before a column was `added` lack it; it is null there.
+    """
 
     name: str
     type: str
     unit: str
     text: str
+    added: bool = False
 
 
 CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
@@ -259,6 +268,7 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("face_size", "double", "px", "median height of the mesh's box, source pixels"),
     ColumnSpec("sharpness", "double", "", "median variance of the Laplacian, 256 px grey crop"),
     ColumnSpec("valid_share", "double", "0 to 1", "share of frames with face/valid"),
+    ColumnSpec("num_pictures", "int64", "", "distinct pictures among the frames", added=True),
     ColumnSpec("num_blinks", "int64", "", "blinks found; null without AU45"),
     ColumnSpec("blink_onsets", "list<double>", "s", "from the clip's start"),
     ColumnSpec("blink_offsets", "list<double>", "s", "from the clip's start, end of last frame"),

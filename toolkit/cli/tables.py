@@ -135,6 +135,7 @@ def _list_numbers(group: ClipStats) -> list[list[str]]:
         ["minutes", f"{group.minutes:.1f}"],
         ["frames", str(group.num_frames)],
         ["valid frames", _percent(group.valid_share)],
+        ["frames with a new picture", _percent(group.picture_share)],
         ["face height (median)", _show(group.face_size, ".0f", " px")],
         ["sharpness (median variance of the Laplacian)", _show(group.sharpness, ".0f")],
         *poses,
@@ -168,6 +169,12 @@ def print_funnel(funnel: YieldFunnel) -> None:
     if abs(funnel.other) * 3600 >= 1:
         rows.append(["between clips", "", _time(funnel.other), share(funnel.other)])
     print_table("Yield", ("", "number", "time", "share"), rows)
+    if funnel.num_slow_sources:
+        click.echo(
+            f"{funnel.num_slow_sources} of {funnel.num_sources} sources have 25 pictures a second, "
+            "or nearly: on a clock of 30, one frame in\nsix shows the picture before it again. "
+            "ttk ingest --fps 25, into another --out, avoids it.\n"
+        )
 
 
 # --- blinks -------------------------------------------------------------------------------------

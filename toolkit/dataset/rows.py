@@ -36,6 +36,7 @@ def describe_clip(
         "face_size": float(np.median(np.ptp(landmarks[:, :, 1], axis=1))),
         "sharpness": sharpness,
         "valid_share": float(np.mean(np.asarray(clip.arrays["face/valid"], bool))),
+        "num_pictures": clip.num_pictures,
         "speech_share": measure_speech_share(pcm),
         "loudness": measure_loudness(pcm),
         "mouth_audio_corr": corr,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from toolkit.clock import suits_25
 from toolkit.dataset.manifest import read_table
 
 GROUP_COLUMNS = {"identity": "identity", "split": "split", "source": "source"}
@@ -20,10 +21,10 @@ NO_SPLIT = "(none)"
 class ClipStats:
     """Clips of one group; None where the manifest has no such number.
 
-    Shares are weighted by frames (valid) and time (speech); face size, sharpness and mouth–audio
-    agreement are medians over clips. A pose range is the median over clips of where 96 % of a
-    clip's frames lie, from its 2nd to its 98th percentile, degrees; `*_low` and `*_high` are the
-    extremes of all clips.
+    Shares are weighted by frames (valid, new pictures) and time (speech); face size, sharpness and
+    mouth–audio agreement are medians over clips. A pose range is the median over clips of where
+    96 % of a clip's frames lie, from its 2nd to its 98th percentile, degrees; `*_low` and `*_high`
+    are the extremes of all clips.
     """
 
     name: str
@@ -33,6 +34,7 @@ class ClipStats:
     minutes: float
     num_frames: int
     valid_share: float | None
+    picture_share: float | None
     face_size: float | None
     sharpness: float | None
     pitch_range: float | None
@@ -60,9 +62,13 @@ class Rejected:
 
 @dataclass(frozen=True, kw_only=True)
 class YieldFunnel:
-    """What became of the input, in hours; `other` is what no row speaks of (rounding, margins)."""
+    """What became of the input, in hours; `other` is what no row speaks of (rounding, margins).
+
+    `num_slow_sources` have 25 pictures a second, or nearly, and a faster clock.
+    """
 
     num_sources: int
+    num_slow_sources: int
     hours_in: float
     num_clips: int
     hours_out: float
@@ -107,6 +113,7 @@ def describe_clips(name: str, clips: pd.DataFrame) -> ClipStats:
         minutes=float(clips["duration"].sum()) / 60,
         num_frames=int(clips["num_frames"].sum()),
         valid_share=_average(clips["valid_share"], clips["num_frames"]),
+        picture_share=_average(clips["num_pictures"] / clips["num_frames"], clips["num_frames"]),
         face_size=_number(clips["face_size"].median()),
         sharpness=_number(clips["sharpness"].median()),
         speech_share=_average(clips["speech_share"], clips["duration"]),
@@ -150,12 +157,18 @@ def yield_funnel(dataset: Path) -> YieldFunnel:
     reasons.sort(key=lambda entry: (-entry.hours, entry.reason))
     return YieldFunnel(
         num_sources=len(sources),
+        num_slow_sources=_count_slow(clips),
         hours_in=float(seconds_in) / 3600,
         num_clips=len(clips),
         hours_out=float(seconds_out) / 3600,
         rejected=tuple(reasons),
         other=float(seconds_in - seconds_out - rejected["duration"].sum()) / 3600,
     )
+
+
+def _count_slow(clips: pd.DataFrame) -> int:
+    rates = clips[["source_fps", "fps"]].itertuples(index=False)
+    return int(clips["source"][[suits_25(rate, fps) for rate, fps in rates]].nunique())
 
 
 def _number(value: float) -> float | None:

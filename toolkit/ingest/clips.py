@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import SAMPLE_RATE, TOLERANCE, frame_to_sample, show_frames
+from toolkit.clock import SAMPLE_RATE, frame_to_sample
 from toolkit.ingest import rejected
 from toolkit.ingest.rejected import Stretch
+from toolkit.ingest.timeline import Timeline, lay_out
 from toolkit.ingest.track import Track
 from toolkit.schema import Reason
 
@@ -26,16 +27,6 @@ CROP_SCALE = 1.8
 
 CROP_RAISE = 0.1
 """Share of the side by which the crop's centre is raised, for the hair."""
-
-
-def count_picture_frames(track: Track, fps: int) -> int:
-    """Clock frames a source's picture lasts, its last frame being shown as long as most are.
-
-    At least one shows it, however short it is.
-    """
-    end = float(track.times[-1]) + track.frame_seconds
-    first = max(0, math.ceil((float(track.times[0]) - TOLERANCE) * fps))
-    return max(first + 1, math.ceil((end - TOLERANCE) * fps))
 
 
 def cut_clips(
@@ -59,11 +50,10 @@ def cut_clips(
     Returns:
         Stretches that tile [first picture frame, end of the picture), in order.
     """
-    end = count_picture_frames(track, fps)
-    shown = show_frames(track.times, 0, end, fps)
-    first = int(np.searchsorted(shown, 0))
-    states = _label_frames(track, shown[first:])
-    starts = _find_starts(track, shown[first:])
+    timeline = lay_out(track, fps)
+    first, end = timeline.first, len(timeline.shown)
+    states = _label_frames(track, timeline)
+    starts = _find_starts(track, timeline)
     low, high = _sound_range(audio_span, first, end, fps)
     stretches = [Stretch(first, low - first, Reason.NO_AUDIO, rejected.SOUND_STARTS_LATER)]
     for start, stop in _split_at(starts, low - first, high - first):
@@ -75,25 +65,29 @@ def cut_clips(
     return [stretch for stretch in stretches if stretch.num > 0]
 
 
-_GOOD, _NO_FACE, _SEVERAL = 0, 1, 2
-_REASONS = {_NO_FACE: Reason.NO_FACE, _SEVERAL: Reason.SEVERAL_FACES}
+_GOOD, _NO_FACE, _SEVERAL, _STILL = 0, 1, 2, 3
+_REASONS = {_NO_FACE: Reason.NO_FACE, _SEVERAL: Reason.SEVERAL_FACES, _STILL: Reason.STILL}
 _MESSAGES = {
     Reason.NO_FACE: rejected.NO_FACE,
     Reason.SEVERAL_FACES: rejected.SEVERAL_FACES,
+    Reason.STILL: rejected.STILL,
 }
 
 
-def _label_frames(track: Track, shown: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+def _label_frames(track: Track, timeline: Timeline) -> npt.NDArray[np.int8]:
     height = track.boxes[:, 3] - track.boxes[:, 1]
     several = track.has_face & (track.second_height > SECOND_FACE * np.nan_to_num(height))
     states = np.where(several, _SEVERAL, np.where(track.has_face, _GOOD, _NO_FACE))
-    return states[shown].astype(np.int8)
+    seen = states[timeline.shown[timeline.first :]]
+    still = timeline.still[timeline.first :] & (seen == _GOOD)
+    return np.where(still, _STILL, seen).astype(np.int8)
 
 
-def _find_starts(track: Track, shown: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Clock frames on which another shot is first seen."""
-    shot = np.cumsum(track.starts)[shown]
-    return np.flatnonzero(np.diff(shot)) + 1
+def _find_starts(track: Track, timeline: Timeline) -> npt.NDArray[np.int64]:
+    """Clock frames on which another shot is first seen; slides of a slide show are none."""
+    shot = np.cumsum(track.starts)[timeline.shown[timeline.first :]]
+    still = timeline.still[timeline.first :]
+    return np.flatnonzero((np.diff(shot) != 0) & ~(still[1:] & still[:-1])) + 1
 
 
 def _sound_range(audio_span: tuple[int, int], first: int, end: int, fps: int) -> tuple[int, int]:

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import frame_to_sample, show_frames
+from toolkit.clock import frame_to_sample
 from toolkit.facemodel.camera import default_intrinsics
 from toolkit.ingest.clips import choose_crop
 from toolkit.ingest.crops import read_pictures
 from toolkit.ingest.rejected import Stretch
+from toolkit.ingest.timeline import Timeline
 from toolkit.ingest.track import Track
 from toolkit.media.audio import read_samples
 from toolkit.media.video import Streams
@@ -25,13 +26,14 @@ def prepare_clip(
     info: VideoInfo,
     streams: Streams,
     track: Track,
+    timeline: Timeline,
     sound: Path,
     fps: int,
     focal: float | None,
 ) -> ClipInput:
     """Everything an extractor may ask about a stretch, on the clip's clock."""
     first, last = stretch.start, stretch.start + stretch.num
-    index = show_frames(track.times, first, last, fps)
+    index = timeline.shown[first:last]
     clip = ClipInput(
         clip_id=clip_id,
         path=path,
@@ -41,10 +43,11 @@ def prepare_clip(
         picture_size=(info.width, info.height),
         intrinsics=choose_intrinsics(info, focal),
         crop=choose_crop(track.boxes[index]),
-        valid=track.has_face[index],
+        valid=track.has_face[index] & ~timeline.stale[first:last],
         source_time=track.times[index],
         source_index=index,
         source_num_frames=len(track.times),
+        num_pictures=len(np.unique(timeline.pictures[first:last])),
         load_landmarks=lambda: _load_landmarks(track, index),
         load_pcm=lambda: read_samples(
             sound, frame_to_sample(first, fps), frame_to_sample(last, fps)

@@ -18,6 +18,7 @@ NO_FACE = "no face is found"
 SEVERAL_FACES = "a second face is over half as high"
 SOUND_STARTS_LATER = "the sound starts later"
 SOUND_ENDS_EARLIER = "the sound ends earlier"
+STILL = "no new picture for more than 5 frames on end"
 TOO_SHORT = "{num} frames, of {min_frames} needed"
 """Messages of the stretches that `cut_clips` turns down."""
 

@@ -9,13 +9,14 @@ Each stage is one module; this one only calls them in order.
 
 import contextlib
 import functools
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from toolkit.clock import SAMPLE_RATE
+from toolkit.clock import SAMPLE_RATE, suits_25
 from toolkit.dataset.manifest import find_part
 from toolkit.dataset.rows import describe_clip
 from toolkit.dataset.writer import ClipRow, DatasetWriter, Rejection, clip_id
@@ -38,6 +39,7 @@ from toolkit.ingest.runners import open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
 from toolkit.ingest.runners.processes import check_guard
 from toolkit.ingest.sources import check_inputs, check_unchanged, source_path
+from toolkit.ingest.timeline import lay_out
 from toolkit.ingest.track import track_faces
 from toolkit.ingest.workspace import lock_dataset, open_workspace, sweep_workspaces
 from toolkit.media.audio import decode_audio
@@ -98,7 +100,18 @@ def ingest(
         on_plan(mine)
         for progress in run(mine.jobs, dataset):
             on_progress(progress)
+            _warn_of_rate(progress)
     return mine
+
+
+def _warn_of_rate(progress: Progress) -> None:
+    """Early: the report at the end counts such sources."""
+    if progress.kind == "slow":
+        warnings.warn(
+            f"{progress.source} has 25 pictures a second, or nearly: on a clock of 30, one frame "
+            "in six shows the picture before it again; --fps 25, into another --out, avoids it",
+            stacklevel=3,
+        )
 
 
 def plan_ingest(
@@ -191,6 +204,7 @@ class ShardMaker:
             keep=self._spool / "pictures.yuv",
         )
         info = replace(info, fps=track.mean_fps or info.fps)  # what it claims may be anything
+        self._tell_rate(source, info.fps)
         stretches = cut_clips(
             track,
             fps=fps,
@@ -198,6 +212,7 @@ class ShardMaker:
             min_frames=self._options.min_frames,
             max_frames=self._options.max_frames,
         )
+        timeline = lay_out(track, fps)
         clips = []
         for stretch in reject_silence(stretches, sound, fps):
             if stretch.reason is not None:
@@ -210,6 +225,7 @@ class ShardMaker:
                 info=info,
                 streams=streams,
                 track=track,
+                timeline=timeline,
                 sound=sound,
                 fps=fps,
                 focal=self._options.focal,
@@ -278,6 +294,10 @@ class ShardMaker:
         )
         clip.arrays.clear()
         clip.colors = None
+
+    def _tell_rate(self, source: Source, source_fps: float) -> None:
+        if suits_25(source_fps, self._options.fps):
+            self._report(Progress("slow", self._job.id, source.path))
 
     def _count(self, source: Source) -> Callable[[], None]:
         """Called at every decoded frame; reports sixty at a time."""

@@ -62,11 +62,14 @@ class Shots:
         starts: (F,) bool, True on the first frame of a shot, and of a dissolve.
         blends: (F,) bool, frames that show two pictures over one another.
         flashes: (F,) bool, frames of a flash.
+        largest: (F,) float32 levels by which the picture, thinned, differs from the one before
+            where it does most; infinite for the first.
     """
 
     starts: npt.NDArray[np.bool_]
     blends: npt.NDArray[np.bool_]
     flashes: npt.NDArray[np.bool_]
+    largest: npt.NDArray[np.float32]
 
 
 class ShotDetector:
@@ -75,6 +78,8 @@ class ShotDetector:
     def __init__(self) -> None:
         self._last: Picture | None = None
         self._thin: Picture
+        self._last_thin: Picture | None = None
+        self._largest = array("f")
         self._last_small: Picture | None = None
         self._last_face: npt.NDArray[np.float32] | None = None
         self._before: Picture | None = None
@@ -102,8 +107,12 @@ class ShotDetector:
         import cv2
 
         step = max(1, max(picture.shape) // _SIDE)
-        self._thin = np.ascontiguousarray(picture[::step, ::step])
-        hsv = np.asarray(cv2.cvtColor(self._thin, cv2.COLOR_RGB2HSV), np.uint8)
+        thin = np.ascontiguousarray(picture[::step, ::step])
+        last_thin, self._last_thin, self._thin = self._last_thin, thin, thin
+        self._largest.append(
+            np.inf if last_thin is None else cv2.norm(thin, last_thin, cv2.NORM_INF)
+        )
+        hsv = np.asarray(cv2.cvtColor(thin, cv2.COLOR_RGB2HSV), np.uint8)
         last, self._last = self._last, hsv
         return _measure(hsv, last)
 
@@ -129,7 +138,8 @@ class ShotDetector:
         blends = np.frombuffer(self._blends, np.bool_)
         starts[blends] = False
         starts |= np.diff(blends, prepend=False)
-        return Shots(starts, blends, np.frombuffer(self._flashes, np.bool_))
+        flashes = np.frombuffer(self._flashes, np.bool_)
+        return Shots(starts, blends, flashes, np.frombuffer(self._largest, np.float32))
 
     def _watch_flash(self, before: Picture | None, is_cut: bool) -> None:
         """Take back the cuts since the picture last changed if it is again what it was then."""

@@ -44,6 +44,8 @@ class Track:
         second_height: (F,) float32 box height of the largest other face, 0 without one; infinite
             where one picture dissolves into another.
         starts: (F,) bool, True on the first frame of a shot, or of another face.
+        changes: (F,) float32 levels by which the picture differs from the one before where it does
+            most; infinite for the first.
         spool: file of (F, 478, 3) float32 meshes of the first face.
         store: source pictures that were kept.
     """
@@ -53,6 +55,7 @@ class Track:
     boxes: npt.NDArray[np.float32]
     second_height: npt.NDArray[np.float32]
     starts: npt.NDArray[np.bool_]
+    changes: npt.NDArray[np.float32]
     spool: Path
     store: PictureStore | None = None
 
@@ -154,6 +157,7 @@ def _track(
         boxes=table[:, :4],
         second_height=np.where(found.blends, np.inf, table[:, 4]),
         starts=found.starts | np.frombuffer(others, np.bool_),
+        changes=found.largest,
         spool=spool,
         store=store,
     )

@@ -5,7 +5,8 @@ too much of it at high frequencies. Definition:
 
 1. Velocity is the first difference of each of the 71 numbers times the frame rate, in units/s.
 2. It is cut into windows of 127 values (of 128 frames), one every 64 frames from each clip's start;
-   windows with a frame that is not valid are left out. Each loses its mean, is weighted by a Hann
+   windows with a frame that is not valid are left out, or, where no window of any clip would be
+   left, those with more than one such frame in ten. Each loses its mean, is weighted by a Hann
    window and padded with one zero: bins of fps / 128.
 3. The power spectral density is the mean over the windows of all clips (Welch, 1967), one-sided,
    scaled so that its sum times the bin width is the variance of the velocity.
@@ -47,6 +48,9 @@ FLOOR = 1e-6
 """Powers count as at least this share of the target part's mean power in a band, so that motion
 that stands still is six powers of ten away and not infinitely many."""
 
+_MOSTLY = 0.9
+"""Share of valid frames that is enough where no window is wholly valid."""
+
 _STILL = 1e-12
 """The least power of all, where the target part stands still itself."""
 
@@ -84,22 +88,22 @@ def measure_spectrum(
         valid: (n,) each, False where the motion was not measured; all are by default.
 
     Raises:
-        ValueError: no window is whole and valid, or a motion is not (n, 71).
+        ValueError: no window is whole and valid enough, or a motion is not (n, 71).
     """
-    total: dict[str, Floats] = {name: np.zeros(len(BAND_STARTS)) for name in PARTS}
-    num_windows = 0
-    for index, motion in enumerate(motions):
-        for window in _cut(motion, None if valid is None else valid[index]):
-            density = measure_density(window, fps)
-            for name, part in PARTS.items():
-                bins = np.sum(density[:, part], axis=1) * (fps / WINDOW)
-                total[name] += np.add.reduceat(bins, BAND_STARTS)
-            num_windows += 1
-    if not num_windows:
-        raise ValueError(f"no clip has {WINDOW} valid frames on end")
-    return VelocitySpectrum(
-        {name: power / num_windows for name, power in total.items()}, fps, num_windows
-    )
+    for share in (1.0, _MOSTLY):
+        total: dict[str, Floats] = {name: np.zeros(len(BAND_STARTS)) for name in PARTS}
+        num_windows = 0
+        for index, motion in enumerate(motions):
+            for window in _cut(motion, None if valid is None else valid[index], share):
+                density = measure_density(window, fps)
+                for name, part in PARTS.items():
+                    bins = np.sum(density[:, part], axis=1) * (fps / WINDOW)
+                    total[name] += np.add.reduceat(bins, BAND_STARTS)
+                num_windows += 1
+        if num_windows:
+            mean = {name: power / num_windows for name, power in total.items()}
+            return VelocitySpectrum(mean, fps, num_windows)
+    raise ValueError(f"no clip has {WINDOW} valid frames on end, nor nine in ten of so many")
 
 
 def measure_density(window: npt.ArrayLike, fps: int) -> Floats:
@@ -136,10 +140,12 @@ def _compare(pred: Floats, target: Floats) -> float:
     return float((weight * np.abs(np.log10(pred / target))).sum())
 
 
-def _cut(motion: npt.ArrayLike, valid: npt.NDArray[np.bool_] | None) -> Iterator[Floats]:
+def _cut(
+    motion: npt.ArrayLike, valid: npt.NDArray[np.bool_] | None, share: float
+) -> Iterator[Floats]:
     values = np.asarray(motion, np.float64)
     if values.ndim != 2 or values.shape[1] != MOTION_SIZE:
         raise ValueError(f"motion of shape {values.shape}, not (n, {MOTION_SIZE})")
     for start in range(0, len(values) - WINDOW + 1, HOP):
-        if valid is None or valid[start : start + WINDOW].all():
+        if valid is None or valid[start : start + WINDOW].mean() >= share:
             yield values[start : start + WINDOW]

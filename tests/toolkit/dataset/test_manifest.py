@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests import ROOT
@@ -133,6 +134,19 @@ def test_a_part_of_another_table_is_refused(dataset: Path) -> None:
     with pytest.raises(
         ManifestError, match=r"clips/a\.parquet: columns of another version.*sha256"
     ):
+        read_table(dataset, "clips")
+
+
+def test_a_part_made_before_a_column_was_added_has_nulls_in_it(dataset: Path) -> None:
+    """Every other column as it is, in the schema's order."""
+    path = find_part(dataset, "clips", "a")
+    before = read_table(dataset, "clips")
+    pq.write_table(pq.read_table(path).drop_columns(["num_pictures"]), path)
+    after = read_table(dataset, "clips")
+    assert list(after.columns) == list(before.columns)
+    assert after["num_pictures"].isna().tolist() == (before["source"] == ANN.source).tolist()
+    pq.write_table(pq.read_table(path).drop_columns(["face_size"]), path)
+    with pytest.raises(ManifestError, match="face_size"):
         read_table(dataset, "clips")
 
 

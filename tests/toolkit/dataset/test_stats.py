@@ -48,6 +48,7 @@ ANN = FakeClip(
     row=blinking([0.5, 2.5, 5.5], [0.1, 0.2, 0.3])
     | {
         "valid_share": 0.9,
+        "num_pictures": 150,
         "face_size": 100.0,
         "speech_share": 1.0,
         "mouth_audio_corr": 0.2,
@@ -100,6 +101,7 @@ def test_the_whole_is_counted_and_weighted(dataset: Path) -> None:
     assert whole.minutes == pytest.approx(40 / 60)
     assert whole.valid_share == pytest.approx((300 * 0.9 + 900 * 0.5) / 1200)
     assert whole.speech_share == pytest.approx((10 * 1.0 + 30 * 0.2) / 40)
+    assert whole.picture_share == pytest.approx((150 + 900) / 1200)
     assert whole.face_size == 150
     assert whole.mouth_audio_corr == 0.2
     assert whole.pitch_range == pytest.approx(25)
@@ -164,6 +166,25 @@ def test_the_funnel_adds_up(dataset: Path) -> None:
     assert [r.hours for r in funnel.rejected] == pytest.approx([0.02, 0.015])
     total = funnel.hours_out + sum(r.hours for r in funnel.rejected) + funnel.other
     assert total == pytest.approx(funnel.hours_in)
+
+
+def test_sources_of_25_pictures_a_second_are_counted_where_the_clock_is_faster(
+    tmp_path: Path,
+) -> None:
+    """Two clips of one of 25, one each of 23.976, 29.97 and 20; on a clock of 25 there are none."""
+    rates = {"a.mp4": 25.0, "b.mp4": 23.976, "c.mp4": 29.97, "d.mp4": 20.0}
+    clips = [FakeClip(source=name, row={"source_fps": rate}) for name, rate in rates.items()]
+    more = FakeClip(source="a.mp4", start_frame=300, row={"source_fps": 25.0})
+    write_dataset(tmp_path / "x", {"a": [*clips, more]}, shards=False)
+    assert yield_funnel(tmp_path / "x").num_slow_sources == 2
+    output = CliRunner().invoke(main, ["stats", "--data", str(tmp_path / "x")]).output
+    assert "2 of 4 sources have 25 pictures a second" in output
+    assert "--fps 25" in output
+    slower = FakeClip(source="a.mp4", row={"source_fps": 25.0, "fps": 25})
+    write_part(tmp_path / "y", "clips", "a", [make_row(slower, "a")])
+    write_part(tmp_path / "y", "sources", "a", [make_source_row([slower], "a")])
+    assert yield_funnel(tmp_path / "y").num_slow_sources == 0
+    assert "--fps" not in CliRunner().invoke(main, ["stats", "--data", str(tmp_path / "y")]).output
 
 
 def test_a_source_that_has_changed_since_counts_as_it_is_now(dataset: Path) -> None:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.clock import SAMPLE_RATE, frame_to_sample, show_frames
-from toolkit.ingest.clips import choose_crop, count_picture_frames, cut_clips
+from toolkit.ingest.clips import choose_crop, cut_clips
 from toolkit.ingest.rejected import Stretch
+from toolkit.ingest.timeline import count_picture_frames
 from toolkit.ingest.track import Track
 from toolkit.schema import Reason
 
@@ -34,6 +35,7 @@ def make_track(
         boxes=boxes,
         second_height=np.array([second[state] for state in states], np.float32),
         starts=starts,
+        changes=np.full(count, 50, np.float32),
         spool=Path("unused"),
     )
 

@@ -134,6 +134,16 @@ def test_windows_with_invalid_frames_do_not_count() -> None:
     np.testing.assert_allclose(found.power["expression"], expected.power["expression"])
 
 
+def test_frames_that_are_not_valid_here_and_there_leave_the_windows_of_a_clip() -> None:
+    """Every twentieth: no window is wholly valid, and all count; of every ninth, none does."""
+    motion = draw(320, 71)
+    some = np.arange(320) % 20 != 0
+    found = measure_spectrum([motion], 30, [some])
+    assert found.num_windows == measure_spectrum([motion], 30).num_windows == 4
+    with pytest.raises(ValueError, match="nine in ten"):
+        measure_spectrum([motion], 30, [np.arange(320) % 9 != 0])
+
+
 @pytest.mark.parametrize(
     ("motion", "complaint"),
     [(np.zeros((127, 71)), "128 valid"), (np.zeros((200, 70)), r"\(200, 70\)")],
