@@ -28,6 +28,7 @@ class Reason(enum.StrEnum):
     SILENT = "silent"
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
+    TURNED = "turned"
     TOO_SHORT = "too_short"
     DUPLICATE = "duplicate"
     FAILED = "failed"

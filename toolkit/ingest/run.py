@@ -31,6 +31,7 @@ from toolkit.ingest.rejected import (
     check_silence,
     check_source,
     explain_failure,
+    judge_faces,
     reject_missing,
     reject_silence,
 )
@@ -199,7 +200,7 @@ class ShardMaker:
             max_frames=self._options.max_frames,
         )
         clips = []
-        for stretch in reject_silence(stretches, sound, fps):
+        for stretch in judge_faces(reject_silence(stretches, sound, fps), track, info, fps):
             if stretch.reason is not None:
                 rejections.append(stretch.to_rejection(fps))
                 continue

@@ -129,6 +129,18 @@ class FakeMesh:
             abs(float(np.ptp(face[:, 0]) / 2 + face[:, 0].min()) - x) < 1 for x in self.unreal
         )
 
+    def measure_outside(self, picture: Picture, face: Mesh) -> float:
+        return 0.0
+
+    def measure_turn(self, picture: Picture, face: Mesh) -> int:
+        return 0
+
+    def search(self, picture: Picture) -> tuple[list[Mesh], float]:
+        return [], 0.0
+
+    def find_turn(self, picture: Picture) -> int:
+        return 0
+
 
 def face(x: float, y: float = 50, size: float = 100) -> Mesh:
     corners = np.random.default_rng(0).uniform(0, 1, (478, 3)).astype(np.float32)

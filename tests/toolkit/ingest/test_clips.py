@@ -34,6 +34,8 @@ def make_track(
         boxes=boxes,
         second_height=np.array([second[state] for state in states], np.float32),
         starts=starts,
+        too_small=np.zeros(count, np.float32),
+        turns=np.full(count, -1, np.int8),
         spool=Path("unused"),
     )
 
