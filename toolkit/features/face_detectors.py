@@ -43,13 +43,20 @@ class FaceDetectors:
         require_memory()
         return self._short_range.detect(picture)[0]
 
-    def find_tiled(self, picture: Picture) -> Boxes:
-        """Boxes of the faces that both detectors see, small ones too; one face may come twice."""
+    def find_small(self, picture: Picture, *, tiled: bool = True) -> Boxes:
+        """Boxes of the faces that both detectors see, small ones too; one face may come twice.
+
+        Args:
+            picture: an RGB picture.
+            tiled: look at overlapping squares of it, which takes twice the time at 16 : 9; in the
+                whole of it, one face in ten is missed that is 80 px high in 1920.
+        """
         require_memory()
         height, width = picture.shape[:2]
+        tiles = list_tiles(width, height) if tiled else [(0, 0, width, height)]
         boxes = [
             box + np.array([x0, y0, x0, y0])
-            for x0, y0, x1, y1 in list_tiles(width, height)
+            for x0, y0, x1, y1 in tiles
             for box in self._full_range.detect(picture[y0:y1, x0:x1])[0]
         ]
         return np.array([b for b in boxes if self.confirm(picture, b)], np.float64).reshape(-1, 4)

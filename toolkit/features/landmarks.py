@@ -125,7 +125,7 @@ class FaceMesh:
     def find_face(self, picture: Picture) -> npt.NDArray[np.float64] | None:
         """Box (4,) xyxy px of the largest face that a detector sees in the whole picture."""
         boxes = self._detectors.find(picture)
-        boxes = boxes if len(boxes) else self._detectors.find_tiled(picture)
+        boxes = boxes if len(boxes) else self._detectors.find_small(picture)
         sizes = boxes[:, 3] - boxes[:, 1]
         return boxes[int(sizes.argmax())] if len(boxes) else None
 
@@ -143,7 +143,7 @@ class FaceMesh:
         if self._region:
             self.reset()
         too_small = 0.0
-        boxes = self._detectors.find_tiled(picture)
+        boxes = self._detectors.find_small(picture)
         for box in boxes[np.argsort(boxes[:, 1] - boxes[:, 3])]:
             if box[3] - box[1] > _BOX_EXCESS * largest:
                 continue
@@ -168,7 +168,7 @@ class FaceMesh:
         """
         if self._region is None:
             return 0.0
-        boxes = self._detectors.find_tiled(picture)
+        boxes = self._detectors.find_small(picture, tiled=False)
         heights = (boxes[:, 3] - boxes[:, 1])[~_is_face(boxes, face)]
         return float(heights.max(initial=0.0))
 

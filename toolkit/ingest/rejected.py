@@ -21,7 +21,7 @@ from toolkit.media.video import fit_size
 from toolkit.schema import Reason, Source, VideoInfo
 
 NO_FACE = "no face is found"
-TOO_SMALL = "no face is found but one about {height:.0f} px high: it would have to be at least {least:.0f} px"
+TOO_SMALL = "the face is about {height:.0f} px high, the least is {least:.0f} px"
 TURNED = "the picture {lies}: ffmpeg -i it -vf {filters} upright.mp4 sets it upright"
 SEVERAL_FACES = "a second face is over half as high"
 SOUND_STARTS_LATER = "the sound starts later"

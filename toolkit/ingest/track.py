@@ -31,11 +31,9 @@ _JUMP = 0.5
 _SAME = 0.5
 """Boxes that overlap by more than this (intersection over the smaller) are one face seen twice."""
 
-_SEARCH_EVERY = 6
-"""Frames between two searches for a small face while there is none: 0.2 s at 30 a second."""
-
-_SEARCH_TURNED = 30
-"""The same for turned pictures."""
+_SEARCH_EVERY, _SEARCH_LATER, _LATER = 6, 15, 60
+"""Frames between two searches for a small face while there is none, at first and from `_LATER` on:
+0.2 and 0.5 s at 30 a second. In turned pictures one is looked for every `_LATER` frames."""
 
 _CHECK_TURN, _CHECK_TURN_EVERY = (0, 10, 20, 40), 150
 """Frames of a face at which it is checked whether it stands upright: these, then every so many."""
@@ -240,11 +238,12 @@ class _Follower:
         """
         run = self._run if self.face is None else 0
         is_back_soon = self._last is not None and not _is_small(_height(self._last), picture)
-        if run % _SEARCH_EVERY or (run == 0 and is_back_soon):
+        every = _SEARCH_EVERY if run < _LATER else _SEARCH_LATER
+        if run % every or (run == 0 and is_back_soon):
             return []
         faces, self.too_small = self._mesh.search(picture)
         self._has_searched |= bool(faces)
-        if not faces and run % _SEARCH_TURNED == 0:
+        if not faces and run % _LATER == 0:
             self.turn = self._mesh.find_turn(picture)
         return faces
 
