@@ -152,9 +152,10 @@ def test_a_region_is_five_faces_wide_and_left_at_half_a_face_from_its_border() -
     region = choose_region(box, WIDTH, HEIGHT)
     assert region == (700, 300, 1201, 801)
     assert not is_outgrown(region, box + 100, WIDTH, HEIGHT)
-    assert not is_outgrown(region, box + [150, 0, 150, 0], WIDTH, HEIGHT)
-    assert is_outgrown(region, box + [160, 0, 160, 0], WIDTH, HEIGHT)
-    assert is_outgrown(region, box + [0, 0, 110, 110], WIDTH, HEIGHT)  # 210 of 501 px: too large
+    assert not is_outgrown(region, box + np.array([150, 0, 150, 0]), WIDTH, HEIGHT)
+    assert is_outgrown(region, box + np.array([160, 0, 160, 0]), WIDTH, HEIGHT)
+    too_large = box + np.array([0, 0, 110, 110])  # 210 of 501 px
+    assert is_outgrown(region, too_large, WIDTH, HEIGHT)
 
 
 def test_at_the_picture_s_own_border_a_region_is_not_left() -> None:
