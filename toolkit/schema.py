@@ -233,12 +233,16 @@ ARRAYS: dict[str, ArraySpec] = {
 
 @dataclass(frozen=True)
 class ColumnSpec:
-    """One column of a manifest table; `type` is pyarrow's name for it."""
+    """One column of a manifest table; `type` is pyarrow's name for it.
+
+    Manifests made before a column was `added` lack it; it is null there.
+    """
 
     name: str
     type: str
     unit: str
     text: str
+    added: bool = False
 
 
 CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
@@ -259,6 +263,9 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("source_fps", "double", "1/s", "mean rate of the source's frames, by their times"),
     ColumnSpec("face_size", "double", "px", "median height of the mesh's box, source pixels"),
     ColumnSpec("sharpness", "double", "", "median variance of the Laplacian, 256 px grey crop"),
+    ColumnSpec(
+        "outside_share", "double", "0 to 1", "share of the crop outside the picture", added=True
+    ),
     ColumnSpec("valid_share", "double", "0 to 1", "share of frames with face/valid"),
     ColumnSpec("num_blinks", "int64", "", "blinks found; null without AU45"),
     ColumnSpec("blink_onsets", "list<double>", "s", "from the clip's start"),
