@@ -48,9 +48,10 @@ class Track:
 
     Attributes:
         times: (F,) float64 presentation times.
-        has_face: (F,) bool.
+        has_face: (F,) bool; False in a flash.
         boxes: (F, 4) float32 xyxy of the first face's mesh, NaN without one.
-        second_height: (F,) float32 box height of the largest other face, 0 without one.
+        second_height: (F,) float32 box height of the largest other face, 0 without one; infinite
+            where one picture dissolves into another.
         starts: (F,) bool, True on the first frame of a shot, or of another face.
         too_small: (F,) float32 box height of a face that is too small to be followed, 0 without.
         turns: (F,) int8 quarter turns anticlockwise that set the face upright; −1 where that was
@@ -141,7 +142,7 @@ def _track(
     size = fit_size(info)
     follower = _Follower(mesh, info.width / size[0])
     shots, lookout = ShotDetector(), Lookout(mesh)
-    times, numbers, starts, turns = array("d"), array("f"), bytearray(), array("b")
+    times, numbers, others, turns = array("d"), array("f"), bytearray(), array("b")
     frames = read_frames(path, info, streams, size=size, store=store)
     with spool.open("wb") as file, contextlib.closing(frames):
         for group in group_frames(frames):
@@ -156,17 +157,19 @@ def _track(
                 small = follower.too_small * float(follower.scale)
                 numbers.extend((*points[:, :2].min(0), *points[:, :2].max(0), second, small))
                 turns.append(follower.turn)
-                starts.append(is_cut or is_other)
+                shots.add_face(points)
+                others.append(is_other)
                 on_frame()
     if not times:
         raise SourceError(Reason.UNREADABLE, "no frame decodes")
     table = np.frombuffer(numbers, np.float32).reshape(-1, 6)
+    found = shots.finish()
     return Track(
         times=np.frombuffer(times, np.float64),
-        has_face=np.isfinite(table[:, 0]),
+        has_face=np.isfinite(table[:, 0]) & ~found.flashes,
         boxes=table[:, :4],
-        second_height=table[:, 4],
-        starts=np.frombuffer(bytes(starts), np.bool_),
+        second_height=np.where(found.blends, np.inf, table[:, 4]),
+        starts=found.starts | np.frombuffer(others, np.bool_),
         too_small=table[:, 5],
         turns=np.frombuffer(turns, np.int8),
         spool=spool,

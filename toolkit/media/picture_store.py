@@ -6,13 +6,13 @@ the store is decoded again.
 """
 
 import contextlib
+import io
 import math
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 import numpy as np
@@ -73,7 +73,7 @@ class PictureStore:
         """
         look = None
         with contextlib.ExitStack() as stack:
-            file = stack.enter_context(self.path.open("wb")) if self.limit else None
+            file = stack.enter_context(self.path.open("wb", 0)) if self.limit else None
             for frame in frames:
                 if file is not None and self.num_frames < self.limit:
                     look = look or read_look(frame)
@@ -83,13 +83,14 @@ class PictureStore:
                         self._give_up()
                 yield frame
 
-    def _write(self, frame: av.VideoFrame, file: BinaryIO) -> None:
+    def _write(self, frame: av.VideoFrame, file: io.FileIO) -> None:
         x0, y0, x1, y1 = self.region
-        try:
+        size = 0
+        with contextlib.suppress(OSError):
             for place, share in enumerate((1, 2, 2)):
                 rows = read_plane(frame, place)[y0 // share : y1 // share]
-                file.write(np.ascontiguousarray(rows[:, x0 // share : x1 // share]).data)
-        except OSError:
+                size += file.write(np.ascontiguousarray(rows[:, x0 // share : x1 // share]).data)
+        if size < (x1 - x0) * (y1 - y0) * 3 // 2:
             self._give_up()  # the disk is full: crops will be decoded again
             return
         self._colors = {name: getattr(frame, name) for name in _COLORS}

@@ -1,6 +1,7 @@
 """`zoo train` and `zoo finetune`: a command for each family, made from its record."""
 
 import pkgutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,9 @@ def _make_command(family: Family, training: Training) -> click.Command:
 def _run(family: Family, recipe: Any, out: Path, resume: bool, as_json: bool) -> None:
     from zoo.training.distributed import init_distributed
 
-    with init_distributed(recipe.device) as distributed:
+    with init_distributed(recipe.device) as distributed, warnings.catch_warnings():
+        if not distributed.is_first:  # the first one says it for all
+            warnings.simplefilter("ignore")
         with TrainProgress(recipe.epochs, family.items) as progress:
             best = train_model(
                 family.name,

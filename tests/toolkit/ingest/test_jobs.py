@@ -233,7 +233,7 @@ def test_a_source_with_new_content_is_planned_again(tmp_path: Path) -> None:
 def test_a_recorded_job_whose_source_is_gone_or_changed_is_planned_anew(
     change: str, tmp_path: Path
 ) -> None:
-    videos = write_many(tmp_path / "v", 2, 12)
+    videos = write_many(tmp_path / "v", 2, 9)
     dataset = tmp_path / "d"
     first = plan(tmp_path / "v", dataset=dataset)
     record(first, dataset)

@@ -33,8 +33,8 @@ from zoo.cli import main
 from zoo.speaking import personalize
 from zoo.training import perceptual
 
-make_options = personalize.make_options
-personalize.make_options = lambda base: dataclasses.replace(make_options(base), frame_size=64)
+plan_ingest = personalize.plan_ingest
+personalize.plan_ingest = lambda contract: dataclasses.replace(plan_ingest(contract), frame_size=64)
 perceptual.WIDTHS = tuple(width // 8 for width in perceptual.WIDTHS)
 zoo.training.loop.SAVE_SECONDS = 0
 main()
