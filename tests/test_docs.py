@@ -28,7 +28,7 @@ from toolkit.dataset.manifest import read_jobs, read_table
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.facemodel.camera import deng_intrinsics, project
 from toolkit.facemodel.model import load_default
-from toolkit.features import BACKENDS, blink, landmarks, pose
+from toolkit.features import BACKENDS, blink, face_detectors, pose, small_faces
 from toolkit.ingest import clips
 from toolkit.ingest.crops import JPEG_QUALITY
 from toolkit.mesh import EAR_POINTS, IRIS_MM, MAX_AU45
@@ -206,7 +206,10 @@ def test_numbers_of_the_conventions_are_those_of_the_code() -> None:
     frames = f"{int(least * 30)} to {int(np.ceil(most * 30))} frames"
     text = read_page("docs/conventions.md")
     stated = (
-        f"is {clips.CROP_SCALE:g} times the longer side",
+        f"a margin of {clips.CROP_MARGIN:g} times",
+        f"its side is {1 + 2 * clips.CROP_MARGIN:g} times that one",
+        f"1/{1 / small_faces.LEAST_SHARE:g} of the picture's shorter side",
+        f"never under {small_faces.LEAST_HEIGHT} px",
         f"raised by {clips.CROP_RAISE:g} side",
         f"dips shorter than {blink.DIP_SECONDS:g} s",
         f"between {blink.MIN_LEVEL:g} of and all of",
@@ -226,7 +229,7 @@ def test_numbers_of_the_conventions_are_those_of_the_code() -> None:
         f"{len(DEEPSPEECH_SYMBOLS)} scores per frame",
     )
     assert [phrase for phrase in stated if phrase not in text] == []
-    assert f"the line is {landmarks._CONFIRM_SCORE:g}." in read_page("docs/architecture.md")
+    assert f"the line is {face_detectors.CONFIRM_SCORE:g}." in read_page("docs/architecture.md")
     assert f"quality {JPEG_QUALITY}" in read_page("docs/formats.md")
     assert f"at most {('', 'one', 'two', 'three', 'four', 'five')[clips.MAX_GAP]} frames" in (
         read_page("docs/formats.md")

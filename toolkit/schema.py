@@ -29,6 +29,7 @@ class Reason(enum.StrEnum):
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
     STILL = "still"
+    TURNED = "turned"
     TOO_SHORT = "too_short"
     DUPLICATE = "duplicate"
     FAILED = "failed"
@@ -267,6 +268,9 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("source_fps", "double", "1/s", "mean rate of the source's frames, by their times"),
     ColumnSpec("face_size", "double", "px", "median height of the mesh's box, source pixels"),
     ColumnSpec("sharpness", "double", "", "median variance of the Laplacian, 256 px grey crop"),
+    ColumnSpec(
+        "outside_share", "double", "0 to 1", "share of the crop outside the picture", added=True
+    ),
     ColumnSpec("valid_share", "double", "0 to 1", "share of frames with face/valid"),
     ColumnSpec("num_pictures", "int64", "", "distinct pictures among the frames", added=True),
     ColumnSpec("num_blinks", "int64", "", "blinks found; null without AU45"),

@@ -10,7 +10,13 @@ from rich.console import Console
 from toolkit.cli.base import command, data_option, json_option, options_from, print_json
 from toolkit.cli.tables import print_blinks, print_clips, print_funnel, print_split
 from toolkit.dataset.split import SplitOptions, split_dataset
-from toolkit.dataset.stats import GROUP_COLUMNS, describe_clips, group_clips, yield_funnel
+from toolkit.dataset.stats import (
+    GROUP_COLUMNS,
+    describe_clips,
+    group_clips,
+    warn_of_borders,
+    yield_funnel,
+)
 
 __all__ = ["print_funnel", "split", "stats", "validate"]
 
@@ -61,6 +67,7 @@ def stats(
         from toolkit.dataset.blink_plot import plot_blinks
 
         plot_blinks(blinking, plot)
+    warn_of_borders(clips)
     if as_json:
         clip_rows, blink_rows = ([dataclasses.asdict(g) for g in t] for t in (numbers, blinking))
         print_json({"clips": clip_rows, "yield": dataclasses.asdict(funnel), "blinks": blink_rows})

@@ -96,9 +96,11 @@ def _print_plan(plan: Any, as_json: bool) -> None:
 
 def _print_report(dataset: Path, as_json: bool) -> None:
     from toolkit.cli.dataset import print_funnel
-    from toolkit.dataset.stats import yield_funnel
+    from toolkit.dataset.manifest import read_table
+    from toolkit.dataset.stats import warn_of_borders, yield_funnel
 
     funnel = yield_funnel(dataset)
+    warn_of_borders(read_table(dataset, "clips"))
     if as_json:
         print_json(dataclasses.asdict(funnel))
     else:

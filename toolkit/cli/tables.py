@@ -138,6 +138,7 @@ def _list_numbers(group: ClipStats) -> list[list[str]]:
         ["frames with a new picture", _percent(group.picture_share)],
         ["face height (median)", _show(group.face_size, ".0f", " px")],
         ["sharpness (median variance of the Laplacian)", _show(group.sharpness, ".0f")],
+        ["crop outside the picture", _percent(group.outside_share)],
         *poses,
         ["time with speech", _percent(group.speech_share)],
         ["mouth–audio correlation (median)", _show(group.mouth_audio_corr)],

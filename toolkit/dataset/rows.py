@@ -1,5 +1,6 @@
 """The measured columns of a clip's row in the manifest."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def describe_clip(
         "source_fps": info.fps,
         "face_size": float(np.median(np.ptp(landmarks[:, :, 1], axis=1))),
         "sharpness": sharpness,
+        "outside_share": measure_outside_share(clip.crop, (info.width, info.height)),
         "valid_share": float(np.mean(np.asarray(clip.arrays["face/valid"], bool))),
         "num_pictures": clip.num_pictures,
         "speech_share": measure_speech_share(pcm),
@@ -44,6 +46,14 @@ def describe_clip(
         **describe_blinks(clip.arrays.get("face/au45"), clip.fps),
         **describe_pose(clip.arrays.get("face/pose")),
     }
+
+
+def measure_outside_share(crop: Sequence[float], size: tuple[float, float]) -> float:
+    """Share of a crop (xyxy) that lies outside a picture (width, height): repeated border."""
+    x0, y0, x1, y1 = crop
+    across = max(0.0, min(x1, size[0]) - max(x0, 0))
+    down = max(0.0, min(y1, size[1]) - max(y0, 0))
+    return float(1 - across * down / ((x1 - x0) * (y1 - y0)))
 
 
 def measure_opening_ratio(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

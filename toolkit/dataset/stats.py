@@ -1,6 +1,7 @@
 """Statistics of a dataset, from the manifest alone: what there is, and what became of the input."""
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from toolkit.dataset.manifest import read_table
 GROUP_COLUMNS = {"identity": "identity", "split": "split", "source": "source"}
 """What clips can be grouped by -> column."""
 
+MUCH_OUTSIDE = 0.1
+"""Share of a crop outside the picture that is warned of."""
+
 NO_SPLIT = "(none)"
 """Group of the clips that have no part in the split."""
 
@@ -21,10 +25,10 @@ NO_SPLIT = "(none)"
 class ClipStats:
     """Clips of one group; None where the manifest has no such number.
 
-    Shares are weighted by frames (valid, new pictures) and time (speech); face size, sharpness and
-    mouth–audio agreement are medians over clips. A pose range is the median over clips of where
-    96 % of a clip's frames lie, from its 2nd to its 98th percentile, degrees; `*_low` and `*_high`
-    are the extremes of all clips.
+    Shares are weighted by frames (valid, new pictures, outside the picture) and time (speech); face
+    size, sharpness and mouth–audio agreement are medians over clips. A pose range is the median
+    over clips of where 96 % of a clip's frames lie, from its 2nd to its 98th percentile, degrees;
+    `*_low` and `*_high` are the extremes of all clips.
     """
 
     name: str
@@ -37,6 +41,7 @@ class ClipStats:
     picture_share: float | None
     face_size: float | None
     sharpness: float | None
+    outside_share: float | None
     pitch_range: float | None
     yaw_range: float | None
     roll_range: float | None
@@ -116,11 +121,24 @@ def describe_clips(name: str, clips: pd.DataFrame) -> ClipStats:
         picture_share=_average(clips["num_pictures"] / clips["num_frames"], clips["num_frames"]),
         face_size=_number(clips["face_size"].median()),
         sharpness=_number(clips["sharpness"].median()),
+        outside_share=_average(clips["outside_share"], clips["num_frames"]),
         speech_share=_average(clips["speech_share"], clips["duration"]),
         mouth_audio_corr=_number(clips["mouth_audio_corr"].median()),
         mouth_audio_lag=_number(clips["mouth_audio_lag"].median()),
         **poses,
     )
+
+
+def warn_of_borders(clips: pd.DataFrame) -> None:
+    """Warn where crops of rows of the clips table lie outside their pictures to a large part."""
+    number = int((clips["outside_share"] > MUCH_OUTSIDE).sum())
+    if number:
+        warnings.warn(
+            f"in {number} of {len(clips)} clips over {MUCH_OUTSIDE:.0%} of the crop lies outside "
+            "the picture, where its border is repeated: "
+            f"--where 'outside_share <= {MUCH_OUTSIDE:g}' leaves them out",
+            stacklevel=2,
+        )
 
 
 def compute_stats(

@@ -22,8 +22,9 @@ MAX_GAP = 5
 SECOND_FACE = 0.5
 """A second face counts when its box is higher than this share of the first's."""
 
-CROP_SCALE = 1.8
-"""Side of the square crop over the longer side of the union of the mesh's boxes."""
+CROP_MARGIN = 0.4
+"""Default margin of the square crop on each side of the union of the mesh's boxes, over its longer
+side: less where the picture ends."""
 
 CROP_RAISE = 0.1
 """Share of the side by which the crop's centre is raised, for the hair."""
@@ -148,19 +149,37 @@ def _divide(
 
 
 def choose_crop(
-    boxes: npt.NDArray[np.float32],
+    boxes: npt.NDArray[np.float32], size: tuple[int, int], margin: float = CROP_MARGIN
 ) -> tuple[int, int, int, int]:
-    """The clip's fixed square crop, xyxy in even source pixels; may leave the picture.
+    """The clip's fixed square crop, xyxy in even source pixels, within the picture if it can be.
 
-    Even, because most video stores colour once per 2 × 2 pixels: such a crop needs no resampling
-    before it is scaled.
+    It leaves the picture only where the mesh does, or is larger than the picture. Even, because
+    most video stores colour once per 2 × 2 pixels: such a crop needs no resampling before it is
+    scaled.
 
     Args:
         boxes: (n, 4) xyxy of the mesh in the clip's frames; rows may be NaN.
+        size: (width, height) of the picture.
+        margin: on each side of the union of the boxes, over its longer side; less where the
+            picture ends.
     """
     low, high = np.nanmin(boxes[:, :2], axis=0), np.nanmax(boxes[:, 2:], axis=0)
-    half = max(4, math.ceil(CROP_SCALE * float((high - low).max()) / 2 / 2) * 2)
-    centre_x, centre_y = (low + high) / 2
-    x0 = 2 * round((float(centre_x) - half) / 2)
-    y0 = 2 * round((float(centre_y) - half - CROP_RAISE * 2 * half) / 2)
-    return x0, y0, x0 + 2 * half, y0 + 2 * half
+    longest = float((high - low).max())
+    fit = min(size) // 2 * 2
+    side = max(_round_side(longest + 2), min(_round_side((1 + 2 * margin) * longest), fit))
+    x, y = (low + high) / 2
+    x0 = _place(float(x) - side / 2, side, (low[0], high[0]), size[0])
+    y0 = _place(float(y) - side / 2 - CROP_RAISE * side, side, (low[1], high[1]), size[1])
+    return x0, y0, x0 + side, y0 + side
+
+
+def _round_side(side: float) -> int:
+    return 2 * max(4, math.ceil(side / 2 / 2) * 2)
+
+
+def _place(start: float, side: int, face: tuple[float, float], end: int) -> int:
+    """Where a crop begins on an axis: in the picture, [0, end), if the face's range lies there."""
+    even = 2 * round(start / 2)
+    last = end // 2 * 2 - side
+    even = min(max(even, min(0, last)), max(0, last))
+    return min(max(even, 2 * math.ceil((face[1] - side) / 2)), 2 * math.floor(face[0] / 2))

@@ -178,7 +178,7 @@ def _read_done(dataset: Path) -> _Done:
 
 def _compare_options(job: Job, options: Mapping[str, object]) -> None:
     for name, value in options.items():
-        made_with = job.options.get(name)
+        made_with = job.options.get(name, value)  # an option is younger than the dataset
         if made_with != value:
             flag = "--" + name.replace("_", "-")
             raise OptionsError(

@@ -9,6 +9,7 @@ from typing import Any
 
 from toolkit.clock import FRAME_RATES
 from toolkit.features import BACKENDS
+from toolkit.ingest.clips import CROP_MARGIN
 
 _PLANNING = ("identity", "shard_minutes")
 """Options that decide how sources are named and grouped, not what the arrays hold."""
@@ -30,6 +31,11 @@ class IngestOptions:
     fps: int = _option(30, "Frames a second of the dataset's clock.", choices=FRAME_RATES)
     frame_size: int = _option(
         256, "Side of the stored face crop, px; 0 stores none.", choices=(256, 512, 0)
+    )
+    crop_margin: float = _option(
+        CROP_MARGIN,
+        "Margin of the crop on each side of the face, over the face's longer side; less where the "
+        "picture ends.",
     )
     clip_seconds: float = _option(60.0, "Longest clip; longer takes are divided evenly.")
     min_frames: int = _option(75, "Shortest clip; 27 suits corpora of very short clips.")
@@ -62,6 +68,8 @@ class IngestOptions:
             raise ValueError(f"--fps {self.fps}: choose from {FRAME_RATES}")
         if self.frame_size < 0 or 0 < self.frame_size < 32:
             raise ValueError(f"--frame-size {self.frame_size}: 0, or at least 32 px")
+        if not 0 <= self.crop_margin <= 4:
+            raise ValueError(f"--crop-margin {self.crop_margin}: give 0 to 4")
         if not math.isfinite(self.clip_seconds):
             raise ValueError(f"--clip-seconds {self.clip_seconds}: give a number of seconds")
         if self.min_frames < 1 or self.clip_seconds * self.fps < self.min_frames:

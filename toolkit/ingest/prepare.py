@@ -30,6 +30,7 @@ def prepare_clip(
     sound: Path,
     fps: int,
     focal: float | None,
+    margin: float,
 ) -> ClipInput:
     """Everything an extractor may ask about a stretch, on the clip's clock."""
     first, last = stretch.start, stretch.start + stretch.num
@@ -42,7 +43,7 @@ def prepare_clip(
         num_frames=stretch.num,
         picture_size=(info.width, info.height),
         intrinsics=choose_intrinsics(info, focal),
-        crop=choose_crop(track.boxes[index]),
+        crop=choose_crop(track.boxes[index], (info.width, info.height), margin),
         valid=track.has_face[index] & ~timeline.stale[first:last],
         source_time=track.times[index],
         source_index=index,

@@ -5,22 +5,37 @@ raises it as a `SourceError`.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from toolkit.clock import frame_to_sample
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.clock import frame_to_sample, show_frames
 from toolkit.dataset.writer import Rejection
 from toolkit.errors import SourceError, ToolkitError
+from toolkit.features.small_faces import least_height
+from toolkit.ingest.track import Track
 from toolkit.media.audio import SILENCE_DBFS, measure_peak
+from toolkit.media.video import fit_size
 from toolkit.schema import Reason, Source, VideoInfo
 
 NO_FACE = "no face is found"
+TOO_SMALL = "the face is about {height:.0f} px high, the least is {least:.0f} px"
+TURNED = "the picture {lies}: ffmpeg -i it -vf {filters} upright.mp4 sets it upright"
 SEVERAL_FACES = "a second face is over half as high"
 SOUND_STARTS_LATER = "the sound starts later"
 SOUND_ENDS_EARLIER = "the sound ends earlier"
 STILL = "no new picture for more than 5 frames on end"
 TOO_SHORT = "{num} frames, of {min_frames} needed"
-"""Messages of the stretches that `cut_clips` turns down."""
+"""Messages of the stretches that `cut_clips` and `judge_faces` turn down."""
+
+_LIES = {
+    1: ("lies on its side", "transpose=cclock"),
+    2: ("is upside down", "hflip,vflip"),
+    3: ("lies on its side", "transpose=clock"),
+}
+"""Quarter turns anticlockwise that set a picture upright -> how it lies, ffmpeg's filters."""
 
 _MISSING = 0.5
 """Seconds by which picture and sound may both end before the file says: containers round."""
@@ -87,6 +102,42 @@ def reject_silence(stretches: Iterable[Stretch], sound: Path, fps: int) -> Itera
             yield Stretch(stretch.start, stretch.num, Reason.SILENT, message)
         else:
             yield stretch
+
+
+def judge_faces(
+    stretches: Iterable[Stretch], track: Track, info: VideoInfo, fps: int
+) -> Iterator[Stretch]:
+    """The stretches, those in which faces are not upright turned down, and too small ones told.
+
+    A stretch is turned where over half of its frames that were looked at say so.
+    """
+    for stretch in stretches:
+        if stretch.reason not in (None, Reason.NO_FACE):
+            yield stretch
+            continue
+        shown = show_frames(track.times, stretch.start, stretch.start + stretch.num, fps)
+        first, last = max(0, int(shown[0])), int(shown[-1])
+        turn = _find_turn(track.turns, first, last)
+        height = track.too_small[first : last + 1].max()
+        if turn:
+            lies, filters = _LIES[turn]
+            message = TURNED.format(lies=lies, filters=filters)
+            yield replace(stretch, reason=Reason.TURNED, message=message)
+        elif stretch.reason and height:
+            size = fit_size(info)
+            least = least_height(*size) * info.width / size[0]
+            yield replace(stretch, message=TOO_SMALL.format(height=height, least=least))
+        else:
+            yield stretch
+
+
+def _find_turn(turns: npt.NDArray[np.int8], first: int, last: int) -> int:
+    """What most frames in [first, last] say, or the last one before that says anything; else 0."""
+    looked = np.flatnonzero(turns[: last + 1] >= 0)
+    within = looked[looked >= first]
+    votes = turns[within if len(within) else looked[-1:]]
+    turned = votes[votes > 0]
+    return int(np.bincount(turned).argmax()) if 2 * len(turned) > len(votes) else 0
 
 
 def reject_missing(info: VideoInfo, end: float) -> Iterator[Rejection]:

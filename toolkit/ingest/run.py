@@ -32,6 +32,7 @@ from toolkit.ingest.rejected import (
     check_silence,
     check_source,
     explain_failure,
+    judge_faces,
     reject_missing,
     reject_silence,
 )
@@ -214,7 +215,7 @@ class ShardMaker:
         )
         timeline = lay_out(track, fps)
         clips = []
-        for stretch in reject_silence(stretches, sound, fps):
+        for stretch in judge_faces(reject_silence(stretches, sound, fps), track, info, fps):
             if stretch.reason is not None:
                 rejections.append(stretch.to_rejection(fps))
                 continue
@@ -229,6 +230,7 @@ class ShardMaker:
                 sound=sound,
                 fps=fps,
                 focal=self._options.focal,
+                margin=self._options.crop_margin,
             )
             clip.arrays["face/valid"] = clip.valid
             clips.append(clip)

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SourceError
+from toolkit.features.face_detectors import Picture
 from toolkit.features.landmarks import FaceMesh, Mesh
+from toolkit.features.small_faces import LARGE_SHARE
 from toolkit.ingest.lookout import Lookout, group_frames
 from toolkit.ingest.shots import ShotDetector
 from toolkit.media.decode import read_frames
@@ -28,6 +30,13 @@ _JUMP = 0.5
 
 _SAME = 0.5
 """Boxes that overlap by more than this (intersection over the smaller) are one face seen twice."""
+
+_SEARCH_EVERY, _SEARCH_LATER, _LATER = 6, 15, 60
+"""Frames between two searches for a small face while there is none, at first and from `_LATER` on:
+0.2 and 0.5 s at 30 a second. In turned pictures one is looked for every `_LATER` frames."""
+
+_CHECK_TURN, _CHECK_TURN_EVERY = (0, 10, 20, 40), 150
+"""Frames of a face at which it is checked whether it stands upright: these, then every so many."""
 
 _ROW = NUM_LANDMARKS * 3 * 4
 _MEAN = np.full(NUM_LANDMARKS, 1 / NUM_LANDMARKS, np.float32)
@@ -46,6 +55,9 @@ class Track:
         starts: (F,) bool, True on the first frame of a shot, or of another face.
         changes: (F,) float32 levels by which the picture differs from the one before where it does
             most; infinite for the first.
+        too_small: (F,) float32 box height of a face that is too small to be followed, 0 without.
+        turns: (F,) int8 quarter turns anticlockwise that set the face upright; −1 where that was
+            not looked at.
         spool: file of (F, 478, 3) float32 meshes of the first face.
         store: source pictures that were kept.
     """
@@ -56,6 +68,8 @@ class Track:
     second_height: npt.NDArray[np.float32]
     starts: npt.NDArray[np.bool_]
     changes: npt.NDArray[np.float32]
+    too_small: npt.NDArray[np.float32]
+    turns: npt.NDArray[np.int8]
     spool: Path
     store: PictureStore | None = None
 
@@ -131,7 +145,7 @@ def _track(
     size = fit_size(info)
     follower = _Follower(mesh, info.width / size[0])
     shots, lookout = ShotDetector(), Lookout(mesh)
-    times, numbers, others = array("d"), array("f"), bytearray()
+    times, numbers, others, turns = array("d"), array("f"), bytearray(), array("b")
     frames = read_frames(path, info, streams, size=size, store=store)
     with spool.open("wb") as file, contextlib.closing(frames):
         for group in group_frames(frames):
@@ -143,13 +157,15 @@ def _track(
                 points, second, is_other = follower.follow(frame.picture, is_cut, look=look)
                 file.write(memoryview(points.data).cast("B"))
                 times.append(frame.time)
-                numbers.extend((*points[:, :2].min(0), *points[:, :2].max(0), second))
+                small = follower.too_small * float(follower.scale)
+                numbers.extend((*points[:, :2].min(0), *points[:, :2].max(0), second, small))
+                turns.append(follower.turn)
                 shots.add_face(points)
                 others.append(is_other)
                 on_frame()
     if not times:
         raise SourceError(Reason.UNREADABLE, "no frame decodes")
-    table = np.frombuffer(numbers, np.float32).reshape(-1, 5)
+    table = np.frombuffer(numbers, np.float32).reshape(-1, 6)
     found = shots.finish()
     return Track(
         times=np.frombuffer(times, np.float64),
@@ -158,6 +174,8 @@ def _track(
         second_height=np.where(found.blends, np.inf, table[:, 4]),
         starts=found.starts | np.frombuffer(others, np.bool_),
         changes=found.largest,
+        too_small=table[:, 5],
+        turns=np.frombuffer(turns, np.int8),
         spool=spool,
         store=store,
     )
@@ -169,16 +187,21 @@ class _Follower:
     Attributes:
         face: its mesh in the last frame, in pixels of the picture; None without one.
         num_faces: faces known in the last frame, this one included.
+        too_small, turn: of the last frame, as in `Track`; pixels of the picture.
+        scale: source pixels per pixel of the picture.
     """
 
     def __init__(self, mesh: FaceMesh, scale: float) -> None:
-        self._mesh, self._scale = mesh, np.float32(scale)
+        self._mesh, self.scale = mesh, np.float32(scale)
         self.face: Mesh | None = None
         self.num_faces = 0
+        self.too_small, self.turn = 0.0, -1
+        self._last: Mesh | None = None  # of this shot
+        self._has_searched, self._run = False, 0  # frames in a row with a face, or without one
         mesh.reset()
 
     def follow(
-        self, picture: npt.NDArray[np.uint8], is_cut: bool, *, look: bool = True
+        self, picture: Picture, is_cut: bool, *, look: bool = True
     ) -> tuple[Mesh, float, bool]:
         """The face's mesh (NaN without one), the second's height, whether the face is another.
 
@@ -186,22 +209,52 @@ class _Follower:
         """
         if is_cut:
             self._mesh.reset()
-            self.face = None
+            self.face = self._last = None
+            self._has_searched, self._run = False, 0
         faces = self._mesh.detect(picture, look=look)
         if self.face is None and faces:
             faces = self._mesh.settle(picture) or faces
             faces = [face for face in faces if self._mesh.confirm(picture, face)]
+        self.too_small, self.turn = 0.0, -1
+        faces = faces or self._search(picture)
         self.num_faces = len(faces)
         if not faces:
+            self._run = self._run + 1 if self.face is None else 1
             self.face = None
             return np.full((NUM_LANDMARKS, 3), np.nan, np.float32), 0.0, False
         first = faces.pop(self._choose(faces))
         second = max((self._weigh(picture, face, first) for face in faces), default=0.0)
-        is_other = self.face is not None and _distance(first, self.face) > _JUMP * _height(first)
-        self.face = first
-        return first * self._scale, second * float(self._scale), is_other
+        outside = self._mesh.measure_outside(picture, first) if look else 0.0
+        self.num_faces += outside > 0
+        is_near = self._last is None or _distance(first, self._last) <= _JUMP * _height(first)
+        is_other = (self.face is not None or self._has_searched) and not is_near
+        self._run = 0 if is_other or self.face is None else self._run
+        if self._run in _CHECK_TURN or self._run % _CHECK_TURN_EVERY == 0:
+            self.turn = self._mesh.measure_turn(picture, first)
+        self._run += 1
+        self.face = self._last = first
+        if outside > 2 * _height(first) and not _is_small(outside, picture):
+            self._mesh.reset()  # the mesh alone is to find the large one
+            self.face = None
+        return first * self.scale, max(second, outside) * float(self.scale), is_other
 
-    def _weigh(self, picture: npt.NDArray[np.uint8], face: Mesh, first: Mesh) -> float:
+    def _search(self, picture: Picture) -> list[Mesh]:
+        """A face that the mesh does not find by itself, where it is time to look for one.
+
+        Not where a large face was lost just now: it comes back, and others may be behind it.
+        """
+        run = self._run if self.face is None else 0
+        is_back_soon = self._last is not None and not _is_small(_height(self._last), picture)
+        every = _SEARCH_EVERY if run < _LATER else _SEARCH_LATER
+        if run % every or (run == 0 and is_back_soon):
+            return []
+        faces, self.too_small = self._mesh.search(picture)
+        self._has_searched |= bool(faces)
+        if not faces and run % _LATER == 0:
+            self.turn = self._mesh.find_turn(picture)
+        return faces
+
+    def _weigh(self, picture: Picture, face: Mesh, first: Mesh) -> float:
         """Height of another face; 0 if it is the first one again, or no face at all."""
         is_other = not _is_same(face, first) and self._mesh.confirm(picture, face)
         return _height(face) if is_other else 0.0
@@ -213,6 +266,10 @@ class _Follower:
         if last is None:
             return int(np.argmax([_height(face) for face in faces]))
         return int(np.argmin([_deviation(face, last) for face in faces]))
+
+
+def _is_small(height: float, picture: Picture) -> bool:
+    return height < LARGE_SHARE * max(picture.shape)
 
 
 def _height(face: Mesh) -> float:

@@ -172,9 +172,11 @@ def _choose_region(info: VideoInfo, box: npt.NDArray[np.float64]) -> Region:
     side = float((high - low).max())
     centre = (low + high) / 2 - [0, _REGION_RAISE * side]
     half = _REGION_SCALE * side / 2
-    x0, y0 = (2 * int(max(0.0, value) / 2) for value in centre - half)
+    size = np.array([info.width, info.height])
+    start = np.clip(centre - half, 0, np.maximum(0, size - 2 * half))  # moved in, as crops are
+    x0, y0 = (2 * int(value / 2) for value in start)
     x1, y1 = (
-        min(2 * int(value / 2 + 1), end)
-        for value, end in zip(centre + half, (info.width, info.height), strict=True)
+        min(2 * int(value / 2 + 1), int(end))
+        for value, end in zip(start + 2 * half, size, strict=True)
     )
     return x0, y0, max(x0, x1), max(y0, y1)

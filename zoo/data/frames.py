@@ -50,6 +50,8 @@ class RenderClip:
         au45: (n,) float32, 0 to 5.
         illumination: (n, 27) float32.
         valid: (n,) bool, measured and not filled in.
+        inside: (size, size) bool, which pixels of the frames lie in the picture; elsewhere its
+            border is repeated. None where all do.
         reader, index: where the frames lie.
     """
 
@@ -68,6 +70,7 @@ class RenderClip:
     au45: Floats
     illumination: Floats
     valid: npt.NDArray[np.bool_]
+    inside: npt.NDArray[np.bool_] | None
     reader: ShardReader
     index: int
 
@@ -163,8 +166,30 @@ def _load_clip(part: ClipSlice) -> RenderClip:
         reader=reader,
         index=part.index,
         valid=part.read("face/valid").astype(bool),
+        inside=find_inside(part.clip.crop, part.clip.intrinsics, reader.frame_size),
         **{name.split("/")[1]: part.read(name).astype(np.float32) for name in _NAMES},
     )
+
+
+def find_inside(
+    crop: Sequence[float], intrinsics: Sequence[float], size: int
+) -> npt.NDArray[np.bool_] | None:
+    """Which pixels of a crop scaled to `size` lie in the picture, (size, size); None: all.
+
+    The picture is known by its principal point, which lies in its middle.
+
+    Args:
+        crop: xyxy in px of the picture.
+        intrinsics: fx, fy, cx, cy in the same; a source that is no picture has none there.
+        size: side of the stored frames, px.
+    """
+    x0, y0, x1, y1 = crop
+    shares = (np.arange(size) + 0.5) / size
+    columns, rows = x0 + shares * (x1 - x0), y0 + shares * (y1 - y0)
+    width, height = 2 * intrinsics[2], 2 * intrinsics[3]
+    across, down = (columns >= 0) & (columns < width), (rows >= 0) & (rows < height)
+    inside = down[:, None] & across
+    return inside if inside.any() and not inside.all() else None
 
 
 def note_stretches(clips: Sequence[RenderClip]) -> dict[str, list[int]]:

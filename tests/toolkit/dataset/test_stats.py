@@ -4,11 +4,14 @@ import errno
 import json
 import math
 import struct
+import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
@@ -27,8 +30,8 @@ from toolkit.cli import main
 from toolkit.cli.tables import BAR, draw_bar
 from toolkit.dataset.blink_plot import plot_blinks
 from toolkit.dataset.blink_stats import count_stretches, describe_blinks
-from toolkit.dataset.manifest import write_part, write_split
-from toolkit.dataset.stats import compute_stats, yield_funnel
+from toolkit.dataset.manifest import find_part, read_table, write_part, write_split
+from toolkit.dataset.stats import compute_stats, describe_clips, warn_of_borders, yield_funnel
 from toolkit.errors import ManifestError, StorageError
 from toolkit.schema import Reason
 
@@ -107,6 +110,31 @@ def test_the_whole_is_counted_and_weighted(dataset: Path) -> None:
     assert whole.pitch_range == pytest.approx(25)
     assert whole.pitch_low == pytest.approx(-30)
     assert whole.pitch_high == pytest.approx(10)
+
+
+def test_the_share_outside_the_picture_is_averaged_and_much_of_it_warned_of(
+    tmp_path: Path,
+) -> None:
+    rows = [replace(ANN, row={"outside_share": 0.4}), replace(BOB, row={"outside_share": 0.1})]
+    write_dataset(tmp_path, {"a": rows}, shards=False)
+    (whole,) = compute_stats(tmp_path)
+    assert whole.outside_share == pytest.approx((300 * 0.4 + 900 * 0.1) / 1200)
+    with pytest.warns(UserWarning, match="in 1 of 2 clips over 10% of the crop"):
+        result = CliRunner().invoke(main, ["stats", "--data", str(tmp_path)])
+    assert "crop outside the picture" in result.output and "17.5 %" in result.output
+
+
+def test_a_manifest_without_the_share_outside_is_read(tmp_path: Path) -> None:
+    write_dataset(tmp_path, {"a": [ANN], "b": [BOB]}, shards=False)
+    path = find_part(tmp_path, "clips", "a")
+    table = pq.read_table(path).drop_columns(["outside_share"])
+    pq.write_table(table, path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clips = read_table(tmp_path, "clips")
+        warn_of_borders(clips)
+    assert clips["outside_share"].isna().tolist() == [True, False]
+    assert describe_clips("all", clips[:1]).outside_share is None
 
 
 @pytest.mark.parametrize(

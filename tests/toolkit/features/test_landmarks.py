@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -109,6 +110,8 @@ class FakeMesh:
         self.unreal = unreal
         self.script: Iterator[list[Mesh]] = iter(script)
         self.calls: list[str] = []
+        self.small: dict[int, list[Mesh]] = {}
+        self.searched: list[int] = []
         self.now: list[Mesh] = []
 
     def reset(self) -> None:
@@ -128,6 +131,20 @@ class FakeMesh:
         return not any(
             abs(float(np.ptp(face[:, 0]) / 2 + face[:, 0].min()) - x) < 1 for x in self.unreal
         )
+
+    def measure_outside(self, picture: Picture, face: Mesh) -> float:
+        return 0.0
+
+    def measure_turn(self, picture: Picture, face: Mesh) -> int:
+        return 0
+
+    def search(self, picture: Picture) -> tuple[list[Mesh], float]:
+        frame = self.calls.count("detect") - 1
+        self.searched.append(frame)
+        return self.small.get(frame, []), 0.0
+
+    def find_turn(self, picture: Picture) -> int:
+        return 0
 
 
 def face(x: float, y: float = 50, size: float = 100) -> Mesh:
@@ -193,6 +210,35 @@ def test_of_one_face_found_twice_the_mesh_that_was_tracked_is_followed() -> None
 def test_a_face_that_jumps_is_another() -> None:
     _, seen = follow([[face(100)], [face(140)], [face(200)]])
     assert [is_other for *_, is_other in seen] == [False, False, True]
+
+
+def search(script: list[list[Mesh]], small: dict[int, list[Mesh]], side: int) -> tuple[Any, Any]:
+    """Frames in which a small face is looked for, and what is seen, in a picture of this size."""
+    fake = FakeMesh(script)
+    fake.small = small
+    follower = _Follower(fake, 1.0)  # type: ignore[arg-type]
+    picture = np.zeros((side, side, 3), np.uint8)
+    seen = [follower.follow(picture, k in (0, 200)) for k in range(len(script))]
+    return fake.searched, seen
+
+
+def test_a_small_face_is_looked_for_at_once_then_every_0_2_s_later_every_half_second() -> None:
+    searched, _ = search([[]] * 220, {}, 1000)
+    assert searched == [*range(0, 60, 6), *range(60, 200, 15), 200, 206, 212, 218]
+
+
+def test_a_small_face_that_is_lost_is_looked_for_at_once_a_large_one_comes_back() -> None:
+    script: list[list[Mesh]] = [[face(100)], *[[]] * 13]
+    assert search(script, {}, 801)[0] == [1, 7, 13]  # 100 of 801 px: under an eighth
+    assert search(script, {}, 800)[0] == [7, 13]
+
+
+def test_a_small_face_that_is_found_elsewhere_is_another_and_begins_a_shot() -> None:
+    script: list[list[Mesh]] = [[face(100)], [], [face(130)], [], [face(300)]]
+    small = {1: [face(120)], 3: [face(300)]}
+    assert [is_other for *_, is_other in search(script, small, 1000)[1]] == [
+        False, False, False, True, False,
+    ]  # fmt: skip
 
 
 # --- the 68-point view --------------------------------------------------------------------------

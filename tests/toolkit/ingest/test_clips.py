@@ -36,6 +36,8 @@ def make_track(
         second_height=np.array([second[state] for state in states], np.float32),
         starts=starts,
         changes=np.full(count, 50, np.float32),
+        too_small=np.zeros(count, np.float32),
+        turns=np.full(count, -1, np.int8),
         spool=Path("unused"),
     )
 
@@ -209,8 +211,9 @@ BOX = st.tuples(*[st.floats(-200, 2000, width=32)] * 2, *[st.floats(5, 900, widt
 def test_the_crop_is_an_even_square_of_1_8_times_the_union_raised_by_a_tenth(
     boxes: list[tuple[float, float, float, float]],
 ) -> None:
-    array = np.array([(x, y, x + w, y + h) for x, y, w, h in boxes], np.float32)
-    x0, y0, x1, y1 = choose_crop(np.concatenate([array, np.full((1, 4), np.nan, np.float32)]))
+    array = np.array([(x, y, x + w, y + h) for x, y, w, h in boxes], np.float32) + 4000
+    gap = np.full((1, 4), np.nan, np.float32)
+    x0, y0, x1, y1 = choose_crop(np.concatenate([array, gap]), (12_000, 12_000))
     union = np.array([array[:, 0].min(), array[:, 1].min(), array[:, 2].max(), array[:, 3].max()])
     side = 1.8 * max(union[2] - union[0], union[3] - union[1])
     assert x1 - x0 == y1 - y0
@@ -218,6 +221,39 @@ def test_the_crop_is_an_even_square_of_1_8_times_the_union_raised_by_a_tenth(
     assert max(side, 8) - 0.01 <= x1 - x0 <= max(side, 8) + 4.01
     assert abs((x0 + x1) / 2 - (union[0] + union[2]) / 2) <= 1.01
     assert abs((y0 + y1) / 2 - ((union[1] + union[3]) / 2 - 0.1 * (x1 - x0))) <= 1.01
+
+
+@given(BOX, st.integers(40, 2000), st.integers(40, 2000), st.floats(0, 1))
+def test_the_crop_holds_the_face_and_leaves_the_picture_only_with_it(
+    box: tuple[float, float, float, float], width: int, height: int, margin: float
+) -> None:
+    x, y, w, h = box
+    array = np.array([[x, y, x + w, y + h]], np.float32)
+    x0, y0, x1, y1 = choose_crop(array, (width, height), margin)
+    assert x1 - x0 == y1 - y0
+    assert not any(value % 2 for value in (x0, y0, x1, y1))
+    (left, top, right, bottom) = array[0]
+    assert x0 <= left and y0 <= top and x1 >= right and y1 >= bottom
+    is_inside = min(left, top) >= 2 and right <= width - 2 and bottom <= height - 2
+    if is_inside and max(w, h) + 6 <= min(width, height):
+        assert x0 >= 0 and y0 >= 0 and x1 <= width and y1 <= height
+
+
+@pytest.mark.parametrize(
+    ("box", "size", "margin", "crop"),
+    [
+        ((40, 30, 216, 226), (256, 256), 0.4, (0, 0, 256, 256)),  # 1.8 · 196 = 353 > 256
+        ((150, 100, 400, 400), (512, 512), 0.4, (0, 0, 512, 512)),  # 540 > 512
+        ((900, 20, 1100, 270), (1920, 1080), 0.4, (774, 0, 1226, 452)),  # moved down
+        ((900, 20, 1100, 270), (1920, 1080), 0.1, (850, 0, 1150, 300)),  # 1.2 · 250
+        ((-20, 100, 180, 300), (640, 480), 0.4, (-20, 0, 340, 360)),  # as far out as the mesh
+        ((10, 10, 310, 310), (320, 240), 0.4, (8, 6, 312, 310)),  # larger than the picture
+    ],
+)
+def test_where_the_picture_ends_the_margin_is_smaller(
+    box: tuple[int, ...], size: tuple[int, int], margin: float, crop: tuple[int, ...]
+) -> None:
+    assert choose_crop(np.array([box], np.float32), size, margin) == crop
 
 
 def test_reasons_of_stretches_are_codes_of_the_schema() -> None:

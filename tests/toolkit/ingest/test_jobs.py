@@ -337,7 +337,8 @@ def test_a_copy_of_what_is_done_or_recorded_is_a_duplicate_later_too(tmp_path: P
 
 
 def _changes() -> list[tuple[str, object]]:
-    other = {"fps": 25, "frame_size": 0, "clip_seconds": 9.0, "min_frames": 27, "focal": 700.0,
+    other = {"fps": 25, "frame_size": 0, "clip_seconds": 9.0, "crop_margin": 0.2,
+             "min_frames": 27, "focal": 700.0,
              "deepspeech": "none", "pose": "none", "au45": "none", "coefficients": "none",
              "interocular_mm": 90.0, "openface_csv": Path("x"), "openface_binary": Path("x"),
              "weights": Path("x"), "deng_checkpoint": Path("x"), "bfm": Path("x")}  # fmt: skip
@@ -356,6 +357,16 @@ def test_other_options_are_refused_by_name(name: str, value: object, tmp_path: P
         make_plan([video], tmp_path / "d", changed.of_arrays(), **kwargs)  # type: ignore[arg-type]
 
 
+def test_a_dataset_older_than_an_option_may_be_gone_on_with(tmp_path: Path) -> None:
+    (video,) = write_many(tmp_path / "v", 1)
+    options = IngestOptions().of_arrays()
+    older = {name: value for name, value in options.items() if name != "crop_margin"}
+    kwargs = {"identity": "parent", "shard_minutes": 1.0}
+    record(make_plan([video], tmp_path / "d", older, **kwargs), tmp_path / "d")  # type: ignore[arg-type]
+    made = make_plan([video], tmp_path / "d", options, **kwargs)  # type: ignore[arg-type]
+    assert [dict(job.options) for job in made.jobs] == [older]
+
+
 def test_every_option_that_shapes_arrays_is_compared() -> None:
     assert {name for name, _ in _changes()} == set(IngestOptions().of_arrays())
 
@@ -370,7 +381,7 @@ def test_options_survive_their_record(fps: int, size: int, frames: int) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"fps": 24}, {"identity": "mother"}, {"frame_size": -1}, {"frame_size": 16},
-     {"min_frames": 0}, {"clip_seconds": 1},
+     {"min_frames": 0}, {"clip_seconds": 1}, {"crop_margin": -0.1}, {"crop_margin": 5.0},
      {"shard_minutes": 0}, {"focal": -1.0}, {"interocular_mm": 0.0},
      {"clip_seconds": float("nan")}, {"shard_minutes": float("nan")}],
 )  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -23,21 +24,33 @@ class FrameBatch:
     Attributes:
         window: (B, C, H, H) float32, see `zoo.models.renderer.windows.paint_frames`.
         target: (B, 3, H, H) float32, −1 to 1: the stored frame.
+        inside: (B, 1, H, H) bool, where the target is picture and not its repeated border; None
+            where all of it is.
     """
 
     window: Tensor
     target: Tensor
+    inside: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.target)
 
     def to(self, device: torch.device) -> Self:
         """The same on a device, channels last; does not wait where the batch is pinned."""
-        return type(self)(*(_move(tensor, device) for tensor in (self.window, self.target)))
+        window, target = (_move(tensor, device) for tensor in (self.window, self.target))
+        inside = None if self.inside is None else self.inside.to(device, non_blocking=True)
+        return type(self)(window, target, inside)
 
     def pin_memory(self) -> Self:
         """The same in memory that a GPU reads by itself; a DataLoader calls this."""
-        return type(self)(self.window.pin_memory(), self.target.pin_memory())
+        inside = None if self.inside is None else self.inside.pin_memory()
+        return type(self)(self.window.pin_memory(), self.target.pin_memory(), inside)
+
+    def hide_border(self, pred: Tensor) -> Tensor:
+        """A prediction (B, 3, H, H) with the target where that is no picture: nothing to learn."""
+        if self.inside is None:
+            return pred
+        return torch.where(self.inside, pred, self.target.to(pred.dtype))
 
 
 def _move(tensor: Tensor, device: torch.device) -> Tensor:
@@ -69,7 +82,17 @@ class ClipFrames:
         return FrameBatch(
             _stack([self._windows[clip][t] for clip, t in pairs]),
             _stack([to_tensor(self._clips[clip].read_frame(t)) for clip, t in pairs]),
+            _stack_masks([self._clips[clip].inside for clip, _ in pairs]),
         )
+
+
+def _stack_masks(masks: Sequence[npt.NDArray[np.bool_] | None]) -> Tensor | None:
+    """(B, 1, H, H) of masks (H, H), None among them for a whole one; None where all are whole."""
+    partial = next((mask for mask in masks if mask is not None), None)
+    if partial is None:
+        return None
+    whole = np.ones_like(partial)
+    return torch.from_numpy(np.stack([whole if m is None else m for m in masks]))[:, None]
 
 
 def _stack(tensors: Sequence[Tensor]) -> Tensor:

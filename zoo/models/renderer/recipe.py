@@ -185,7 +185,7 @@ class RendererTask:
         self._generator.train()
         batch = batch.to(self._distributed.device)
         with self._gan.autocast():
-            pred = self._gan.generate(batch.window)
+            pred = batch.hide_border(self._gan.generate(batch.window))
         judge = functools.partial(self._discriminator, batch.window)
         losses = self._gan.step_discriminator(judge, batch.target, pred, discriminator_loss)
         terms = self._step_generator(batch, pred)
@@ -221,7 +221,7 @@ class RendererTask:
         for batch in Batches(self._chosen_by, order).load():
             on_device = batch.to(self._distributed.device)
             with torch.inference_mode(), self._gan.autocast():
-                pred = self._gan.generate(on_device.window)
+                pred = on_device.hide_border(self._gan.generate(on_device.window))
             away = (pred.float() - on_device.target) * 127.5
             error += float(away.abs().mean()) / len(order)
             square += float((away**2).mean()) / len(order)
