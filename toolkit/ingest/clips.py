@@ -75,11 +75,16 @@ def cut_clips(
     return [stretch for stretch in stretches if stretch.num > 0]
 
 
-_GOOD, _NO_FACE, _SEVERAL = 0, 1, 2
-_REASONS = {_NO_FACE: Reason.NO_FACE, _SEVERAL: Reason.SEVERAL_FACES}
+_GOOD, _NO_FACE, _SEVERAL, _DAMAGED = 0, 1, 2, 3
+_REASONS = {
+    _NO_FACE: Reason.NO_FACE,
+    _SEVERAL: Reason.SEVERAL_FACES,
+    _DAMAGED: Reason.DAMAGED,
+}
 _MESSAGES = {
     Reason.NO_FACE: rejected.NO_FACE,
     Reason.SEVERAL_FACES: rejected.SEVERAL_FACES,
+    Reason.DAMAGED: rejected.DAMAGED,
 }
 
 
@@ -87,6 +92,7 @@ def _label_frames(track: Track, shown: npt.NDArray[np.int64]) -> npt.NDArray[np.
     height = track.boxes[:, 3] - track.boxes[:, 1]
     several = track.has_face & (track.second_height > SECOND_FACE * np.nan_to_num(height))
     states = np.where(several, _SEVERAL, np.where(track.has_face, _GOOD, _NO_FACE))
+    states = np.where(track.damaged, _DAMAGED, states)
     return states[shown].astype(np.int8)
 
 

@@ -32,6 +32,7 @@ def prepare_clip(
     """Everything an extractor may ask about a stretch, on the clip's clock."""
     first, last = stretch.start, stretch.start + stretch.num
     index = show_frames(track.times, first, last, fps)
+    info = track.info_at(int(index[0]), info)
     clip = ClipInput(
         clip_id=clip_id,
         path=path,

@@ -16,6 +16,7 @@ from toolkit.schema import Reason, Source, VideoInfo
 
 NO_FACE = "no face is found"
 SEVERAL_FACES = "a second face is over half as high"
+DAMAGED = "decoding fails: the picture may be damaged up to the next key frame"
 SOUND_STARTS_LATER = "the sound starts later"
 SOUND_ENDS_EARLIER = "the sound ends earlier"
 TOO_SHORT = "{num} frames, of {min_frames} needed"

@@ -5,9 +5,10 @@ but for some 60 bytes a frame.
 """
 
 import contextlib
+import math
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from toolkit.errors import SourceError
 from toolkit.features.landmarks import FaceMesh, Mesh
 from toolkit.ingest.lookout import Lookout, group_frames
 from toolkit.ingest.shots import ShotDetector
-from toolkit.media.decode import read_frames
+from toolkit.media.decode import Frame, read_frames
 from toolkit.media.picture_store import PictureStore, is_small, plan_store
 from toolkit.media.video import Streams, fit_size
 from toolkit.mesh import NUM_LANDMARKS
@@ -28,6 +29,9 @@ _JUMP = 0.5
 
 _SAME = 0.5
 """Boxes that overlap by more than this (intersection over the smaller) are one face seen twice."""
+
+_PREDICTED = 3
+"""Frames shown before a damaged one that may be predicted from it: as many B-frames are usual."""
 
 _ROW = NUM_LANDMARKS * 3 * 4
 _MEAN = np.full(NUM_LANDMARKS, 1 / NUM_LANDMARKS, np.float32)
@@ -42,7 +46,10 @@ class Track:
         has_face: (F,) bool.
         boxes: (F, 4) float32 xyxy of the first face's mesh, NaN without one.
         second_height: (F,) float32 box height of the largest other face, 0 without one.
-        starts: (F,) bool, True on the first frame of a shot, or of another face.
+        starts: (F,) bool, True on the first frame of a shot, of another face, or of a picture of
+            another size.
+        sizes: (F, 2) int32 width and height of the source's upright, square-pixel picture.
+        damaged: (F,) bool, True where decoding failed, until the next key frame; no face is there.
         spool: file of (F, 478, 3) float32 meshes of the first face.
         store: source pictures that were kept.
     """
@@ -52,6 +59,8 @@ class Track:
     boxes: npt.NDArray[np.float32]
     second_height: npt.NDArray[np.float32]
     starts: npt.NDArray[np.bool_]
+    sizes: npt.NDArray[np.int32]
+    damaged: npt.NDArray[np.bool_]
     spool: Path
     store: PictureStore | None = None
 
@@ -65,6 +74,13 @@ class Track:
     def frame_seconds(self) -> float:
         """How long the last frame is shown: the median time between frames, or 1/25 s."""
         return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.04
+
+    def info_at(self, frame: int, info: VideoInfo) -> VideoInfo:
+        """What the probe said, with the size of the picture at a source frame."""
+        width, height = map(int, self.sizes[frame])
+        grown = math.hypot(width, height) / math.hypot(info.width, info.height)
+        focal = info.focal and info.focal * grown
+        return replace(info, width=width, height=height, focal=focal)
 
     def read_landmarks(self, first: int, last: int) -> npt.NDArray[np.float32]:
         """(last − first, 478, 3) float32 meshes of source frames [first, last)."""
@@ -124,36 +140,69 @@ def _track(
     on_frame: Callable[[], None],
     store: PictureStore | None,
 ) -> Track:
-    size = fit_size(info)
-    follower = _Follower(mesh, info.width / size[0])
-    shots, lookout = ShotDetector(), Lookout(mesh)
-    times, numbers, starts = array("d"), array("f"), bytearray()
-    frames = read_frames(path, info, streams, size=size, store=store)
+    follower = _Follower(mesh)
+    shots, lookout = _Shots(), Lookout(mesh)
+    times, numbers, starts, sizes, damaged = (
+        array("d"), array("f"), bytearray(), array("i"), bytearray()
+    )  # fmt: skip
+    frames = read_frames(path, info, streams, size=fit_size, store=store)
     with spool.open("wb") as file, contextlib.closing(frames):
         for group in group_frames(frames):
-            cuts = [shots.is_cut(frame.picture) for frame in group]
+            cuts = [shots.is_cut(frame) for frame in group]
             look = lookout.must_look(
                 group, face=follower.face, num_faces=follower.num_faces, has_cut=any(cuts)
             )
             for frame, is_cut in zip(group, cuts, strict=True):
-                points, second, is_other = follower.follow(frame.picture, is_cut, look=look)
+                scale = frame.size[0] / frame.picture.shape[1]
+                points, second, is_other = follower.follow(
+                    frame.picture, is_cut, look=look, scale=scale
+                )
                 file.write(memoryview(points.data).cast("B"))
                 times.append(frame.time)
                 numbers.extend((*points[:, :2].min(0), *points[:, :2].max(0), second))
                 starts.append(is_cut or is_other)
+                sizes.extend(frame.size)
+                damaged.append(frame.damaged)
                 on_frame()
     if not times:
         raise SourceError(Reason.UNREADABLE, "no frame decodes")
     table = np.frombuffer(numbers, np.float32).reshape(-1, 5)
+    damages = widen(np.frombuffer(bytes(damaged), np.bool_))
     return Track(
         times=np.frombuffer(times, np.float64),
-        has_face=np.isfinite(table[:, 0]),
-        boxes=table[:, :4],
+        has_face=np.isfinite(table[:, 0]) & ~damages,
+        boxes=np.where(damages[:, None], np.float32(np.nan), table[:, :4]),
         second_height=table[:, 4],
         starts=np.frombuffer(bytes(starts), np.bool_),
+        sizes=np.frombuffer(sizes, np.int32).reshape(-1, 2),
+        damaged=damages,
         spool=spool,
         store=store,
     )
+
+
+def widen(damaged: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """(F,) bool: the frames before a damaged one as well, which may be predicted from it."""
+    wide = damaged.copy()
+    for step in range(1, _PREDICTED + 1):
+        wide[:-step] |= damaged[step:]
+    return wide
+
+
+class _Shots:
+    """Finds shot changes; a picture of another size begins a shot."""
+
+    def __init__(self) -> None:
+        self._size: tuple[int, int] | None = None
+        self._detector = ShotDetector()
+
+    def is_cut(self, frame: Frame) -> bool:
+        """Whether a shot begins with this frame; the first: no."""
+        last, self._size = self._size, frame.size
+        is_resized = last not in (None, frame.size)
+        if is_resized:
+            self._detector = ShotDetector()
+        return self._detector.is_cut(frame.picture) or is_resized
 
 
 class _Follower:
@@ -164,18 +213,22 @@ class _Follower:
         num_faces: faces known in the last frame, this one included.
     """
 
-    def __init__(self, mesh: FaceMesh, scale: float) -> None:
-        self._mesh, self._scale = mesh, np.float32(scale)
+    def __init__(self, mesh: FaceMesh) -> None:
+        self._mesh = mesh
         self.face: Mesh | None = None
         self.num_faces = 0
         mesh.reset()
 
     def follow(
-        self, picture: npt.NDArray[np.uint8], is_cut: bool, *, look: bool = True
+        self, picture: npt.NDArray[np.uint8], is_cut: bool, *, look: bool, scale: float
     ) -> tuple[Mesh, float, bool]:
         """The face's mesh (NaN without one), the second's height, whether the face is another.
 
-        `look`: look for further faces in this frame, if one is followed already.
+        Args:
+            picture: (height, width, 3) uint8 RGB.
+            is_cut: whether a shot begins with it.
+            look: look for further faces in it, if one is followed already.
+            scale: source pixels per pixel of the picture.
         """
         if is_cut:
             self._mesh.reset()
@@ -192,7 +245,7 @@ class _Follower:
         second = max((self._weigh(picture, face, first) for face in faces), default=0.0)
         is_other = self.face is not None and _distance(first, self.face) > _JUMP * _height(first)
         self.face = first
-        return first * self._scale, second * float(self._scale), is_other
+        return first * np.float32(scale), second * float(np.float32(scale)), is_other
 
     def _weigh(self, picture: npt.NDArray[np.uint8], face: Mesh, first: Mesh) -> float:
         """Height of another face; 0 if it is the first one again, or no face at all."""

@@ -118,8 +118,7 @@ def _open_table(kind: str) -> Any:
     signal = np.linspace(0, 1, _GRID)
     grid = np.array([rgb[::-1] for rgb in itertools.product(signal, repeat=3)])  # red is fastest
     rows = convert_to_sdr(grid, kind)
-    name = {"prefix": f"ttk-{kind}-", "suffix": ".cube"}
-    file = tempfile.NamedTemporaryFile("w", **name)  # noqa: SIM115 (kept as long as the process)
+    file = tempfile.NamedTemporaryFile("w", prefix="ttk-", suffix=".cube")  # noqa: SIM115 (stays)
     file.write(f"LUT_3D_SIZE {_GRID}\n")
     file.writelines(f"{red:.6f} {green:.6f} {blue:.6f}\n" for red, green, blue in rows)
     file.flush()

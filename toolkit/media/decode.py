@@ -125,7 +125,7 @@ def read_stored(
 
 
 def _straighten(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """Upright and SDR, and of one instant: deinterlaced from the first frame on that is flagged so."""
+    """Upright, SDR, and deinterlaced from the first frame on that is flagged interlaced."""
     weave: list[Step] = []
 
     def read_state(frame: av.VideoFrame) -> tuple[object, ...]:

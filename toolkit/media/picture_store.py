@@ -11,8 +11,8 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 import numpy as np
@@ -71,7 +71,8 @@ class PictureStore:
         """
         look = None
         with contextlib.ExitStack() as stack:
-            file = stack.enter_context(self.path.open("wb")) if self.limit else None
+            # Unbuffered: what waits in a buffer would fail when the file is closed.
+            file = stack.enter_context(self.path.open("wb", buffering=0)) if self.limit else None
             for frame in frames:
                 if file is not None and self.num_frames < self.limit:
                     look = look or read_look(frame)
@@ -81,12 +82,14 @@ class PictureStore:
                         self.give_up()
                 yield frame
 
-    def _write(self, frame: av.VideoFrame, file: BinaryIO) -> None:
+    def _write(self, frame: av.VideoFrame, file: FileIO) -> None:
         x0, y0, x1, y1 = self.region
         try:
             for place, share in enumerate((1, 2, 2)):
                 rows = read_plane(frame, place)[y0 // share : y1 // share]
-                file.write(np.ascontiguousarray(rows[:, x0 // share : x1 // share]).data)
+                plane = np.ascontiguousarray(rows[:, x0 // share : x1 // share])
+                if file.write(plane.data) != plane.nbytes:
+                    raise OSError("the disk is full")
         except OSError:
             self.give_up()  # the disk is full: crops will be decoded again
             return

@@ -43,7 +43,6 @@ class Streams:
         start: the container's own start, s.
         codec: name of the picture's decoder.
         delay: s by which the picture's stamps are late: AVI stamps when frames are decoded.
-        sound_end: where the container says that the sound ends, s; None where it does not.
     """
 
     video: int
@@ -51,7 +50,6 @@ class Streams:
     start: float
     codec: str = ""
     delay: float = 0.0
-    sound_end: float | None = None
 
 
 def open_container(path: Path) -> Any:
@@ -90,17 +88,10 @@ def _read_length(container: Any) -> float | None:
     """Seconds from the container's start to its end; Matroska and ASF may state the end alone."""
     if not container.duration:
         return None
-    start, length = (container.start_time or 0) / av.time_base, container.duration / av.time_base
+    start = float(container.start_time or 0) / av.time_base
+    length = float(container.duration) / av.time_base
     counts_from_zero = {"matroska", "asf"} & set(container.format.name.split(","))
     return length - start if counts_from_zero and 0 < start < length else length
-
-
-def find_sound_end(container: Any, audio: Any) -> float | None:
-    """Where a sound stream ends, s from the container's start: in MP4, without what pads it."""
-    if "mov" not in container.format.name.split(",") or not audio.duration:
-        return None
-    end = ((audio.start_time or 0) + audio.duration) * audio.time_base
-    return float(end) - (container.start_time or 0) / av.time_base
 
 
 def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
@@ -129,7 +120,6 @@ def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
         start=start,
         codec=video.codec_context.name,
         delay=delay if container.format.name == "avi" else 0.0,
-        sound_end=audio and find_sound_end(container, audio),
     )
 
 
