@@ -29,10 +29,11 @@ _EXACT = "area+accurate_rnd+full_chroma_int"
 def read_look(frame: av.VideoFrame) -> tuple[object, ...]:
     """What frames that go through the same filters have in common.
 
-    Pixel format, size, what its numbers mean as colour, and the display matrix.
+    Pixel format, size, unit of time, what its numbers mean as colour, and the display matrix.
     """
     colors = tuple(int(getattr(frame, name)) for name in COLORS)
-    return frame.format.name, frame.width, frame.height, *colors, _read_display_matrix(frame)
+    shape = frame.format.name, frame.width, frame.height, frame.time_base
+    return *shape, *colors, _read_display_matrix(frame)
 
 
 def apply_filters(
