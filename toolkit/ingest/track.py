@@ -140,7 +140,7 @@ def _track(
     on_frame: Callable[[], None],
     store: PictureStore | None,
 ) -> Track:
-    follower = _Follower(mesh)
+    follower = _Follower(mesh, 1.0)
     shots, lookout = _Shots(), Lookout(mesh)
     times, numbers, starts, sizes, damaged = (
         array("d"), array("f"), bytearray(), array("i"), bytearray()
@@ -153,10 +153,8 @@ def _track(
                 group, face=follower.face, num_faces=follower.num_faces, has_cut=any(cuts)
             )
             for frame, is_cut in zip(group, cuts, strict=True):
-                scale = frame.size[0] / frame.picture.shape[1]
-                points, second, is_other = follower.follow(
-                    frame.picture, is_cut, look=look, scale=scale
-                )
+                follower.scale = frame.size[0] / frame.picture.shape[1]
+                points, second, is_other = follower.follow(frame.picture, is_cut, look=look)
                 file.write(memoryview(points.data).cast("B"))
                 times.append(frame.time)
                 numbers.extend((*points[:, :2].min(0), *points[:, :2].max(0), second))
@@ -209,26 +207,23 @@ class _Follower:
     """Follows one face: the largest at first, then the one nearest to where it was.
 
     Attributes:
+        scale: source pixels per pixel of the pictures to come.
         face: its mesh in the last frame, in pixels of the picture; None without one.
         num_faces: faces known in the last frame, this one included.
     """
 
-    def __init__(self, mesh: FaceMesh) -> None:
-        self._mesh = mesh
+    def __init__(self, mesh: FaceMesh, scale: float) -> None:
+        self._mesh, self.scale = mesh, scale
         self.face: Mesh | None = None
         self.num_faces = 0
         mesh.reset()
 
     def follow(
-        self, picture: npt.NDArray[np.uint8], is_cut: bool, *, look: bool, scale: float
+        self, picture: npt.NDArray[np.uint8], is_cut: bool, *, look: bool = True
     ) -> tuple[Mesh, float, bool]:
         """The face's mesh (NaN without one), the second's height, whether the face is another.
 
-        Args:
-            picture: (height, width, 3) uint8 RGB.
-            is_cut: whether a shot begins with it.
-            look: look for further faces in it, if one is followed already.
-            scale: source pixels per pixel of the picture.
+        `look`: look for further faces in this frame, if one is followed already.
         """
         if is_cut:
             self._mesh.reset()
@@ -245,7 +240,8 @@ class _Follower:
         second = max((self._weigh(picture, face, first) for face in faces), default=0.0)
         is_other = self.face is not None and _distance(first, self.face) > _JUMP * _height(first)
         self.face = first
-        return first * np.float32(scale), second * float(np.float32(scale)), is_other
+        scale = np.float32(self.scale)
+        return first * scale, second * float(scale), is_other
 
     def _weigh(self, picture: npt.NDArray[np.uint8], face: Mesh, first: Mesh) -> float:
         """Height of another face; 0 if it is the first one again, or no face at all."""
