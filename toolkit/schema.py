@@ -234,12 +234,16 @@ ARRAYS: dict[str, ArraySpec] = {
 
 @dataclass(frozen=True)
 class ColumnSpec:
-    """One column of a manifest table; `type` is pyarrow's name for it."""
+    """One column of a manifest table; `type` is pyarrow's name for it.
+
+    Manifests made before a column was `added` lack it; it is null there.
+    """
 
     name: str
     type: str
     unit: str
     text: str
+    added: bool = False
 
 
 CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
@@ -257,7 +261,9 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("index", "int64", "", "position in the shard"),
     ColumnSpec("width", "int64", "px", "of the upright square-pixel picture"),
     ColumnSpec("height", "int64", "px", "of the upright square-pixel picture"),
-    ColumnSpec("dynamic_range", "string", "", "of the source; all but sdr was mapped to SDR"),
+    ColumnSpec(
+        "dynamic_range", "string", "", "sdr; hlg, pq or wide, which were made SDR", added=True
+    ),
     ColumnSpec("source_fps", "double", "1/s", "mean rate of the source's frames, by their times"),
     ColumnSpec("face_size", "double", "px", "median height of the mesh's box, source pixels"),
     ColumnSpec("sharpness", "double", "", "median variance of the Laplacian, 256 px grey crop"),

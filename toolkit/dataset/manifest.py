@@ -176,6 +176,12 @@ def _read_file(path: Path, table: str) -> Any:
             f"{path}: damaged ({' '.join(str(error).split())}): put back a copy, or delete it "
             f"{'and run ttk split' if table == 'split' else 'and run ttk ingest'} again"
         ) from error
+    for column in TABLES[table]:
+        if column.added and column.name not in content.schema.names:
+            nulls = pa.nulls(len(content), _TYPES[column.type])
+            content = content.append_column(column.name, nulls)
+    if set(content.schema.names) == set(schema.names):
+        content = content.select(schema.names)
     if not content.schema.equals(schema):
         differ = sorted(set(content.schema.names) ^ set(schema.names)) or ["types"]
         raise ManifestError(
