@@ -471,7 +471,6 @@ def test_the_new_column_has_a_name_and_a_value(monkeypatch: pytest.MonkeyPatch) 
         fps=30,
         duration=2,
         audio_start=0,
-        interlaced=False,
     )
     landmarks = clip.load_landmarks()
     row = describe.describe_clip(

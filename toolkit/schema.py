@@ -32,6 +32,7 @@ class Reason(enum.StrEnum):
     TURNED = "turned"
     TOO_SHORT = "too_short"
     DUPLICATE = "duplicate"
+    DAMAGED = "damaged"
     FAILED = "failed"
 
 
@@ -70,6 +71,7 @@ class VideoInfo:
     """What the probe says of a source. The picture is upright with square pixels.
 
     Times are seconds from the container's start, as it claims them; None where it does not say.
+    `dynamic_range` is `sdr`, `hlg`, `pq` or `wide`; width and height may change in mid-stream.
     """
 
     width: int
@@ -77,8 +79,8 @@ class VideoInfo:
     fps: float
     duration: float | None
     audio_start: float | None
-    interlaced: bool
     focal: float | None = None
+    dynamic_range: str = "sdr"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +267,9 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("index", "int64", "", "position in the shard"),
     ColumnSpec("width", "int64", "px", "of the upright square-pixel picture"),
     ColumnSpec("height", "int64", "px", "of the upright square-pixel picture"),
+    ColumnSpec(
+        "dynamic_range", "string", "", "sdr; hlg, pq or wide, which were made SDR", added=True
+    ),
     ColumnSpec("source_fps", "double", "1/s", "mean rate of the source's frames, by their times"),
     ColumnSpec("face_size", "double", "px", "median height of the mesh's box, source pixels"),
     ColumnSpec("sharpness", "double", "", "median variance of the Laplacian, 256 px grey crop"),

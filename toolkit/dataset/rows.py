@@ -27,12 +27,13 @@ def describe_clip(
         landmarks: (n, 478, 3) source px.
         pcm: the clip's samples.
         sharpness: median variance of the Laplacian.
-        info: of the source.
+        info: of the source, with the size of the clip's picture.
     """
     corr, lag = measure_agreement(measure_opening_ratio(landmarks), pcm, clip.fps)
     return {
         "width": info.width,
         "height": info.height,
+        "dynamic_range": info.dynamic_range,
         "source_fps": info.fps,
         "face_size": float(np.median(np.ptp(landmarks[:, :, 1], axis=1))),
         "sharpness": sharpness,

@@ -66,12 +66,18 @@ def cut_clips(
     return [stretch for stretch in stretches if stretch.num > 0]
 
 
-_GOOD, _NO_FACE, _SEVERAL, _STILL = 0, 1, 2, 3
-_REASONS = {_NO_FACE: Reason.NO_FACE, _SEVERAL: Reason.SEVERAL_FACES, _STILL: Reason.STILL}
+_GOOD, _NO_FACE, _SEVERAL, _STILL, _DAMAGED = 0, 1, 2, 3, 4
+_REASONS = {
+    _NO_FACE: Reason.NO_FACE,
+    _SEVERAL: Reason.SEVERAL_FACES,
+    _STILL: Reason.STILL,
+    _DAMAGED: Reason.DAMAGED,
+}
 _MESSAGES = {
     Reason.NO_FACE: rejected.NO_FACE,
     Reason.SEVERAL_FACES: rejected.SEVERAL_FACES,
     Reason.STILL: rejected.STILL,
+    Reason.DAMAGED: rejected.DAMAGED,
 }
 
 
@@ -79,6 +85,7 @@ def _label_frames(track: Track, timeline: Timeline) -> npt.NDArray[np.int8]:
     height = track.boxes[:, 3] - track.boxes[:, 1]
     several = track.has_face & (track.second_height > SECOND_FACE * np.nan_to_num(height))
     states = np.where(several, _SEVERAL, np.where(track.has_face, _GOOD, _NO_FACE))
+    states = np.where(track.damaged, _DAMAGED, states)
     seen = states[timeline.shown[timeline.first :]]
     still = timeline.still[timeline.first :] & (seen == _GOOD)
     return np.where(still, _STILL, seen).astype(np.int8)

@@ -1,7 +1,7 @@
 """Pass 2 over a clip: decode the stretch again, cropped and scaled, frame by frame."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SourceError
-from toolkit.media.decode import Frame, read_frames, read_stored
+from toolkit.media.decode import Frame, Size, read_frames, read_stored
 from toolkit.media.picture_store import PictureStore
-from toolkit.media.video import Streams, fit_size
+from toolkit.media.video import Streams
 from toolkit.mesh import NUM_VERTICES
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Reason, VideoInfo
 
@@ -128,7 +128,9 @@ def read_pictures(
     clip: ClipInput, info: VideoInfo, streams: Streams
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """The clip's whole pictures (height, width, 3) uint8 RGB at source size, one a clock frame."""
-    yield from _show_whole(clip.path, _list_shown(clip), info, streams)
+    shown, size = _list_shown(clip), (info.width, info.height)
+    for picture, _ in _show(clip.path, shown, info, streams, size=size, crop=None):
+        yield picture
 
 
 def read_stretch(
@@ -136,11 +138,17 @@ def read_stretch(
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """A source's whole pictures at presentation times (n,) s, rising, as shards store them.
 
-    A picture is the same object again where its time repeats; errors as `read_crops`.
+    Each has the size that the source's picture has then. It is the same object again where its
+    time repeats; errors as `read_crops`.
     """
     is_new = np.diff(times, prepend=-np.inf) > 0
     shown = list(zip(times.tolist(), is_new.tolist(), strict=True))
-    yield from _show_whole(path, shown, info, streams)
+    for picture, _ in _show(path, shown, info, streams, size=_whole_size, crop=None):
+        yield picture
+
+
+def _whole_size(info: VideoInfo) -> tuple[int, int]:
+    return info.width, info.height
 
 
 Shown = list[tuple[float, bool]]
@@ -152,21 +160,13 @@ def _list_shown(clip: ClipInput) -> Shown:
     return list(zip(clip.source_time.tolist(), is_new.tolist(), strict=True))
 
 
-def _show_whole(
-    path: Path, shown: Shown, info: VideoInfo, streams: Streams
-) -> Iterator[npt.NDArray[np.uint8]]:
-    size = fit_size(info, max(info.width, info.height))
-    for picture, _ in _show(path, shown, info, streams, size=size, crop=None):
-        yield picture
-
-
 def _show(
     path: Path,
     shown: Shown,
     info: VideoInfo,
     streams: Streams,
     *,
-    size: tuple[int, int],
+    size: Size | Callable[[VideoInfo], Size],
     crop: tuple[int, int, int, int] | None,
 ) -> Iterator[tuple[npt.NDArray[np.uint8], bool]]:
     yield from _show_frames(_seek(path, shown[0][0], info, streams, size, crop), shown, path)
@@ -188,7 +188,7 @@ def _seek(
     first: float,
     info: VideoInfo,
     streams: Streams,
-    size: tuple[int, int],
+    size: Size | Callable[[VideoInfo], Size],
     crop: tuple[int, int, int, int] | None,
 ) -> Iterator[Frame]:
     """Frames from time `first` on: by seeking, or from the top where seeking overshoots."""

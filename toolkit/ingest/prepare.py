@@ -35,6 +35,7 @@ def prepare_clip(
     """Everything an extractor may ask about a stretch, on the clip's clock."""
     first, last = stretch.start, stretch.start + stretch.num
     index = timeline.shown[first:last]
+    info = track.info_at(int(index[0]), info)
     clip = ClipInput(
         clip_id=clip_id,
         path=path,

@@ -259,6 +259,7 @@ class ShardMaker:
     ) -> None:
         """Pass 2 and the features of one clip, into the shard and its row."""
         size = self._options.frame_size or NOMINAL_SIZE
+        info = replace(info, width=clip.picture_size[0], height=clip.picture_size[1])
         landmarks, pcm = clip.load_landmarks(), clip.load_pcm()
         in_crop = to_crop(landmarks, clip, size)
         pass2 = encode_crops(

@@ -76,6 +76,7 @@ class ShotDetector:
     """Sees each picture and its face, in order; knows the cuts at once, the rest at the end."""
 
     def __init__(self) -> None:
+        self._size: tuple[int, int] | None = None
         self._last: Picture | None = None
         self._thin: Picture
         self._last_thin: Picture | None = None
@@ -88,12 +89,19 @@ class ShotDetector:
         self._starts, self._blends, self._flashes = bytearray(), bytearray(), bytearray()
         self._recent: deque[npt.NDArray[np.float32]] = deque(maxlen=max(_SPANS) + 1)
 
-    def is_cut(self, picture: Picture) -> bool:
-        """Whether a shot, or a flash, begins or ends with this RGB picture (height, width, 3)."""
+    def is_cut(self, picture: Picture, size: tuple[int, int] | None = None) -> bool:
+        """Whether a shot, or a flash, begins or ends with this RGB picture (height, width, 3).
+
+        A picture of another size of its source begins one.
+        """
         import cv2
 
-        before = self._last
-        is_cut = self.score(picture) >= SHOT_THRESHOLD
+        is_resized = bool(self._starts) and size != self._size
+        if is_resized:
+            self._last = self._last_thin = self._last_small = self._before = None
+            self._recent.clear()
+        self._size, before = size, self._last
+        is_cut = self.score(picture) >= SHOT_THRESHOLD or is_resized
         small = cv2.resize(self._thin, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA)
         self._compare(np.asarray(small))
         self._starts.append(is_cut)

@@ -5,9 +5,10 @@ but for some 60 bytes a frame.
 """
 
 import contextlib
+import math
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,8 @@ _SEARCH_EVERY, _SEARCH_LATER, _LATER = 6, 15, 60
 
 _CHECK_TURN, _CHECK_TURN_EVERY = (0, 10, 20, 40), 150
 """Frames of a face at which it is checked whether it stands upright: these, then every so many."""
+_PREDICTED = 3
+"""Frames shown before a damaged one that may be predicted from it: as many B-frames are usual."""
 
 _ROW = NUM_LANDMARKS * 3 * 4
 _MEAN = np.full(NUM_LANDMARKS, 1 / NUM_LANDMARKS, np.float32)
@@ -58,6 +61,8 @@ class Track:
         too_small: (F,) float32 box height of a face that is too small to be followed, 0 without.
         turns: (F,) int8 quarter turns anticlockwise that set the face upright; −1 where that was
             not looked at.
+        sizes: (F, 2) int32 width and height of the source's upright, square-pixel picture.
+        damaged: (F,) bool, True where decoding failed, until the next key frame; no face is there.
         spool: file of (F, 478, 3) float32 meshes of the first face.
         store: source pictures that were kept.
     """
@@ -70,6 +75,8 @@ class Track:
     changes: npt.NDArray[np.float32]
     too_small: npt.NDArray[np.float32]
     turns: npt.NDArray[np.int8]
+    sizes: npt.NDArray[np.int32]
+    damaged: npt.NDArray[np.bool_]
     spool: Path
     store: PictureStore | None = None
 
@@ -83,6 +90,13 @@ class Track:
     def frame_seconds(self) -> float:
         """How long the last frame is shown: the median time between frames, or 1/25 s."""
         return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.04
+
+    def info_at(self, frame: int, info: VideoInfo) -> VideoInfo:
+        """What the probe said, with the size of the picture at a source frame."""
+        width, height = map(int, self.sizes[frame])
+        grown = math.hypot(width, height) / math.hypot(info.width, info.height)
+        focal = info.focal and info.focal * grown
+        return replace(info, width=width, height=height, focal=focal)
 
     def read_landmarks(self, first: int, last: int) -> npt.NDArray[np.float32]:
         """(last − first, 478, 3) float32 meshes of source frames [first, last)."""
@@ -142,18 +156,19 @@ def _track(
     on_frame: Callable[[], None],
     store: PictureStore | None,
 ) -> Track:
-    size = fit_size(info)
-    follower = _Follower(mesh, info.width / size[0])
+    follower = _Follower(mesh, 1.0)
     shots, lookout = ShotDetector(), Lookout(mesh)
     times, numbers, others, turns = array("d"), array("f"), bytearray(), array("b")
-    frames = read_frames(path, info, streams, size=size, store=store)
+    sizes, damaged = array("i"), bytearray()
+    frames = read_frames(path, info, streams, size=fit_size, store=store)
     with spool.open("wb") as file, contextlib.closing(frames):
         for group in group_frames(frames):
-            cuts = [shots.is_cut(frame.picture) for frame in group]
+            cuts = [shots.is_cut(frame.picture, frame.size) for frame in group]
             look = lookout.must_look(
                 group, face=follower.face, num_faces=follower.num_faces, has_cut=any(cuts)
             )
             for frame, is_cut in zip(group, cuts, strict=True):
+                follower.scale = frame.size[0] / frame.picture.shape[1]
                 points, second, is_other = follower.follow(frame.picture, is_cut, look=look)
                 file.write(memoryview(points.data).cast("B"))
                 times.append(frame.time)
@@ -162,33 +177,45 @@ def _track(
                 turns.append(follower.turn)
                 shots.add_face(points)
                 others.append(is_other)
+                sizes.extend(frame.size)
+                damaged.append(frame.damaged)
                 on_frame()
     if not times:
         raise SourceError(Reason.UNREADABLE, "no frame decodes")
     table = np.frombuffer(numbers, np.float32).reshape(-1, 6)
-    found = shots.finish()
+    found, damages = shots.finish(), widen(np.frombuffer(damaged, np.bool_))
     return Track(
         times=np.frombuffer(times, np.float64),
-        has_face=np.isfinite(table[:, 0]) & ~found.flashes,
-        boxes=table[:, :4],
+        has_face=np.isfinite(table[:, 0]) & ~found.flashes & ~damages,
+        boxes=np.where(damages[:, None], np.float32(np.nan), table[:, :4]),
         second_height=np.where(found.blends, np.inf, table[:, 4]),
         starts=found.starts | np.frombuffer(others, np.bool_),
         changes=found.largest,
         too_small=table[:, 5],
         turns=np.frombuffer(turns, np.int8),
+        sizes=np.frombuffer(sizes, np.int32).reshape(-1, 2),
+        damaged=damages,
         spool=spool,
         store=store,
     )
+
+
+def widen(damaged: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """(F,) bool: the frames before a damaged one as well, which may be predicted from it."""
+    wide = damaged.copy()
+    for step in range(1, _PREDICTED + 1):
+        wide[:-step] |= damaged[step:]
+    return wide
 
 
 class _Follower:
     """Follows one face: the largest at first, then the one nearest to where it was.
 
     Attributes:
+        scale: source pixels per pixel of the pictures to come.
         face: its mesh in the last frame, in pixels of the picture; None without one.
         num_faces: faces known in the last frame, this one included.
         too_small, turn: of the last frame, as in `Track`; pixels of the picture.
-        scale: source pixels per pixel of the picture.
     """
 
     def __init__(self, mesh: FaceMesh, scale: float) -> None:

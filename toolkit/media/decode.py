@@ -6,8 +6,11 @@ honoured because ffmpeg honours them.
 """
 
 import contextlib
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+import itertools
+import operator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +19,19 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SourceError
+from toolkit.media.colors import Step, make_sdr, name_colors, tag_colors
 from toolkit.media.filters import (
     Crop,
-    Step,
     apply_filters,
     cut_crop,
     fit_picture,
     make_upright,
+    read_look,
     read_plane,
+    read_rotation,
 )
 from toolkit.media.picture_store import PictureStore
-from toolkit.media.video import Streams, open_container
+from toolkit.media.video import Streams, measure_upright, open_container
 from toolkit.schema import Reason, VideoInfo
 
 _MAX_RETURN = 1.0
@@ -36,6 +41,9 @@ _MAX_BEHIND = 8
 """Frames in a row that may be so; a damaged file has a few."""
 
 
+Size = tuple[int, int]
+
+
 @dataclass(frozen=True)
 class Frame:
     """One decoded source frame.
@@ -43,10 +51,14 @@ class Frame:
     Attributes:
         time: presentation time, s from the container's start.
         picture: (height, width, 3) uint8 RGB.
+        size: (width, height) of the source's upright, square-pixel picture at that time.
+        damaged: decoding failed here or before, and no key frame came since.
     """
 
     time: float
     picture: npt.NDArray[np.uint8]
+    size: Size = (0, 0)
+    damaged: bool = False
 
 
 def read_frames(
@@ -54,7 +66,7 @@ def read_frames(
     info: VideoInfo,
     streams: Streams,
     *,
-    size: tuple[int, int],
+    size: Size | Callable[[VideoInfo], Size],
     crop: Crop | None = None,
     start: float | None = None,
     store: PictureStore | None = None,
@@ -65,40 +77,75 @@ def read_frames(
         path: the source.
         info: from `probe`.
         streams: from `probe`.
-        size: (width, height) of the pictures yielded.
+        size: (width, height) of the pictures yielded; or what gives it for each part of the source
+            whose picture has a size and shape of its own, from `info` with that size in it.
         crop: xyxy in source pixels, scaled to `size`; the border is replicated outside the picture.
+            Pictures of another size than `info` says are scaled to that first.
         start: seek so that decoding begins at or before this time (s), for reading a stretch.
-        store: where to keep source pictures as well.
+        store: where to keep source pictures as well; nothing is kept where their size changes.
 
     Raises:
         SourceError: `unreadable`, when no frame decodes, or times begin anew.
     """
-    weave = [("bwdif", "mode=send_frame:deint=interlaced")] if info.interlaced else []
-    fit = [*fit_picture(info, size, crop), _choose_pixels(crop)]
-    with contextlib.closing(_decode(path, streams, start)) as decoded:
-        frames = apply_filters(decoded, lambda frame: [*make_upright(frame), *weave])
-        if store is not None:
-            frames = store.keep(frames, info, streams.codec)
-        step = 1 / info.fps if info.fps else 0.04
-        fitted = apply_filters(frames, lambda _: fit)
-        try:
-            for time, frame in _time_frames(fitted, streams.start, step):
-                yield Frame(time, _to_rgb(frame))
-        except av.FFmpegError as error:
-            text = f"ffmpeg cannot make a picture of it: {_word(error)}"
-            raise SourceError(Reason.UNREADABLE, text) from error
+    damages = _Damages()
+    clock = _Clock(streams.start + streams.delay, 1 / info.fps if info.fps else 0.04)
+    with contextlib.closing(_decode(path, streams, start, damages)) as decoded:
+        for (width, height), run in itertools.groupby(decoded, key=operator.itemgetter(1)):
+            part = replace(info, width=width, height=height)
+            frames = _straighten(frame for frame, _ in run)
+            if store is not None and clock.has_begun:
+                store.give_up()
+            elif store is not None:
+                frames = store.keep(frames, info, streams.codec)
+            target = size(part) if callable(size) else size
+            fitted = _fit(frames, part if crop is None else info, target, crop)
+            try:
+                for frame in fitted:
+                    time, picture = clock.time(frame), _to_rgb(frame)
+                    yield Frame(time, picture, (width, height), damages.include(frame))
+            except av.FFmpegError as error:
+                text = f"ffmpeg cannot make a picture of it: {_word(error)}"
+                raise SourceError(Reason.UNREADABLE, text) from error
 
 
 def read_stored(
-    store: PictureStore, first: int, info: VideoInfo, *, size: tuple[int, int], crop: Crop
+    store: PictureStore, first: int, info: VideoInfo, *, size: Size, crop: Crop
 ) -> Generator[Frame, None, None]:
     """A source's frames from number `first` on, as `read_frames` gives them, from a store.
 
     Their `time` is their number.
     """
-    steps = [*cut_crop(info, size, crop, store.region[:2]), _choose_pixels(crop)]
-    for number, frame in enumerate(apply_filters(store.read(first), lambda _: steps), first):
-        yield Frame(float(number), _to_rgb(frame))
+
+    def make_steps(frame: av.VideoFrame) -> list[Step]:
+        named = name_colors(frame)
+        return [*cut_crop(info, size, crop, store.region[:2], named), _choose_pixels(crop)]
+
+    for number, frame in enumerate(apply_filters(store.read(first), make_steps), first):
+        yield Frame(float(number), _to_rgb(frame), (info.width, info.height))
+
+
+def _straighten(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """Upright, SDR, and deinterlaced from the first frame on that is flagged interlaced."""
+    weave: list[Step] = []
+
+    def read_state(frame: av.VideoFrame) -> tuple[object, ...]:
+        if frame.interlaced_frame and not weave:
+            weave.append(("bwdif", "mode=send_frame:deint=interlaced"))
+        return *read_look(frame), *weave
+
+    def make_steps(frame: av.VideoFrame) -> list[Step]:
+        return [*make_upright(frame), *weave, *make_sdr(frame)]
+
+    return apply_filters(frames, make_steps, read_state)
+
+
+def _fit(
+    frames: Iterable[av.VideoFrame], info: VideoInfo, size: Size, crop: Crop | None
+) -> Iterator[av.VideoFrame]:
+    def make_steps(frame: av.VideoFrame) -> list[Step]:
+        return [*fit_picture(frame, info, size, crop), _choose_pixels(crop)]
+
+    return apply_filters(frames, make_steps)
 
 
 def _choose_pixels(crop: Crop | None) -> Step:
@@ -107,9 +154,12 @@ def _choose_pixels(crop: Crop | None) -> Step:
 
 
 def _decode(
-    path: Path, streams: Streams, start: float | None
-) -> Generator[av.VideoFrame, None, None]:
-    """The video's frames as its decoder gives them, `pts` set to the best estimate."""
+    path: Path, streams: Streams, start: float | None, damages: "_Damages"
+) -> Generator[tuple[av.VideoFrame, Size], None, None]:
+    """The video's frames as its decoder gives them, `pts` set to the best estimate, and their size.
+
+    The size is that of the picture when it is upright and has square pixels.
+    """
     failure, count = "no message", 0
     try:
         with open_container(path) as container:
@@ -117,18 +167,23 @@ def _decode(
             stream.thread_type, stream.codec_context.thread_count = "NONE", 1
             if start is not None:
                 container.seek(round((start + streams.start) * av.time_base))
-            stamps = _Stamps()
+            stamps, sizes = _Stamps(), _Sizes(stream)
             for packet in _demux(container, stream):
                 try:
                     frames = stream.decode(packet)
                 except av.FFmpegError as error:
                     failure = _word(error)
+                    damages.note_failure(packet)
                     continue
+                if packet is not None and packet.is_corrupt:
+                    damages.note_failure(packet)
                 for frame in frames:
                     count += 1
                     frame.pts = stamps.choose(frame.pts, frame.dts)
                     frame.time_base = stream.time_base
-                    yield frame
+                    damages.note(frame)
+                    tag_colors(frame)
+                    yield frame, sizes.measure(frame)
     except (av.FFmpegError, ValueError, OSError, IndexError) as error:
         failure = _word(error)
     if not count:
@@ -170,25 +225,81 @@ class _Stamps:
             self._last[name] = other if value is None else value
 
 
-def _time_frames(
-    frames: Iterable[av.VideoFrame], origin: float, step: float
-) -> Iterator[tuple[float, av.VideoFrame]]:
+class _Sizes:
+    """Measures pictures; the shape of pixels may change with the pictures' size or a key frame."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._first: float | None = None  # the decoder's shape of pixels; a container's goes first
+        self._look: tuple[object, ...] = ()
+        self._ratio: float | None = None
+        self._size: Size = (0, 0)
+
+    def measure(self, frame: av.VideoFrame) -> Size:
+        """(width, height) of the upright, square-pixel picture."""
+        look = frame.width, frame.height, read_rotation(frame)
+        ratio = float(self._stream.codec_context.sample_aspect_ratio or 0)
+        if look != self._look or (ratio != self._ratio and frame.key_frame):
+            self._first = ratio if self._first is None else self._first
+            whole = float(self._stream.sample_aspect_ratio or 0)
+            self._look, self._ratio = look, ratio
+            self._size = measure_upright(frame, whole if ratio == self._first else ratio)
+        return self._size
+
+
+class _Damages:
+    """Which frames may be damaged: from a failure of the decoder on to the next key frame."""
+
+    def __init__(self) -> None:
+        self._since: int | None = None  # stamp of the last failure
+        self._is_open = False
+        self._times: set[Fraction] = set()
+
+    def note_failure(self, packet: Any) -> None:
+        """A packet that does not decode, or of which a part is missing; None at the end."""
+        stamps = [] if packet is None else [s for s in (packet.pts, packet.dts) if s is not None]
+        self._is_open, self._since = True, max(stamps, default=None)
+
+    def note(self, frame: av.VideoFrame) -> None:
+        """The next frame that was decoded, timed."""
+        since, now = self._since, frame.pts
+        if frame.is_corrupt:
+            self._is_open, self._since = True, now
+        elif frame.key_frame and (since is None or now is None or now > since):
+            self._is_open = False
+        if self._is_open and now is not None and frame.time_base is not None:
+            self._times.add(now * frame.time_base)
+
+    def include(self, frame: av.VideoFrame) -> bool:
+        """Whether a frame that was noted, and filtered since, may be damaged."""
+        if not self._times or frame.pts is None or frame.time_base is None:
+            return False
+        return frame.pts * frame.time_base in self._times
+
+
+class _Clock:
     """Presentation times (s) that never run backwards; `step` s apart where there are none."""
-    time, num_behind = -step, 0
-    for frame in frames:
-        given = (
-            None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
-        )
-        measured = time + step if given is None else float(given) - origin
-        num_behind = num_behind + 1 if measured < time - _MAX_RETURN else 0
-        if num_behind > _MAX_BEHIND:
+
+    def __init__(self, origin: float, step: float) -> None:
+        self._origin, self._step, self._num_behind = origin, step, 0
+        self._last = -step
+        self.has_begun = False
+
+    def time(self, frame: av.VideoFrame) -> float:
+        """Time of the next frame; SourceError where times begin anew."""
+        measured = self._last + self._step
+        if frame.pts is not None and frame.time_base is not None:
+            measured = float(frame.pts * frame.time_base) - self._origin
+        self.has_begun = True
+        self._num_behind = self._num_behind + 1 if measured < self._last - _MAX_RETURN else 0
+        if self._num_behind > _MAX_BEHIND:
             raise SourceError(
                 Reason.UNREADABLE,
-                f"presentation times begin anew after {time:.2f} s (recordings joined as they "
-                "are?): ffmpeg -i it -c copy new.mkv mends that",
+                f"presentation times begin anew after {self._last:.2f} s (recordings joined as "
+                "they are?): ffmpeg -i it -c copy new.mkv mends that",
             )
-        time = max(measured, time)
-        yield time, frame
+        self._last = max(measured, self._last)
+        return self._last
 
 
 def _to_rgb(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:

@@ -14,12 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
+from toolkit.media.colors import choose_matrix
 from toolkit.media.ffmpeg_process import file_url, to_arguments
 from toolkit.media.video import OPEN_OPTIONS
 from toolkit.storage import write_whole
-
-_MATRIX = "smpte170m"
-"""How ffmpeg makes YUV of RGB; unless it is said, players take large pictures for BT.709."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,8 @@ def write_video(
 ) -> None:
     """Encode RGB pictures (height, width, 3) uint8 and sound to MP4 (H.264, AAC).
 
+    The matrix is that which players take for the size (`choose_matrix`), and stands in the file.
+
     Args:
         path: the video; afterwards the whole of it is there, or nothing.
         frames: at least one, all of one size, which is made even; taken one at a time.
@@ -75,9 +75,10 @@ def write_video(
     if first is None:
         raise ValueError(f"{path}: a video needs at least one frame")
     height, width = first.shape[:2]
+    matrix = choose_matrix(width, height)
     picture = ffmpeg.input(
         "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=fps
-    )
+    ).filter("scale", out_color_matrix=matrix, out_range="tv")
     with write_whole(path) as temporary, contextlib.ExitStack() as stack:
         nodes = [picture]
         if pcm is not None:
@@ -90,7 +91,8 @@ def write_video(
         graph = ffmpeg.output(
             *nodes, filename=file_url(temporary), format="mp4", vcodec="libx264", acodec="aac",
             pix_fmt="yuv420p", crf=crf, preset="veryfast", movflags="+faststart",
-            colorspace=_MATRIX, metadata=f"comment={comment}", **{"threads": 1, "b:a": "128k"},
+            colorspace=matrix, color_range="tv", metadata=f"comment={comment}",
+            **{"threads": 1, "b:a": "128k"},
         ).global_args("-y", "-hide_banner", "-loglevel", "error")  # fmt: skip
         if words := _feed(to_arguments(graph), first, frames):
             words = words.replace(str(temporary), path.name)

@@ -1,4 +1,8 @@
-"""The filters that make a picture upright, square, cropped and scaled: ffmpeg's, as a graph."""
+"""The filters that make a picture upright, square, cropped and scaled: ffmpeg's, as a graph.
+
+Every conversion names the matrix and the range that it reads, and those that it makes where it does
+not make RGB: what ffmpeg hands from filter to filter by itself differs between its versions.
+"""
 
 import contextlib
 import math
@@ -10,26 +14,39 @@ import av.filter
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.media.colors import Step, name_colors
 from toolkit.schema import VideoInfo
 
 Crop = tuple[int, int, int, int]
 
-Step = tuple[str, str]
-"""A filter's name and its arguments."""
+COLORS = "colorspace", "color_range", "color_trc", "color_primaries"
+"""A frame's attributes that say what its numbers mean as colour."""
 
 _EXACT = "area+accurate_rnd+full_chroma_int"
 """How stored crops are scaled: `area` alone rounds chroma down, two levels of red and blue."""
 
 
+def read_look(frame: av.VideoFrame) -> tuple[object, ...]:
+    """What frames that go through the same filters have in common.
+
+    Pixel format, size, unit of time, what its numbers mean as colour, and the display matrix.
+    """
+    colors = tuple(int(getattr(frame, name)) for name in COLORS)
+    shape = frame.format.name, frame.width, frame.height, frame.time_base
+    return *shape, *colors, _read_display_matrix(frame)
+
+
 def apply_filters(
-    frames: Iterable[av.VideoFrame], make_steps: Callable[[av.VideoFrame], list[Step]]
+    frames: Iterable[av.VideoFrame],
+    make_steps: Callable[[av.VideoFrame], list[Step]],
+    read_state: Callable[[av.VideoFrame], tuple[object, ...]] = read_look,
 ) -> Iterator[av.VideoFrame]:
-    """Frames through a row of filters, which is set up anew where the frames' look changes."""
-    graph, look, steps = None, None, list[Step]()
+    """Frames through a row of filters, which is set up anew where the frames' state changes."""
+    graph, state, steps = None, None, list[Step]()
     for frame in frames:
-        if (now := read_look(frame)) != look:
+        if (now := read_state(frame)) != state:
             yield from _drain(graph)
-            look, steps = now, make_steps(frame)
+            state, steps = now, make_steps(frame)
             graph = _open_graph(frame, steps) if steps else None
         if graph is None:
             yield frame
@@ -49,15 +66,6 @@ def _pull(graph: Any) -> Iterator[av.VideoFrame]:
     with contextlib.suppress(av.BlockingIOError, av.EOFError):
         while True:
             yield graph.vpull()
-
-
-def read_look(frame: av.VideoFrame) -> tuple[object, ...]:
-    """What frames that go through the same filters have in common.
-
-    Pixel format, size, matrix, range, and the display matrix.
-    """
-    colors = int(frame.colorspace), int(frame.color_range)
-    return frame.format.name, frame.width, frame.height, *colors, _read_display_matrix(frame)
 
 
 def read_plane(frame: av.VideoFrame, place: int) -> npt.NDArray[np.uint8]:
@@ -114,27 +122,38 @@ def read_rotation(frame: av.VideoFrame) -> int:
     return round(math.degrees(math.atan2(matrix[1] / down, matrix[0] / across))) % 360
 
 
-def fit_picture(info: VideoInfo, size: tuple[int, int], crop: Crop | None) -> list[Step]:
-    """Square pixels, then the crop, then the size; `area` averages where it shrinks."""
+def fit_picture(
+    frame: av.VideoFrame, info: VideoInfo, size: tuple[int, int], crop: Crop | None
+) -> list[Step]:
+    """From a tagged frame: square pixels, then the crop, then the size; `area` where it shrinks."""
     if crop is None:
-        return [_scale(size, "area")]
+        return [_scale(size, "area", name_colors(frame))]
     is_even = not any(value % 2 for value in (*crop, *_find_margins(info, crop)))
-    pixels = "yuv420p" if is_even else "rgb24"
-    square = _scale((info.width, info.height), "area")
-    return [square, ("format", f"pix_fmts={pixels}"), *cut_crop(info, size, crop)]
+    square = _scale((info.width, info.height), "area", name_colors(frame, keep=is_even))
+    if not is_even:
+        return [square, ("format", "pix_fmts=rgb24"), *cut_crop(info, size, crop)]
+    named = name_colors(frame)
+    return [square, ("format", "pix_fmts=yuv420p"), *cut_crop(info, size, crop, named=named)]
 
 
 def cut_crop(
-    info: VideoInfo, size: tuple[int, int], crop: Crop, origin: tuple[int, int] = (0, 0)
+    info: VideoInfo,
+    size: tuple[int, int],
+    crop: Crop,
+    origin: tuple[int, int] = (0, 0),
+    named: str = "",
 ) -> list[Step]:
-    """The crop of a source's picture, of which the part that begins at `origin` is given."""
+    """The crop of a source's picture, of which the part that begins at `origin` is given.
+
+    `named`: from `name_colors`, where the picture is not RGB.
+    """
     x0, y0, x1, y1 = crop
     left, top, right, bottom = _find_margins(info, crop)
     inner = (x1 - x0 - left - right, y1 - y0 - top - bottom)
     steps = [_crop(*inner, x0 + left - origin[0], y0 + top - origin[1])]
     if left or top or right or bottom:
         steps += _smear(*inner, left, top, right, bottom)
-    return [*steps, _scale(size, _EXACT)]
+    return [*steps, _scale(size, _EXACT, named)]
 
 
 def _find_margins(info: VideoInfo, crop: Crop) -> Crop:
@@ -160,5 +179,5 @@ def _crop(width: int, height: int, x: int, y: int) -> Step:
     return "crop", f"w={width}:h={height}:x={x}:y={y}:exact=1"
 
 
-def _scale(size: tuple[int, int], flags: str) -> Step:
-    return "scale", f"w={size[0]}:h={size[1]}:flags={flags}"
+def _scale(size: tuple[int, int], flags: str, named: str) -> Step:
+    return "scale", f"w={size[0]}:h={size[1]}:flags={flags}{named}"

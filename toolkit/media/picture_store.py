@@ -6,12 +6,12 @@ the store is decoded again.
 """
 
 import contextlib
-import io
 import math
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from io import FileIO
 from pathlib import Path
 
 import av
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorRange, Colorspace
 
-from toolkit.media.filters import read_look, read_plane
+from toolkit.media.filters import COLORS, read_look, read_plane
 from toolkit.schema import VideoInfo
 
 MAX_BYTES = 1 << 28
@@ -38,8 +38,6 @@ a crop is about 1.9 such sides, the rest is for the head to move in."""
 
 _CODECS = frozenset({"av1", "h264", "hevc", "libdav1d", "mpeg2video", "mpeg4", "vp8", "vp9"})
 """Decoders whose chroma lies left of the luma, BT.2020 aside: PyAV does not say where it lies."""
-
-_COLORS = "colorspace", "color_range", "color_trc", "color_primaries"
 
 Region = tuple[int, int, int, int]
 
@@ -80,10 +78,10 @@ class PictureStore:
                     if _is_plain(frame, info, codec) and read_look(frame) == look:
                         self._write(frame, file)
                     else:
-                        self._give_up()
+                        self.give_up()
                 yield frame
 
-    def _write(self, frame: av.VideoFrame, file: io.FileIO) -> None:
+    def _write(self, frame: av.VideoFrame, file: FileIO) -> None:
         x0, y0, x1, y1 = self.region
         size = 0
         with contextlib.suppress(OSError):
@@ -91,12 +89,13 @@ class PictureStore:
                 rows = read_plane(frame, place)[y0 // share : y1 // share]
                 size += file.write(np.ascontiguousarray(rows[:, x0 // share : x1 // share]).data)
         if size < (x1 - x0) * (y1 - y0) * 3 // 2:
-            self._give_up()  # the disk is full: crops will be decoded again
+            self.give_up()  # the disk is full: crops will be decoded again
             return
-        self._colors = {name: getattr(frame, name) for name in _COLORS}
+        self._colors = {name: getattr(frame, name) for name in COLORS}
         self.num_frames += 1
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """Keep nothing, from now on either."""
         self.num_frames = self.limit = 0
         self.path.unlink(missing_ok=True)
 

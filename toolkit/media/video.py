@@ -9,6 +9,7 @@ from typing import Any
 import av
 
 from toolkit.errors import SourceError, ToolkitError
+from toolkit.media.colors import read_dynamic_range
 from toolkit.media.ffmpeg_process import file_url
 from toolkit.media.filters import read_rotation
 from toolkit.schema import Reason, VideoInfo
@@ -41,12 +42,14 @@ class Streams:
         audio: index of the sound's.
         start: the container's own start, s.
         codec: name of the picture's decoder.
+        delay: s by which the picture's stamps are late: AVI stamps when frames are decoded.
     """
 
     video: int
     audio: int | None
     start: float
     codec: str = ""
+    delay: float = 0.0
 
 
 def open_container(path: Path) -> Any:
@@ -76,9 +79,19 @@ def read_duration(path: Path) -> float:
     """Seconds that the container claims to last; 0 if it does not open or does not say."""
     try:
         with open_container(path) as container:
-            return container.duration / av.time_base if container.duration else 0.0
+            return _read_length(container) or 0.0
     except (av.FFmpegError, ValueError, OSError):
         return 0.0
+
+
+def _read_length(container: Any) -> float | None:
+    """Seconds from the container's start to its end; Matroska and ASF may state the end alone."""
+    if not container.duration:
+        return None
+    start = float(container.start_time or 0) / av.time_base
+    length = float(container.duration) / av.time_base
+    counts_from_zero = {"matroska", "asf"} & set(container.format.name.split(","))
+    return length - start if counts_from_zero and 0 < start < length else length
 
 
 def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
@@ -87,18 +100,18 @@ def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
     if video is None:
         raise SourceError(Reason.NO_VIDEO, "the file has no video stream")
     start = (container.start_time or 0) / av.time_base
-    frame = _decode_first(container, video)
+    frame, delay = _decode_first(container, video)
     if frame is None:
         raise SourceError(Reason.NO_VIDEO, "the video stream has no frame")
-    width, height = _upright_size(frame, video)
+    width, height = measure_upright(frame, float(video.sample_aspect_ratio or 0))
     rate = video.average_rate or video.guessed_rate or Fraction(25)
     info = VideoInfo(
         width=width,
         height=height,
         fps=float(rate),
-        duration=container.duration / av.time_base if container.duration else None,
+        duration=_read_length(container),
         audio_start=None if audio is None else _stream_start(audio, start),
-        interlaced=bool(frame.interlaced_frame),
+        dynamic_range=read_dynamic_range(frame),
         focal=_read_focal(container.metadata | video.metadata, width, height),
     )
     return info, Streams(
@@ -106,21 +119,29 @@ def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
         audio=audio and audio.index,
         start=start,
         codec=video.codec_context.name,
+        delay=delay if container.format.name == "avi" else 0.0,
     )
 
 
-def _decode_first(container: Any, video: Any) -> Any:
-    """The first frame that decodes; a recording that starts in mid-stream has packets before it."""
+def _decode_first(container: Any, video: Any) -> tuple[Any, float]:
+    """The first frame that decodes, and how much later (s) than its key packet it came out.
+
+    A recording that starts in mid-stream has packets before it.
+    """
     failure: av.FFmpegError | None = None
+    first: int | None = None
     for packet in container.demux(video):
+        if first is None and packet.is_keyframe:
+            first = packet.dts
         try:
             if frames := packet.decode():
-                return frames[0]
+                late = (frames[0].dts or 0) - first if first is not None else 0
+                return frames[0], max(0.0, float(late * video.time_base))
         except av.InvalidDataError as error:
-            failure = error
+            failure, first = error, None
     if failure:
         raise failure
-    return None
+    return None, 0.0
 
 
 def _choose_stream(streams: list[Any]) -> Any:
@@ -143,9 +164,9 @@ def _stream_start(stream: Any, container_start: float) -> float:
     return max(0.0, float(stream.start_time * stream.time_base) - container_start)
 
 
-def _upright_size(frame: Any, stream: Any) -> tuple[int, int]:
-    ratio = float(stream.sample_aspect_ratio or 0) or 1.0
-    width, height = max(1, round(frame.width * ratio)), frame.height
+def measure_upright(frame: av.VideoFrame, ratio: float) -> tuple[int, int]:
+    """(width, height) of a frame turned upright, its pixels, `ratio` wide, made square."""
+    width, height = max(1, round(frame.width * (ratio or 1.0))), frame.height
     return (height, width) if read_rotation(frame) in (90, 270) else (width, height)
 
 

@@ -58,8 +58,11 @@ class Scene:
             yield from drawn
             return
         pictures = self._source.swing(num_frames)
+        pasting: Pasting | None = None
         for picture, frame in zip(pictures, drawn, strict=True):
-            yield self._source.pasting.paste(picture, frame)
+            size = picture.shape[1], picture.shape[0]
+            pasting = pasting or Pasting(self._source.crop, size)
+            yield pasting.paste(picture, frame)
 
 
 class _Source:
@@ -71,8 +74,7 @@ class _Source:
             self._info, self._streams = probe(self._path)
         stored = clip.reader.read("video/source_time", clip.index)
         self._times = stored[clip.first : clip.first + clip.num_frames].astype(np.float64)
-        crop = clip.reader.clips[clip.index].crop
-        self.pasting = Pasting(crop, (self._info.width, self._info.height))
+        self.crop = clip.reader.clips[clip.index].crop
 
     def swing(self, num_frames: int) -> Iterator[Picture]:
         """Pictures 0, 1, …, n − 1, n − 2, …, 0, 1, …; those that come again lie in a file."""

@@ -291,3 +291,36 @@ def test_the_68_point_view_lies_where_people_marked_it(
     print(f"mean {errors.mean():.4f}, without the jaw {errors[:, 17:].mean():.4f}")
     assert errors.mean() < whole
     assert errors[:, 17:].mean() < inner
+
+
+def test_parts_of_another_size_are_shots_and_measured_in_their_own_pixels(
+    mesh: FaceMesh, plain: list[Picture], tmp_path: Path
+) -> None:
+    """A call that begins small goes on large, and with a wider picture: no face is squeezed."""
+    import cv2
+
+    height, width = plain[0].shape[:2]
+    large = [cv2.copyMakeBorder(p, 0, 0, width // 2, width // 2, cv2.BORDER_REFLECT) for p in plain]
+    small = [cv2.resize(p, (width // 2, height // 2), interpolation=cv2.INTER_AREA) for p in plain]
+    lossless = ("-c:v", "libx264", "-qp", "0", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+    late = ("-output_ts_offset", str(len(plain) / 25))
+    parts = [
+        encode(tmp_path / "a.ts", [np.asarray(p, np.uint8) for p in small], *lossless),
+        encode(tmp_path / "b.ts", [np.asarray(p, np.uint8) for p in large], *lossless, *late),
+    ]
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    seen, meshes = track(path, mesh, tmp_path / "spool")
+    first = len(plain)
+    assert np.flatnonzero(seen.starts).tolist() == [first]
+    assert (
+        seen.sizes.tolist() == [[width // 2, height // 2]] * first + [[2 * width, height]] * first
+    )
+    assert np.isfinite(meshes).all()
+    extent = np.ptp(meshes[:, :, :2], axis=1)
+    scale = extent[first + 1 :] / extent[1:first]
+    np.testing.assert_allclose(scale, 2, atol=0.1)
+    info, _ = probe(path)
+    assert (info.width, info.height) == (width // 2, height // 2)
+    later = seen.info_at(first, info)
+    assert (later.width, later.height) == (2 * width, height)

@@ -21,12 +21,15 @@ HOUR = (0, 3600 * SAMPLE_RATE)
 def make_track(
     states: Sequence[str], cuts: Sequence[int] = (), times: Sequence[float] | None = None
 ) -> Track:
-    """A track at 30 a second: "f" one face, "." none, "2" a second one, "s" a small second one."""
+    """A track at 30 a second.
+
+    "f" one face, "." none, "2" a second one, "s" a small second one, "x" damaged.
+    """
     count = len(states)
-    has_face = np.array([state != "." for state in states])
+    has_face = np.array([state not in ".x" for state in states])
     boxes = np.tile(np.array([100, 50, 200, 150], np.float32), (count, 1))
     boxes[~has_face] = np.nan
-    second = {"f": 0.0, ".": 0.0, "2": 51.0, "s": 50.0}
+    second = {"f": 0.0, ".": 0.0, "x": 0.0, "2": 51.0, "s": 50.0}
     starts = np.zeros(count, bool)
     starts[list(cuts)] = True
     return Track(
@@ -38,6 +41,8 @@ def make_track(
         changes=np.full(count, 50, np.float32),
         too_small=np.zeros(count, np.float32),
         turns=np.full(count, -1, np.int8),
+        sizes=np.tile(np.array([640, 480], np.int32), (count, 1)),
+        damaged=np.array([state == "x" for state in states]),
         spool=Path("unused"),
     )
 
@@ -86,6 +91,13 @@ def test_a_gap_made_of_both_kinds_counts_as_one() -> None:
     assert cut("f" * 20 + "..222" + "f" * 20) == [(0, 45, "clip")]
     assert cut("f" * 20 + "...222" + "f" * 20) == [
         (0, 20, "clip"), (20, 3, "no_face"), (23, 3, "several_faces"), (26, 20, "clip")
+    ]  # fmt: skip
+
+
+def test_damage_of_six_frames_ends_the_clip_and_less_is_bridged() -> None:
+    assert cut("f" * 20 + "x" * 5 + "f" * 20) == [(0, 45, "clip")]
+    assert cut("f" * 20 + "x" * 6 + "f" * 20 + "x" * 2) == [
+        (0, 20, "clip"), (20, 6, "damaged"), (26, 20, "clip"), (46, 2, "damaged")
     ]  # fmt: skip
 
 

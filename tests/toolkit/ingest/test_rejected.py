@@ -33,7 +33,7 @@ def test_a_duplicate_and_a_source_that_kills_workers_are_turned_down() -> None:
 def test_what_a_file_claims_beyond_its_end_is_missing(
     claimed: float | None, missing: list[float]
 ) -> None:
-    info = VideoInfo(width=8, height=8, fps=30, duration=claimed, audio_start=0, interlaced=False)
+    info = VideoInfo(width=8, height=8, fps=30, duration=claimed, audio_start=0)
     found = list(reject_missing(info, 9.0))
     assert [(r.start, r.duration, r.reason) for r in found] == [
         (9.0, seconds, Reason.UNREADABLE) for seconds in missing
