@@ -82,8 +82,7 @@ def read_duration(path: Path) -> float:
 
 
 def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
-    video = _choose_stream([s for s in container.streams.video if not _is_picture(s)])
-    audio = _choose_stream(list(container.streams.audio))
+    video, audio = choose_streams(container)
     if video is None:
         raise SourceError(Reason.NO_VIDEO, "the file has no video stream")
     start = (container.start_time or 0) / av.time_base
@@ -107,6 +106,12 @@ def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
         start=start,
         codec=video.codec_context.name,
     )
+
+
+def choose_streams(container: Any) -> tuple[Any, Any]:
+    """The streams of picture and sound that are read; None where there is none."""
+    video = _choose_stream([s for s in container.streams.video if not _is_picture(s)])
+    return video, _choose_stream(list(container.streams.audio))
 
 
 def _decode_first(container: Any, video: Any) -> Any:
