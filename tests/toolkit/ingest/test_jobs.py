@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.datasets import FakeClip, make_row
 from toolkit.dataset.manifest import read_jobs, write_part
+from toolkit.dataset.paths import source_path
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
 from toolkit.ingest import jobs
 from toolkit.ingest.jobs import Plan, make_plan, record_plan
 from toolkit.ingest.options import IngestOptions
-from toolkit.ingest.sources import source_path
 from toolkit.ingest.workspace import lock_dataset, open_workspace
 from toolkit.schema import Job, Source
 
@@ -233,7 +233,7 @@ def test_a_source_with_new_content_is_planned_again(tmp_path: Path) -> None:
 def test_a_recorded_job_whose_source_is_gone_or_changed_is_planned_anew(
     change: str, tmp_path: Path
 ) -> None:
-    videos = write_many(tmp_path / "v", 2, 12)
+    videos = write_many(tmp_path / "v", 2, 9)
     dataset = tmp_path / "d"
     first = plan(tmp_path / "v", dataset=dataset)
     record(first, dataset)
