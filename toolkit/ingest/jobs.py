@@ -82,6 +82,7 @@ def make_plan(
     pending = [job for job in pending if job not in stale]
     planned = {source.path for job in pending for source in job.sources}
     cache = {s.path: s for job in recorded for s in job.sources} | done.sources
+    packets = {s.sha256: s.packets_sha256 for job in recorded for s in job.sources}
     gone = _Gone(done, dataset)
     fresh: list[Source] = []
     renamed: list[tuple[Source, Source]] = []
@@ -95,17 +96,15 @@ def make_plan(
         source = _describe(path, encoded, name, cache.get(encoded))
         row = done.sources.get(encoded) or gone.take(source)
         if row is None or row.sha256 != source.sha256:
-            fresh.append(source)
+            fresh.append(_add_packets(source, path, packets))
             continue
         if row.path != encoded:
             moved[row.path] = source
         if retry_rejected and row.path in done.without_clips:
-            fresh.append(source)
+            fresh.append(_add_packets(source, path, packets))
         else:
             num_done += 1
             renamed += [(row, source)] if source.identity != row.identity else []
-    known = {job_source.sha256: job_source for job in recorded for job_source in job.sources}
-    fresh = [_add_packets(source, known, dataset) for source in fresh]
     _warn_of_renamed(renamed)
     doubts = find_doubts(found.places, names, identity) if fresh else []
     people = {*names.values(), *(source.identity for source in done.sources.values())}
@@ -252,11 +251,9 @@ class _Gone:
         return row
 
 
-def _add_packets(source: Source, known: Mapping[str, Source], dataset: Path) -> Source:
-    """With the digest of its packets: read once for each content."""
-    packets = known[source.sha256].packets_sha256 if source.sha256 in known else ""
-    packets = packets or hash_packets(source_path(source, dataset))
-    return replace(source, packets_sha256=packets)
+def _add_packets(source: Source, path: Path, known: Mapping[str, str]) -> Source:
+    """With the digest of its packets, which are read once for each content."""
+    return replace(source, packets_sha256=known.get(source.sha256) or hash_packets(path))
 
 
 def _list_taken(
