@@ -105,10 +105,12 @@ def make_plan(
         else:
             num_done += 1
             renamed += [(row, source)] if source.identity != row.identity else []
-    _warn_of_renamed(renamed)
-    doubts = find_doubts(found.places, names, identity) if fresh else []
-    people = {*names.values(), *(source.identity for source in done.sources.values())}
-    _warn_of_names([*doubts, *(find_near_equal(people) if fresh else [])], found.describe_passed())
+    doubts = []
+    if fresh:
+        people = {*names.values(), *(source.identity for source in done.sources.values())}
+        doubts = [*find_doubts(found.places, names, identity), *find_near_equal(people)]
+    for text in (*_describe_renamed(renamed), *doubts, *found.describe_passed()):
+        warnings.warn(text, stacklevel=2)
     taken = _list_taken(done, pending, recorded, moved)
     attempts = _count_attempts(recorded)
     attempts |= {to.path: attempts.get(path, 0) for path, to in moved.items()}
@@ -117,21 +119,13 @@ def make_plan(
     return Plan(jobs=(*pending, *jobs), num_done=num_done, moved=moved)
 
 
-def _warn_of_renamed(renamed: list[tuple[Source, Source]]) -> None:
+def _describe_renamed(renamed: list[tuple[Source, Source]]) -> Iterator[str]:
     if renamed:
         row, source = renamed[0]
-        warnings.warn(
+        yield (
             f"{len(renamed)} sources that are done keep their identity, as {source.path}: "
-            f"{row.identity}, not {source.identity}; another --out takes all of them anew",
-            stacklevel=3,
+            f"{row.identity}, not {source.identity}; another --out takes all of them anew"
         )
-
-
-def _warn_of_names(doubts: Iterable[str], passed_over: str) -> None:
-    for doubt in doubts:
-        warnings.warn(doubt, stacklevel=3)
-    if passed_over:
-        warnings.warn(f"passed over in the folders given: {passed_over}", stacklevel=3)
 
 
 def record_plan(plan: Plan, dataset: Path) -> None:

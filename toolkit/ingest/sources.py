@@ -42,13 +42,13 @@ class Found:
     places: dict[Path, Place]
     passed_over: Counter[str] = field(default_factory=Counter)
 
-    def describe_passed(self) -> str:
-        """What was passed over, the commonest first; "" where nothing was."""
+    def describe_passed(self) -> list[str]:
+        """A sentence on what was passed over, the commonest kind first; none where nothing was."""
         kinds = self.passed_over.most_common()
         shown = [f"{number} {kind}" for kind, number in kinds[:_MAX_KINDS]]
         if rest := sum(number for _, number in kinds[_MAX_KINDS:]):
             shown.append(f"{rest} others")
-        return ", ".join(shown)
+        return ["passed over in the folders given: " + ", ".join(shown)] if shown else []
 
 
 def find_sources(inputs: Iterable[Path]) -> Found:
@@ -69,7 +69,7 @@ def find_sources(inputs: Iterable[Path]) -> Found:
     result = Found(dict(sorted(found.items())), Counter(sorted(passed.values())))
     if not found:
         names = ", ".join(str(given) for given in inputs) or "nothing"
-        over = f" (passed over: {result.describe_passed()})" if passed else ""
+        over = "".join(f" ({text})" for text in result.describe_passed())
         raise ToolkitError(
             f"no videos in {names}{over}: give video files, folders of them or lists"
         )

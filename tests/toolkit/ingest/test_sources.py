@@ -135,7 +135,8 @@ def test_what_a_folder_holds_beside_videos_is_counted_by_kind(tmp_path: Path) ->
     assert found.passed_over == {
         "links to nothing": 3, ".jpg": 2, "without a suffix": 2, "not files": 1,
     }  # fmt: skip
-    assert found.describe_passed().startswith("3 links to nothing, 2 .jpg, ")
+    (text,) = found.describe_passed()
+    assert text.startswith("passed over in the folders given: 3 links to nothing, 2 .jpg, ")
 
 
 def test_a_file_that_is_given_by_itself_was_not_passed_over(tmp_path: Path) -> None:
@@ -149,13 +150,15 @@ def test_many_kinds_are_summed_up(tmp_path: Path) -> None:
     for number in range(10):
         write(tmp_path / f"x.k{number}", "x")
     write(tmp_path / "v.mp4", "v")
-    text = find_sources([tmp_path]).describe_passed()
-    assert text == ", ".join(f"1 .k{number}" for number in range(8)) + ", 2 others"
+    (text,) = find_sources([tmp_path]).describe_passed()
+    assert text.endswith(": " + ", ".join(f"1 .k{number}" for number in range(8)) + ", 2 others")
 
 
 def test_a_folder_without_videos_says_what_lies_there_instead(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").symlink_to(tmp_path / "gone")
-    with pytest.raises(ToolkitError, match=r"no videos in .* \(passed over: 1 links to nothing\)"):
+    with pytest.raises(
+        ToolkitError, match=r"no videos in .* \(passed over in .*: 1 links to nothing\)"
+    ):
         find_sources([tmp_path])
 
 
