@@ -20,10 +20,11 @@ DEMUXERS = (
 """Containers that hold their own streams: none of these opens another file or an address."""
 
 PROTOCOLS = "file"
-SUFFIXES = frozenset(
-    f".{name}"
-    for name in "3gp asf avi dv flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv".split()  # noqa: E501, SIM905
+_SUFFIXES = (
+    "3g2 3gp asf avi dif divx dv f4v flv ivf m1v m2p m2t m2ts m2v m4v mj2 mk3d mkv mod mov mp4 mpe "
+    "mpeg mpg mpv mts mxf ogm ogv qt tod trp ts vob vro webm wmv"
 )
+SUFFIXES = frozenset(f".{name}" for name in _SUFFIXES.split())
 """What counts as a video when a folder is searched."""
 
 MAX_SIDE = 1920

@@ -8,10 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.numbered import HEIGHT, WIDTH, draw_numbers, encode, list_encoders
 from toolkit.dataset.paths import encode_path, source_path
 from toolkit.errors import ToolkitError
 from toolkit.ingest.sources import check_inputs, find_sources
+from toolkit.media.video import SUFFIXES, probe
 from toolkit.schema import Source
+
+PIXELS = {"mjpeg": "yuvj420p"}
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -166,6 +170,42 @@ def test_a_link_to_nothing_that_is_given_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").symlink_to(tmp_path / "gone")
     with pytest.raises(ToolkitError, match=r"a\.mp4: a link to .*gone, which is not there"):
         check_inputs([tmp_path / "a.mp4"])
+
+
+MUXERS = {
+    "3g2": ("3g2", "mpeg4"), "3gp": ("3gp", "mpeg4"), "asf": ("asf", "wmv2"),
+    "avi": ("avi", "mpeg4"), "divx": ("avi", "mpeg4"), "f4v": ("f4v", "libx264"),
+    "flv": ("flv", "flv"), "ivf": ("ivf", "libvpx"), "m1v": ("mpeg1video", "mpeg1video"),
+    "m2p": ("vob", "mpeg2video"), "m2t": ("mpegts", "mpeg2video"),
+    "m2ts": ("mpegts", "mpeg2video"), "m2v": ("mpeg2video", "mpeg2video"),
+    "m4v": ("mp4", "mpeg4"), "mk3d": ("matroska", "mpeg4"), "mkv": ("matroska", "mpeg4"),
+    "mod": ("vob", "mpeg2video"), "mov": ("mov", "mpeg4"), "mp4": ("mp4", "mpeg4"),
+    "mpe": ("mpeg", "mpeg1video"), "mpeg": ("mpeg", "mpeg1video"), "mpg": ("vob", "mpeg2video"),
+    "mpv": ("mpeg2video", "mpeg2video"), "mts": ("mpegts", "mpeg2video"),
+    "ogm": ("ogg", "libtheora"), "ogv": ("ogg", "libtheora"), "qt": ("mov", "mjpeg"),
+    "tod": ("mpegts", "mpeg2video"), "trp": ("mpegts", "mpeg2video"),
+    "ts": ("mpegts", "mpeg2video"), "vob": ("vob", "mpeg2video"), "vro": ("vob", "mpeg2video"),
+    "webm": ("webm", "libvpx"), "wmv": ("asf", "wmv2"),
+}  # fmt: skip
+"""Suffix -> the container that such files are, and a codec."""
+
+
+@pytest.mark.parametrize("suffix", MUXERS)
+def test_videos_of_every_suffix_are_found_and_can_be_read(suffix: str, tmp_path: Path) -> None:
+    muxer, codec = MUXERS[suffix]
+    if codec not in list_encoders():
+        pytest.skip(f"this ffmpeg cannot encode {codec}")
+    path = tmp_path / f"video.{suffix.upper()}"
+    encode(path, draw_numbers(5), "-c:v", codec, "-pix_fmt", PIXELS.get(codec, "yuv420p"), "-f",
+           muxer)  # fmt: skip
+    assert list(find_sources([tmp_path]).places) == [path]
+    assert (probe(path)[0].width, probe(path)[0].height) == (WIDTH, HEIGHT)
+
+
+def test_every_suffix_but_those_of_formats_of_fixed_size_is_tried() -> None:
+    """DV, MXF's and Motion JPEG 2000's encoders take few sizes."""
+    untried = {suffix[1:] for suffix in SUFFIXES} - MUXERS.keys()
+    assert untried == {"dif", "dv", "mj2", "mxf"}
 
 
 # --- names --------------------------------------------------------------------------------------
