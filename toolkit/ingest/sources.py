@@ -19,7 +19,10 @@ _MAX_KINDS = 8
 
 @dataclass(frozen=True)
 class Place:
-    """How a source was reached: its path as given, links kept; the folder given, if one was."""
+    """How a source was reached: its path as given, links kept; the folder given, if one was.
+
+    A bare file name is one of the current folder.
+    """
 
     path: Path
     root: Path | None = None
@@ -112,7 +115,7 @@ def _expand(given: Path, passed: dict[Path, str]) -> Iterator[Place]:
     elif given.suffix.lower() in _LISTS:
         yield from _expand_list(given, passed)
     else:
-        yield Place(root)
+        yield Place(root, root.parent if given.parent == Path() else None)
 
 
 def _name_kind(path: Path) -> str:

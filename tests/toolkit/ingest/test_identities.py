@@ -57,7 +57,10 @@ def test_a_folder_may_be_given_from_within(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path / "alice" / "sub")
     assert name_all("parent", Path("..")) == ["alice"]
     monkeypatch.chdir(tmp_path / "alice")
-    assert name_all("parent", Path()) == ["alice"]
+    assert name_all("parent", Path()) == name_all("parent", Path("1.mp4")) == ["alice"]
+    make(tmp_path, "clips/1.mp4")
+    monkeypatch.chdir(tmp_path / "clips")
+    assert name_all("parent", Path()) == name_all("parent", Path("1.mp4")) == ["1"]
 
 
 def test_videos_beside_peoples_folders_or_in_a_folder_of_videos_have_their_stems(

@@ -265,7 +265,7 @@ def test_a_name_with_a_leading_dash_can_be_given_from_its_own_folder(
     (three / "a.mp4").rename(three / "-a.mp4")
     result = run_ttk("ingest", "--dry-run", "--out", tmp_path, "--", "-a.mp4", cwd=three)
     assert result.returncode == 0, result.stderr
-    assert "three/-a.mp4  [-a]" in result.stdout
+    assert "three/-a.mp4  [three]" in result.stdout
 
 
 # --- sources that change ------------------------------------------------------------------------
