@@ -116,7 +116,8 @@ def _describe_levels(places: Mapping[Path, Place], rule: str) -> str:
     for level in levels:
         inside = [p.path for p in places.values() if len(p.path.parts) > level + 1]
         names = sorted({_spell(path.parents[level - 1].name) for path in inside})
-        gives.append(f"--identity folder:{level} gives {_shorten(names)}")
+        if not all(map(names_no_person, names)):
+            gives.append(f"--identity folder:{level} gives {_shorten(names)}")
     return f" ({'; '.join([*gives, 'a table, --identity FILE.csv, names anybody'])})"
 
 

@@ -206,7 +206,7 @@ def list_doubts(folder: Path, people: list[tuple[str, str]]) -> tuple[str, ...]:
     return split_dataset(make_dataset(folder, clips), SplitOptions(by="identity")).doubts
 
 
-def test_identities_of_nearly_one_name_in_different_parts_are_told(tmp_path: Path) -> None:
+def test_identities_of_nearly_one_name_in_different_parts_are_reported(tmp_path: Path) -> None:
     """Three in three parts; not those of one part, nor others."""
     people = [(name, f"v/{name}/1.mp4") for name in ("Ann", "ann ", "A-nn")]
     (text,) = list_doubts(tmp_path / "a", people)
@@ -215,7 +215,7 @@ def test_identities_of_nearly_one_name_in_different_parts_are_told(tmp_path: Pat
     assert list_doubts(tmp_path / "b", others) == ()
 
 
-def test_identities_that_may_be_one_persons_folders_are_told(tmp_path: Path) -> None:
+def test_identities_that_may_be_one_persons_folders_are_reported(tmp_path: Path) -> None:
     """Folders of videos in folders of people; not people in one folder, or in train and test."""
     deep = [(f"v{k}", f"vox/id{k // 3}/v{k}/1.mp4") for k in range(6)]
     (text,) = list_doubts(tmp_path / "a", deep)
@@ -229,7 +229,7 @@ def test_identities_that_may_be_one_persons_folders_are_told(tmp_path: Path) -> 
     assert list_doubts(tmp_path / "d", named) == ()
 
 
-def test_identities_that_look_like_no_people_are_told(tmp_path: Path) -> None:
+def test_identities_that_look_like_no_people_are_reported(tmp_path: Path) -> None:
     """`level_1` holds everybody."""
     people = [("level_1", "m/1.mp4"), ("Ann", "m/2.mp4"), ("Bob", "m/3.mp4")]
     assert list_doubts(tmp_path, people) == ("Identities that look like no people: level_1",)

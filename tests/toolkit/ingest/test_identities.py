@@ -129,8 +129,8 @@ def test_stems_and_tables_are_spelled_in_one_way_too(tmp_path: Path) -> None:
     assert name_all(table, tmp_path / "in") == [f"{COMPOSED} X"]
 
 
-def test_names_that_nearly_agree_are_told() -> None:
-    """Case, accents, spaces, hyphens; numbers are told apart."""
+def test_names_that_nearly_agree_are_reported() -> None:
+    """Case, accents, spaces, hyphens; numbers are no such difference."""
     (text,) = find_near_equal(["Ann", "ann", "J. Doe", "J-Doe", "José", "Jose", "s1", "s11"])
     assert "'Ann' / 'ann', 'J-Doe' / 'J. Doe', 'Jose' / 'José'" in text
     assert find_near_equal(["Ann", "Bob", "s1", "s11", "a", "ä́b"]) == []
@@ -139,7 +139,7 @@ def test_names_that_nearly_agree_are_told() -> None:
 # --- doubts -------------------------------------------------------------------------------------
 
 
-def test_names_that_say_no_person_are_told_with_the_level_that_may(tmp_path: Path) -> None:
+def test_names_that_say_no_person_are_reported_with_the_level_that_may(tmp_path: Path) -> None:
     make(tmp_path / "grid", *GRID)
     text = list_doubts("parent", tmp_path / "grid")
     assert "look like no people: video" in text
@@ -151,7 +151,7 @@ def test_names_that_say_no_person_are_told_with_the_level_that_may(tmp_path: Pat
     assert "folder:5 gives M003, W009" in text
 
 
-def test_folders_within_folders_are_told_of(tmp_path: Path) -> None:
+def test_folders_within_folders_are_reported(tmp_path: Path) -> None:
     make(tmp_path / "vox", *VOXCELEB)
     text = list_doubts("parent", tmp_path / "vox")
     assert "3 videos lie 2 or more folders deep" in text
@@ -159,7 +159,7 @@ def test_folders_within_folders_are_told_of(tmp_path: Path) -> None:
     assert "folder:2 gives id01, id02" in text
 
 
-def test_a_video_a_person_is_told_of_from_three_on(tmp_path: Path) -> None:
+def test_a_video_a_person_is_reported_from_three_on(tmp_path: Path) -> None:
     make(tmp_path / "in", "ann/1.mp4", "bob/1.mp4")
     assert list_doubts("parent", tmp_path / "in") == ""
     make(tmp_path / "in", "carl/1.mp4")
@@ -168,7 +168,7 @@ def test_a_video_a_person_is_told_of_from_three_on(tmp_path: Path) -> None:
     assert list_doubts("parent", tmp_path / "in") == ""
 
 
-def test_a_folder_that_is_taken_for_one_person_is_told_of(tmp_path: Path) -> None:
+def test_a_folder_that_is_taken_for_one_person_is_reported(tmp_path: Path) -> None:
     make(tmp_path, "hdtf/1.mp4", "hdtf/2.mp4")
     assert "all 2 videos are taken for one person, hdtf" in list_doubts("parent", tmp_path / "hdtf")
     assert list_doubts("stem", tmp_path / "hdtf") == ""
@@ -202,7 +202,7 @@ def test_rows_that_match_nothing_are_counted(tmp_path: Path) -> None:
         name_all(table, tmp_path / "in")
 
 
-def test_a_file_name_that_stands_for_files_of_several_folders_is_told_of(tmp_path: Path) -> None:
+def test_a_file_name_that_stands_for_files_of_several_folders_is_reported(tmp_path: Path) -> None:
     make(tmp_path / "in", *GRID)
     table = write_table(tmp_path / "who.csv", "source,identity\na.mpg,Ann\nb.mpg,Bob\n")
     with pytest.warns(UserWarning, match=r"files of several folders go by one row: a\.mpg"):
