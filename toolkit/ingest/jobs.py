@@ -115,7 +115,9 @@ def make_plan(
     attempts = _count_attempts(recorded)
     attempts |= {to.path: attempts.get(path, 0) for path, to in moved.items()}
     waiting = sum(_guess_seconds(source) for job in pending for source in job.sources)
-    jobs = _group(_mark_duplicates(fresh, taken), options, shard_minutes, attempts, waiting)
+    copies = {s.path for job in recorded for s in job.sources if s.duplicate_of}
+    marked = _mark_duplicates(fresh, taken, done.without_clips - copies)
+    jobs = _group(marked, options, shard_minutes, attempts, waiting)
     return Plan(jobs=(*pending, *jobs), num_done=num_done, moved=moved)
 
 
@@ -267,13 +269,22 @@ def _list_digests(source: Source) -> list[str]:
     return [digest for digest in (source.sha256, source.packets_sha256) if digest]
 
 
-def _mark_duplicates(sources: list[Source], taken: Mapping[str, str]) -> Iterator[Source]:
-    first = dict(taken)
+def _mark_duplicates(
+    sources: list[Source], taken: Mapping[str, str], failed: frozenset[str]
+) -> Iterator[Source]:
+    """Each with the path of the one that holds the same.
+
+    That is not one of `failed`, if it can be helped: another container may be read where it failed.
+    """
+    first: dict[str, str] = {}
+    for source in sorted(sources, key=lambda source: source.path in failed):
+        for digest in _list_digests(source):
+            first.setdefault(digest, source.path)
     for source in sources:
         digests = _list_digests(source)
-        yield replace(source, duplicate_of=next((first[d] for d in digests if d in first), None))
-        for digest in digests:
-            first.setdefault(digest, source.path)
+        same = [taken[digest] for digest in digests if digest in taken]
+        same += [first[digest] for digest in digests if first[digest] != source.path]
+        yield replace(source, duplicate_of=same[0] if same else None)
 
 
 def _group(

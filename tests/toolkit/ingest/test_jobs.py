@@ -361,6 +361,23 @@ def test_the_same_packets_in_another_container_are_done_once(
             finish(job, tmp_path / "d")
 
 
+def test_a_copy_in_another_container_takes_the_place_of_one_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first container could not be read; asked to try again, the second is."""
+    monkeypatch.setattr(jobs, "hash_packets", read_marker)
+    write(tmp_path / "v" / "a.avi", "same|1")
+    write(tmp_path / "v" / "b.mp4", "same|2")
+    first = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10)
+    record(first, tmp_path / "d")
+    for job in first.jobs:
+        finish(job, tmp_path / "d", clips=0)
+    again = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10, retry_rejected=True)
+    assert [[s.duplicate_of for job in p.jobs for s in job.sources] for p in (first, again)] == [
+        [None, "../v/a.avi"], ["../v/b.mp4", None],
+    ]  # fmt: skip
+
+
 def test_packets_are_read_of_new_content_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
