@@ -240,7 +240,7 @@ def make_job(job: str, by_source: dict[str, list[FakeClip]]) -> Job:
         Source(
             path=path,
             size=1000,
-            mtime_ns=1,
+            mtime_ns=0,  # there never was a file
             sha256=clips[0].source_sha256,
             identity=clips[0].identity,
             duration=max(clip.start_frame + clip.num_frames for clip in clips) / FPS,

@@ -45,6 +45,7 @@ class Source:
 
     `path` is relative to the dataset's folder, with `/` between parts; bytes that are not UTF-8
     stand in it as `\xNN`. `duplicate_of` is the path of the source that holds the same content.
+    `packets_sha256` is the digest of what is coded in it, whatever its container; "" if unknown.
     """
 
     path: str
@@ -54,6 +55,7 @@ class Source:
     identity: str
     duration: float
     duplicate_of: str | None = None
+    packets_sha256: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

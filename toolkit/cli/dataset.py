@@ -102,4 +102,5 @@ def validate(quick: bool, data: Path, as_json: bool) -> None:
     if not all(problem.is_note for problem in problems):
         raise SystemExit(1)
     if not as_json:
-        click.echo(f"{data}: {len(read_table(data, 'clips'))} clips, all is well")
+        well = f"nothing is damaged; notes: {len(problems)}" if problems else "all is well"
+        click.echo(f"{data}: {len(read_table(data, 'clips'))} clips, {well}")

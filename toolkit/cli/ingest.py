@@ -91,6 +91,8 @@ def _print_plan(plan: Any, as_json: bool) -> None:
         for source in job.sources:
             copy = f" (same content as {source.duplicate_of})" if source.duplicate_of else ""
             click.echo(f"  {source.path}  [{source.identity}]{copy}")
+    for former, source in plan.moved.items():
+        click.echo(f"moved: {former} lies at {source.path} now")
     click.echo(f"{len(plan.jobs)} jobs to run; {plan.num_done} sources are done already")
 
 

@@ -33,9 +33,10 @@ class IngestProgress(Bar):
         self._total_seconds = sum(self._durations.values())
         self._num_sources = len(sources)
         self._began = time.monotonic()
+        moved = f", {len(plan.moved)} of them moved since" if plan.moved else ""
         self.say(
             f"{len(sources)} sources in {len(plan.jobs)} jobs, {self._total_seconds / 60:.1f} min "
-            f"of video; {plan.num_done} sources done before"
+            f"of video; {plan.num_done} sources done before{moved}"
         )
         self.open(self._num_sources)
 

@@ -80,8 +80,10 @@ def print_split(report: SplitReport, by: str) -> None:
         names, number = report.shared_identities, len(report.shared_identities)
         shown = ", ".join(names[:5]) + (" …" if number > 5 else "")
         click.echo(f"Identities that stand in more than one part: {number} ({shown})")
-    else:
+    elif not report.doubts:
         click.echo("No identity stands in more than one part.")
+    for doubt in report.doubts:
+        click.echo(f"One person in several parts? {doubt}")
     click.echo(f"{report.num_kept} clips keep the part they had; {report.num_new} are new.")
 
 

@@ -167,9 +167,12 @@ def _read_parts(dataset: Path, table: str) -> pd.DataFrame:
     folder = dataset / FOLDER
     if not any((folder / name).is_dir() for name in PARTS):
         raise ManifestError(f"{dataset}: no dataset here: run ttk ingest VIDEOS --out {dataset}")
-    paths = sorted(p for p in (folder / table).glob("*.parquet") if not p.name.startswith("."))
-    parts = [_read_file(path, table) for path in paths]
+    parts = [_read_file(path, table) for path in _list_parts(dataset, table)]
     return _to_frame(pa.concat_tables(parts) if parts else make_schema(table).empty_table())
+
+
+def _list_parts(dataset: Path, table: str) -> list[Path]:
+    return sorted((dataset / FOLDER / table).glob("[!.]*.parquet"))
 
 
 def _read_file(path: Path, table: str) -> Any:
@@ -297,6 +300,48 @@ def _read_job(path: Path) -> Job:
         raise ManifestError(
             f"{path}: damaged ({error}): delete it and run ttk ingest again"
         ) from error
+
+
+def move_sources(dataset: Path, moved: Mapping[str, Source]) -> None:
+    """Write into every record and table where sources lie now; shards keep the path at ingest.
+
+    The parts of `sources` come last: where this is killed, they still have the former path.
+
+    Args:
+        dataset: the dataset's folder.
+        moved: former path -> the source; of it `path`, `size` and `mtime_ns` are written.
+    """
+    for job in read_jobs(dataset) if moved else []:
+        if any(source.path in moved for source in job.sources):
+            sources = tuple(_move_source(source, moved) for source in job.sources)
+            write_job(dataset, dataclasses.replace(job, sources=sources))
+    for table in PARTS if moved else ():
+        for path in _list_parts(dataset, table):
+            _move_rows(path, table, moved)
+
+
+def _move_source(source: Source, moved: Mapping[str, Source]) -> Source:
+    if (first := moved.get(source.duplicate_of or "")) is not None:
+        source = dataclasses.replace(source, duplicate_of=first.path)
+    if (now := moved.get(source.path)) is None:
+        return source
+    return dataclasses.replace(source, path=now.path, size=now.size, mtime_ns=now.mtime_ns)
+
+
+def _move_rows(path: Path, table: str, moved: Mapping[str, Source]) -> None:
+    content = _read_file(path, table)
+    now = [moved.get(source) for source in content["source"].to_pylist()]
+    if not any(now):
+        return
+    for column, name in (("source", "path"), ("size", "size"), ("mtime_ns", "mtime_ns")):
+        if column in content.schema.names:
+            before = content[column].to_pylist()
+            values = [getattr(n, name) if n else v for n, v in zip(now, before, strict=True)]
+            place = content.schema.get_field_index(column)
+            kind = content.schema.field(column)
+            content = content.set_column(place, kind, pa.array(values, kind.type))
+    with write_whole(path) as temporary:
+        pq.write_table(content, temporary)
 
 
 def read_done_jobs(dataset: Path) -> frozenset[str]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from toolkit.dataset.doubts import find_parted
 from toolkit.dataset.manifest import has_split, read_split_where, read_table, write_split
 from toolkit.errors import ManifestError, ToolkitError
 
@@ -69,6 +70,7 @@ class SplitReport:
         deviation: largest distance of a share from what was asked for, 0 to 1.
         largest_group: share of all frames that the largest group has, 0 to 1.
         shared_identities: identities that stand in more than one part.
+        doubts: sentences about identities of different parts that may be one person.
         num_kept: clips that had a split before.
         num_new: clips that have one now.
     """
@@ -77,6 +79,7 @@ class SplitReport:
     deviation: float
     largest_group: float
     shared_identities: tuple[str, ...]
+    doubts: tuple[str, ...]
     num_kept: int
     num_new: int
 
@@ -369,6 +372,7 @@ def _report(clips: pd.DataFrame, ratio: tuple[int, int, int], num_kept: int) -> 
         deviation=max(abs(part.share - part.asked) for part in parts),
         largest_group=largest / total,
         shared_identities=tuple(sorted(str(name) for name in sides[sides > 1].index)),
+        doubts=tuple(find_parted(clips)),
         num_kept=num_kept,
         num_new=len(clips) - num_kept,
     )

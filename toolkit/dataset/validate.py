@@ -16,6 +16,7 @@ from toolkit.dataset.manifest import (
     read_split_where,
     read_table,
 )
+from toolkit.dataset.paths import decode_path
 from toolkit.dataset.shard import ShardReader, verify_shard
 from toolkit.dataset.split import GROUPS, PARTS
 from toolkit.errors import ManifestError, ShardError
@@ -63,6 +64,7 @@ def validate_dataset(
             progress(dataset / str(shard))
         problems += _check_shard(dataset, str(shard), rows, deep)
     problems += _check_files(dataset, clips)
+    problems += _find_gone(dataset, sources)
     problems += _check_jobs(dataset)
     if has_split(dataset):
         problems += _check_split(dataset)
@@ -106,6 +108,20 @@ def _check_sources(dataset: Path, clips: pd.DataFrame, sources: pd.DataFrame) ->
                 message=f"{row.source} gave {row.num_clips} clips, {number} are listed: "
                 f"{_redo(str(row.job))}",
             )
+
+
+def _find_gone(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
+    """Sources whose files are gone or are others now: notes, the clips need them no more."""
+    for row in sources.sort_values("source").itertuples():
+        path = dataset / decode_path(str(row.source))
+        if not row.mtime_ns:
+            continue  # generated clips: there never was a file
+        if not path.exists():
+            message = "the source is gone: if it lies elsewhere, run ttk ingest on it there"
+            yield Problem(path=path, message=message, is_note=True)
+        elif path.stat().st_size != row.size:
+            message = "another file than was ingested: run ttk ingest on it"
+            yield Problem(path=path, message=message, is_note=True)
 
 
 def _check_jobs(dataset: Path) -> Iterator[Problem]:
@@ -167,7 +183,6 @@ def _compare_values(dataset: Path, reader: ShardReader, rows: pd.DataFrame) -> I
         valid = float(np.mean(reader.read("face/valid", index)))
         expected = {
             "identity": clip.identity,
-            "source": clip.source,
             "fps": reader.fps,
             "source_start": clip.start_frame / reader.fps,
             "duration": clip.num_frames / reader.fps,

@@ -6,19 +6,23 @@ the order in which sources are given and the number of workers change nothing.
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from toolkit.dataset.manifest import delete_job, read_done_jobs, read_jobs, read_table, write_job
-from toolkit.errors import OptionsError, ToolkitError
-from toolkit.ingest.sources import (
-    check_readable,
-    encode_path,
-    find_sources,
-    is_unchanged,
-    name_identities,
+from toolkit.dataset.manifest import (
+    delete_job,
+    move_sources,
+    read_done_jobs,
+    read_jobs,
+    read_table,
+    write_job,
 )
+from toolkit.dataset.paths import encode_path, source_path
+from toolkit.errors import OptionsError, ToolkitError
+from toolkit.ingest.identities import find_doubts, find_near_equal, name_identities
+from toolkit.ingest.sources import check_readable, find_sources, is_unchanged
 from toolkit.ingest.workspace import is_running
+from toolkit.media.packets import hash_packets
 from toolkit.media.video import read_duration
 from toolkit.schema import Job, Source
 from toolkit.storage import digest_record, hash_file
@@ -35,10 +39,12 @@ class Plan:
     Attributes:
         jobs: to run, in order; those recorded by an earlier run come first.
         num_done: sources given that are done already.
+        moved: path at which a source that is done lay -> the source where it lies now.
     """
 
     jobs: tuple[Job, ...]
     num_done: int
+    moved: Mapping[str, Source] = field(default_factory=dict)
 
 
 def make_plan(
@@ -57,7 +63,7 @@ def make_plan(
         inputs: files, folders, lists.
         dataset: the dataset's folder.
         options: those that decide what the arrays hold; one dataset has one set.
-        identity: `parent`, `stem` or the path of a CSV with columns source, identity.
+        identity: which rule names people: see `name_identities`.
         shard_minutes: minutes of video in a job.
         retry_rejected: run sources again that gave no clip.
         on_source: called before each source is looked at, with its path.
@@ -69,14 +75,18 @@ def make_plan(
     done = _read_done(dataset)
     for job in recorded:
         _compare_options(job, options)
-    names = name_identities(find_sources(inputs), identity)
+    found = find_sources(inputs)
+    names = name_identities(found.places, identity)
     pending = [job for job in recorded if job.id not in done.jobs]
     stale = [job for job in pending if not all(is_unchanged(s, dataset) for s in job.sources)]
     pending = [job for job in pending if job not in stale]
     planned = {source.path for job in pending for source in job.sources}
     cache = {s.path: s for job in recorded for s in job.sources} | done.sources
+    packets = {s.sha256: s.packets_sha256 for job in recorded for s in job.sources}
+    gone = _Gone(done, dataset)
     fresh: list[Source] = []
-    renamed: list[Source] = []
+    renamed: list[tuple[Source, Source]] = []
+    moved: dict[str, Source] = {}
     num_done = 0
     for path, name in names.items():
         encoded = encode_path(path, dataset)
@@ -84,31 +94,39 @@ def make_plan(
             continue
         on_source(path)
         source = _describe(path, encoded, name, cache.get(encoded))
-        if _is_done(source, done.sources.get(encoded)) and not (
-            retry_rejected and encoded in done.without_clips
-        ):
-            num_done += 1
-            renamed += [source] if source.identity != done.sources[encoded].identity else []
+        row = done.sources.get(encoded) or gone.take(source)
+        if row is None or row.sha256 != source.sha256:
+            fresh.append(_add_packets(source, path, packets))
+            continue
+        if row.path != encoded:
+            moved[row.path] = source
+        if retry_rejected and row.path in done.without_clips:
+            fresh.append(_add_packets(source, path, packets))
         else:
-            fresh.append(source)
-    _warn_of_renamed(renamed, done)
-    taken = done.contents | {
-        s.sha256: s.path for job in pending for s in job.sources if not s.duplicate_of
-    }
+            num_done += 1
+            renamed += [(row, source)] if source.identity != row.identity else []
+    doubts = []
+    if fresh:
+        people = {*names.values(), *(source.identity for source in done.sources.values())}
+        doubts = [*find_doubts(found.places, names, identity), *find_near_equal(people)]
+    for text in (*_describe_renamed(renamed), *doubts, *found.describe_passed()):
+        warnings.warn(text, stacklevel=2)
+    taken = _list_taken(done, pending, recorded, moved)
     attempts = _count_attempts(recorded)
+    attempts |= {to.path: attempts.get(path, 0) for path, to in moved.items()}
     waiting = sum(_guess_seconds(source) for job in pending for source in job.sources)
-    jobs = _group(_mark_duplicates(fresh, taken), options, shard_minutes, attempts, waiting)
-    return Plan(jobs=(*pending, *jobs), num_done=num_done)
+    copies = {s.path for job in recorded for s in job.sources if s.duplicate_of}
+    marked = _mark_duplicates(fresh, taken, done.without_clips - copies)
+    jobs = _group(marked, options, shard_minutes, attempts, waiting)
+    return Plan(jobs=(*pending, *jobs), num_done=num_done, moved=moved)
 
 
-def _warn_of_renamed(renamed: list[Source], done: "_Done") -> None:
+def _describe_renamed(renamed: list[tuple[Source, Source]]) -> Iterator[str]:
     if renamed:
-        first = renamed[0]
-        warnings.warn(
-            f"{len(renamed)} sources that are done keep their identity, as {first.path}: "
-            f"{done.sources[first.path].identity}, not {first.identity}; another --out takes all "
-            "of them anew",
-            stacklevel=3,
+        row, source = renamed[0]
+        yield (
+            f"{len(renamed)} sources that are done keep their identity, as {source.path}: "
+            f"{row.identity}, not {source.identity}; another --out takes all of them anew"
         )
 
 
@@ -128,6 +146,7 @@ def record_plan(plan: Plan, dataset: Path) -> None:
             )
     for job_id in stale:
         delete_job(dataset, job_id)
+    move_sources(dataset, plan.moved)
     for job in plan.jobs:
         write_job(dataset, job)
 
@@ -204,15 +223,68 @@ def _describe(path: Path, encoded: str, identity: str, before: Source | None) ->
     )
 
 
-def _is_done(source: Source, row: Source | None) -> bool:
-    return row is not None and row.sha256 == source.sha256
+class _Gone:
+    """Sources that are done and whose files are gone, by content: each may lie elsewhere now."""
+
+    def __init__(self, done: _Done, dataset: Path) -> None:
+        self._done, self._dataset = done, dataset
+        self._rows: dict[str, list[Source]] = {}
+        for row in done.sources.values():
+            self._rows.setdefault(row.sha256, []).append(row)
+
+    def take(self, source: Source) -> Source | None:
+        """The row of the same content whose file is gone, each once: of the same name if any is."""
+        rows = self._rows.get(source.sha256, [])
+        gone = [row for row in rows if not source_path(row, self._dataset).exists()]
+        name = Path(source.path).name
+
+        def rank(row: Source) -> tuple[bool, bool, str]:
+            return Path(row.path).name != name, row.path in self._done.without_clips, row.path
+
+        row = min(gone, key=rank, default=None)
+        if row is not None:
+            rows.remove(row)
+        return row
 
 
-def _mark_duplicates(sources: list[Source], taken: Mapping[str, str]) -> Iterator[Source]:
-    first = dict(taken)
+def _add_packets(source: Source, path: Path, known: Mapping[str, str]) -> Source:
+    """With the digest of its packets, which are read once for each content."""
+    return replace(source, packets_sha256=known.get(source.sha256) or hash_packets(path))
+
+
+def _list_taken(
+    done: _Done, pending: list[Job], recorded: list[Job], moved: Mapping[str, Source]
+) -> dict[str, str]:
+    """Digest of content or packets that has its clips, or will have -> the path of its source."""
+    taken = dict(done.contents)
+    for source in (s for job in recorded for s in job.sources):
+        if source.sha256 in done.contents and source.packets_sha256:
+            taken[source.packets_sha256] = done.contents[source.sha256]
+    for source in (s for job in pending for s in job.sources if not s.duplicate_of):
+        taken |= dict.fromkeys(_list_digests(source), source.path)
+    return {digest: moved[path].path if path in moved else path for digest, path in taken.items()}
+
+
+def _list_digests(source: Source) -> list[str]:
+    return [digest for digest in (source.sha256, source.packets_sha256) if digest]
+
+
+def _mark_duplicates(
+    sources: list[Source], taken: Mapping[str, str], failed: frozenset[str]
+) -> Iterator[Source]:
+    """Each with the path of the one that holds the same.
+
+    That is not one of `failed`, if it can be helped: another container may be read where it failed.
+    """
+    first: dict[str, str] = {}
+    for source in sorted(sources, key=lambda source: source.path in failed):
+        for digest in _list_digests(source):
+            first.setdefault(digest, source.path)
     for source in sources:
-        yield replace(source, duplicate_of=first.get(source.sha256))
-        first.setdefault(source.sha256, source.path)
+        digests = _list_digests(source)
+        same = [taken[digest] for digest in digests if digest in taken]
+        same += [first[digest] for digest in digests if first[digest] != source.path]
+        yield replace(source, duplicate_of=same[0] if same else None)
 
 
 def _group(

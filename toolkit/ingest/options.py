@@ -41,9 +41,11 @@ class IngestOptions:
     min_frames: int = _option(75, "Shortest clip; 27 suits corpora of very short clips.")
     identity: str = _option(
         "parent",
-        "Who it is: the folder a video lies in (else its stem), its stem, or a table with the "
-        "columns source, identity.",
-        metavar="parent|stem|FILE.csv",
+        "Who it is: the folder a video lies in (its stem where that is the folder given and holds "
+        "folders of people or is named videos, clips, …); the N-th folder above the file (1: its "
+        "own, 2: the one that holds that); its stem; or a table with the columns source (file, "
+        "folder or person), identity.",
+        metavar="parent|folder:N|stem|FILE.csv",
     )
     shard_minutes: float = _option(
         10.0, "Minutes of video in one shard; less where there is under 16 times that in all."
@@ -77,8 +79,11 @@ class IngestOptions:
                 f"--min-frames {self.min_frames} must be at least 1 and no more than "
                 f"--clip-seconds holds ({self.max_frames})"
             )
-        if self.identity not in ("parent", "stem") and not self.identity.lower().endswith(".csv"):
-            raise ValueError(f"--identity {self.identity}: give parent, stem or a .csv file")
+        is_rule = self.identity in ("parent", "stem") or parse_level(self.identity) is not None
+        if not is_rule and not self.identity.lower().endswith(".csv"):
+            raise ValueError(
+                f"--identity {self.identity}: give parent, folder:N (N from 1), stem or a .csv file"
+            )
         if not self.shard_minutes > 0:
             raise ValueError(f"--shard-minutes {self.shard_minutes}: must be more than 0")
         for name in ("focal", "interocular_mm"):
@@ -109,3 +114,11 @@ class IngestOptions:
             for name, value in values.items()
         }
         return cls(**fields)
+
+
+def parse_level(rule: str) -> int | None:
+    """N of the identity rule `folder:N`, 1 or more; None where the rule is another."""
+    word, colon, number = rule.partition(":")
+    if word != "folder" or not colon or not number.isdecimal() or int(number) < 1:
+        return None
+    return int(number)

@@ -18,6 +18,7 @@ import numpy as np
 
 from toolkit.clock import SAMPLE_RATE, suits_25
 from toolkit.dataset.manifest import find_part
+from toolkit.dataset.paths import source_path
 from toolkit.dataset.rows import describe_clip
 from toolkit.dataset.writer import ClipRow, DatasetWriter, Rejection, clip_id
 from toolkit.features.blink import compute_ear
@@ -39,7 +40,7 @@ from toolkit.ingest.rejected import (
 from toolkit.ingest.runners import open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
 from toolkit.ingest.runners.processes import check_guard
-from toolkit.ingest.sources import check_inputs, check_unchanged, source_path
+from toolkit.ingest.sources import check_inputs, check_unchanged
 from toolkit.ingest.timeline import lay_out
 from toolkit.ingest.track import track_faces
 from toolkit.ingest.workspace import lock_dataset, open_workspace, sweep_workspaces

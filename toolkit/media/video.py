@@ -21,10 +21,11 @@ DEMUXERS = (
 """Containers that hold their own streams: none of these opens another file or an address."""
 
 PROTOCOLS = "file"
-SUFFIXES = frozenset(
-    f".{name}"
-    for name in "3gp asf avi dv flv m2ts m4v mkv mov mp4 mpeg mpg mts mxf ogv ts vob webm wmv".split()  # noqa: E501, SIM905
+_SUFFIXES = (
+    "3g2 3gp asf avi dif divx dv f4v flv ivf m1v m2p m2t m2ts m2v m4v mj2 mk3d mkv mod mov mp4 mpe "
+    "mpeg mpg mpv mts mxf ogm ogv qt tod trp ts vob vro webm wmv"
 )
+SUFFIXES = frozenset(f".{name}" for name in _SUFFIXES.split())
 """What counts as a video when a folder is searched."""
 
 MAX_SIDE = 1920
@@ -95,8 +96,7 @@ def _read_length(container: Any) -> float | None:
 
 
 def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
-    video = _choose_stream([s for s in container.streams.video if not _is_picture(s)])
-    audio = _choose_stream(list(container.streams.audio))
+    video, audio = choose_streams(container)
     if video is None:
         raise SourceError(Reason.NO_VIDEO, "the file has no video stream")
     start = (container.start_time or 0) / av.time_base
@@ -121,6 +121,12 @@ def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
         codec=video.codec_context.name,
         delay=delay if container.format.name == "avi" else 0.0,
     )
+
+
+def choose_streams(container: Any) -> tuple[Any, Any]:
+    """The streams of picture and sound that are read; None where there is none."""
+    video = _choose_stream([s for s in container.streams.video if not _is_picture(s)])
+    return video, _choose_stream(list(container.streams.audio))
 
 
 def _decode_first(container: Any, video: Any) -> tuple[Any, float]:

@@ -4,7 +4,7 @@ What is read of them, and into which record, is up to `clips.py` and `frames.py`
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,7 +79,8 @@ def select_clips(
     slices = []
     for shard, of_shard in rows.groupby("shard", sort=True):
         reader = ShardReader(dataset / str(shard))
-        slices += _cut_clips(reader, set(of_shard["clip_id"]), cuts, held)
+        paths = dict(zip(of_shard["clip_id"].tolist(), of_shard["source"].tolist(), strict=True))
+        slices += _cut_clips(reader, paths, cuts, held)
     return slices
 
 
@@ -171,11 +172,18 @@ def _require_identity(dataset: Path, table: pd.DataFrame, identity: str) -> None
 
 
 def _cut_clips(
-    reader: ShardReader, ids: set[str], cuts: Mapping[str, Cut], held: bool
+    reader: ShardReader, paths: Mapping[str, str], cuts: Mapping[str, Cut], held: bool
 ) -> list[ClipSlice]:
-    """The clips of these ids, or what a holdout leaves of them."""
-    chosen = [(index, clip) for index, clip in enumerate(reader.clips) if clip.id in ids]
-    if missing := sorted(ids - {clip.id for _, clip in chosen}):
+    """The clips of these ids, or what a holdout leaves of them.
+
+    Their sources are those of the manifest, `paths`: a shard has where they lay at ingest.
+    """
+    chosen = [
+        (index, replace(clip, source=paths[clip.id]))
+        for index, clip in enumerate(reader.clips)
+        if clip.id in paths
+    ]
+    if missing := sorted(paths.keys() - {clip.id for _, clip in chosen}):
         raise ShardError(f"{reader.path}: lacks clip {missing[0]}: see ttk validate --data")
     slices = []
     for index, clip in chosen:

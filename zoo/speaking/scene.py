@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.dataset.manifest import read_table
+from toolkit.dataset.paths import decode_path
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.ingest.crops import JPEG_QUALITY, read_stretch
-from toolkit.ingest.sources import decode_path
 from toolkit.media.video import probe
 from toolkit.storage import guard_storage
 from zoo.data.frames import Picture, RenderClip, Stretches

@@ -177,6 +177,7 @@ WRONG_USE = [
     ["ingest", "x", "--clip-seconds", "nan"],
     ["ingest", "x", "--pose", "guess"],
     ["ingest", ".", "--identity", "mother"],
+    ["ingest", ".", "--identity", "folder:0"],
     ["ingest", "x", "--out", "some.txt"],
     ["split", "--ratio", "1-2"],
     ["split", "--by", "colour"],
@@ -298,7 +299,7 @@ def test_an_ingest_tells_of_progress_in_plain_lines_and_prints_the_funnel(
     again = run_ttk("ingest", silent, "--out", tmp_path / "d", *FLAGS, "--json")
     assert json.loads(again.stdout)["rejected"][0]["reason"] == "no_audio"
     planned = run_ttk("ingest", silent, "--out", tmp_path / "d", *FLAGS, "--json", "--dry-run")
-    assert json.loads(planned.stdout) == {"jobs": [], "num_done": 1}
+    assert json.loads(planned.stdout) == {"jobs": [], "num_done": 1, "moved": {}}
 
 
 def test_a_slice_without_jobs_is_done_at_once(tmp_path: Path, bad_files: dict[Path, str]) -> None:

@@ -6,10 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.datasets import FakeClip, write_dataset
+from toolkit.cli import main
 from toolkit.dataset.manifest import read_table, write_split
 from toolkit.dataset.split import PARTS, SplitOptions, assign_groups, parse_ratio, split_dataset
 from toolkit.errors import ManifestError, ToolkitError
@@ -196,6 +198,44 @@ def test_the_report_counts_frames_and_names_identities_on_both_sides(tmp_path: P
     assert report.shared_identities == ("ann", "bob")
     assert (report.num_kept, report.num_new) == (0, 30)
     assert report.deviation <= report.largest_group
+
+
+def list_doubts(folder: Path, people: list[tuple[str, str]]) -> tuple[str, ...]:
+    """What the report asks of clips of these (identity, source), as many frames each."""
+    clips = [FakeClip(identity=name, source=source, num_frames=9) for name, source in people]
+    return split_dataset(make_dataset(folder, clips), SplitOptions(by="identity")).doubts
+
+
+def test_identities_of_nearly_one_name_in_different_parts_are_reported(tmp_path: Path) -> None:
+    """Three in three parts; not those of one part, nor others."""
+    people = [(name, f"v/{name}/1.mp4") for name in ("Ann", "ann ", "A-nn")]
+    (text,) = list_doubts(tmp_path / "a", people)
+    assert text == "Identities of nearly the same name: 'A-nn' / 'Ann' / 'ann '"
+    others = [(name, f"v/{name}/1.mp4") for name in ("Ann", "Bob", "Carl", "s1", "s11")]
+    assert list_doubts(tmp_path / "b", others) == ()
+
+
+def test_identities_that_may_be_one_persons_folders_are_reported(tmp_path: Path) -> None:
+    """Folders of videos in folders of people; not people in one folder, or in train and test."""
+    deep = [(f"v{k}", f"vox/id{k // 3}/v{k}/1.mp4") for k in range(6)]
+    (text,) = list_doubts(tmp_path / "a", deep)
+    assert text.startswith("Identities of one folder: id")
+    assert "--identity folder:2" in text
+    flat = [(f"v{k}", f"vox/v{k}/1.mp4") for k in range(6)]
+    assert list_doubts(tmp_path / "b", flat) == ()
+    parts = [(f"v{k}", f"{'train' if k % 2 else 'test'}/v{k}/1.mp4") for k in range(6)]
+    assert list_doubts(tmp_path / "c", parts) == ()
+    named = [(f"person {k}", source) for k, (_, source) in enumerate(deep)]
+    assert list_doubts(tmp_path / "d", named) == ()
+
+
+def test_identities_that_look_like_no_people_are_reported(tmp_path: Path) -> None:
+    """`level_1` holds everybody."""
+    people = [("level_1", "m/1.mp4"), ("Ann", "m/2.mp4"), ("Bob", "m/3.mp4")]
+    assert list_doubts(tmp_path, people) == ("Identities that look like no people: level_1",)
+    result = CliRunner().invoke(main, ["split", "--by", "identity", "--data", str(tmp_path)])
+    assert "One person in several parts? Identities that look like no people" in result.stdout
+    assert "No identity stands in more than one part" not in result.stdout
 
 
 @settings(max_examples=6, deadline=None)

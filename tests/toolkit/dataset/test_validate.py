@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from tests.datasets import FakeClip, make_job, make_row, write_dataset, write_shard
+from tests.datasets import (
+    FakeClip,
+    make_job,
+    make_row,
+    make_source_row,
+    write_dataset,
+    write_shard,
+)
 from toolkit.cli import main
 from toolkit.dataset.manifest import find_part, read_table, write_job, write_part, write_split
 from toolkit.dataset.split import PARTS, SplitOptions, split_dataset
@@ -247,6 +254,28 @@ def test_a_file_that_nothing_speaks_of_is_found(dataset: Path) -> None:
     assert "run ttk ingest again" in find_only(dataset).message
 
 
+def test_sources_that_are_gone_or_replaced_are_notes(dataset: Path) -> None:
+    """Of files; generated clips never had one."""
+    there = (dataset / "in").absolute()
+    there.mkdir()
+    rows = []
+    for name in ("whole", "other", "gone"):
+        (there / f"{name}.mp4").write_text(name)
+        clip = FakeClip(source=f"in/{name}.mp4")
+        rows.append(make_source_row([clip], "c") | {"num_clips": 0, "size": len(name)})
+    for table in ("clips", "rejected"):
+        write_part(dataset, table, "c", [])
+    write_part(dataset, "sources", "c", rows)
+    write_job(dataset, make_job("c", {"in/whole.mp4": [FakeClip()]}))
+    assert validate_dataset(dataset) == []
+    (there / "gone.mp4").unlink()
+    (there / "other.mp4").write_text("another")
+    problems = validate_dataset(dataset)
+    assert [(p.path.name, p.is_note) for p in problems] == [("gone.mp4", True), ("other.mp4", True)]
+    assert "the source is gone: if it lies elsewhere, run ttk ingest" in problems[0].message
+    assert "another file than was ingested" in problems[1].message
+
+
 # --- split --------------------------------------------------------------------------------------
 
 
@@ -320,7 +349,7 @@ def test_the_command_prints_a_line_per_problem_and_exits_with_1(dataset: Path) -
     fine = CliRunner().invoke(main, ["validate", "--data", str(dataset)])
     assert fine.exit_code == 0
     assert "note: " in fine.stdout
-    assert "5 clips, all is well" in fine.stdout.splitlines()[-1]
+    assert fine.stdout.endswith("5 clips, nothing is damaged; notes: 1\n")
     (dataset / "shards/a.h5").unlink()
     (dataset / "shards/x").touch()
     bad = CliRunner().invoke(main, ["validate", "--data", str(dataset), "--quick"])

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import random
+import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,15 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.datasets import FakeClip, make_row
-from toolkit.dataset.manifest import read_jobs, write_part
+from tests.datasets import FakeClip, make_rejected_row, make_row
+from toolkit.dataset import manifest
+from toolkit.dataset.manifest import read_jobs, read_table, write_part
+from toolkit.dataset.paths import source_path
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
 from toolkit.ingest import jobs
 from toolkit.ingest.jobs import Plan, make_plan, record_plan
 from toolkit.ingest.options import IngestOptions
-from toolkit.ingest.sources import source_path
 from toolkit.ingest.workspace import lock_dataset, open_workspace
-from toolkit.schema import Job, Source
+from toolkit.schema import Job, Reason, Source
 
 OPTIONS = {"fps": 30, "pose": "mesh"}
 
@@ -331,6 +333,197 @@ def test_a_copy_of_what_is_done_or_recorded_is_a_duplicate_later_too(tmp_path: P
         made = plan(tmp_path / "v", dataset=tmp_path / "d")
         assert made.jobs[-1].sources[0].duplicate_of == "../v/m.mp4"
         finish(first.jobs[0], tmp_path / "d")
+
+
+def read_marker(path: Path) -> str:
+    """Stands for the digest of packets: what a file holds before its first bar; "" without one."""
+    packets, bar, _ = path.read_text().partition("|")
+    return packets if bar else ""
+
+
+def test_the_same_packets_in_another_container_are_done_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one plan, while a job waits, and when all is done; where unknown, nobody's copy."""
+    monkeypatch.setattr(jobs, "hash_packets", read_marker)
+    for name in ("a.mp4|1", "a.mkv|2", "b.mp4", "c.mp4"):
+        write(tmp_path / "v" / name.partition("|")[0], name.replace("a.mp4", "a.mkv"))
+    first = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10)
+    assert {s.path: s.duplicate_of for job in first.jobs for s in job.sources} == {
+        "../v/a.mkv": None, "../v/a.mp4": "../v/a.mkv", "../v/b.mp4": None, "../v/c.mp4": None,
+    }  # fmt: skip
+    record(first, tmp_path / "d")
+    write(tmp_path / "v" / "x.mov", "a.mkv|3")
+    for _ in ("recorded", "done"):
+        made = plan(tmp_path / "v", dataset=tmp_path / "d")
+        assert made.jobs[-1].sources[0].duplicate_of == "../v/a.mkv"
+        for job in first.jobs:
+            finish(job, tmp_path / "d")
+
+
+def test_a_copy_in_another_container_takes_the_place_of_one_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first container could not be read; asked to try again, the second is."""
+    monkeypatch.setattr(jobs, "hash_packets", read_marker)
+    write(tmp_path / "v" / "a.avi", "same|1")
+    write(tmp_path / "v" / "b.mp4", "same|2")
+    first = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10)
+    record(first, tmp_path / "d")
+    for job in first.jobs:
+        finish(job, tmp_path / "d", clips=0)
+    again = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10, retry_rejected=True)
+    assert [[s.duplicate_of for job in p.jobs for s in job.sources] for p in (first, again)] == [
+        [None, "../v/a.avi"], ["../v/b.mp4", None],
+    ]  # fmt: skip
+
+
+def test_packets_are_read_of_new_content_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(jobs, "hash_packets", lambda path: read.append(path.name) or path.name)
+    write_many(tmp_path / "v", 2)
+    made = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10)
+    assert read == ["v000.mp4", "v001.mp4"]
+    record(made, tmp_path / "d")
+    for job in made.jobs:
+        finish(job, tmp_path / "d")
+    write(tmp_path / "v" / "new.mp4", "new")
+    plan(tmp_path / "v", dataset=tmp_path / "d")
+    assert read[2:] == ["new.mp4"]
+
+
+def test_a_record_without_a_digest_of_packets_is_read_as_before(tmp_path: Path) -> None:
+    (video,) = write_many(tmp_path / "v", 1)
+    made = plan(video, dataset=tmp_path / "d")
+    record(made, tmp_path / "d")
+    path = tmp_path / "d" / "manifests" / "jobs" / f"{made.jobs[0].id}.json"
+    text = json.loads(path.read_text())
+    del text["sources"][0]["packets_sha256"]
+    path.write_text(json.dumps(text))
+    assert plan(video, dataset=tmp_path / "d").jobs == made.jobs
+
+
+# --- moved --------------------------------------------------------------------------------------
+
+
+def read_paths(dataset: Path) -> dict[str, list[str]]:
+    """The paths of sources that each table and the jobs' records name, sorted."""
+    tables = {t: read_table(dataset, t)["source"].tolist() for t in ("clips", "sources")}
+    tables["rejected"] = read_table(dataset, "rejected")["source"].tolist()
+    tables["jobs"] = [s.path for job in read_jobs(dataset) for s in job.sources]
+    return {name: sorted(paths) for name, paths in tables.items()}
+
+
+def make_done(tmp_path: Path) -> Path:
+    """A dataset of three sources: one with clips, a copy of it, one turned down."""
+    for name, content in (("a", "same"), ("b", "same"), ("c", "other")):
+        write(tmp_path / "v" / "ann" / f"{name}.mp4", content * 9)
+    made = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=0.5)
+    record(made, tmp_path / "d")
+    for job in made.jobs:
+        turned_down = [s for s in job.sources if s.path.endswith("c.mp4")]
+        finish(job, tmp_path / "d", clips=0 if turned_down else 1)
+        rows = [make_rejected_row(s.path, Reason.NO_FACE, 1.0, job.id) for s in turned_down]
+        write_part(tmp_path / "d", "rejected", job.id, rows)
+    return tmp_path / "d"
+
+
+@pytest.mark.parametrize("move", ["videos", "dataset", "both", "copied"])
+def test_sources_that_lie_elsewhere_now_are_done_and_tables_say_where(
+    move: str, tmp_path: Path
+) -> None:
+    dataset = make_done(tmp_path)
+    videos = tmp_path / "v"
+    if move in ("videos", "both"):
+        videos = (tmp_path / "v").rename(tmp_path / "w")
+    if move == "copied":  # to another disk, which keeps no times
+        videos = shutil.copytree(tmp_path / "v", tmp_path / "w", copy_function=shutil.copyfile)
+        shutil.rmtree(tmp_path / "v")
+    if move in ("dataset", "both"):
+        (tmp_path / "x" / "y").mkdir(parents=True)
+        dataset = dataset.rename(tmp_path / "x" / "y" / "d")
+    made = plan(videos, dataset=dataset)
+    assert (made.jobs, made.num_done, len(made.moved)) == ((), 3, 3)
+    record(made, dataset)
+    paths = [os.path.relpath(videos / "ann" / f"{name}.mp4", dataset) for name in "abc"]
+    assert read_paths(dataset) == {
+        "clips": paths[:1], "sources": paths, "rejected": paths[2:], "jobs": paths,
+    }  # fmt: skip
+    assert plan(videos, dataset=dataset) == Plan(jobs=(), num_done=3)
+
+
+def test_a_killed_update_of_paths_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before each file that it writes."""
+    (tmp_path / "safe").mkdir()
+    kept = shutil.copytree(make_done(tmp_path), tmp_path / "safe" / "d")
+    (tmp_path / "v").rename(tmp_path / "w")
+    whole = manifest.write_whole
+    for number in range(20):
+        dataset = shutil.copytree(kept, tmp_path / f"d{number}")
+        left = [number]
+
+        def write_some(path: Path, left: list[int] = left) -> object:
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            return whole(path)
+
+        monkeypatch.setattr(manifest, "write_whole", write_some)
+        try:
+            record(plan(tmp_path / "w", dataset=dataset), dataset)
+        except KeyboardInterrupt:
+            monkeypatch.setattr(manifest, "write_whole", whole)
+            assert plan(tmp_path / "w", dataset=dataset).num_done == 3
+            record(plan(tmp_path / "w", dataset=dataset), dataset)
+        paths = [f"../w/ann/{name}.mp4" for name in "abc"]
+        assert read_paths(dataset)["clips"] == paths[:1]
+        assert read_paths(dataset)["sources"] == read_paths(dataset)["jobs"] == paths
+        if left[0]:
+            break
+    assert number > 4
+
+
+def test_one_that_was_renamed_keeps_its_rows_and_a_copy_beside_it_is_a_duplicate(
+    tmp_path: Path,
+) -> None:
+    dataset = make_done(tmp_path)
+    folder = tmp_path / "v" / "ann"
+    (folder / "a.mp4").rename(folder / "z.mp4")
+    shutil.copy(folder / "z.mp4", folder / "y.mp4")
+    made = plan(tmp_path / "v", dataset=dataset)
+    assert {path: source.path for path, source in made.moved.items()} == {
+        "../v/ann/a.mp4": "../v/ann/y.mp4"  # either might be it
+    }
+    assert [(s.path, s.duplicate_of) for job in made.jobs for s in job.sources] == [
+        ("../v/ann/z.mp4", "../v/ann/y.mp4")
+    ]
+
+
+def test_a_copy_of_what_is_still_there_has_not_moved(tmp_path: Path) -> None:
+    dataset = make_done(tmp_path)
+    shutil.copytree(tmp_path / "v", tmp_path / "w")
+    made = plan(tmp_path / "w", dataset=dataset)
+    assert not made.moved
+    assert [s.duplicate_of for job in made.jobs for s in job.sources][:2] == ["../v/ann/a.mp4"] * 2
+
+
+def test_a_moved_source_keeps_its_identity_and_is_run_again_when_asked_for(
+    tmp_path: Path,
+) -> None:
+    dataset = make_done(tmp_path)
+    (tmp_path / "v" / "ann").rename(tmp_path / "v" / "eve")
+    with pytest.warns(UserWarning, match=r"3 sources .* keep their identity, as .*: ann, not eve"):
+        record(plan(tmp_path / "v", dataset=dataset), dataset)
+    assert set(read_table(dataset, "sources")["identity"]) == {"ann"}
+    (tmp_path / "v" / "eve").rename(tmp_path / "v" / "ann")
+    made = plan(tmp_path / "v", dataset=dataset, retry_rejected=True)
+    ids = {job.id for job in read_jobs(dataset)}
+    assert [Path(s.path).name for job in made.jobs for s in job.sources] == ["b.mp4", "c.mp4"]
+    assert not ids & {job.id for job in made.jobs}
 
 
 # --- options ------------------------------------------------------------------------------------

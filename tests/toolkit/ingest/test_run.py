@@ -170,9 +170,8 @@ def test_two_workers_and_another_order_of_files_change_nothing(
     reference: Path, dataset: Path, inputs: list[Path]
 ) -> None:
     files = sorted((path for folder in inputs for path in folder.rglob("*.*")), reverse=True)
-    people = {path: path.parent.name for path in files if "person" in path.parent.name}
     table = dataset.with_suffix(".csv")
-    rows = [f"{path.name},{people.get(path, path.stem)}" for path in files]
+    rows = [f"{path.name},{path.parent.name}" for path in files]
     table.write_text("\n".join(["source,identity", *rows]))
     result = run_ttk(
         "ingest", *files, "--out", dataset, "--workers", 2, *FLAGS, "--identity", table
@@ -210,14 +209,7 @@ def test_videos_added_later_change_no_clip(
     before = read_dataset(dataset)["shards"]
     ingest(inputs, OPTIONS, out=dataset)
     assert before.items() <= read_dataset(dataset)["shards"].items()
-    # a folder given by itself names nobody, so the first clips are called by their stems
-    expected, found = read_clips(reference), read_clips(dataset)
-    assert {clip["row"].pop("identity") for clip in found.values()} == {
-        "person00", "clip02", "clip03",
-    }  # fmt: skip
-    for clip in expected.values():
-        del clip["row"]["identity"]
-    assert found == expected
+    assert read_clips(dataset) == read_clips(reference)  # a folder given by itself names its own
 
 
 def test_running_again_does_nothing(dataset: Path, three: Path) -> None:
@@ -302,7 +294,7 @@ def test_a_name_with_a_leading_dash_can_be_given_from_its_own_folder(
     (three / "a.mp4").rename(three / "-a.mp4")
     result = run_ttk("ingest", "--dry-run", "--out", tmp_path, "--", "-a.mp4", cwd=three)
     assert result.returncode == 0, result.stderr
-    assert "three/-a.mp4  [-a]" in result.stdout
+    assert "three/-a.mp4  [three]" in result.stdout
 
 
 # --- sources that change ------------------------------------------------------------------------
@@ -333,7 +325,7 @@ def test_a_source_that_changes_after_the_plan_is_an_error_that_names_it(
 def test_a_dry_run_writes_nothing(tmp_path: Path, three: Path) -> None:
     result = run_ttk("ingest", three, "--out", tmp_path / "d", "--dry-run")
     assert result.returncode == 0, result.stderr
-    assert "a.mp4  [a]" in result.stdout
+    assert "a.mp4  [three]" in result.stdout
     assert not (tmp_path / "d").exists()
 
 
@@ -341,7 +333,8 @@ def test_a_dry_run_of_a_slice_prints_that_slice(tmp_path: Path, three: Path) -> 
     words = ("ingest", three, "--out", tmp_path / "d", "--shard-minutes", "0.01", "--dry-run")
     slices = [run_ttk(*words, "--job-slice", part).stdout for part in ("0/2", "1/2")]
     sources = [line for text in slices for line in text.splitlines() if line.startswith("  ")]
-    assert sorted(line.split()[1] for line in sources) == ["[a]", "[b]", "[c]"]
+    names = [Path(line.removesuffix("  [three]")).name for line in sources]
+    assert sorted(names) == ["a.mp4", "b.mp4", "c.mp4"]
 
 
 def test_other_options_on_a_second_run_are_refused_by_name(dataset: Path, three: Path) -> None:
@@ -366,6 +359,63 @@ def test_what_gave_no_clip_is_run_again_only_when_asked(
         del row["job"]
     assert after == before  # one row for each, not two
     assert not validate_dataset(dataset)
+
+
+def test_a_copy_in_another_container_is_a_duplicate(dataset: Path, three: Path) -> None:
+    """Under another name and with other metadata, in the same run and in a later one."""
+    run_ffmpeg("-i", three / "a.mp4", "-c", "copy", "-metadata", "title=x", three / "d.mkv")
+    ingest(three, TINY, out=dataset)
+    run_ffmpeg("-i", three / "b.mp4", "-c", "copy", three / "e.ts")
+    ingest(three, TINY, out=dataset)
+    names = {Path(row["source"]).name for row in read_rows(dataset, "clips")}
+    assert names == {"a.mp4", "b.mp4", "c.mp4"}
+    rows = [(Path(r["source"]).name, r["reason"]) for r in read_rows(dataset, "rejected")]
+    assert rows == [("d.mkv", "duplicate"), ("e.ts", "duplicate")]
+
+
+@pytest.mark.parametrize("move", ["videos", "dataset"])
+def test_videos_or_a_dataset_that_were_moved_are_done_and_validate_says_what_is_gone(
+    move: str, tmp_path: Path, three: Path
+) -> None:
+    args = ("--workers", 0, "--shard-minutes", "0.01", "--min-frames", 27, "--frame-size", 0)
+    none = [f"--{name}=none" for name in ("pose", "au45", "deepspeech", "coefficients")]
+    assert run_ttk("ingest", three, "--out", tmp_path / "d", *args, *none).returncode == 0
+    data = tmp_path / "d"
+    clips, shards = read_rows(data, "clips"), read_dataset(data)["shards"]
+    if move == "videos":
+        three = three.rename(tmp_path / "moved")
+    else:
+        (tmp_path / "x").mkdir()
+        data = data.rename(tmp_path / "x" / "d")
+    told = run_ttk("validate", "--data", data)
+    assert told.stdout.count("the source is gone") == 3
+    assert told.stdout.endswith("3 clips, nothing is damaged; notes: 3\n")
+    assert told.returncode == 0
+    again = run_ttk("ingest", three, "--out", data, *args, *none)
+    assert "0 sources in 0 jobs" in again.stderr
+    assert "3 sources done before, 3 of them moved since" in again.stderr
+    found = read_rows(data, "clips")
+    assert {(data / row["source"]).resolve() for row in found} == set(three.iterdir())
+    for row in (*clips, *found):
+        del row["source"]
+    assert (found, read_dataset(data)["shards"]) == (clips, shards)
+    assert run_ttk("validate", "--data", data).stdout.endswith("3 clips, all is well\n")
+
+
+def test_warnings_of_names_and_of_what_was_passed_over_are_one_line_each(
+    tmp_path: Path, videos: Path
+) -> None:
+    for person in ("s1", "s2"):
+        (tmp_path / "grid" / person / "video").mkdir(parents=True)
+        shutil.copy(videos / "person00" / "clip00.mp4", tmp_path / "grid" / person / "video")
+    (tmp_path / "grid" / "s1" / "gone.mp4").symlink_to("nowhere")
+    result = run_ttk("ingest", tmp_path / "grid", "--out", tmp_path / "d", "--dry-run")
+    assert "[video] (same content as ../grid/s1/video/clip00.mp4)" in result.stdout
+    lines = [line for line in result.stderr.splitlines() if line.startswith("ttk: warning: ")]
+    assert len(lines) == 3
+    assert lines[0] == "ttk: warning: identities that look like no people: video"
+    assert "folder:2 gives s1, s2" in lines[1]
+    assert lines[2].endswith("passed over in the folders given: 1 links to nothing")
 
 
 # --- failures -----------------------------------------------------------------------------------

@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.numbered import HEIGHT, WIDTH, draw_numbers, encode, list_encoders
+from toolkit.dataset.paths import encode_path, source_path
 from toolkit.errors import ToolkitError
-from toolkit.ingest.sources import encode_path, find_sources, source_path
+from toolkit.ingest.sources import check_inputs, find_sources
+from toolkit.media.video import SUFFIXES, probe
 from toolkit.schema import Source
+
+PIXELS = {"mjpeg": "yuvj420p"}
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -26,9 +31,10 @@ def test_a_folder_is_searched_through_for_videos(tmp_path: Path) -> None:
     for name in ("b.MP4", "sub/a.mkv", "sub/deep/c.webm", "notes.md", ".hidden/d.mp4", ".e.mp4"):
         write(tmp_path / name, name)
     found = find_sources([tmp_path])
-    assert {path.name: folder for path, folder in found.items()} == {
-        "b.MP4": "", "a.mkv": "sub", "c.webm": "deep",
+    assert {path.name: place.depth for path, place in found.places.items()} == {
+        "b.MP4": 0, "a.mkv": 1, "c.webm": 2,
     }  # fmt: skip
+    assert {place.root for place in found.places.values()} == {tmp_path}
 
 
 def test_linked_folders_are_searched_through_once(tmp_path: Path) -> None:
@@ -37,7 +43,8 @@ def test_linked_folders_are_searched_through_once(tmp_path: Path) -> None:
     (tmp_path / "v" / "ann").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "v" / "bob").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "circle").symlink_to(tmp_path / "v")
-    assert find_sources([tmp_path / "v"]) == {video: "ann"}
+    ((path, place),) = find_sources([tmp_path / "v"]).places.items()
+    assert (path, place.path) == (video, tmp_path / "v" / "ann" / "1.mp4")
 
 
 def test_a_folder_that_cannot_be_read_is_an_error_and_not_left_out(
@@ -62,13 +69,19 @@ def test_a_list_names_paths_relative_to_itself_one_a_line(tmp_path: Path) -> Non
         write(tmp_path / name, name)
     text = "a b.mp4\r\n\nü\u2028x.mp4\nc.xyz".encode()
     listed = write(tmp_path / "in" / "all.txt", text)
-    assert [path.name for path in find_sources([listed])] == ["a b.mp4", "c.xyz", "ü\u2028x.mp4"]
+    assert [path.name for path in find_sources([listed]).places] == [
+        "a b.mp4",
+        "c.xyz",
+        "ü\u2028x.mp4",
+    ]
 
 
 def test_a_list_may_name_files_that_are_not_utf8(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.mp4")
     write(tmp_path / name, "x")
-    assert [p.name for p in find_sources([write(tmp_path / "l.txt", b"caf\xe9.mp4\n")])] == [name]
+    assert [p.name for p in find_sources([write(tmp_path / "l.txt", b"caf\xe9.mp4\n")]).places] == [
+        name
+    ]
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "listed"])
@@ -88,7 +101,7 @@ def test_a_file_given_twice_is_one_source_and_the_order_of_giving_changes_nothin
     videos = tmp_path / "videos"
     inputs = [videos, write(videos / "a.mp4", "aaa"), write(videos / "sub" / "b.mp4", "bbb")]
     expected = find_sources(inputs)
-    assert len(expected) == 2
+    assert len(expected.places) == 2
     for _ in range(5):
         random.shuffle(inputs)
         assert find_sources(inputs) == expected
@@ -97,7 +110,7 @@ def test_a_file_given_twice_is_one_source_and_the_order_of_giving_changes_nothin
 def test_a_list_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     write(tmp_path / "a.mp4", "a")
     listed = write(tmp_path / "list.txt", b"\xef\xbb\xbfa.mp4\r\n")
-    assert [path.name for path in find_sources([listed])] == ["a.mp4"]
+    assert [path.name for path in find_sources([listed]).places] == ["a.mp4"]
 
 
 def test_a_list_in_a_list_and_a_line_that_names_nothing_are_refused_by_line(
@@ -109,6 +122,90 @@ def test_a_list_in_a_list_and_a_line_that_names_nothing_are_refused_by_line(
     wrong = write(tmp_path / "wrong.txt", "gone.mp4\n")
     with pytest.raises(ToolkitError, match=r"wrong.txt, line 1: .*gone.mp4: no such file"):
         find_sources([wrong])
+
+
+# --- what is passed over ------------------------------------------------------------------------
+
+
+def test_what_a_folder_holds_beside_videos_is_counted_by_kind(tmp_path: Path) -> None:
+    """Hidden files are none of anybody's business."""
+    for name in ("a.mp4", "sub/b.JPG", "c.jpg", "README", "sub/talk", ".DS_Store", ".git/x.txt"):
+        write(tmp_path / name, name)
+    for name in ("1.mp4", "2.mp4", "sub/3.mkv"):
+        (tmp_path / name).symlink_to(tmp_path / ".git" / "annex" / "gone")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    found = find_sources([tmp_path, tmp_path / "sub"])
+    assert [path.name for path in found.places] == ["a.mp4"]
+    assert found.passed_over == {
+        "links to nothing": 3, ".jpg": 2, "without a suffix": 2, "not files": 1,
+    }  # fmt: skip
+    (text,) = found.describe_passed()
+    assert text.startswith("passed over in the folders given: 3 links to nothing, 2 .jpg, ")
+
+
+def test_a_file_that_is_given_by_itself_was_not_passed_over(tmp_path: Path) -> None:
+    talk = write(tmp_path / "talk", "no suffix")
+    found = find_sources([tmp_path, talk])
+    assert list(found.places) == [talk]
+    assert not found.passed_over
+
+
+def test_many_kinds_are_summed_up(tmp_path: Path) -> None:
+    for number in range(10):
+        write(tmp_path / f"x.k{number}", "x")
+    write(tmp_path / "v.mp4", "v")
+    (text,) = find_sources([tmp_path]).describe_passed()
+    assert text.endswith(": " + ", ".join(f"1 .k{number}" for number in range(8)) + ", 2 others")
+
+
+def test_a_folder_without_videos_says_what_lies_there_instead(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").symlink_to(tmp_path / "gone")
+    with pytest.raises(
+        ToolkitError, match=r"no videos in .* \(passed over in .*: 1 links to nothing\)"
+    ):
+        find_sources([tmp_path])
+
+
+def test_a_link_to_nothing_that_is_given_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").symlink_to(tmp_path / "gone")
+    with pytest.raises(ToolkitError, match=r"a\.mp4: a link to .*gone, which is not there"):
+        check_inputs([tmp_path / "a.mp4"])
+
+
+MUXERS = {
+    "3g2": ("3g2", "mpeg4"), "3gp": ("3gp", "mpeg4"), "asf": ("asf", "wmv2"),
+    "avi": ("avi", "mpeg4"), "divx": ("avi", "mpeg4"), "f4v": ("f4v", "libx264"),
+    "flv": ("flv", "flv"), "ivf": ("ivf", "libvpx"), "m1v": ("mpeg1video", "mpeg1video"),
+    "m2p": ("vob", "mpeg2video"), "m2t": ("mpegts", "mpeg2video"),
+    "m2ts": ("mpegts", "mpeg2video"), "m2v": ("mpeg2video", "mpeg2video"),
+    "m4v": ("mp4", "mpeg4"), "mk3d": ("matroska", "mpeg4"), "mkv": ("matroska", "mpeg4"),
+    "mod": ("vob", "mpeg2video"), "mov": ("mov", "mpeg4"), "mp4": ("mp4", "mpeg4"),
+    "mpe": ("mpeg", "mpeg1video"), "mpeg": ("mpeg", "mpeg1video"), "mpg": ("vob", "mpeg2video"),
+    "mpv": ("mpeg2video", "mpeg2video"), "mts": ("mpegts", "mpeg2video"),
+    "ogm": ("ogg", "libtheora"), "ogv": ("ogg", "libtheora"), "qt": ("mov", "mjpeg"),
+    "tod": ("mpegts", "mpeg2video"), "trp": ("mpegts", "mpeg2video"),
+    "ts": ("mpegts", "mpeg2video"), "vob": ("vob", "mpeg2video"), "vro": ("vob", "mpeg2video"),
+    "webm": ("webm", "libvpx"), "wmv": ("asf", "wmv2"),
+}  # fmt: skip
+"""Suffix -> the container that such files are, and a codec."""
+
+
+@pytest.mark.parametrize("suffix", MUXERS)
+def test_videos_of_every_suffix_are_found_and_can_be_read(suffix: str, tmp_path: Path) -> None:
+    muxer, codec = MUXERS[suffix]
+    if codec not in list_encoders():
+        pytest.skip(f"this ffmpeg cannot encode {codec}")
+    path = tmp_path / f"video.{suffix.upper()}"
+    encode(path, draw_numbers(5), "-c:v", codec, "-pix_fmt", PIXELS.get(codec, "yuv420p"), "-f",
+           muxer)  # fmt: skip
+    assert list(find_sources([tmp_path]).places) == [path]
+    assert (probe(path)[0].width, probe(path)[0].height) == (WIDTH, HEIGHT)
+
+
+def test_every_suffix_but_those_of_formats_of_fixed_size_is_tried() -> None:
+    """DV, MXF's and Motion JPEG 2000's encoders take few sizes."""
+    untried = {suffix[1:] for suffix in SUFFIXES} - MUXERS.keys()
+    assert untried == {"dif", "dv", "mj2", "mxf"}
 
 
 # --- names --------------------------------------------------------------------------------------

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.datasets import FPS, FakeClip, make_row, write_dataset, write_shard
-from toolkit.dataset.manifest import write_part, write_split
+from toolkit.dataset.manifest import move_sources, write_part, write_split
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.windows import Span, Windows
 from toolkit.errors import ManifestError, ShardError, ToolkitError
+from toolkit.schema import Source
 from zoo.data import (
     AU45,
     EXPRESSION,
@@ -552,6 +553,23 @@ def test_the_last_share_of_source_time_is_held_out(dataset: Path) -> None:
     (part,) = held
     np.testing.assert_array_equal(part.motion, whole[part.id].motion[58:])
     np.testing.assert_array_equal(part.audio, whole[part.id].audio[58:])
+
+
+def test_sources_that_were_moved_are_held_out_as_before(dataset: Path) -> None:
+    """The manifest has their new paths, the shards the former ones."""
+    moved = {
+        f"videos/{name}.mp4": Source(
+            path=f"far/{name}.mp4", size=1, mtime_ns=1, sha256="", identity="", duration=1.0
+        )
+        for name in "abc"
+    }
+    move_sources(dataset, moved)
+    holdout = Holdout(share=0.2, identity="ann", gap=20)
+    kept = load_clips(dataset, split=None, holdout=holdout, min_frames=1)
+    held = load_clips(dataset, split=None, holdout=holdout, held=True, min_frames=1)
+    assert list_spans(held) == {("b", 58, 159)}
+    assert list_spans(kept) == {("a", 0, 149), ("a", 160, 359), ("b", 0, 37), ("c", 0, 139)}
+    assert {clip.source for clip in (*kept, *held)} == {f"far/{name}.mp4" for name in "abc"}
 
 
 def test_a_base_model_and_its_fine_tuning_hold_out_the_same(dataset: Path) -> None:

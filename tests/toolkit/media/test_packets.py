@@ -1,0 +1,132 @@
+"""The digest of packets: one for the same streams in any container, another for other streams."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.numbered import (
+    H264_B,
+    H265,
+    draw_numbers,
+    encode,
+    find_real_data,
+    list_encoders,
+    make_tone,
+    run_ffmpeg,
+    write_wav,
+)
+from toolkit.media.packets import hash_packets
+
+CODECS = {
+    "h264": ("mp4", (*H264_B, "-c:a", "aac")),
+    "hevc": ("mp4", (*H265, "-pix_fmt", "yuv420p", "-c:a", "aac")),
+    "mpeg4": ("mp4", ("-c:v", "mpeg4", "-bf", "2", "-c:a", "libmp3lame")),
+    "mpeg2": ("mpg", ("-c:v", "mpeg2video", "-bf", "2", "-c:a", "mp2")),
+    "mjpeg": ("avi", ("-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-c:a", "pcm_s16le")),
+    "vp9": ("webm", ("-c:v", "libvpx-vp9", "-cpu-used", "8", "-c:a", "libopus")),
+}
+COPIES = {
+    "h264": ("mkv", "ts", "mov", "flv", "avi"),
+    "hevc": ("mkv", "ts", "mov", "avi"),
+    "mpeg4": ("mkv", "ts", "mov", "avi"),
+    "mpeg2": ("ts", "mp4", "vob"),
+    "mjpeg": ("mkv", "mov"),
+    "vp9": ("mkv", "mp4"),
+}
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A file of two seconds with sound for each codec that this ffmpeg encodes."""
+    folder = tmp_path_factory.mktemp("packets")
+    sound = write_wav(folder / "tone.wav", make_tone(2, 16_000), 16_000)
+    made = {}
+    for name, (suffix, words) in CODECS.items():
+        if {word for word in words if word.startswith("lib")} <= list_encoders():
+            path = folder / f"{name}.{suffix}"
+            made[name] = encode(path, draw_numbers(50), *words, inputs=("-i", sound))
+    return made
+
+
+def copy(path: Path, target: Path, *more: str) -> Path:
+    """The same packets in another container."""
+    run_ffmpeg("-i", path, "-c", "copy", *more, target)
+    return target
+
+
+@pytest.mark.parametrize(("name", "suffix"), [(n, s) for n, all_ in COPIES.items() for s in all_])
+def test_the_same_packets_in_another_container_have_one_digest(
+    name: str, suffix: str, originals: dict[str, Path], tmp_path: Path
+) -> None:
+    if name not in originals:
+        pytest.skip("this ffmpeg lacks the encoder")
+    path = originals[name]
+    assert len(hash_packets(path)) == 64
+    assert hash_packets(copy(path, tmp_path / f"copy.{suffix}")) == hash_packets(path)
+
+
+@pytest.mark.parametrize("name", ["h264", "hevc"])
+def test_a_chain_of_containers_and_other_metadata_change_no_digest(
+    name: str, originals: dict[str, Path], tmp_path: Path
+) -> None:
+    """Parameter sets go from beside the packets into them, and stay there."""
+    path = originals[name]
+    for number, suffix in enumerate(("mkv", "ts", "mp4", "mkv")):
+        path = copy(path, tmp_path / f"{number}.{suffix}", "-metadata", f"title={number}")
+        assert hash_packets(path) == hash_packets(originals[name])
+    fragments = copy(path, tmp_path / "f.mp4", "-movflags", "frag_keyframe+empty_moov")
+    assert hash_packets(fragments) == hash_packets(originals[name])
+
+
+def test_other_pictures_or_another_sound_are_another_digest(
+    originals: dict[str, Path], tmp_path: Path
+) -> None:
+    """Dubbed, without sound, a second shorter, encoded anew."""
+    path = originals["h264"]
+    tone = write_wav(tmp_path / "tone.wav", make_tone(2, 16_000, hertz=300), 16_000)
+    dubbed = tmp_path / "dubbed.mp4"
+    run_ffmpeg("-i", path, "-i", tone, "-map", "0:v", "-map", "1:a", "-c:v", "copy", dubbed)
+    again = tmp_path / "again.mp4"
+    run_ffmpeg("-i", path, *H264_B, "-crf", "30", "-c:a", "copy", again)
+    found = {
+        hash_packets(other)
+        for other in (
+            path,
+            dubbed,
+            again,
+            copy(path, tmp_path / "mute.mp4", "-an"),
+            copy(path, tmp_path / "short.mp4", "-t", "1"),
+        )
+    }
+    assert len(found) == 5
+    assert "" not in found
+
+
+def test_what_cannot_be_read_or_has_no_picture_has_no_digest(
+    originals: dict[str, Path], tmp_path: Path
+) -> None:
+    """Such files are never taken for copies of one another."""
+    text = tmp_path / "text.mp4"
+    text.write_text("no video")
+    sound = tmp_path / "sound.m4a"
+    run_ffmpeg("-i", originals["h264"], "-vn", "-c", "copy", sound)
+    whole = originals["h264"].read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole[: len(whole) // 2])  # the index lies at the end
+    assert [hash_packets(path) for path in (text, sound, cut, tmp_path / "gone.mp4")] == [""] * 4
+
+
+@pytest.mark.real
+def test_real_videos_keep_their_digest_in_other_containers(tmp_path: Path) -> None:
+    """H.264 with AAC, as cameras and services write it."""
+    folder = find_real_data()
+    if folder is None:
+        pytest.skip("no real videos here")
+    names = ("deerajnagothu_face2face-demo/obama.mp4",
+             "OpenTalker_video-retalking/examples/face/4.mp4")  # fmt: skip
+    for name in names:
+        path = tmp_path / Path(name).name
+        shutil.copy(folder / name, path)
+        digests = {hash_packets(copy(path, path.with_suffix(s))) for s in (".mkv", ".ts", ".mov")}
+        assert digests == {hash_packets(path)}
