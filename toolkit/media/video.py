@@ -19,6 +19,9 @@ DEMUXERS = (
 )
 """Containers that hold their own streams: none of these opens another file or an address."""
 
+SOUND_DEMUXERS = f"{DEMUXERS},aiff,au,caf,amr,ac3,eac3,w64,wv,tta"
+"""Those of recordings: they hold their own streams as well."""
+
 PROTOCOLS = "file"
 SUFFIXES = frozenset(
     f".{name}"
@@ -49,10 +52,11 @@ class Streams:
     codec: str = ""
 
 
-def open_container(path: Path) -> Any:
+def open_container(path: Path, demuxers: str = DEMUXERS) -> Any:
     """A file for PyAV to read, none of what it names; errors as PyAV's."""
     # By itself PyAV asks for made-up timestamps (genpts): H.264 in AVI then stands a frame late.
-    return av.open(str(file_url(path)), options=OPEN_OPTIONS | {"fflags": "-genpts"})
+    options = {"protocol_whitelist": PROTOCOLS, "format_whitelist": demuxers, "fflags": "-genpts"}
+    return av.open(str(file_url(path)), options=options)
 
 
 def probe(path: Path) -> tuple[VideoInfo, Streams]:
