@@ -28,7 +28,6 @@ from toolkit.ingest.options import IngestOptions
 from toolkit.ingest.prepare import prepare_clip, to_crop
 from toolkit.ingest.rejected import (
     Stretch,
-    check_silence,
     check_source,
     explain_failure,
     reject_missing,
@@ -37,12 +36,12 @@ from toolkit.ingest.rejected import (
 from toolkit.ingest.runners import open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
 from toolkit.ingest.runners.processes import check_guard
+from toolkit.ingest.sound import extract_sound, warn_of_recordings
 from toolkit.ingest.sources import check_inputs, check_unchanged, source_path
 from toolkit.ingest.track import track_faces
 from toolkit.ingest.workspace import lock_dataset, open_workspace, sweep_workspaces
-from toolkit.media.audio import decode_audio
 from toolkit.media.picture_store import PictureStore
-from toolkit.media.video import Streams, probe
+from toolkit.media.video import Streams
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Job, Source, VideoInfo
 from toolkit.storage import guard_storage
 
@@ -96,6 +95,7 @@ def ingest(
             run = stack.enter_context(open_runner(min(workers, len(mine.jobs)), load, run_job))
             record_plan(plan, dataset)
         on_plan(mine)
+        warn_of_recordings(source_path(s, dataset) for job in mine.jobs for s in job.sources)
         for progress in run(mine.jobs, dataset):
             on_progress(progress)
     return mine
@@ -177,10 +177,8 @@ class ShardMaker:
         """The journey of one source; adds to its rejections; length of its picture, s."""
         path, fps = source_path(source, self._dataset), self._options.fps
         check_unchanged(path, source)
-        info, streams = probe(path)
         sound, mesh = self._spool / "sound.s16", self._spool / "mesh.f32"
-        num_samples = decode_audio(path, streams, sound)
-        check_silence(sound)
+        info, streams, num_samples = extract_sound(path, sound, self._options.audio_track)
         track = track_faces(
             path,
             info,

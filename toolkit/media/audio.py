@@ -5,13 +5,12 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.media.sound import Heard, decode_sound
 from toolkit.media.video import DEMUXERS, SOUND_DEMUXERS, Streams, open_container
@@ -37,7 +36,8 @@ def decode_audio(path: Path, streams: Streams, target: Path) -> int:
         SourceError: `no_audio`, where there is no such stream or nothing in it decodes.
     """
     if streams.audio is None:
-        raise SourceError(Reason.NO_AUDIO, "the file has no audio stream")
+        text = "no such audio stream: it has {}" if streams.num_sounds else "no audio stream"
+        raise SourceError(Reason.NO_AUDIO, f"the file has {text.format(streams.num_sounds)}")
     try:
         with target.open("wb") as file:
             num_samples = _write_sound(path, file, streams.audio, origin=streams.start)
@@ -76,6 +76,26 @@ def open_sound(path: Path) -> Iterator[npt.NDArray[np.int16]]:
         yield np.memmap(file, np.int16, "r")
 
 
+def write_original(path: Path, target: Path) -> int:
+    """Write a recording's sound as 48 kHz int16, its channels mixed to two at the most.
+
+    Returns:
+        Number of channels, 1 or 2; their samples alternate.
+
+    Raises:
+        ToolkitError: see `open_sound`.
+    """
+    try:
+        with target.open("wb") as file, open_container(path, SOUND_DEMUXERS) as container:
+            stream = _first_sound(container, path)
+            layout = "mono" if stream.layout.nb_channels == 1 else "stereo"
+            for block in decode_sound(container, stream, Heard(), rate=48_000, layout=layout):
+                file.write(block.data)
+    except (av.FFmpegError, ValueError) as error:
+        raise ToolkitError(f"{path}: no sound can be read: {_word(error)}") from error
+    return 1 if layout == "mono" else 2
+
+
 def _write_sound(
     path: Path, file: BinaryIO, index: int | None = None, origin: float | None = None
 ) -> int:
@@ -86,11 +106,11 @@ def _write_sound(
         file.seek(0)
         file.truncate()
         heard = _decode_into(path, file, index, origin, channel)
-        text = f"{path}: its channels cancel each other out: number {channel + 1} is heard alone"
+        side = ("left", "right")[channel]
+        text = f"{path}: its two channels cancel each other out: the {side} one is heard alone"
         warnings.warn(text, stacklevel=4)
-    if heard.num_samples and heard.num_skipped:
-        text = f"{path}: {heard.describe_skipped()}"
-        warnings.warn(text, stacklevel=4)
+    if heard.num_samples and (text := heard.describe_lost()):
+        warnings.warn(f"{path}: {text}", stacklevel=4)
     return heard.num_samples
 
 
@@ -99,14 +119,18 @@ def _decode_into(
 ) -> Heard:
     heard = Heard()
     with open_container(path, DEMUXERS if index is not None else SOUND_DEMUXERS) as container:
-        if not container.streams.audio:
-            raise ToolkitError(f"{path}: has no sound")
-        stream = container.streams.audio[0] if index is None else container.streams[index]
+        stream = _first_sound(container, path) if index is None else container.streams[index]
         for block in decode_sound(container, stream, heard, origin=origin, channel=channel):
             with guard_storage(Path(tempfile.gettempdir())):
                 file.write(block.data)
     file.flush()
     return heard
+
+
+def _first_sound(container: Any, path: Path) -> Any:
+    if not container.streams.audio:
+        raise ToolkitError(f"{path}: has no sound")
+    return container.streams.audio[0]
 
 
 def _word(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Decode one sound stream to 16 kHz mono: every frame that decodes, whatever stands between.
+"""Decode one sound stream: every frame that decodes, whatever stands between.
 
 One reader for videos and recordings. What does not decode is skipped and counted; a stream may
 change its channels, rate or sample format wherever it likes.
@@ -7,7 +7,7 @@ change its channels, rate or sample format wherever it likes.
 import contextlib
 import errno
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import av
@@ -22,18 +22,20 @@ Samples = npt.NDArray[np.int16]
 MAX_SLIP = 0.02
 """Seconds by which sound may stand beside its timestamp before it is moved there."""
 
-CANCELLED = 0.01
-"""Share of a channel's energy that mixing leaves where channels cancel each other out.
+CANCELLED = 0.1
+"""Share of the louder channel's energy that mixing leaves of stereo whose channels cancel out.
 
-A quarter is left of a channel that is alone, and of each of two that have nothing in common.
+A quarter is left of a channel that is alone, a half of two that have nothing in common; a tenth
+means a correlation of −0.8, codecs having spoilt the −1 of inverted phase.
 """
+
+_MIN_GAP = 0.1
+"""Seconds of a jump of timestamps that is a loss and not a container's rounding."""
 
 _FULL_SCALE = {"uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31, "int64": 2.0**63}
 
 _FLOATS = {"flt", "fltp", "dbl", "dblp"}
 """ffmpeg's sample formats that can hold NaN."""
-
-_MONO = ("aformat", f"sample_fmts=s16:channel_layouts=mono:sample_rates={SAMPLE_RATE}")
 
 Step = tuple[str, str]
 """A filter's name and its arguments."""
@@ -44,44 +46,35 @@ class Heard:
     """What a pass over a stream met.
 
     Attributes:
-        num_samples: given, at 16 kHz.
-        num_skipped: packets that do not decode.
-        skipped: their length, s, where the container states it.
+        num_samples: given.
+        num_bad: packets that do not decode.
         failure: ffmpeg's word for the first of them.
-        energy: of every channel, full scale squared times s; by number of channels, which may
-            change within a stream.
-        mixed: the same of what was given.
+        lost: s that such packets, and jumps of timestamps, leave out.
+        left: energy of the left channel of stereo, full scale squared times s.
+        right: of the right one.
+        mixed: of what was given, where there is stereo.
     """
 
     num_samples: int = 0
-    num_skipped: int = 0
-    skipped: float = 0.0
+    num_bad: int = 0
     failure: str = ""
-    energy: dict[int, npt.NDArray[np.float32]] = field(default_factory=dict)
+    lost: float = 0.0
+    left: float = 0.0
+    right: float = 0.0
     mixed: float = 0.0
 
-    def skip(self, packet: Any, error: av.FFmpegError) -> None:
-        """Count a packet that does not decode; MemoryError where that is not its own fault."""
-        if error.errno == errno.ENOMEM:
-            raise MemoryError(str(error)) from error
-        self.num_skipped += 1
-        self.skipped += float((packet.duration or 0) * packet.time_base) if packet else 0.0
-        self.failure = self.failure or error.strerror
-
-    def describe_skipped(self) -> str:
-        """How much was skipped, and why; "" where everything decodes."""
-        if not self.num_skipped:
+    def describe_lost(self) -> str:
+        """How much cannot be read, and why; "" where everything is there."""
+        if not self.num_bad and not self.lost:
             return ""
-        length = f", {self.skipped:.2f} s" if self.skipped else ""
-        return f"sound is skipped that does not decode: {self.num_skipped} packets{length} ({self.failure})"
+        bad = f"{self.num_bad} packets do not decode: {self.failure}"
+        why = bad if self.num_bad else "it is missing in the file"
+        return f"{self.lost:.2f} s of sound cannot be read ({why})"
 
     def find_cancelled(self) -> int | None:
-        """The loudest channel, where mixing leaves nearly nothing of it; None elsewhere."""
-        if len(self.energy) != 1:
-            return None
-        (energy,) = self.energy.values()
-        loudest = int(energy.argmax())
-        return loudest if self.mixed < CANCELLED * energy[loudest] else None
+        """The louder channel of stereo (0 left, 1 right) that mixing cancels; None elsewhere."""
+        is_cancelled = self.mixed < CANCELLED * max(self.left, self.right)
+        return int(self.right > self.left) if is_cancelled else None
 
 
 def decode_sound(
@@ -91,8 +84,10 @@ def decode_sound(
     *,
     origin: float | None = None,
     channel: int | None = None,
+    rate: int = SAMPLE_RATE,
+    layout: str = "mono",
 ) -> Iterator[Samples]:
-    """Blocks of the stream's sound at 16 kHz, none of them empty.
+    """Blocks (n,) of the stream's sound, none of them empty; stereo left, right, left, right.
 
     Args:
         container: open, at its start.
@@ -101,25 +96,28 @@ def decode_sound(
         origin: time (s) on the container's clock of sample 0: gaps become silence and what lies
             before is left out. None: no timestamp is looked at.
         channel: the one to hear; None mixes all of them.
+        rate: samples a second to give.
+        layout: channels to give, as ffmpeg calls them.
 
     Raises:
         ValueError: samples are no numbers.
         av.FFmpegError: the system refuses, for want of memory for example.
     """
     stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+    target = ("aformat", f"sample_fmts=s16:channel_layouts={layout}:sample_rates={rate}")
     steps = _trim_padding(container, stream)
     if channel is not None:
         steps.append(("pan", f"mono|c0=c{channel}"))
     if origin is not None:
         steps.append(("asetpts", f"PTS-({origin:.6f})/TB"))
-    frames = _convert(_decode_frames(container, stream, heard), [*steps, _MONO])
+    frames = _convert(_decode_frames(container, stream, heard), [*steps, target])
     for frame in frames if origin is None else _place(frames):
-        block: Samples = frame.to_ndarray().reshape(-1)
+        block: Samples = frame.to_ndarray().reshape(-1)  # type: ignore[assignment]
         if len(block):
             heard.num_samples += len(block)
-            if heard.energy:
+            if heard.left or heard.right:
                 level = block.astype(np.float32) / 2**15
-                heard.mixed += float(level @ level) / SAMPLE_RATE
+                heard.mixed += float(level @ level) / rate
             yield block
 
 
@@ -135,18 +133,25 @@ def _trim_padding(container: Any, stream: Any) -> list[Step]:
 
 def _decode_frames(container: Any, stream: Any, heard: Heard) -> Iterator[av.AudioFrame]:
     """Frames that decode, each with a timestamp."""
-    end = 0
+    end: int | None = None
     for packet in _demux(container, stream):
         try:
             frames = stream.decode(packet)
         except av.FFmpegError as error:
-            heard.skip(packet, error)
+            if error.errno == errno.ENOMEM:
+                raise MemoryError(str(error)) from error
+            heard.num_bad += 1
+            heard.failure = heard.failure or str(error.strerror)
+            if packet and packet.duration:
+                heard.lost += float(packet.duration * stream.time_base)
+                end = None if end is None else end + packet.duration
             continue
         for frame in frames:
             _measure(frame, heard)
-            frame.pts = end if frame.pts is None else frame.pts
-            tick = frame.time_base or stream.time_base
-            end = frame.pts + round(frame.samples / frame.sample_rate / tick)
+            frame.pts = (end or 0) if frame.pts is None else frame.pts
+            gap = 0.0 if end is None else float((frame.pts - end) * stream.time_base)
+            heard.lost += gap if gap > _MIN_GAP else 0.0
+            end = frame.pts + round(frame.samples / frame.sample_rate / stream.time_base)
             yield frame
 
 
@@ -158,26 +163,25 @@ def _demux(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _measure(frame: av.AudioFrame, heard: Heard) -> None:
-    """Add the energy of every channel; ValueError for samples that are no numbers."""
-    count = frame.layout.nb_channels
-    is_float = frame.format.name in _FLOATS
-    if count == 1 and not is_float:
+    """Add the energy of stereo's channels; ValueError for samples that are no numbers."""
+    is_float, is_stereo = frame.format.name in _FLOATS, frame.layout.nb_channels == 2
+    if not is_float and not is_stereo:
         return
     samples = frame.to_ndarray()
-    samples = samples if frame.format.is_planar else samples.reshape(-1, count).T
     if is_float and not np.isfinite(samples).all():
         raise ValueError("it has samples that are no numbers (NaN or infinite)")
-    if count > 1:
-        scale = _FULL_SCALE.get(samples.dtype.name, 1.0)
-        middle = 128 if samples.dtype == np.uint8 else 0
-        values = (samples.astype(np.float32) - middle) / scale
-        energy = np.einsum("cs,cs->c", values, values) / frame.sample_rate
-        heard.energy[count] = heard.energy.get(count, 0.0) + energy
+    if is_stereo:
+        pair = samples if frame.format.is_planar else samples.reshape(-1, 2).T
+        middle = 128 if pair.dtype == np.uint8 else 0
+        values = (pair.astype(np.float32) - middle) / _FULL_SCALE.get(pair.dtype.name, 1.0)
+        left, right = np.einsum("cs,cs->c", values, values) / frame.sample_rate
+        heard.left, heard.right = heard.left + float(left), heard.right + float(right)
 
 
 def _convert(frames: Iterable[av.AudioFrame], steps: list[Step]) -> Iterator[av.AudioFrame]:
     """Frames through a row of filters, which is set up anew where the frames' format changes."""
-    graph, look = None, None
+    graph: Any = None
+    look: tuple[object, ...] | None = None
     for frame in frames:
         if (now := (frame.format.name, frame.layout.name, frame.sample_rate)) != look:
             yield from _drain(graph)

@@ -19,7 +19,7 @@ DEMUXERS = (
 )
 """Containers that hold their own streams: none of these opens another file or an address."""
 
-SOUND_DEMUXERS = f"{DEMUXERS},aiff,au,caf,amr,ac3,eac3,w64,wv,tta"
+SOUND_DEMUXERS = f"{DEMUXERS},aiff,au,caf,amr,ac3,eac3,dts,w64,wv,tta,ape,voc"
 """Those of recordings: they hold their own streams as well."""
 
 PROTOCOLS = "file"
@@ -32,8 +32,6 @@ SUFFIXES = frozenset(
 MAX_SIDE = 1920
 """Longest side (px) at which pass 1 looks for faces; larger pictures are scaled down to it."""
 
-OPEN_OPTIONS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": DEMUXERS}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Streams:
@@ -44,12 +42,14 @@ class Streams:
         audio: index of the sound's.
         start: the container's own start, s.
         codec: name of the picture's decoder.
+        num_sounds: sound tracks in the file.
     """
 
     video: int
     audio: int | None
     start: float
     codec: str = ""
+    num_sounds: int = 0
 
 
 def open_container(path: Path, demuxers: str = DEMUXERS) -> Any:
@@ -59,15 +59,19 @@ def open_container(path: Path, demuxers: str = DEMUXERS) -> Any:
     return av.open(str(file_url(path)), options=options)
 
 
-def probe(path: Path) -> tuple[VideoInfo, Streams]:
+def probe(path: Path, audio_track: int | None = None) -> tuple[VideoInfo, Streams]:
     """Open a file, decode its first frame, and say what it holds.
+
+    Args:
+        path: the file.
+        audio_track: which of its sound tracks to read, from 0; None: the default one.
 
     Raises:
         SourceError: `unreadable` or `no_video`.
     """
     try:
         with open_container(path) as container:
-            return _probe_container(container, path)
+            return _probe_container(container, audio_track)
     except (av.FFmpegError, ValueError, OSError) as error:
         if isinstance(error, PermissionError):
             advice = "permission denied: make it readable or leave it out"
@@ -85,9 +89,9 @@ def read_duration(path: Path) -> float:
         return 0.0
 
 
-def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
+def _probe_container(container: Any, audio_track: int | None) -> tuple[VideoInfo, Streams]:
     video = _choose_stream([s for s in container.streams.video if not _is_picture(s)])
-    audio = _choose_stream(list(container.streams.audio))
+    audio = _choose_sound(list(container.streams.audio), audio_track)
     if video is None:
         raise SourceError(Reason.NO_VIDEO, "the file has no video stream")
     start = (container.start_time or 0) / av.time_base
@@ -110,6 +114,7 @@ def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
         audio=audio and audio.index,
         start=start,
         codec=video.codec_context.name,
+        num_sounds=len(container.streams.audio),
     )
 
 
@@ -135,6 +140,12 @@ def _choose_stream(streams: list[Any]) -> Any:
         return default, getattr(stream, "width", 0) * getattr(stream, "height", 0)
 
     return max(streams, key=rank, default=None)
+
+
+def _choose_sound(streams: list[Any], track: int | None) -> Any:
+    if track is None:
+        return _choose_stream(streams)
+    return streams[track] if track < len(streams) else None
 
 
 def _is_picture(stream: Any) -> bool:

@@ -17,16 +17,18 @@ class Progress:
     Attributes:
         kind: `source` is begun; `count` more `frames`; source `done`, with `count` clips;
             `job_done`; `busy`, another process runs or ran that job; `ready`, a worker has been
-            restarted.
+            restarted; `warning`, of which `text` tells.
         job: id of the job.
         source: path of the source.
         count: see `kind`.
+        text: see `kind`.
     """
 
     kind: str
     job: str = ""
     source: str = ""
     count: int = 0
+    text: str = ""
 
 
 RunJob = Callable[[Job, Path, Crashes, Callable[[Progress], None]], None]
