@@ -7,6 +7,7 @@ F frames of the transform in a step, C channels.
 """
 
 import functools
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def _load_layers() -> dict[str, Floats]:
     try:
         with np.load(path) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise SetupError(f"{path}: missing or damaged: install the toolkit again") from error
 
 

@@ -26,6 +26,7 @@ def extract_sound(path: Path, target: Path, track: int | None) -> tuple[VideoInf
     Raises:
         SourceError: see `probe`; `no_audio` or `silent`, where no track is better.
     """
+    path = path.parent.resolve() / path.name  # as warnings are to name it
     info, streams = probe(path, track)
     try:
         return info, streams, _decode(path, streams, target)
@@ -66,9 +67,10 @@ def warn_of_recordings(sources: Iterable[Path]) -> None:
     ]
     if beside:
         video, wav = beside[0]
+        folder = wav.parent.resolve()
         warnings.warn(
-            f"{len(beside)} videos have a recording of the same name beside them, as {wav}: it is "
-            "not read, the video's own sound is; to use it, make a video with it: "
+            f"{len(beside)} videos have a recording of the same name beside them, as {folder / wav.name}: it "
+            "is not read, the video's own sound is; to use it, make a video with it: "
             f"ffmpeg -i {video.name} -i {wav.name} -map 0:v -map 1:a -c:v copy {video.stem}.mkv",
             stacklevel=2,
         )

@@ -1,6 +1,7 @@
 """Sound of a file at 16 kHz mono, for ingest and the zoo alike, and how loud it is."""
 
 import contextlib
+import math
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -21,6 +22,12 @@ SILENCE_DBFS = -60.0
 """A track whose peak stays under this is silent."""
 
 _MAX_LAG = 0.3
+
+_SURE_PEAK = 6.0
+"""Correlation times the root of the number of frames, from which on the lag is to be believed.
+
+Of known shifts of real clips of 3 to 30 s, 98 % are found to two frames above it, 74 % below.
+"""
 
 
 def decode_audio(path: Path, streams: Streams, target: Path) -> int:
@@ -177,8 +184,8 @@ def measure_agreement(
 
     Returns:
         Largest correlation of opening and loudness (dB) over lags of ±0.3 s, and the lag (s) at
-        which it stands; positive where the picture is late. No lag where the correlation is not
-        positive or still rises at the end of the range: there is no peak to speak of.
+        which it stands; positive where the picture is late. No lag where the correlation could
+        be chance for so few frames, or still rises at the end of the range.
     """
     loudness = _loudness_per_frame(pcm, len(opening))
     mouth, sound = _detrend(np.asarray(opening, np.float64), fps), _detrend(loudness, fps)
@@ -186,7 +193,8 @@ def measure_agreement(
     lags = range(-reach, reach + 1)
     scores = [_correlate(mouth[max(0, k) :], sound[max(0, -k) :]) for k in lags]
     best = int(np.argmax(scores))
-    has_peak = scores[best] > 0 and abs(lags[best]) < reach
+    is_sure = scores[best] * math.sqrt(len(mouth)) >= _SURE_PEAK
+    has_peak = is_sure and abs(lags[best]) < reach
     return scores[best], lags[best] / fps if has_peak else None
 
 

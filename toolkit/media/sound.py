@@ -6,7 +6,7 @@ change its channels, rate or sample format wherever it likes.
 
 import contextlib
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ class Heard:
         lost: s that such packets, and jumps of timestamps, leave out.
         left: energy of the left channel of stereo, full scale squared times s.
         right: of the right one.
-        mixed: of what was given, where there is stereo.
+        product: of the two, the same way.
     """
 
     num_samples: int = 0
@@ -61,7 +61,7 @@ class Heard:
     lost: float = 0.0
     left: float = 0.0
     right: float = 0.0
-    mixed: float = 0.0
+    product: float = 0.0
 
     def describe_lost(self) -> str:
         """How much cannot be read, and why; "" where everything is there."""
@@ -73,7 +73,8 @@ class Heard:
 
     def find_cancelled(self) -> int | None:
         """The louder channel of stereo (0 left, 1 right) that mixing cancels; None elsewhere."""
-        is_cancelled = self.mixed < CANCELLED * max(self.left, self.right)
+        mixed = (self.left + self.right + 2 * self.product) / 4
+        is_cancelled = mixed < CANCELLED * max(self.left, self.right)
         return int(self.right > self.left) if is_cancelled else None
 
 
@@ -104,20 +105,19 @@ def decode_sound(
         av.FFmpegError: the system refuses, for want of memory for example.
     """
     stream.thread_type, stream.codec_context.thread_count = "NONE", 1
-    target = ("aformat", f"sample_fmts=s16:channel_layouts={layout}:sample_rates={rate}")
     steps = _trim_padding(container, stream)
-    if channel is not None:
-        steps.append(("pan", f"mono|c0=c{channel}"))
     if origin is not None:
         steps.append(("asetpts", f"PTS-({origin:.6f})/TB"))
-    frames = _convert(_decode_frames(container, stream, heard), [*steps, target])
+    steps.append(("aformat", f"sample_fmts=s16:channel_layouts={layout}:sample_rates={rate}"))
+    one = [] if channel is None else [("pan", f"mono|c0=c{channel}")]
+    frames = _convert(
+        _decode_frames(container, stream, heard),
+        lambda frame: [*one, *steps] if frame.layout.nb_channels == 2 else steps,
+    )
     for frame in frames if origin is None else _place(frames):
         block: Samples = frame.to_ndarray().reshape(-1)  # type: ignore[assignment]
         if len(block):
             heard.num_samples += len(block)
-            if heard.left or heard.right:
-                level = block.astype(np.float32) / 2**15
-                heard.mixed += float(level @ level) / rate
             yield block
 
 
@@ -174,18 +174,22 @@ def _measure(frame: av.AudioFrame, heard: Heard) -> None:
         pair = samples if frame.format.is_planar else samples.reshape(-1, 2).T
         middle = 128 if pair.dtype == np.uint8 else 0
         values = (pair.astype(np.float32) - middle) / _FULL_SCALE.get(pair.dtype.name, 1.0)
-        left, right = np.einsum("cs,cs->c", values, values) / frame.sample_rate
-        heard.left, heard.right = heard.left + float(left), heard.right + float(right)
+        left, right = values[0], values[1]
+        heard.left += float(left @ left) / frame.sample_rate
+        heard.right += float(right @ right) / frame.sample_rate
+        heard.product += float(left @ right) / frame.sample_rate
 
 
-def _convert(frames: Iterable[av.AudioFrame], steps: list[Step]) -> Iterator[av.AudioFrame]:
+def _convert(
+    frames: Iterable[av.AudioFrame], make_steps: Callable[[av.AudioFrame], list[Step]]
+) -> Iterator[av.AudioFrame]:
     """Frames through a row of filters, which is set up anew where the frames' format changes."""
     graph: Any = None
     look: tuple[object, ...] | None = None
     for frame in frames:
         if (now := (frame.format.name, frame.layout.name, frame.sample_rate)) != look:
             yield from _drain(graph)
-            graph, look = _open_graph(frame, steps), now
+            graph, look = _open_graph(frame, make_steps(frame)), now
         graph.push(frame)
         yield from _pull(graph)
     yield from _drain(graph)
@@ -198,7 +202,7 @@ def _place(frames: Iterable[av.AudioFrame]) -> Iterator[av.AudioFrame]:
     once more.
     """
     slip = f"async=1:min_hard_comp={MAX_SLIP}:first_pts=0"
-    return _convert(frames, [("aresample", slip)])
+    return _convert(frames, lambda _: [("aresample", slip)])
 
 
 def _open_graph(frame: av.AudioFrame, steps: list[Step]) -> Any:
