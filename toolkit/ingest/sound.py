@@ -69,8 +69,9 @@ def warn_of_recordings(sources: Iterable[Path]) -> None:
         video, wav = beside[0]
         folder = wav.parent.resolve()
         warnings.warn(
-            f"{len(beside)} videos have a recording of the same name beside them, as {folder / wav.name}: it "
-            "is not read, the video's own sound is; to use it, make a video with it: "
-            f"ffmpeg -i {video.name} -i {wav.name} -map 0:v -map 1:a -c:v copy {video.stem}.mkv",
+            f"{len(beside)} videos have a recording of the same name beside them, as "
+            f"{folder / wav.name}: it is not read, the video's own sound is; to use it, make a "
+            f"video with it: ffmpeg -i {video.name} -i {wav.name} -map 0:v -map 1:a -c:v copy "
+            f"{video.stem}.mkv",
             stacklevel=2,
         )

@@ -120,8 +120,10 @@ def test_warnings_of_sound_reach_the_user_from_every_runner(
     still = write_wav(tmp_path / "still.wav", np.zeros(16_000), 16_000)
     folder = tmp_path / "two"
     folder.mkdir()
-    run_ffmpeg("-i", good, "-i", still, "-map", "0:v", "-map", "1:a", "-map", "0:a",
-               "-c:v", "copy", "-disposition:a:0", "default", "-disposition:a:1", "0", folder / "v.mp4")  # fmt: skip
+    run_ffmpeg(
+        "-i", good, "-i", still, "-map", "0:v", "-map", "1:a", "-map", "0:a", "-c:v", "copy",
+        "-disposition:a:0", "default", "-disposition:a:1", "0", folder / "v.mp4",
+    )  # fmt: skip
     shutil.copy(still, folder / "v.wav")
     none = [f"--{name}=none" for name in ("pose", "au45", "deepspeech", "coefficients")]
     words = ("ingest", folder, "--out", dataset, "--workers", workers, "--min-frames", 27)
