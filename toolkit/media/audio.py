@@ -26,7 +26,7 @@ _MAX_LAG = 0.3
 _SURE_PEAK = 6.0
 """Correlation times the root of the number of frames, from which on the lag is to be believed.
 
-Of known shifts of real clips of 3 to 30 s, 98 % are found to two frames above it, 74 % below.
+Of known shifts of real clips of 3 to 30 s, 98 % are found to two frames above it, 76 % below.
 """
 
 
