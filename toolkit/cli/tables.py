@@ -141,7 +141,7 @@ def _list_numbers(group: ClipStats) -> list[list[str]]:
         ["time with speech", _percent(group.speech_share)],
         ["mouth–audio correlation (median)", _show(group.mouth_audio_corr)],
         [
-            "mouth–audio lag, where sure (median; > 0: picture late)",
+            "mouth–audio lag, if sure (median; > 0: late)",
             _show(group.mouth_audio_lag, ".2f", " s"),
         ],
     ]
