@@ -292,7 +292,7 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("speech_share", "double", "0 to 1", "share of time with speech"),
     ColumnSpec("loudness", "double", "dBFS", "root mean square"),
     ColumnSpec("mouth_audio_corr", "double", "-1 to 1", "mouth opening against loudness, at lag"),
-    ColumnSpec("mouth_audio_lag", "double", "s", "> 0: the picture is late; null: no peak"),
+    ColumnSpec("mouth_audio_lag", "double", "s", "> 0: the picture is late; null: not sure"),
     ColumnSpec("landmarks_backend", "string", "", "name and version"),
     ColumnSpec("pose_backend", "string", "", "name and version, or none"),
     ColumnSpec("au45_backend", "string", "", "name and version, or none"),

@@ -32,11 +32,9 @@ from tests.runs import (
 )
 from toolkit import storage
 from toolkit.dataset.validate import validate_dataset
-from toolkit.errors import StorageError, ToolkitError
+from toolkit.errors import StorageError
 from toolkit.ingest import ingest
 from toolkit.ingest.options import IngestOptions
-from toolkit.media.audio import decode_audio
-from toolkit.media.video import probe
 
 TINY = IngestOptions(
     min_frames=27, shard_minutes=0.01, frame_size=64, pose="none", au45="none", deepspeech="none",
@@ -204,23 +202,6 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_shows(
     assert read_dataset(dataset) == read_dataset(reference)
 
 
-def test_an_ffmpeg_that_is_killed_in_the_middle_of_the_sound_is_no_end_of_it(
-    tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    video = next(videos.rglob("*.mp4"))
-    _, streams = probe(video)
-    start = subprocess.Popen
-
-    class Killed(start):  # type: ignore[type-arg, misc, valid-type]
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.send_signal(signal.SIGKILL)
-
-    monkeypatch.setattr(subprocess, "Popen", Killed)
-    with pytest.raises(ToolkitError, match="ffmpeg was killed"):
-        decode_audio(video, streams, tmp_path / "sound")
-
-
 # --- Ctrl-C -------------------------------------------------------------------------------------
 
 
@@ -335,7 +316,7 @@ def test_a_file_that_may_not_grow_is_one_clear_error_and_no_row(
 @pytest.mark.parametrize(
     ("stage", "room"),
     [
-        ("decode_audio", 300_000),
+        ("extract_sound", 300_000),
         ("track_faces", 300_000),
         ("track_faces", 20_000_000),
         ("prepare_clip", 300_000),

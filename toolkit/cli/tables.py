@@ -144,7 +144,10 @@ def _list_numbers(group: ClipStats) -> list[list[str]]:
         *poses,
         ["time with speech", _percent(group.speech_share)],
         ["mouth–audio correlation (median)", _show(group.mouth_audio_corr)],
-        ["mouth–audio lag (median; > 0: picture late)", _show(group.mouth_audio_lag, ".2f", " s")],
+        [
+            "mouth–audio lag, if sure (median; > 0: late)",
+            _show(group.mouth_audio_lag, ".2f", " s"),
+        ],
     ]
 
 

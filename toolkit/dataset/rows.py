@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.features.blink import find_blinks
-from toolkit.media.audio import measure_agreement, measure_loudness, measure_speech_share
+from toolkit.features.voice_activity import measure_speech_share
+from toolkit.media.audio import measure_agreement, measure_loudness
 from toolkit.mesh import EYE_CORNERS, LIP_MIDDLES
 from toolkit.schema import ClipInput, VideoInfo
 

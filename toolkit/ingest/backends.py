@@ -106,7 +106,9 @@ def one_thread() -> Iterator[None]:
 
 def _check_used(options: IngestOptions) -> None:
     """ValueError for an option that none of the backends chosen takes: it would do nothing."""
-    taken = {"focal"}.union(*(_list_options(feature, options) for feature in BACKENDS))
+    taken = {"focal", "audio_track"}.union(
+        *(_list_options(feature, options) for feature in BACKENDS)
+    )
     for field in dataclasses.fields(options):
         is_set = field.default is None and getattr(options, field.name) is not None
         if is_set and field.name not in taken:

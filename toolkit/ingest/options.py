@@ -50,6 +50,9 @@ class IngestOptions:
     shard_minutes: float = _option(
         10.0, "Minutes of video in one shard; less where there is under 16 times that in all."
     )
+    audio_track: int | None = _option(
+        None, "Sound track to hear, from 0; else the default one, or the first that is not silent."
+    )
     deepspeech: str = _backend("deepspeech", "Speech features.")
     pose: str = _backend("pose", "Head pose.")
     au45: str = _backend("au45", "Blink intensity.")
@@ -86,6 +89,8 @@ class IngestOptions:
             )
         if not self.shard_minutes > 0:
             raise ValueError(f"--shard-minutes {self.shard_minutes}: must be more than 0")
+        if self.audio_track is not None and self.audio_track < 0:
+            raise ValueError(f"--audio-track {self.audio_track}: count from 0")
         for name in ("focal", "interocular_mm"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:

@@ -30,7 +30,6 @@ from toolkit.ingest.options import IngestOptions
 from toolkit.ingest.prepare import prepare_clip, to_crop
 from toolkit.ingest.rejected import (
     Stretch,
-    check_silence,
     check_source,
     explain_failure,
     judge_faces,
@@ -40,13 +39,13 @@ from toolkit.ingest.rejected import (
 from toolkit.ingest.runners import open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
 from toolkit.ingest.runners.processes import check_guard
+from toolkit.ingest.sound import extract_sound, warn_of_recordings
 from toolkit.ingest.sources import check_inputs, check_unchanged
 from toolkit.ingest.timeline import lay_out
 from toolkit.ingest.track import track_faces
 from toolkit.ingest.workspace import lock_dataset, open_workspace, sweep_workspaces
-from toolkit.media.audio import decode_audio
 from toolkit.media.picture_store import PictureStore
-from toolkit.media.video import Streams, probe
+from toolkit.media.video import Streams
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Job, Source, VideoInfo
 from toolkit.storage import guard_storage
 
@@ -100,20 +99,10 @@ def ingest(
             run = stack.enter_context(open_runner(min(workers, len(mine.jobs)), load, run_job))
             record_plan(plan, dataset)
         on_plan(mine)
+        warn_of_recordings(source_path(s, dataset) for job in mine.jobs for s in job.sources)
         for progress in run(mine.jobs, dataset):
             on_progress(progress)
-            _warn_of_rate(progress)
     return mine
-
-
-def _warn_of_rate(progress: Progress) -> None:
-    """Early: the report at the end counts such sources."""
-    if progress.kind == "slow":
-        warnings.warn(
-            f"{progress.source} has 25 pictures a second, or nearly: on a clock of 30, one frame "
-            "in six shows the picture before it again; --fps 25, into another --out, avoids it",
-            stacklevel=3,
-        )
 
 
 def plan_ingest(
@@ -192,10 +181,8 @@ class ShardMaker:
         """The journey of one source; adds to its rejections; length of its picture, s."""
         path, fps = source_path(source, self._dataset), self._options.fps
         check_unchanged(path, source)
-        info, streams = probe(path)
         sound, mesh = self._spool / "sound.s16", self._spool / "mesh.f32"
-        num_samples = decode_audio(path, streams, sound)
-        check_silence(sound)
+        info, streams, num_samples = extract_sound(path, sound, self._options.audio_track)
         track = track_faces(
             path,
             info,
@@ -300,8 +287,13 @@ class ShardMaker:
         clip.colors = None
 
     def _tell_rate(self, source: Source, source_fps: float) -> None:
+        """Early: the report at the end counts such sources."""
         if suits_25(source_fps, self._options.fps):
-            self._report(Progress("slow", self._job.id, source.path))
+            warnings.warn(
+                f"{source.path} has 25 pictures a second, or nearly: on a clock of 30, one frame in "
+                "six shows the picture before it again; --fps 25, into another --out, avoids it",
+                stacklevel=2,
+            )
 
     def _count(self, source: Source) -> Callable[[], None]:
         """Called at every decoded frame; reports sixty at a time."""

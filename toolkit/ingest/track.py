@@ -219,7 +219,7 @@ class _Follower:
     """
 
     def __init__(self, mesh: FaceMesh, scale: float) -> None:
-        self._mesh, self.scale = mesh, np.float32(scale)
+        self._mesh, self.scale = mesh, scale
         self.face: Mesh | None = None
         self.num_faces = 0
         self.too_small, self.turn = 0.0, -1

@@ -1,149 +1,147 @@
-"""Sound of a source at 16 kHz mono, and what the manifest says of it."""
+"""Sound of a file at 16 kHz mono, for ingest and the zoo alike, and how loud it is."""
 
 import contextlib
-import itertools
-import subprocess
+import math
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import av
-import ffmpeg
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import SourceError, ToolkitError
-from toolkit.media.ffmpeg_process import check_exit, compile_command, file_url
-from toolkit.media.video import OPEN_OPTIONS, Streams, open_container
+from toolkit.media.sound import Heard, decode_sound
+from toolkit.media.video import DEMUXERS, SOUND_DEMUXERS, Streams, open_container
 from toolkit.schema import Reason
 from toolkit.storage import guard_storage
 
 SILENCE_DBFS = -60.0
 """A track whose peak stays under this is silent."""
 
-_MAX_SLIP = 0.02
-"""Seconds by which sound may stand beside its timestamp before it is moved there."""
-
-_FLOATS = {"flt", "fltp", "dbl", "dblp"}
-"""ffmpeg's sample formats that can hold NaN."""
-
-_VAD_SECONDS = 0.03
-_VAD_STRICTNESS = 3  # 0 to 3; at 3 room noise scores 0-0.07 and read speech 0.4-0.95
 _MAX_LAG = 0.3
+
+_SURE_PEAK = 6.0
+"""Correlation times the root of the number of frames, from which on the lag is to be believed.
+
+Of known shifts of real clips of 3 to 30 s, 98 % are found to two frames above it, 76 % below.
+"""
 
 
 def decode_audio(path: Path, streams: Streams, target: Path) -> int:
     """Write a source's sound to a file: 16 kHz mono int16, sample 0 at the container's start.
 
-    Gaps in the track become silence; several channels are mixed down.
+    Gaps in the track become silence, and so does what does not decode, of which a warning tells.
+    Several channels are mixed down; where that cancels them out, the loudest is taken alone.
 
     Returns:
         Number of samples.
 
     Raises:
-        SourceError: `no_audio`, where there is no audio stream or nothing in it decodes.
+        SourceError: `no_audio`, where there is no such stream or nothing in it decodes.
     """
     if streams.audio is None:
-        raise SourceError(Reason.NO_AUDIO, "the file has no audio stream")
-    node = ffmpeg.input(file_url(path), threads=1, **OPEN_OPTIONS)[str(streams.audio)]
-    node = node.filter("asetpts", f"PTS-({streams.start:.6f})/TB")
-    mono = {"ac": 1, "ar": SAMPLE_RATE, "threads": 1}
-    decode = compile_command(node, format="nut", acodec="pcm_s16le", **mono)
-    size = _copy_output(decode, _placing_command(), target)
-    if size < 2:
+        text = "no such audio stream: it has {}" if streams.num_sounds else "no audio stream"
+        raise SourceError(Reason.NO_AUDIO, f"the file has {text.format(streams.num_sounds)}")
+    try:
+        with target.open("wb") as file:
+            num_samples = _write_sound(path, file, streams.audio, origin=streams.start)
+    except (av.FFmpegError, ValueError) as error:
+        raise SourceError(Reason.NO_AUDIO, f"the audio stream: {_word(error)}") from error
+    if not num_samples:
         raise SourceError(Reason.NO_AUDIO, "the audio stream does not decode")
-    return size // 2
+    return num_samples
 
 
 def read_sound(path: Path) -> npt.NDArray[np.int16]:
-    """All samples of a file of speech: (S,) int16, 16 kHz mono.
-
-    For recordings without a picture; no timestamp is looked at.
-
-    Raises:
-        ToolkitError: there is no such file, or no sound in it decodes.
-    """
-    return np.concatenate(list(_decode_blocks(path)))
+    """All samples of a file of speech: (S,) int16, 16 kHz mono; see `open_sound`."""
+    with open_sound(path) as pcm:
+        return np.array(pcm)
 
 
 @contextlib.contextmanager
 def open_sound(path: Path) -> Iterator[npt.NDArray[np.int16]]:
-    """The same samples for the length of the block, in a temporary file: an hour is 115 MB.
+    """All samples of any file with sound, for the length of the block, in a temporary file.
+
+    For recordings without a picture: no timestamp is looked at, the first track is read, what
+    does not decode is left out, and a warning tells of it. Channels as in `decode_audio`. An hour
+    is 115 MB.
 
     Raises:
         ToolkitError: there is no such file, or no sound in it decodes.
         StorageError: the folder for temporary files is full.
     """
     with tempfile.TemporaryFile(prefix="ttk-") as file:
-        for block in _decode_blocks(path):
-            with guard_storage(Path(tempfile.gettempdir())):
-                file.write(block.data)
-                file.flush()
+        try:
+            num_samples = _write_sound(path, file)
+        except (av.FFmpegError, ValueError) as error:
+            raise ToolkitError(f"{path}: no sound can be read: {_word(error)}") from error
+        if not num_samples:
+            raise ToolkitError(f"{path}: no sound can be read: nothing in it decodes")
         yield np.memmap(file, np.int16, "r")
 
 
-def _decode_blocks(path: Path) -> Iterator[npt.NDArray[np.int16]]:
-    """At least one block, none of them empty."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    num_samples = 0
-    try:
-        with open_container(path) as container:
-            if not container.streams.audio:
-                raise ToolkitError(f"{path}: has no sound")
-            for frame in itertools.chain(map(_refuse_nan, container.decode(audio=0)), (None,)):
-                for resampled in resampler.resample(frame):
-                    block: npt.NDArray[np.int16] = resampled.to_ndarray().reshape(-1)  # type: ignore[assignment]
-                    num_samples += len(block)
-                    if len(block):
-                        yield block
-    except (av.FFmpegError, ValueError, OSError) as error:
-        text = getattr(error, "strerror", None) or error
-        raise ToolkitError(f"{path}: no sound can be read: {text}") from error
-    if not num_samples:
-        raise ToolkitError(f"{path}: no sound can be read: nothing in it decodes")
+def write_original(path: Path, target: Path) -> int:
+    """Write a recording's sound as 48 kHz int16, its channels mixed to two at the most.
 
+    Returns:
+        Number of channels, 1 or 2; their samples alternate.
 
-def _refuse_nan(frame: av.AudioFrame) -> av.AudioFrame:
-    """The same; ValueError where float samples are no numbers, which no encoder takes."""
-    if frame.format.name in _FLOATS and not np.isfinite(frame.to_ndarray()).all():
-        raise ValueError("it has samples that are no numbers (NaN or infinite)")
-    return frame
-
-
-def _placing_command() -> list[str]:
-    """Puts decoded sound where its timestamps say, from time 0 on.
-
-    A process of its own, because ffmpeg starts a filter anew, and would place its sound from 0
-    on once more, where the channels or the rate change within a stream.
+    Raises:
+        ToolkitError: see `open_sound`.
     """
-    node = ffmpeg.input("pipe:", format="nut").filter(
-        "aresample", **{"async": 1}, min_hard_comp=_MAX_SLIP, first_pts=0
-    )
-    return compile_command(node, format="s16le", threads=1)
+    try:
+        with target.open("wb") as file, open_container(path, SOUND_DEMUXERS) as container:
+            stream = _first_sound(container, path)
+            layout = "mono" if stream.layout.nb_channels == 1 else "stereo"
+            for block in decode_sound(container, stream, Heard(), rate=48_000, layout=layout):
+                file.write(block.data)
+    except (av.FFmpegError, ValueError) as error:
+        raise ToolkitError(f"{path}: no sound can be read: {_word(error)}") from error
+    return 1 if layout == "mono" else 2
 
 
-def _copy_output(decode: list[str], place: list[str], target: Path) -> int:
-    """Run the pair into a file, ourselves, so that a full disk is our error and not lost."""
-    pipe, null = subprocess.PIPE, subprocess.DEVNULL
-    with (
-        target.open("wb") as file,
-        subprocess.Popen(decode, stdin=null, stdout=pipe, stderr=null) as decoder,
-        subprocess.Popen(place, stdin=decoder.stdout, stdout=pipe, stderr=null) as placer,
-    ):
-        if decoder.stdout:
-            decoder.stdout.close()
-        size = 0
-        try:
-            while block := placer.stdout.read(1 << 18) if placer.stdout else b"":
-                size += file.write(block)
-        except BaseException:
-            decoder.kill()
-            placer.kill()
-            raise
-    check_exit(decoder.returncode)
-    check_exit(placer.returncode)
-    return size
+def _write_sound(
+    path: Path, file: BinaryIO, index: int | None = None, origin: float | None = None
+) -> int:
+    """Decode into a file, a second time where mixing cancels channels out; number of samples."""
+    heard = _decode_into(path, file, index, origin, None)
+    channel = heard.find_cancelled()
+    if channel is not None:
+        file.seek(0)
+        file.truncate()
+        heard = _decode_into(path, file, index, origin, channel)
+        side = ("left", "right")[channel]
+        text = f"{path}: its two channels cancel each other out: the {side} one is heard alone"
+        warnings.warn(text, stacklevel=4)
+    if heard.num_samples and (text := heard.describe_lost()):
+        warnings.warn(f"{path}: {text}", stacklevel=4)
+    return heard.num_samples
+
+
+def _decode_into(
+    path: Path, file: BinaryIO, index: int | None, origin: float | None, channel: int | None
+) -> Heard:
+    heard = Heard()
+    with open_container(path, DEMUXERS if index is not None else SOUND_DEMUXERS) as container:
+        stream = _first_sound(container, path) if index is None else container.streams[index]
+        for block in decode_sound(container, stream, heard, origin=origin, channel=channel):
+            with guard_storage(Path(tempfile.gettempdir())):
+                file.write(block.data)
+    file.flush()
+    return heard
+
+
+def _first_sound(container: Any, path: Path) -> Any:
+    if not container.streams.audio:
+        raise ToolkitError(f"{path}: has no sound")
+    return container.streams.audio[0]
+
+
+def _word(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 def read_samples(path: Path, first: int, last: int) -> npt.NDArray[np.int16]:
@@ -174,21 +172,6 @@ def _decibel(amplitude: float) -> float:
     return 20 * float(np.log10(amplitude)) if amplitude > 0 else float("-inf")
 
 
-def measure_speech_share(pcm: npt.NDArray[np.int16]) -> float:
-    """Share of 30 ms steps that WebRTC's voice activity detector calls speech, 0 to 1."""
-    import webrtcvad
-
-    detector = webrtcvad.Vad(_VAD_STRICTNESS)
-    step = round(_VAD_SECONDS * SAMPLE_RATE)
-    num_steps = len(pcm) // step
-    data = pcm[: num_steps * step].tobytes()
-    found = sum(
-        detector.is_speech(data[2 * step * k : 2 * step * (k + 1)], SAMPLE_RATE)
-        for k in range(num_steps)
-    )
-    return found / num_steps if num_steps else 0.0
-
-
 def measure_agreement(
     opening: npt.NDArray[np.float64], pcm: npt.NDArray[np.int16], fps: int
 ) -> tuple[float, float | None]:
@@ -201,8 +184,8 @@ def measure_agreement(
 
     Returns:
         Largest correlation of opening and loudness (dB) over lags of ±0.3 s, and the lag (s) at
-        which it stands; positive where the picture is late. No lag where the correlation is not
-        positive or still rises at the end of the range: there is no peak to speak of.
+        which it stands; positive where the picture is late. No lag where the correlation could
+        be chance for so few frames, or still rises at the end of the range.
     """
     loudness = _loudness_per_frame(pcm, len(opening))
     mouth, sound = _detrend(np.asarray(opening, np.float64), fps), _detrend(loudness, fps)
@@ -210,7 +193,8 @@ def measure_agreement(
     lags = range(-reach, reach + 1)
     scores = [_correlate(mouth[max(0, k) :], sound[max(0, -k) :]) for k in lags]
     best = int(np.argmax(scores))
-    has_peak = scores[best] > 0 and abs(lags[best]) < reach
+    is_sure = scores[best] * math.sqrt(len(mouth)) >= _SURE_PEAK
+    has_peak = is_sure and abs(lags[best]) < reach
     return scores[best], lags[best] / fps if has_peak else None
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
+from toolkit.media.audio import write_original
 from toolkit.media.colors import choose_matrix
 from toolkit.media.ffmpeg_process import file_url, to_arguments
-from toolkit.media.video import OPEN_OPTIONS
 from toolkit.storage import write_whole
 
 
@@ -33,11 +33,8 @@ class Sound:
     seconds: float
 
 
-def _open_sound(sound: Sound) -> Any:
-    """One or two channels at 48 kHz, which every player has."""
-    node = ffmpeg.input(file_url(sound.path), threads=1, **OPEN_OPTIONS).audio
-    node = node.filter("asetpts", "N/SR/TB").filter("apad").filter("atrim", end=sound.seconds)
-    return node.filter("aformat", sample_rates=48_000, channel_layouts="mono|stereo")
+def _open_samples(path: Path, sample_rate: int, channels: int) -> Any:
+    return ffmpeg.input(file_url(path), format="s16le", ar=sample_rate, ac=channels)
 
 
 def write_video(
@@ -80,14 +77,14 @@ def write_video(
         "pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", framerate=fps
     ).filter("scale", out_color_matrix=matrix, out_range="tv")
     with write_whole(path) as temporary, contextlib.ExitStack() as stack:
-        nodes = [picture]
+        nodes, samples = [picture], path.with_name(f".{path.name}.pcm")
+        stack.callback(samples.unlink, missing_ok=True)
         if pcm is not None:
-            samples = path.with_name(f".{path.name}.pcm")
-            stack.callback(samples.unlink, missing_ok=True)
             pcm.astype("<i2").tofile(samples)
-            nodes.append(ffmpeg.input(file_url(samples), format="s16le", ar=sample_rate, ac=1))
+            nodes.append(_open_samples(samples, sample_rate, 1))
         elif sound is not None:
-            nodes.append(_open_sound(sound))
+            node = _open_samples(samples, 48_000, write_original(sound.path, samples))
+            nodes.append(node.filter("apad").filter("atrim", end=sound.seconds))
         graph = ffmpeg.output(
             *nodes, filename=file_url(temporary), format="mp4", vcodec="libx264", acodec="aac",
             pix_fmt="yuv420p", crf=crf, preset="veryfast", movflags="+faststart",

@@ -1,15 +1,13 @@
-"""ffmpeg as a process: its binary, its arguments, and how it ended."""
+"""ffmpeg as a process: its binary and its arguments."""
 
 import functools
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
-from toolkit.errors import SetupError, SourceError, ToolkitError
-from toolkit.schema import Reason
+from toolkit.errors import SetupError
 
 
 @functools.cache
@@ -29,15 +27,6 @@ def find_ffmpeg() -> str:
         ) from error
 
 
-def compile_command(node: Any, **output: Any) -> list[str]:
-    """The argument list that runs a graph and writes raw data to stdout, log to stderr."""
-    graph = ffmpeg.output(node, "pipe:", **output).global_args(
-        "-nostdin", "-hide_banner", "-nostats", "-copyts", "-loglevel", "level+info",
-        "-filter_threads", "1",
-    )  # fmt: skip
-    return to_arguments(graph)
-
-
 def to_arguments(graph: Any) -> list[str]:
     return [find_ffmpeg(), *map(str, ffmpeg.compile(graph)[1:])]
 
@@ -48,16 +37,3 @@ def file_url(path: Path) -> Path:
     A `Path`, because ffmpeg-python cannot take text that is not Unicode, as file names may be.
     """
     return Path(f"file:{Path(path).absolute()}")
-
-
-def check_exit(code: int) -> None:
-    """Tell an ffmpeg that was killed or crashed from one that came to the end.
-
-    Raises:
-        ToolkitError: it was killed from outside, which is not the video's fault.
-        SourceError: `failed`, it crashed.
-    """
-    if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 255):
-        raise ToolkitError(f"ffmpeg was killed (exit code {code}): is memory short? Run again")
-    if code < 0:
-        raise SourceError(Reason.FAILED, f"ffmpeg crashed ({signal.Signals(-code).name})")

@@ -20,6 +20,9 @@ DEMUXERS = (
 )
 """Containers that hold their own streams: none of these opens another file or an address."""
 
+SOUND_DEMUXERS = f"{DEMUXERS},aiff,au,caf,amr,ac3,eac3,dts,w64,wv,tta,ape,voc"
+"""Those of recordings: they hold their own streams as well."""
+
 PROTOCOLS = "file"
 _SUFFIXES = (
     "3g2 3gp asf avi dif divx dv f4v flv ivf m1v m2p m2t m2ts m2v m4v mj2 mk3d mkv mod mov mp4 mpe "
@@ -30,8 +33,6 @@ SUFFIXES = frozenset(f".{name}" for name in _SUFFIXES.split())
 
 MAX_SIDE = 1920
 """Longest side (px) at which pass 1 looks for faces; larger pictures are scaled down to it."""
-
-OPEN_OPTIONS = {"protocol_whitelist": PROTOCOLS, "format_whitelist": DEMUXERS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class Streams:
         start: the container's own start, s.
         codec: name of the picture's decoder.
         delay: s by which the picture's stamps are late: AVI stamps when frames are decoded.
+        num_sounds: sound tracks in the file.
     """
 
     video: int
@@ -51,23 +53,29 @@ class Streams:
     start: float
     codec: str = ""
     delay: float = 0.0
+    num_sounds: int = 0
 
 
-def open_container(path: Path) -> Any:
+def open_container(path: Path, demuxers: str = DEMUXERS) -> Any:
     """A file for PyAV to read, none of what it names; errors as PyAV's."""
     # By itself PyAV asks for made-up timestamps (genpts): H.264 in AVI then stands a frame late.
-    return av.open(str(file_url(path)), options=OPEN_OPTIONS | {"fflags": "-genpts"})
+    options = {"protocol_whitelist": PROTOCOLS, "format_whitelist": demuxers, "fflags": "-genpts"}
+    return av.open(str(file_url(path)), options=options)
 
 
-def probe(path: Path) -> tuple[VideoInfo, Streams]:
+def probe(path: Path, audio_track: int | None = None) -> tuple[VideoInfo, Streams]:
     """Open a file, decode its first frame, and say what it holds.
+
+    Args:
+        path: the file.
+        audio_track: which of its sound tracks to read, from 0; None: the default one.
 
     Raises:
         SourceError: `unreadable` or `no_video`.
     """
     try:
         with open_container(path) as container:
-            return _probe_container(container, path)
+            return _probe_container(container, audio_track)
     except (av.FFmpegError, ValueError, OSError) as error:
         if isinstance(error, PermissionError):
             advice = "permission denied: make it readable or leave it out"
@@ -95,8 +103,8 @@ def _read_length(container: Any) -> float | None:
     return length - start if counts_from_zero and 0 < start < length else length
 
 
-def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
-    video, audio = choose_streams(container)
+def _probe_container(container: Any, audio_track: int | None) -> tuple[VideoInfo, Streams]:
+    video, audio = choose_streams(container, audio_track)
     if video is None:
         raise SourceError(Reason.NO_VIDEO, "the file has no video stream")
     start = (container.start_time or 0) / av.time_base
@@ -120,13 +128,14 @@ def _probe_container(container: Any, path: Path) -> tuple[VideoInfo, Streams]:
         start=start,
         codec=video.codec_context.name,
         delay=delay if container.format.name == "avi" else 0.0,
+        num_sounds=len(container.streams.audio),
     )
 
 
-def choose_streams(container: Any) -> tuple[Any, Any]:
+def choose_streams(container: Any, audio_track: int | None = None) -> tuple[Any, Any]:
     """The streams of picture and sound that are read; None where there is none."""
     video = _choose_stream([s for s in container.streams.video if not _is_picture(s)])
-    return video, _choose_stream(list(container.streams.audio))
+    return video, _choose_sound(list(container.streams.audio), audio_track)
 
 
 def _decode_first(container: Any, video: Any) -> tuple[Any, float]:
@@ -158,6 +167,12 @@ def _choose_stream(streams: list[Any]) -> Any:
         return default, getattr(stream, "width", 0) * getattr(stream, "height", 0)
 
     return max(streams, key=rank, default=None)
+
+
+def _choose_sound(streams: list[Any], track: int | None) -> Any:
+    if track is None:
+        return _choose_stream(streams)
+    return streams[track] if track < len(streams) else None
 
 
 def _is_picture(stream: Any) -> bool:

@@ -14,7 +14,8 @@ from toolkit.dataset.manifest import FOLDER
 from toolkit.dataset.rows import describe_blinks, describe_pose
 from toolkit.dataset.writer import ClipRow, DatasetWriter, clip_id
 from toolkit.errors import ToolkitError
-from toolkit.media.audio import measure_agreement, measure_loudness, measure_speech_share
+from toolkit.features.voice_activity import measure_speech_share
+from toolkit.media.audio import measure_agreement, measure_loudness
 from toolkit.mesh import MAX_AU45
 from toolkit.schema import Provenance, Source
 from toolkit.storage import digest_record, write_whole

@@ -15,18 +15,20 @@ class Progress:
     """One step of a run.
 
     Attributes:
-        kind: `source` is begun; it is `slow`: see `toolkit.clock.suits_25`; `count` more `frames`;
-            source `done`, with `count` clips; `job_done`; `busy`, another process runs or ran that
-            job; `ready`, a worker has been restarted.
+            kind: `source` is begun; `count` more `frames`; source `done`, with `count` clips;
+            `job_done`; `busy`, another process runs or ran that job; `ready`, a worker has been
+            restarted; `warning`, of which `text` tells.
         job: id of the job.
         source: path of the source.
         count: see `kind`.
+        text: see `kind`.
     """
 
     kind: str
     job: str = ""
     source: str = ""
     count: int = 0
+    text: str = ""
 
 
 RunJob = Callable[[Job, Path, Crashes, Callable[[Progress], None]], None]

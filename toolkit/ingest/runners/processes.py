@@ -1,6 +1,7 @@
 """Run jobs in spawned worker processes that may die without taking the run with them."""
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import pickle
@@ -81,7 +82,10 @@ class WorkerPool:
                     queue.appendleft(job)
                     worker.restart(self._prepare, self._run)
                     continue
-                yield event
+                if event.kind == "warning":
+                    warnings.warn(event.text, stacklevel=2)
+                else:
+                    yield event
 
     def _wait(self) -> list["_Worker"]:
         busy = {worker.connection: worker for worker in self._workers if worker.job}
@@ -243,12 +247,20 @@ def _serve(connection: Connection, prepare: Callable[[], object], run: RunJob) -
             warnings.simplefilter("always")
             prepare()
         send([str(w.message) for w in caught if w.category is UserWarning])
+        warnings.showwarning = functools.partial(_send_warning, send)
         while True:
             job, dataset, crashes = _receive_job(connection)
             run(job, dataset, crashes, send)
             send(Progress("job_done", job.id))
     except Exception as error:
         send(_make_sendable(error))
+
+
+def _send_warning(
+    send: Callable[[object], None], message: Warning | str, category: type[Warning], *_: object
+) -> None:
+    if category is UserWarning:
+        send(Progress("warning", text=str(message)))
 
 
 def _receive_job(connection: Connection) -> tuple[Job, Path, Crashes]:

@@ -1,0 +1,231 @@
+"""Decode one sound stream: every frame that decodes, whatever stands between.
+
+One reader for videos and recordings. What does not decode is skipped and counted; a stream may
+change its channels, rate or sample format wherever it likes.
+"""
+
+import contextlib
+import errno
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import av.filter
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.clock import SAMPLE_RATE
+
+Samples = npt.NDArray[np.int16]
+
+MAX_SLIP = 0.02
+"""Seconds by which sound may stand beside its timestamp before it is moved there."""
+
+CANCELLED = 0.1
+"""Share of the louder channel's energy that mixing leaves of stereo whose channels cancel out.
+
+A quarter is left of a channel that is alone, a half of two that have nothing in common; a tenth
+means a correlation of −0.8, codecs having spoilt the −1 of inverted phase.
+"""
+
+_MIN_GAP = 0.1
+"""Seconds of a jump of timestamps that is a loss and not a container's rounding."""
+
+_FULL_SCALE = {"uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31, "int64": 2.0**63}
+
+_FLOATS = {"flt", "fltp", "dbl", "dblp"}
+"""ffmpeg's sample formats that can hold NaN."""
+
+Step = tuple[str, str]
+"""A filter's name and its arguments."""
+
+
+@dataclass
+class Heard:
+    """What a pass over a stream met.
+
+    Attributes:
+        num_samples: given.
+        num_bad: packets that do not decode.
+        failure: ffmpeg's word for the first of them.
+        lost: s that such packets, and jumps of timestamps, leave out.
+        left: energy of the left channel of stereo, full scale squared times s.
+        right: of the right one.
+        product: of the two, the same way.
+    """
+
+    num_samples: int = 0
+    num_bad: int = 0
+    failure: str = ""
+    lost: float = 0.0
+    left: float = 0.0
+    right: float = 0.0
+    product: float = 0.0
+
+    def describe_lost(self) -> str:
+        """How much cannot be read, and why; "" where everything is there."""
+        if not self.num_bad and not self.lost:
+            return ""
+        bad = f"{self.num_bad} packets do not decode: {self.failure}"
+        why = bad if self.num_bad else "it is missing in the file"
+        return f"{self.lost:.2f} s of sound cannot be read ({why})"
+
+    def find_cancelled(self) -> int | None:
+        """The louder channel of stereo (0 left, 1 right) that mixing cancels; None elsewhere."""
+        mixed = (self.left + self.right + 2 * self.product) / 4
+        is_cancelled = mixed < CANCELLED * max(self.left, self.right)
+        return int(self.right > self.left) if is_cancelled else None
+
+
+def decode_sound(
+    container: Any,
+    stream: Any,
+    heard: Heard,
+    *,
+    origin: float | None = None,
+    channel: int | None = None,
+    rate: int = SAMPLE_RATE,
+    layout: str = "mono",
+) -> Iterator[Samples]:
+    """Blocks (n,) of the stream's sound, none of them empty; stereo left, right, left, right.
+
+    Args:
+        container: open, at its start.
+        stream: of sound.
+        heard: filled in meanwhile.
+        origin: time (s) on the container's clock of sample 0: gaps become silence and what lies
+            before is left out. None: no timestamp is looked at.
+        channel: the one to hear; None mixes all of them.
+        rate: samples a second to give.
+        layout: channels to give, as ffmpeg calls them.
+
+    Raises:
+        ValueError: samples are no numbers.
+        av.FFmpegError: the system refuses, for want of memory for example.
+    """
+    stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+    steps = _trim_padding(container, stream)
+    if origin is not None:
+        steps.append(("asetpts", f"PTS-({origin:.6f})/TB"))
+    steps.append(("aformat", f"sample_fmts=s16:channel_layouts={layout}:sample_rates={rate}"))
+    one = [] if channel is None else [("pan", f"mono|c0=c{channel}")]
+    frames = _convert(
+        _decode_frames(container, stream, heard),
+        lambda frame: [*one, *steps] if frame.layout.nb_channels == 2 else steps,
+    )
+    for frame in frames if origin is None else _place(frames):
+        block: Samples = frame.to_ndarray().reshape(-1)  # type: ignore[assignment]
+        if len(block):
+            heard.num_samples += len(block)
+            yield block
+
+
+def _trim_padding(container: Any, stream: Any) -> list[Step]:
+    """Cut off what an encoder adds to fill its last frame, where only the container says so.
+
+    An MP4's edit list does; libavformat applies its end to sound from version 63 on.
+    """
+    if "mp4" not in container.format.name or not stream.duration:
+        return []
+    return [("atrim", f"end_pts={(stream.start_time or 0) + stream.duration}")]
+
+
+def _decode_frames(container: Any, stream: Any, heard: Heard) -> Iterator[av.AudioFrame]:
+    """Frames that decode, each with a timestamp."""
+    end: int | None = None
+    for packet in _demux(container, stream):
+        try:
+            frames = stream.decode(packet)
+        except av.FFmpegError as error:
+            if error.errno == errno.ENOMEM:
+                raise MemoryError(str(error)) from error
+            heard.num_bad += 1
+            heard.failure = heard.failure or str(error.strerror)
+            if packet and packet.duration:
+                heard.lost += float(packet.duration * stream.time_base)
+                end = None if end is None else end + packet.duration
+            continue
+        for frame in frames:
+            _measure(frame, heard)
+            frame.pts = (end or 0) if frame.pts is None else frame.pts
+            gap = 0.0 if end is None else float((frame.pts - end) * stream.time_base)
+            heard.lost += gap if gap > _MIN_GAP else 0.0
+            end = frame.pts + round(frame.samples / frame.sample_rate / stream.time_base)
+            yield frame
+
+
+def _demux(container: Any, stream: Any) -> Iterator[Any]:
+    """The stream's packets, and None at the end, be it that of a file cut short."""
+    with contextlib.suppress(av.FFmpegError):
+        yield from (packet for packet in container.demux(stream) if packet.size)
+    yield None
+
+
+def _measure(frame: av.AudioFrame, heard: Heard) -> None:
+    """Add the energy of stereo's channels; ValueError for samples that are no numbers."""
+    is_float, is_stereo = frame.format.name in _FLOATS, frame.layout.nb_channels == 2
+    if not is_float and not is_stereo:
+        return
+    samples = frame.to_ndarray()
+    if is_float and not np.isfinite(samples).all():
+        raise ValueError("it has samples that are no numbers (NaN or infinite)")
+    if is_stereo:
+        pair = samples if frame.format.is_planar else samples.reshape(-1, 2).T
+        middle = 128 if pair.dtype == np.uint8 else 0
+        values = (pair.astype(np.float32) - middle) / _FULL_SCALE.get(pair.dtype.name, 1.0)
+        left, right = values[0], values[1]
+        heard.left += float(left @ left) / frame.sample_rate
+        heard.right += float(right @ right) / frame.sample_rate
+        heard.product += float(left @ right) / frame.sample_rate
+
+
+def _convert(
+    frames: Iterable[av.AudioFrame], make_steps: Callable[[av.AudioFrame], list[Step]]
+) -> Iterator[av.AudioFrame]:
+    """Frames through a row of filters, which is set up anew where the frames' format changes."""
+    graph: Any = None
+    look: tuple[object, ...] | None = None
+    for frame in frames:
+        if (now := (frame.format.name, frame.layout.name, frame.sample_rate)) != look:
+            yield from _drain(graph)
+            graph, look = _open_graph(frame, make_steps(frame)), now
+        graph.push(frame)
+        yield from _pull(graph)
+    yield from _drain(graph)
+
+
+def _place(frames: Iterable[av.AudioFrame]) -> Iterator[av.AudioFrame]:
+    """Put frames of 16 kHz mono where their timestamps say, from time 0 on.
+
+    A row of filters of its own, because one that is set up anew would place its sound from 0 on
+    once more.
+    """
+    slip = f"async=1:min_hard_comp={MAX_SLIP}:first_pts=0"
+    return _convert(frames, lambda _: [("aresample", slip)])
+
+
+def _open_graph(frame: av.AudioFrame, steps: list[Step]) -> Any:
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = graph.add_abuffer(
+        sample_rate=frame.sample_rate,
+        format=frame.format.name,
+        layout=frame.layout.name,
+        time_base=frame.time_base,
+    )
+    nodes = [source, *(graph.add(*step) for step in steps), graph.add("abuffersink")]
+    graph.link_nodes(*nodes).configure()
+    return graph
+
+
+def _drain(graph: Any) -> Iterator[av.AudioFrame]:
+    if graph is not None:
+        graph.push(None)
+        yield from _pull(graph)
+
+
+def _pull(graph: Any) -> Iterator[av.AudioFrame]:
+    with contextlib.suppress(av.BlockingIOError, av.EOFError):
+        while True:
+            yield graph.pull()
