@@ -290,8 +290,8 @@ class ShardMaker:
         """Early: the report at the end counts such sources."""
         if suits_25(source_fps, self._options.fps):
             warnings.warn(
-                f"{source.path} has 25 pictures a second, or nearly: on a clock of 30, one frame in "
-                "six shows the picture before it again; --fps 25, into another --out, avoids it",
+                f"{source.path} has 25 pictures a second, or nearly: on a clock of 30, one frame "
+                "in six shows the picture before it again; --fps 25, into another --out, avoids it",
                 stacklevel=2,
             )
 
