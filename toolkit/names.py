@@ -39,4 +39,5 @@ def find_similar(names: Iterable[str]) -> list[tuple[str, ...]]:
 def _fold(name: str) -> str:
     letters = unicodedata.normalize("NFKD", name.casefold())
     bare = "".join(c for c in letters if not unicodedata.combining(c))
-    return re.sub(r"[\s_\-.]+", "", bare) or name
+    # between two digits a sign counts: s1-1 is not s11
+    return re.sub(r"(?<!\d)[\s_.\-]+|[\s_.\-]+(?!\d)", "", bare) or name
