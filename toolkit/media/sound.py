@@ -6,6 +6,7 @@ change its channels, rate or sample format wherever it likes.
 
 import contextlib
 import errno
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,15 @@ _FULL_SCALE = {"uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31, "int64": 2.0
 _FLOATS = {"flt", "fltp", "dbl", "dblp"}
 """ffmpeg's sample formats that can hold NaN."""
 
+_STORED = ("pcm_f", "wavpack")
+"""Beginnings of the codecs that store floats as they are given, NaN among them."""
+
+_EVERY = 8
+"""One frame in so many is measured: enough to know whether two channels cancel out."""
+
+_BATCH = 16
+"""Frames that filters take before they are asked for more: asking in vain is slow."""
+
 Step = tuple[str, str]
 """A filter's name and its arguments."""
 
@@ -50,7 +60,7 @@ class Heard:
         num_bad: packets that do not decode.
         failure: ffmpeg's word for the first of them.
         lost: s that such packets, and jumps of timestamps, leave out.
-        left: energy of the left channel of stereo, full scale squared times s.
+        left: energy of stereo's left channel, where it was measured: full scale squared times s.
         right: of the right one.
         product: of the two, the same way.
     """
@@ -134,6 +144,8 @@ def _trim_padding(container: Any, stream: Any) -> list[Step]:
 def _decode_frames(container: Any, stream: Any, heard: Heard) -> Iterator[av.AudioFrame]:
     """Frames that decode, each with a timestamp."""
     end: int | None = None
+    counter = itertools.count()
+    stores_floats = stream.codec_context.name.startswith(_STORED)
     for packet in _demux(container, stream):
         try:
             frames = stream.decode(packet)
@@ -147,7 +159,10 @@ def _decode_frames(container: Any, stream: Any, heard: Heard) -> Iterator[av.Aud
                 end = None if end is None else end + packet.duration
             continue
         for frame in frames:
-            _measure(frame, heard)
+            if stores_floats and frame.format.name in _FLOATS:
+                _refuse_nan(frame)
+            if next(counter) % _EVERY == 0 and frame.layout.nb_channels == 2:
+                _measure(frame, heard)
             frame.pts = (end or 0) if frame.pts is None else frame.pts
             gap = 0.0 if end is None else float((frame.pts - end) * stream.time_base)
             heard.lost += gap if gap > _MIN_GAP else 0.0
@@ -163,21 +178,19 @@ def _demux(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _measure(frame: av.AudioFrame, heard: Heard) -> None:
-    """Add the energy of stereo's channels; ValueError for samples that are no numbers."""
-    is_float, is_stereo = frame.format.name in _FLOATS, frame.layout.nb_channels == 2
-    if not is_float and not is_stereo:
-        return
+    """Add the energy of stereo's channels."""
     samples = frame.to_ndarray()
-    if is_float and not np.isfinite(samples).all():
+    pair = samples if frame.format.is_planar else samples.reshape(-1, 2).T
+    middle = 128 if pair.dtype == np.uint8 else 0
+    left, right = (pair.astype(np.float32) - middle) / _FULL_SCALE.get(pair.dtype.name, 1.0)
+    heard.left += float(left @ left) / frame.sample_rate
+    heard.right += float(right @ right) / frame.sample_rate
+    heard.product += float(left @ right) / frame.sample_rate
+
+
+def _refuse_nan(frame: av.AudioFrame) -> None:
+    if not np.isfinite(frame.to_ndarray()).all():
         raise ValueError("it has samples that are no numbers (NaN or infinite)")
-    if is_stereo:
-        pair = samples if frame.format.is_planar else samples.reshape(-1, 2).T
-        middle = 128 if pair.dtype == np.uint8 else 0
-        values = (pair.astype(np.float32) - middle) / _FULL_SCALE.get(pair.dtype.name, 1.0)
-        left, right = values[0], values[1]
-        heard.left += float(left @ left) / frame.sample_rate
-        heard.right += float(right @ right) / frame.sample_rate
-        heard.product += float(left @ right) / frame.sample_rate
 
 
 def _convert(
@@ -186,12 +199,13 @@ def _convert(
     """Frames through a row of filters, which is set up anew where the frames' format changes."""
     graph: Any = None
     look: tuple[object, ...] | None = None
-    for frame in frames:
+    for number, frame in enumerate(frames, 1):
         if (now := (frame.format.name, frame.layout.name, frame.sample_rate)) != look:
             yield from _drain(graph)
             graph, look = _open_graph(frame, make_steps(frame)), now
         graph.push(frame)
-        yield from _pull(graph)
+        if number % _BATCH == 0:
+            yield from _pull(graph)
     yield from _drain(graph)
 
 
