@@ -45,6 +45,7 @@ def make_bad_files(folder: Path, good: Path) -> dict[str, str]:
     run_ffmpeg("-f", "lavfi", "-i", "testsrc=s=192x144:r=30:d=1.5", "-f", "lavfi",
                "-i", "sine=d=1.5", folder / "no_face.mp4")  # fmt: skip
     run_ffmpeg("-i", good, "-vf", "trim=end_frame=1", folder / "one_frame.mp4")
+    run_ffmpeg("-i", good, "-vf", "hflip,vflip", "-c:a", "copy", folder / "upside_down.mp4")
     (folder / "copy.mp4").write_bytes(content)
     return {
         "zero_bytes.mp4": "unreadable",
@@ -59,6 +60,7 @@ def make_bad_files(folder: Path, good: Path) -> dict[str, str]:
         "silent.mp4": "silent",
         "no_face.mp4": "no_face",
         "one_frame.mp4": "too_short",
+        "upside_down.mp4": "turned",
         "copy.mp4": "duplicate",
     }
 

@@ -333,6 +333,16 @@ def test_a_step_trains_both_networks_and_says_which_network_judged(dataset: Path
     }  # fmt: skip
 
 
+def test_where_a_frame_is_no_picture_nothing_is_lost(dataset: Path) -> None:
+    task = make_task(make_recipe(dataset))
+    batch = next(task.draw_batches(0, 0))
+    nowhere = torch.zeros(1, 1, SIZE, SIZE, dtype=torch.bool)
+    metrics = task.step(replace(batch, inside=nowhere))
+    assert [metrics[f"loss {n}"] for n in ("l1", "perceptual (random)", "feature_matching")] == [
+        0, 0, 0,
+    ]  # fmt: skip
+
+
 def test_an_epochs_score_is_the_error_in_levels_of_255(
     dataset: Path, run: Path, renderer: TrainedRenderer
 ) -> None:
