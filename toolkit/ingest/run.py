@@ -98,20 +98,22 @@ def ingest(
             run = stack.enter_context(open_runner(min(workers, len(mine.jobs)), load, run_job))
             record_plan(plan, dataset)
         on_plan(mine)
+        is_told = False
         for progress in run(mine.jobs, dataset):
             on_progress(progress)
-            _warn_of_rate(progress)
+            if progress.kind == "slow" and not is_told:
+                is_told = True
+                _warn_of_rate(progress.source)
     return mine
 
 
-def _warn_of_rate(progress: Progress) -> None:
-    """Early: the report at the end counts such sources."""
-    if progress.kind == "slow":
-        warnings.warn(
-            f"{progress.source} has 25 pictures a second, or nearly: on a clock of 30, one frame "
-            "in six shows the picture before it again; --fps 25, into another --out, avoids it",
-            stacklevel=3,
-        )
+def _warn_of_rate(source: str) -> None:
+    """Of the first such source, while there is time to stop; the report counts them."""
+    warnings.warn(
+        f"{source} has 25 pictures a second, or nearly: on a clock of 30, one frame in six shows "
+        "the picture before it again; --fps 25, into another --out, avoids it",
+        stacklevel=3,
+    )
 
 
 def plan_ingest(
