@@ -264,7 +264,12 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("index", "int64", "", "position in the shard"),
     ColumnSpec("width", "int64", "px", "of the upright square-pixel picture"),
     ColumnSpec("height", "int64", "px", "of the upright square-pixel picture"),
-    ColumnSpec("source_fps", "double", "1/s", "mean rate of the source's frames, by their times"),
+    ColumnSpec(
+        "source_fps",
+        "double",
+        "1/s",
+        "mean rate of the source's frames, by their times, holes aside",
+    ),
     ColumnSpec("face_size", "double", "px", "median height of the mesh's box, source pixels"),
     ColumnSpec("sharpness", "double", "", "median variance of the Laplacian, 256 px grey crop"),
     ColumnSpec("valid_share", "double", "0 to 1", "share of frames with face/valid"),

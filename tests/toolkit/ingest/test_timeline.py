@@ -112,6 +112,13 @@ def test_a_hole_that_shows_no_face_is_told_by_its_face() -> None:
     assert cut(track) == [(0, 19, "clip"), (19, 11, "no_face"), (30, 90, "clip")]
 
 
+def test_a_hole_does_not_lower_the_source_s_rate() -> None:
+    """Three seconds without pictures in six: 30 a second all the same; slides have one a second."""
+    assert make_track(np.delete(steady(30, 6), range(60, 150))).mean_fps == pytest.approx(30)
+    assert make_track(steady(1, 20)).mean_fps == pytest.approx(1)
+    assert make_track([0.0]).mean_fps == 0
+
+
 # --- repeats that are too short to be holes -----------------------------------------------------
 
 
