@@ -272,7 +272,12 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec(
         "dynamic_range", "string", "", "sdr; hlg, pq or wide, which were made SDR", added=True
     ),
-    ColumnSpec("source_fps", "double", "1/s", "mean rate of the source's frames, by their times"),
+    ColumnSpec(
+        "source_fps",
+        "double",
+        "1/s",
+        "mean rate of the source's frames, by their times, holes aside",
+    ),
     ColumnSpec("face_size", "double", "px", "median height of the mesh's box, source pixels"),
     ColumnSpec("sharpness", "double", "", "median variance of the Laplacian, 256 px grey crop"),
     ColumnSpec(

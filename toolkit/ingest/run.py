@@ -100,9 +100,22 @@ def ingest(
             record_plan(plan, dataset)
         on_plan(mine)
         warn_of_recordings(source_path(s, dataset) for job in mine.jobs for s in job.sources)
+        is_told = False
         for progress in run(mine.jobs, dataset):
             on_progress(progress)
+            if progress.kind == "slow" and not is_told:
+                is_told = True
+                _warn_of_rate(progress.source)
     return mine
+
+
+def _warn_of_rate(source: str) -> None:
+    """Of the first such source, while there is time to stop; the report counts them."""
+    warnings.warn(
+        f"{source} has 25 pictures a second, or nearly: on a clock of 30, one frame in six shows "
+        "the picture before it again; --fps 25, into another --out, avoids it",
+        stacklevel=3,
+    )
 
 
 def plan_ingest(
@@ -287,13 +300,8 @@ class ShardMaker:
         clip.colors = None
 
     def _tell_rate(self, source: Source, source_fps: float) -> None:
-        """Early: the report at the end counts such sources."""
         if suits_25(source_fps, self._options.fps):
-            warnings.warn(
-                f"{source.path} has 25 pictures a second, or nearly: on a clock of 30, one frame "
-                "in six shows the picture before it again; --fps 25, into another --out, avoids it",
-                stacklevel=2,
-            )
+            self._report(Progress("slow", self._job.id, source.path))
 
     def _count(self, source: Source) -> Callable[[], None]:
         """Called at every decoded frame; reports sixty at a time."""

@@ -18,8 +18,8 @@ MAX_REPEATS = 5
 
 SAME = 4.0
 """A picture whose thumbnail differs by at most so many levels anywhere is a copy of the one before.
-Of 48 real talking heads none has more than two of these on end, repeated frames aside; a still is
-made of them, whatever the encoder, but for a key frame now and then."""
+Of 51 real files, 44 have none of these, six have no more than two on end, in rates that were
+raised, and one begins with three; stills are made of them but for a key frame now and then."""
 
 _OVERDUE = 1.75
 """A picture that stays for more than so many times the mean time between pictures is stale: the

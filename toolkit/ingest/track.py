@@ -41,6 +41,9 @@ _CHECK_TURN, _CHECK_TURN_EVERY = (0, 10, 20, 40), 150
 _PREDICTED = 3
 """Frames shown before a damaged one that may be predicted from it: as many B-frames are usual."""
 
+_HOLE = 0.2
+"""Seconds between frames that are no rate's, in a source that has shorter ones too."""
+
 _ROW = NUM_LANDMARKS * 3 * 4
 _MEAN = np.full(NUM_LANDMARKS, 1 / NUM_LANDMARKS, np.float32)
 
@@ -82,9 +85,11 @@ class Track:
 
     @property
     def mean_fps(self) -> float:
-        """Source frames a second, from their times; 0 where there is only one."""
-        span = float(self.times[-1] - self.times[0])
-        return (len(self.times) - 1) / span if span > 0 else 0.0
+        """Source frames a second, from their times, holes aside; 0 where there is only one."""
+        steps = np.diff(self.times)
+        holes = steps[steps > _HOLE] if np.any(steps <= _HOLE) else steps[:0]
+        span = float(self.times[-1] - self.times[0] - holes.sum())
+        return (len(steps) - len(holes)) / span if span > 0 else 0.0
 
     @property
     def frame_seconds(self) -> float:

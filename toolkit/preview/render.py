@@ -153,7 +153,7 @@ def _draw_values(canvas: Picture, clip: PreviewClip, t: int) -> None:
     draw_text(canvas, place, (_X, 138), size=11, color=MUTED)
     blink = clip.find_blink(t)
     if not clip.valid[t]:
-        _draw_badge(canvas, "not measured: interpolated", INVALID)
+        _draw_badge(canvas, "not valid", INVALID)
     elif blink:
         milliseconds = round(1000 * (blink.offset + 1 - blink.onset) / clip.fps)
         _draw_badge(canvas, f"blink, {milliseconds} ms", BLINK)
@@ -252,7 +252,7 @@ def _draw_caption(area: Picture, clip: PreviewClip, t: int) -> None:
     draw_text(area, f"{t / clip.fps:.2f} s", (8, 13), bold=True)
     if not clip.valid[t]:
         middle = _CELL // 2, 13
-        draw_text(area, "interpolated", middle, size=11, color=INVALID, anchor="middle")
+        draw_text(area, "not valid", middle, size=11, color=INVALID, anchor="middle")
     if clip.au45 is not None:
         text = f"AU45 {clip.au45[t]:.2f}"
         draw_text(area, text, (_CELL - 8, 13), color=BLINK, bold=True, anchor="right")

@@ -1,13 +1,21 @@
 """What clock frames show: holes, stills and stale repeats, on tracks made by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.numbered import H264, encode_at, read_numbers, run_ffmpeg
+from tests.numbered import (
+    H264,
+    encode_at,
+    find_real_data,
+    read_all,
+    read_numbers,
+    run_ffmpeg,
+)
 from toolkit.clock import show_frames
 from toolkit.ingest.clips import cut_clips
 from toolkit.ingest.shots import ShotDetector
@@ -102,6 +110,13 @@ def test_a_hole_that_shows_no_face_is_told_by_its_face() -> None:
     track = make_track(np.delete(steady(30), range(20, 30)))
     track.has_face[19] = False
     assert cut(track) == [(0, 19, "clip"), (19, 11, "no_face"), (30, 90, "clip")]
+
+
+def test_a_hole_does_not_lower_the_source_s_rate() -> None:
+    """Three seconds without pictures in six: 30 a second all the same; slides have one a second."""
+    assert make_track(np.delete(steady(30, 6), range(60, 150))).mean_fps == pytest.approx(30)
+    assert make_track(steady(1, 20)).mean_fps == pytest.approx(1)
+    assert make_track([0.0]).mean_fps == 0
 
 
 # --- repeats that are too short to be holes -----------------------------------------------------
@@ -199,3 +214,42 @@ def test_no_numbered_picture_is_lost_as_ffmpeg_loses_none(tmp_path: Path) -> Non
     run_ffmpeg("-i", path, "-vf", "fps=25", *H264, again)
     assert read_numbers(again)[:59] == list(range(59))
     assert show_frames(np.array(times_ms) / 1000, 0, 60, 25).tolist() == list(range(60))
+
+
+REAL = "OpenTalker_video-retalking/examples/face/4.mp4", "deerajnagothu_face2face-demo/obama.mp4"
+
+
+def track_changes(path: Path) -> Track:
+    """A track of what the detector of shots sees of a file; a face in every picture."""
+    detector = ShotDetector()
+    _, times, pictures = read_all(path)
+    for picture in pictures:
+        detector.is_cut(picture)
+        detector.add_face(np.full((478, 3), np.nan, np.float32))
+    return replace(make_track(times), changes=detector.finish().largest)
+
+
+@pytest.mark.real
+@pytest.mark.skipif(find_real_data() is None, reason="no real videos here")
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_head_whose_times_jitter_shows_every_picture_and_is_no_still(
+    name: str, tmp_path: Path
+) -> None:
+    path = (find_real_data() or Path()) / name
+    late = "trim=end_frame=197,setpts='(N/30+0.001*mod(N,2))/TB'"
+    again = tmp_path / "late.mkv"
+    run_ffmpeg("-i", path, "-an", "-vf", late, "-fps_mode", "passthrough", *H264, again)
+    timeline = lay_out(track_changes(again), 30)
+    assert timeline.shown[:197].tolist() == list(range(197))
+    assert not timeline.still.any()
+
+
+@pytest.mark.real
+@pytest.mark.skipif(find_real_data() is None, reason="no real videos here")
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "libx265"])
+def test_a_still_of_a_real_head_is_no_clip(codec: str, tmp_path: Path) -> None:
+    path = (find_real_data() or Path()) / REAL[0]
+    still = tmp_path / "still.mkv"
+    hold = "loop=119:1,trim=end_frame=120,setpts=N/30/TB"
+    run_ffmpeg("-i", path, "-an", "-vf", hold, "-c:v", codec, "-pix_fmt", "yuv420p", still)
+    assert cut(track_changes(still), min_frames=75) == [(0, 120, "still")]
