@@ -38,6 +38,10 @@ def make_track(times: Sequence[float] | Times, copies: Sequence[int] = (), by: f
         second_height=np.zeros(count, np.float32),
         starts=np.zeros(count, bool),
         changes=changes,
+        too_small=np.zeros(count, np.float32),
+        turns=np.full(count, -1, np.int8),
+        sizes=np.tile(np.array([640, 480], np.int32), (count, 1)),
+        damaged=np.zeros(count, bool),
         spool=Path("unused"),
     )
 

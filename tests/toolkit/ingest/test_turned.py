@@ -14,7 +14,7 @@ from toolkit.ingest.rejected import Stretch, judge_faces
 from toolkit.schema import Reason, VideoInfo
 
 INFO = VideoInfo(
-    width=640, height=480, fps=30, duration=None, audio_start=None, interlaced=False
+    width=640, height=480, fps=30, duration=None, audio_start=None
 )  # fmt: skip
 
 FILTERS = {1: "transpose=cclock", 2: "hflip,vflip", 3: "transpose=clock"}

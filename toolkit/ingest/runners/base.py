@@ -15,7 +15,7 @@ class Progress:
     """One step of a run.
 
     Attributes:
-            kind: `source` is begun; it is `slow`: see `toolkit.clock.suits_25`; `count` more `frames`;
+        kind: `source` is begun; it is `slow`: see `toolkit.clock.suits_25`; `count` more `frames`;
             source `done`, with `count` clips; `job_done`; `busy`, another process runs or ran that
             job; `ready`, a worker has been restarted; `warning`, of which `text` tells.
         job: id of the job.
