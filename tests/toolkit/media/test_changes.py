@@ -251,3 +251,14 @@ def test_a_damaged_start_ends_at_the_first_key_frame(tmp_path: Path) -> None:
 def test_variable_frame_rate_is_no_damage(tmp_path: Path) -> None:
     path = encode_at(tmp_path / "variable.mkv", [0, 33, 70, 170, 171, 905, 3000])
     assert not any(frame.damaged for frame in read_parts(path))
+
+
+def test_recordings_joined_at_a_key_frame_are_no_damage(tmp_path: Path) -> None:
+    """The demuxer says of the last packet before the join that a part of it may be missing."""
+    first = encode(tmp_path / "a.ts", draw_numbers(20), *H264)
+    second = encode(
+        tmp_path / "b.ts", draw_numbers(40)[20:], *H264, "-output_ts_offset", "0.8"
+    )  # fmt: skip
+    frames = read_parts(join(tmp_path / "both.ts", [first, second]))
+    assert [read_number(frame.picture) for frame in frames] == list(range(40))
+    assert not any(frame.damaged for frame in frames)
