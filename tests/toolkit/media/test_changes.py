@@ -283,13 +283,17 @@ def test_no_spoilt_frame_of_a_damaged_real_video_goes_unmarked(tmp_path: Path) -
     source = folder and folder / "OpenTalker_video-retalking/examples/face/4.mp4"
     if source is None or not source.exists():
         pytest.skip("no folder of real videos")
-    good = {round(frame.time * 30): frame.picture.astype(int) for frame in read_parts(source)}
+
+    def read_small(path: Path) -> list[Frame]:
+        return list(read_frames(path, *probe(path), size=(175, 175)))
+
+    good = {round(frame.time * 30): frame.picture.astype(int) for frame in read_small(source)}
     data = bytearray(source.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 80_000] = np.random.default_rng(1).bytes(80_000)
     path = tmp_path / "damaged.mp4"
     path.write_bytes(bytes(data))
-    after = {round(frame.time * 30): frame for frame in read_parts(path)}
+    after = {round(frame.time * 30): frame for frame in read_small(path)}
     marked = {k for k, frame in after.items() if frame.damaged}
     before = {k - step for k in marked for step in (1, 2, 3)}
     spoilt = {k for k, f in after.items() if np.abs(f.picture - good[k]).mean() > 3}
