@@ -43,6 +43,9 @@ _MAX_BEHIND = 8
 
 Size = tuple[int, int]
 
+_JOIN = 1
+"""Packets between one that is called corrupt and the key frame of the next recording."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -169,14 +172,13 @@ def _decode(
                 container.seek(round((start + streams.start) * av.time_base))
             stamps, sizes = _Stamps(), _Sizes(stream)
             for packet in _demux(container, stream):
+                damages.note_packet(packet)
                 try:
                     frames = stream.decode(packet)
                 except av.FFmpegError as error:
                     failure = _word(error)
                     damages.note_failure(packet)
                     continue
-                if packet is not None and packet.is_corrupt:
-                    damages.note_failure(packet)
                 for frame in frames:
                     count += 1
                     frame.pts = stamps.choose(frame.pts, frame.dts)
@@ -251,12 +253,27 @@ class _Damages:
     """Which frames may be damaged: from a failure of the decoder on to the next key frame."""
 
     def __init__(self) -> None:
+        self._doubtful: list[Any] = []  # a corrupt packet, and those since
         self._since: int | None = None  # stamp of the last failure
         self._is_open = False
         self._times: set[Fraction] = set()
 
+    def note_packet(self, packet: Any) -> None:
+        """The next packet, None at the end.
+
+        Of one that is called corrupt a part may be missing; where a key frame follows at once,
+        two recordings were joined, most likely, and nothing is missing.
+        """
+        is_key = packet is not None and packet.is_keyframe
+        is_decided = is_key or packet is None or len(self._doubtful) > _JOIN
+        if self._doubtful and is_decided and not is_key:
+            self.note_failure(self._doubtful[0])
+        self._doubtful = [] if is_decided else self._doubtful
+        if packet is not None and (self._doubtful or packet.is_corrupt):
+            self._doubtful.append(packet)
+
     def note_failure(self, packet: Any) -> None:
-        """A packet that does not decode, or of which a part is missing; None at the end."""
+        """A packet that does not decode; None at the end."""
         stamps = [] if packet is None else [s for s in (packet.pts, packet.dts) if s is not None]
         self._is_open, self._since = True, max(stamps, default=None)
 

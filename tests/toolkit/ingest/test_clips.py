@@ -12,7 +12,7 @@ from toolkit.clock import SAMPLE_RATE, frame_to_sample, show_frames
 from toolkit.ingest.clips import choose_crop, cut_clips
 from toolkit.ingest.rejected import Stretch
 from toolkit.ingest.timeline import count_picture_frames
-from toolkit.ingest.track import Track
+from toolkit.ingest.track import Track, widen
 from toolkit.schema import Reason
 
 HOUR = (0, 3600 * SAMPLE_RATE)
@@ -271,3 +271,10 @@ def test_where_the_picture_ends_the_margin_is_smaller(
 def test_reasons_of_stretches_are_codes_of_the_schema() -> None:
     reasons = {reason for *_, reason in cut("f" * 20 + "." * 9 + "2" * 9, low=75)}
     assert reasons == {Reason.TOO_SHORT, Reason.NO_FACE, Reason.SEVERAL_FACES}
+
+
+def test_three_frames_before_damage_may_be_predicted_from_it() -> None:
+    damaged = np.array([character == "x" for character in "x......xx..x"])
+    wide = "".join("x" if value else "." for value in widen(damaged))
+    assert wide == "x...xxxxxxxx"
+    assert widen(np.array([False, True])).all()

@@ -530,7 +530,7 @@ def test_a_moved_source_keeps_its_identity_and_is_run_again_when_asked_for(
 
 
 def _changes() -> list[tuple[str, object]]:
-    other = {"fps": 25, "frame_size": 0, "clip_seconds": 9.0, "crop_margin": 0.2,
+    other = {"fps": 25, "frame_size": 0, "clip_seconds": 9.0, "crop_margin": 0.2, "audio_track": 1,
              "min_frames": 27, "focal": 700.0,
              "deepspeech": "none", "pose": "none", "au45": "none", "coefficients": "none",
              "interocular_mm": 90.0, "openface_csv": Path("x"), "openface_binary": Path("x"),

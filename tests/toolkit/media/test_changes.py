@@ -15,12 +15,14 @@ from tests.numbered import (
     draw_numbers,
     encode,
     encode_at,
+    find_real_data,
     list_encoders,
     make_tone,
     read_all,
     read_number,
     write_wav,
 )
+from toolkit.media.audio import decode_audio
 from toolkit.media.decode import Frame, read_frames
 from toolkit.media.picture_store import plan_store
 from toolkit.media.video import fit_size, probe, read_duration
@@ -251,3 +253,50 @@ def test_a_damaged_start_ends_at_the_first_key_frame(tmp_path: Path) -> None:
 def test_variable_frame_rate_is_no_damage(tmp_path: Path) -> None:
     path = encode_at(tmp_path / "variable.mkv", [0, 33, 70, 170, 171, 905, 3000])
     assert not any(frame.damaged for frame in read_parts(path))
+
+
+def test_recordings_joined_at_a_key_frame_are_no_damage(tmp_path: Path) -> None:
+    """The demuxer says of the last packet before the join that a part of it may be missing."""
+    first = encode(tmp_path / "a.ts", draw_numbers(20), *H264)
+    second = encode(
+        tmp_path / "b.ts", draw_numbers(40)[20:], *H264, "-output_ts_offset", "0.8"
+    )  # fmt: skip
+    frames = read_parts(join(tmp_path / "both.ts", [first, second]))
+    assert [read_number(frame.picture) for frame in frames] == list(range(40))
+    assert not any(frame.damaged for frame in frames)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
+def test_sound_ends_where_an_mp4_says_and_not_with_what_fills_its_last_frame(
+    name: str, tmp_path: Path
+) -> None:
+    """A second at 48 kHz is 46.9 frames of AAC: 47 are 16,043 samples at 16 kHz."""
+    tone = write_wav(tmp_path / "tone.wav", make_tone(1, 48_000), 48_000)
+    path = encode(tmp_path / name, draw_numbers(40), *H264, "-c:a", "aac", inputs=("-i", tone))
+    assert decode_audio(path, probe(path)[1], tmp_path / "sound") == 16_000
+
+
+@pytest.mark.real
+def test_no_spoilt_frame_of_a_damaged_real_video_goes_unmarked(tmp_path: Path) -> None:
+    """80 KB of noise in its middle, and no key frame behind that."""
+    folder = find_real_data()
+    source = folder and folder / "OpenTalker_video-retalking/examples/face/4.mp4"
+    if source is None or not source.exists():
+        pytest.skip("no folder of real videos")
+
+    def read_small(path: Path) -> list[Frame]:
+        return list(read_frames(path, *probe(path), size=(175, 175)))
+
+    good = {round(frame.time * 30): frame.picture.astype(int) for frame in read_small(source)}
+    data = bytearray(source.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 80_000] = np.random.default_rng(1).bytes(80_000)
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(bytes(data))
+    after = {round(frame.time * 30): frame for frame in read_small(path)}
+    marked = {k for k, frame in after.items() if frame.damaged}
+    before = {k - step for k in marked for step in (1, 2, 3)}
+    spoilt = {k for k, f in after.items() if np.abs(f.picture - good[k]).mean() > 3}
+    assert len(spoilt) > 50
+    assert spoilt <= marked | before
+    assert {*range(90)} <= {*after} - marked
