@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import frame_to_sample, show_frames
+from toolkit.clock import frame_to_sample
 from toolkit.dataset.writer import Rejection
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.small_faces import least_height
+from toolkit.ingest.timeline import Timeline
 from toolkit.ingest.track import Track
 from toolkit.media.audio import SILENCE_DBFS, measure_peak
 from toolkit.media.video import fit_size
@@ -106,7 +107,7 @@ def reject_silence(stretches: Iterable[Stretch], sound: Path, fps: int) -> Itera
 
 
 def judge_faces(
-    stretches: Iterable[Stretch], track: Track, info: VideoInfo, fps: int
+    stretches: Iterable[Stretch], track: Track, timeline: Timeline, info: VideoInfo
 ) -> Iterator[Stretch]:
     """The stretches, those in which faces are not upright turned down, and too small ones told.
 
@@ -116,7 +117,7 @@ def judge_faces(
         if stretch.reason not in (None, Reason.NO_FACE):
             yield stretch
             continue
-        shown = show_frames(track.times, stretch.start, stretch.start + stretch.num, fps)
+        shown = timeline.shown[stretch.start : stretch.start + stretch.num]
         first, last = max(0, int(shown[0])), int(shown[-1])
         turn = _find_turn(track.turns, first, last)
         height = track.too_small[first : last + 1].max()

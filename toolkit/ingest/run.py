@@ -216,7 +216,7 @@ class ShardMaker:
         )
         timeline = lay_out(track, fps)
         clips = []
-        for stretch in judge_faces(reject_silence(stretches, sound, fps), track, info, fps):
+        for stretch in judge_faces(reject_silence(stretches, sound, fps), track, timeline, info):
             if stretch.reason is not None:
                 rejections.append(stretch.to_rejection(fps))
                 continue

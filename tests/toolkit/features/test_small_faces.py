@@ -12,6 +12,7 @@ from toolkit.features.landmarks import FaceMesh, Mesh
 from toolkit.features.small_faces import choose_region, is_outgrown, least_height, list_tiles
 from toolkit.ingest.clips import cut_clips
 from toolkit.ingest.rejected import Stretch, judge_faces
+from toolkit.ingest.timeline import lay_out
 from toolkit.ingest.track import Track
 from toolkit.media.video import probe
 from toolkit.schema import Reason
@@ -64,7 +65,7 @@ def expect(face: Mesh, place: Place) -> Mesh:
 
 def judge(seen: Track, path: Path) -> list[Stretch]:
     stretches = cut_clips(seen, fps=30, audio_span=(0, 10**7), min_frames=3, max_frames=1000)
-    return list(judge_faces(stretches, seen, probe(path)[0], 30))
+    return list(judge_faces(stretches, seen, lay_out(seen, 30), probe(path)[0]))
 
 
 @pytest.mark.parametrize("place", [(900, 400, 80), (30, 20, 80), (1580, 790, 100), (700, 300, 190)])

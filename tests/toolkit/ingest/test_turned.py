@@ -11,6 +11,7 @@ from tests.toolkit.features.test_small_faces import judge
 from tests.toolkit.ingest.test_clips import make_track
 from toolkit.features.landmarks import FaceMesh
 from toolkit.ingest.rejected import Stretch, judge_faces
+from toolkit.ingest.timeline import lay_out
 from toolkit.schema import Reason, VideoInfo
 
 INFO = VideoInfo(
@@ -36,7 +37,9 @@ def judge_turned(
     pictures: list[Picture], turn: int, mesh: FaceMesh, folder: Path
 ) -> set[tuple[Reason | None, str]]:
     """Reason and filter of the stretches of a video turned by quarter turns anticlockwise."""
-    turned = [np.ascontiguousarray(np.rot90(picture, turn)) for picture in pictures]
+    turned = [np.rot90(picture, turn).copy() for picture in pictures]
+    for number, picture in enumerate(turned):
+        picture[:8, :8] = 100 * (number % 2)  # a still would be turned down as such
     path = encode(folder / "a.mkv", turned, *LOSSLESS, rate=30)
     stretches = judge(track(path, mesh, folder / "a")[0], path)
     filters = [[f for f in FILTERS.values() if f in s.message] for s in stretches]
@@ -75,7 +78,7 @@ def judge_votes(votes: dict[int, int], states: str, *stretches: Stretch) -> list
     seen = make_track(states)
     for frame, turn in votes.items():
         seen.turns[frame] = turn
-    return [s.reason for s in judge_faces(stretches, seen, INFO, 30)]
+    return [s.reason for s in judge_faces(stretches, seen, lay_out(seen, 30), INFO)]
 
 
 def test_most_of_the_frames_that_were_looked_at_decide() -> None:
