@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api.types import is_numeric_dtype
 
+from toolkit.dataset.paths import check_id, check_inside, check_shard
 from toolkit.errors import ManifestError
 from toolkit.memory import require_memory
 from toolkit.schema import TABLES, Job, Source
@@ -54,7 +55,8 @@ def find_part(dataset: Path, table: str, job_id: str) -> Path:
     """File of a job's part of a table; it need not exist."""
     if table not in PARTS:
         raise ValueError(f"{table!r} has no parts: choose from {', '.join(PARTS)}")
-    return dataset / FOLDER / table / f"{job_id}.parquet"
+    path = dataset / FOLDER / table / f"{check_id(job_id, dataset)}.parquet"
+    return check_inside(path, dataset)
 
 
 def write_part(
@@ -84,14 +86,14 @@ def write_split(
     dataset: Path, rows: Sequence[Mapping[str, object]], where: str | None = None
 ) -> Path:
     """Write `split.parquet`, with the expression that chose its clips; errors as `write_part`."""
-    path = dataset / FOLDER / "split.parquet"
+    path = check_inside(dataset / FOLDER / "split.parquet", dataset)
     _write(path, "split", rows, {} if where is None else {"where": where})
     return path
 
 
 def read_split_where(dataset: Path) -> str | None:
     """The expression that chose the clips of the split; None: all of them."""
-    path = dataset / FOLDER / "split.parquet"
+    path = check_inside(dataset / FOLDER / "split.parquet", dataset)
     noted = (_read_file(path, "split").schema.metadata or {}).get(b"where")
     return None if noted is None else str(noted.decode())
 
@@ -121,6 +123,8 @@ def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFr
         frame = _read_split(dataset)
     elif table == "clips":
         frame = _read_parts(dataset, table)
+        for shard in frame["shard"].unique():
+            check_shard(str(shard), dataset)
     else:
         frame = _read_latest(dataset, table)
     return frame if where is None else filter_rows(frame, where)
@@ -157,7 +161,7 @@ def _write(
 
 
 def _read_split(dataset: Path) -> pd.DataFrame:
-    path = dataset / FOLDER / "split.parquet"
+    path = check_inside(dataset / FOLDER / "split.parquet", dataset)
     if not path.is_file():
         raise ManifestError(f"{path}: no split has been made: run ttk split --data {dataset}")
     return _to_frame(_read_file(path, "split"))
@@ -172,7 +176,8 @@ def _read_parts(dataset: Path, table: str) -> pd.DataFrame:
 
 
 def _list_parts(dataset: Path, table: str) -> list[Path]:
-    return sorted((dataset / FOLDER / table).glob("[!.]*.parquet"))
+    paths = sorted((dataset / FOLDER / table).glob("[!.]*.parquet"))
+    return [check_inside(path, dataset) for path in paths]
 
 
 def _read_file(path: Path, table: str) -> Any:
@@ -269,7 +274,7 @@ def _reckons_with_text(node: ast.AST, frame: pd.DataFrame) -> bool:
 
 def write_job(dataset: Path, job: Job) -> Path:
     """Record what a job is to do, before it starts; StorageError if the disk refuses."""
-    path = dataset / FOLDER / "jobs" / f"{job.id}.json"
+    path = _find_record(dataset, job.id)
     text = json.dumps(dataclasses.asdict(job), indent=1, sort_keys=True, ensure_ascii=False)
     with write_whole(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -278,7 +283,12 @@ def write_job(dataset: Path, job: Job) -> Path:
 
 def has_job(dataset: Path, job_id: str) -> bool:
     """Whether a job has been recorded."""
-    return (dataset / FOLDER / "jobs" / f"{job_id}.json").is_file()
+    return _find_record(dataset, job_id).is_file()
+
+
+def _find_record(dataset: Path, job_id: str) -> Path:
+    path = dataset / FOLDER / "jobs" / f"{check_id(job_id, dataset)}.json"
+    return check_inside(path, dataset)
 
 
 def read_jobs(dataset: Path) -> list[Job]:
@@ -288,13 +298,15 @@ def read_jobs(dataset: Path) -> list[Job]:
         ManifestError: a damaged record.
     """
     paths = sorted((dataset / FOLDER / "jobs").glob("[!.]*.json"))
-    return [_read_job(path) for path in paths]
+    return [_read_job(check_inside(path, dataset)) for path in paths]
 
 
 def _read_job(path: Path) -> Job:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         record["sources"] = tuple(Source(**source) for source in record["sources"])
+        if record["id"] != path.stem:
+            raise ValueError(f"it is of another job, {record['id']!r}")
         return Job(**record)
     except (ValueError, TypeError, KeyError) as error:
         raise ManifestError(
@@ -354,5 +366,5 @@ def delete_job(dataset: Path, job_id: str) -> None:
     """Forget a job that never ended: its record, and what it may have published."""
     for table in ("clips", "rejected"):
         find_part(dataset, table, job_id).unlink(missing_ok=True)
-    (dataset / "shards" / f"{job_id}.h5").unlink(missing_ok=True)
-    (dataset / FOLDER / "jobs" / f"{job_id}.json").unlink(missing_ok=True)
+    check_shard(f"shards/{job_id}.h5", dataset).unlink(missing_ok=True)
+    _find_record(dataset, job_id).unlink(missing_ok=True)

@@ -1,10 +1,17 @@
-r"""Paths of sources as the manifest writes them: from the dataset's folder, always UTF-8."""
+r"""Paths that a dataset holds, and the door that none of its own may lead through to outside.
+
+Those of sources stand from the dataset's folder, always UTF-8, and may lie anywhere.
+"""
 
 import os
 import re
 from pathlib import Path
 
+from toolkit.errors import ManifestError
 from toolkit.schema import Source
+
+_ID = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
+"""Of a job: `ttk ingest` gives twelve hex digits, other writers what they like; it names files."""
 
 
 def encode_path(path: Path, dataset: Path) -> str:
@@ -29,3 +36,24 @@ def decode_path(text: str) -> str:
 def source_path(source: Source, dataset: Path) -> Path:
     """Where a source lies: the inverse of `encode_path`."""
     return dataset / decode_path(source.path)
+
+
+def check_id(text: str, where: Path) -> str:
+    """A job's id, as it stands in a file; ManifestError where it could name files elsewhere."""
+    if not re.fullmatch(_ID, text):
+        raise ManifestError(f"{where}: {text!r} is no job's id: delete what holds it")
+    return text
+
+
+def check_inside(path: Path, dataset: Path) -> Path:
+    """A file of a dataset; ManifestError where a link leads out of the dataset's folder."""
+    if not path.resolve().is_relative_to(dataset.resolve()):
+        raise ManifestError(f"{path}: lies outside of {dataset}: a dataset holds its files itself")
+    return path
+
+
+def check_shard(text: str, dataset: Path) -> Path:
+    """The file of a shard by its path in the manifest; ManifestError where that leads elsewhere."""
+    if not re.fullmatch(rf"shards/{_ID}\.h5", text):
+        raise ManifestError(f"{dataset}: {text!r} is no shard of this dataset: shards/ID.h5")
+    return check_inside(dataset / text, dataset)

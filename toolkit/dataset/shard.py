@@ -59,6 +59,7 @@ class ShardReader:
         self._map: mmap.mmap | None = None
         with _reading(path), h5py.File(path, "r") as file:
             self._read_attributes(file)
+            _check_own(file, path)
             self.names = _list_datasets(file, path)
             self._offsets = {
                 name: file[name].id.get_offset() if file[name].chunks is None else None
@@ -194,6 +195,21 @@ def _reading(path: Path) -> Iterator[None]:
         raise ShardError(
             f"{path}: not a whole shard ({error}); put back a copy or delete it and ingest again"
         ) from error
+
+
+def _check_own(file: Any, path: Path) -> None:
+    """Refuse what HDF5 would read out of another file: links, external storage, virtual parts."""
+    for name in ARRAYS:
+        group, _, _ = name.rpartition("/")
+        for part in (group, name):
+            if (link := file.get(part, getlink=True)) is None:
+                break
+            if not isinstance(link, h5py.HardLink):
+                raise ShardError(f"{path}: {part} is a link: a shard holds its arrays itself")
+        else:
+            found = file[name]
+            if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
+                raise ShardError(f"{path}: {name} lies elsewhere: a shard holds its arrays itself")
 
 
 def _list_datasets(file: Any, path: Path) -> tuple[str, ...]:
