@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.numbered import Picture, find_real_data
+from toolkit.facemodel.model import load_default
 from toolkit.features.landmarks import FaceMesh
 from toolkit.ingest.shots import SHOT_THRESHOLD, ShotDetector, Shots
 from toolkit.ingest.track import track_faces
@@ -96,6 +97,22 @@ def test_a_head_that_moves_fast_is_no_cut() -> None:
     shake = 20 + 8 * np.random.default_rng(0).standard_normal(200)
     places = np.clip(np.convolve(shake, np.ones(3) / 3, "same"), 0, 60)
     assert list_starts(watch(film(places), places)) == []
+
+
+def test_a_mouth_that_opens_at_once_is_no_cut() -> None:
+    """The picture leaps and so does the jaw, the skull does not."""
+    pictures = film(np.full(60, 20.0))
+    for picture in pictures[30:]:
+        picture[60:70, 25:45] = 250
+    rows = np.linspace(0, 40, 478)
+    steady = load_default().rigidity > 0
+    detector = ShotDetector()
+    for number, picture in enumerate(pictures):
+        points = np.stack([np.zeros(478), rows, rows], 1).astype(np.float32)
+        points[:468][~steady] += 20 * (number >= 30)
+        detector.is_cut(picture)
+        detector.add_face(points)
+    assert list_starts(detector.finish()) == []
 
 
 def test_the_pulse_of_a_key_frame_is_no_cut() -> None:
