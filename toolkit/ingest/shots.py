@@ -37,7 +37,7 @@ files and nine with known cuts: 13.2 to 30 at 18 of 19 cuts, at most 6.7 elsewhe
 where generated mouths open at once."""
 
 _MAX_PICTURE_LEAP, _MAX_FACE_LEAP = 5.0, 6.0
-"""What counts of either at most: one alone is no cut, a mouth may open from one frame to the next."""
+"""What counts of either at most: one alone is no cut, a mouth may open within a frame."""
 _NEIGHBOURS = 3
 _STILL_PICTURE, _STILL_FACE = 3.0, 0.01
 """Changes (levels; share of the face's height) under which there is only noise."""
