@@ -85,14 +85,6 @@ WEIGHTS: dict[str, WeightsFile] = {
             embedded=True,
         ),
         WeightsFile(
-            name="voice_activity",
-            file="voice_activity.npz",
-            purpose="speech_share of the manifest",
-            licence="MIT (Silero Team)",
-            published="comes with the toolkit; out of PyPI's silero-vad 6.2.3",
-            embedded=True,
-        ),
-        WeightsFile(
             name="deepspeech_librispeech",
             file="librispeech_pretrained_v3.ckpt",
             purpose="deepspeech, backend checkpoint",

@@ -1,26 +1,33 @@
 """Share of time with speech, by Silero's voice activity detector.
 
 The network: magnitudes of a short-time Fourier transform, four convolutions within a step, an LSTM
-from step to step, one probability a step. In NumPy, because the manifest wants one number a clip:
-PyTorch, which takes seconds to load, is left alone where no backend has loaded it. Axes: N steps,
-F frames of the transform in a step, C channels.
+from step to step, one probability a step. Its weights lie in the wheel of `silero-vad` (MIT), whose
+own functions need torchaudio; here they are computed with in NumPy. Axes: N steps, F frames of the
+transform in a step, C channels.
 """
 
 import functools
-import zipfile
+import importlib.util
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from toolkit import weights
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import SetupError
+from toolkit.storage import hash_file
 
 Floats = npt.NDArray[np.float32]
 
 STEP = 512
 """Samples for which there is one probability: 32 ms."""
+
+WEIGHTS = "data/silero_vad.jit"
+"""File of the package; `silero_vad_16k.safetensors` beside it holds other weights."""
+
+SHA256 = "e1122837f4154c511485fe0b9c64455f7b929c96fbb8d79fbdb336383ebd3720"
+"""Of that file in silero-vad 6.2.3."""
 
 _CONTEXT = 64  # samples before a step that the network sees again
 _WINDOW, _HOP = 256, 128
@@ -39,7 +46,7 @@ def measure_speech_share(pcm: npt.NDArray[np.int16]) -> float:
     """Share of samples (S,) at 16 kHz that are speech, 0 to 1, short pauses included.
 
     Raises:
-        SetupError: the embedded weights are missing or damaged.
+        SetupError: silero-vad is missing, or another release's.
     """
     if not len(pcm):
         return 0.0
@@ -77,14 +84,34 @@ def _fill_runs(speech: npt.NDArray[np.bool_], value: bool, longest: int) -> None
             speech[start:stop] = value
 
 
+def find_weights() -> Path:
+    """The file in the installed package; SetupError where it is not there or another."""
+    found = importlib.util.find_spec("silero_vad")
+    path = Path(found.origin).parent / WEIGHTS if found and found.origin else Path(WEIGHTS)
+    if not path.is_file() or hash_file(path) != SHA256:
+        raise SetupError("silero-vad is missing or another release: pip install silero-vad==6.2.3")
+    return path
+
+
 @functools.cache
 def _load_layers() -> dict[str, Floats]:
-    path = weights.locate("voice_activity")
-    try:
-        with np.load(path) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise SetupError(f"{path}: missing or damaged: install the toolkit again") from error
+    import torch
+
+    load: Any = torch.jit.load  # untyped
+    network = load(str(find_weights()), map_location="cpu")._model.state_dict()
+    values = {name: value.detach().numpy() for name, value in network.items()}
+    layers = {
+        f"conv{layer}.{name}": values[f"encoder.{layer}.reparam_conv.{name}"]
+        for layer in range(len(_STRIDES))
+        for name in ("weight", "bias")
+    }
+    return layers | {
+        "lstm.weight_ih": values["decoder.rnn.weight_ih"],
+        "lstm.weight_hh": values["decoder.rnn.weight_hh"],
+        "lstm.bias": values["decoder.rnn.bias_ih"] + values["decoder.rnn.bias_hh"],
+        "head.weight": values["decoder.decoder.2.weight"][0, :, 0],
+        "head.bias": values["decoder.decoder.2.bias"],
+    }
 
 
 def _encode(steps: Floats, layers: dict[str, Floats]) -> Floats:

@@ -12,7 +12,6 @@ from scipy.signal import lfilter
 from tests import REAL_DATA
 from tests.media import run_ffmpeg
 from tests.numbered import Samples
-from toolkit import weights
 from toolkit.errors import SetupError
 from toolkit.features import voice_activity
 from toolkit.features.voice_activity import (
@@ -184,13 +183,15 @@ def read(path: Path, folder: Path) -> Samples:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights"])
-def test_weights_that_are_missing_or_damaged_are_a_set_up_error(
+def test_weights_that_are_missing_or_others_are_a_set_up_error(
     content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "ASSETS", tmp_path)
+    (tmp_path / "silero_vad" / "data").mkdir(parents=True)
+    (tmp_path / "silero_vad" / "__init__.py").touch()
     if content is not None:
-        (tmp_path / "voice_activity.npz").write_bytes(content)
+        (tmp_path / "silero_vad" / voice_activity.WEIGHTS).write_bytes(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
     voice_activity._load_layers.cache_clear()
-    with pytest.raises(SetupError, match=r"voice_activity\.npz: missing or damaged"):
+    with pytest.raises(SetupError, match=r"pip install silero-vad==6\.2\.3"):
         measure_speech_share(np.zeros(512, np.int16))
     voice_activity._load_layers.cache_clear()
