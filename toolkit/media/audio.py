@@ -66,7 +66,7 @@ def open_sound(path: Path) -> Iterator[npt.NDArray[np.int16]]:
     """All samples of any file with sound, for the length of the block, in a temporary file.
 
     For recordings without a picture: no timestamp is looked at, the first track is read, what
-    does not decode is left out, and a warning tells of it. Channels as in `decode_audio`. An hour
+    does not decode is left out, with a warning. Channels as in `decode_audio`. An hour
     is 115 MB.
 
     Raises:

@@ -28,7 +28,6 @@ from toolkit.media.filters import (
     make_upright,
     read_look,
     read_plane,
-    read_rotation,
 )
 from toolkit.media.picture_store import PictureStore
 from toolkit.media.video import Streams, measure_upright, open_container
@@ -239,7 +238,7 @@ class _Sizes:
 
     def measure(self, frame: av.VideoFrame) -> Size:
         """(width, height) of the upright, square-pixel picture."""
-        look = frame.width, frame.height, read_rotation(frame)
+        look = frame.width, frame.height
         ratio = float(self._stream.codec_context.sample_aspect_ratio or 0)
         if look != self._look or (ratio != self._ratio and frame.key_frame):
             self._first = ratio if self._first is None else self._first

@@ -29,11 +29,13 @@ _EXACT = "area+accurate_rnd+full_chroma_int"
 def read_look(frame: av.VideoFrame) -> tuple[object, ...]:
     """What frames that go through the same filters have in common.
 
-    Pixel format, size, unit of time, what its numbers mean as colour, and the display matrix.
+    Pixel format, size, unit of time, and what its numbers mean as colour. Not the display matrix,
+    which a file has once: a frame whose side data is looked at (PyAV 18.1) is in a cycle with it,
+    and keeps its memory until the garbage collector comes by.
     """
     colors = tuple(int(getattr(frame, name)) for name in COLORS)
     shape = frame.format.name, frame.width, frame.height, frame.time_base
-    return *shape, *colors, _read_display_matrix(frame)
+    return *shape, *colors
 
 
 def apply_filters(
