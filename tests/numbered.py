@@ -11,6 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+import pytest
 
 from tests import REAL_DATA
 from toolkit.errors import SourceError
@@ -208,6 +209,9 @@ def find_reason(path: Path) -> str:
     return ""
 
 
-def find_real_data() -> Path | None:
-    """The folder of real videos, where there is one."""
-    return REAL_DATA if REAL_DATA.is_dir() else None
+def find_real(name: str = "") -> Path:
+    """A file of the folder of real videos, or the folder; the test skips where it is missing."""
+    path = REAL_DATA / name
+    if not path.exists():
+        pytest.skip(f"no real data: {path}")
+    return path

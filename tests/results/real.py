@@ -2,7 +2,7 @@
 
 The video is cut into folds. Each in turn is judged by models that have not seen it: a base model
 trained on all other clips and on the rest of the video, then fine-tuned on that rest. The next
-fold chooses the epoch and the ridge's penalty and is trained on by nobody either. A window's
+fold chooses the epoch and the ridge's penalty and no model is trained on it. A window's
 length on both sides of what is left out is not used at all.
 """
 

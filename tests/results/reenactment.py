@@ -120,7 +120,7 @@ def score_all(judged: Judged, shown: Sequence[Shown]) -> dict[str, Any]:
 
 
 def judge_minutes(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether a training was short enough; nobody knows of one that was killed and went on."""
+    """Whether a training was short enough; unknown for one that was killed and resumed."""
     minutes = run["minutes"] if run["starts"] == 1 else math.nan
     return judge(f"minutes of training, {run['threads']} threads", MINUTES, minutes)
 

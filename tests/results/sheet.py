@@ -32,7 +32,7 @@ def run_sheet(setup: Setup) -> dict[str, Table]:
         "generated video, frames held out of training": [clip.read_frame(t) for t in frames],
         "face model in the same motion": pick(render_clip(judged, clip), frames),
         "drawn from that motion": pick(draw_clip(judged.renderer, clip), frames),
-        "drawn from a recording of somebody else's speech": speak(setup, judged),
+        "drawn from a recording of another person's speech": speak(setup, judged),
     }
     target = setup.figures / "results_sheet.png"
     write_sheet(rows, target)
@@ -54,7 +54,7 @@ def render_clip(judged: Judged, clip: RenderClip) -> Iterable[Picture]:
 
 
 def speak(setup: Setup, judged: Judged) -> list[Picture]:
-    """Pictures at even distances of the person saying what somebody else said."""
+    """Pictures at even distances of the person saying what another person said."""
     person = load_person(judged.subject.stages)
     model = open_facial_gan(person.motion_model)
     audio = cut_media(setup, find_real(*OTHERS["a reader's"]))

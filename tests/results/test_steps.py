@@ -124,7 +124,7 @@ def save_models(folder, clip):
 
 
 def stand_in(monkeypatch, clip, subject, folder):
-    """Nobody is trained, every picture shows the stored face, and the renderer is a stand-in."""
+    """No model is trained, every picture shows the stored face, and the renderer is a stand-in."""
     for module, name in (
         (reenactment, "find_longest"),
         (reenactment, "train_short"),
@@ -203,7 +203,7 @@ def test_blinks_are_counted_in_all_and_in_held_out_frames(setup):
 
 
 def test_films_are_as_long_as_what_is_said(setup):
-    """Two seconds held out, six of somebody else's; nobody is seen in a grey film."""
+    """Two seconds held out, six of another person's; a grey video shows no face."""
     tables = spoken.run_synthesis(setup)
     assert tables.keys() <= read_markers()
     films = {row["speech"]: row for row in tables["synthesis-films"].rows}

@@ -1,4 +1,4 @@
-"""Names of people: one spelling, near-equal ones, words that name nobody."""
+"""Names of people: one spelling, near-equal ones, words that name no person."""
 
 import unicodedata
 

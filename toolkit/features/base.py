@@ -19,7 +19,7 @@ class Extractor(ABC):
         arrays: names in `toolkit.schema.ARRAYS` that `extract` returns. Any extractor may also
             return `face/valid`, which is combined (and) with that of the others.
         constants: values in the code that shape its numbers. A test pins them to the version of
-            `provenance`: whoever changes one raises the version, so that datasets cannot mix.
+            `provenance`: a change of one needs a new version, so that datasets cannot mix.
     """
 
     arrays: tuple[str, ...]

@@ -47,7 +47,7 @@ def _spell(name: str) -> str:
 
 
 def _name_by_folder(place: Place, mixed: set[Path | None]) -> str:
-    """The folder; the stem where that is one given which holds people's folders, or says nobody."""
+    """The folder; the stem where the folder given holds people's folders or names no person."""
     folder = place.path.parent
     if place.root == folder and (folder in mixed or names_no_person(folder.name)):
         return place.path.stem

@@ -47,27 +47,29 @@ def apply_filters(
     graph, state, steps = None, None, list[Step]()
     for frame in frames:
         if (now := read_state(frame)) != state:
-            yield from _drain(graph)
+            yield from drain(graph)
             state, steps = now, make_steps(frame)
             graph = _open_graph(frame, steps) if steps else None
         if graph is None:
             yield frame
         else:
             graph.vpush(frame)
-            yield from _pull(graph)
-    yield from _drain(graph)
+            yield from pull(graph)
+    yield from drain(graph)
 
 
-def _drain(graph: Any) -> Iterator[av.VideoFrame]:
+def drain(graph: Any) -> Iterator[Any]:
+    """The frames that a filter graph still holds when no more come; none of no graph."""
     if graph is not None:
-        graph.vpush(None)
-        yield from _pull(graph)
+        graph.push(None)
+        yield from pull(graph)
 
 
-def _pull(graph: Any) -> Iterator[av.VideoFrame]:
+def pull(graph: Any) -> Iterator[Any]:
+    """The frames, pictures or sound, that a filter graph has ready."""
     with contextlib.suppress(av.BlockingIOError, av.EOFError):
         while True:
-            yield graph.vpull()
+            yield graph.pull()
 
 
 def read_plane(frame: av.VideoFrame, place: int) -> npt.NDArray[np.uint8]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
+from toolkit.media.filters import drain, pull
 
 Samples = npt.NDArray[np.int16]
 
@@ -201,12 +202,12 @@ def _convert(
     look: tuple[object, ...] | None = None
     for number, frame in enumerate(frames, 1):
         if (now := (frame.format.name, frame.layout.name, frame.sample_rate)) != look:
-            yield from _drain(graph)
+            yield from drain(graph)
             graph, look = _open_graph(frame, make_steps(frame)), now
         graph.push(frame)
         if number % _BATCH == 0:
-            yield from _pull(graph)
-    yield from _drain(graph)
+            yield from pull(graph)
+    yield from drain(graph)
 
 
 def _place(frames: Iterable[av.AudioFrame]) -> Iterator[av.AudioFrame]:
@@ -231,15 +232,3 @@ def _open_graph(frame: av.AudioFrame, steps: list[Step]) -> Any:
     nodes = [source, *(graph.add(*step) for step in steps), graph.add("abuffersink")]
     graph.link_nodes(*nodes).configure()
     return graph
-
-
-def _drain(graph: Any) -> Iterator[av.AudioFrame]:
-    if graph is not None:
-        graph.push(None)
-        yield from _pull(graph)
-
-
-def _pull(graph: Any) -> Iterator[av.AudioFrame]:
-    with contextlib.suppress(av.BlockingIOError, av.EOFError):
-        while True:
-            yield graph.pull()

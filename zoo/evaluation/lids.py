@@ -1,4 +1,4 @@
-"""Eyelids in pictures, whoever drew them, beside those of the source.
+"""Eyelids in pictures of any renderer beside those of the source.
 
 Legend: n frames of a clip.
 """

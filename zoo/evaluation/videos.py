@@ -1,4 +1,4 @@
-"""Pictures of a clip's frames, whoever drew them, beside the stored ones, and to a face mesh.
+"""Pictures of a clip's frames, of any renderer, beside the stored ones, and to a face mesh.
 
 Legend: n frames of a clip, m of them judged, H the side of a picture.
 """

@@ -1,4 +1,4 @@
-"""The door: a dataset from somebody else names and reads no file outside its folder."""
+"""The door: a dataset from elsewhere names and reads no file outside its folder."""
 
 import json
 import shutil

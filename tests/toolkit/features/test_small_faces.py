@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.numbered import H264, Picture, encode, find_real_data, run_ffmpeg
+from tests.numbered import H264, Picture, encode, find_real, run_ffmpeg
 from tests.toolkit.features.test_landmarks import LOSSLESS, track
 from toolkit.features.landmarks import FaceMesh, Mesh
 from toolkit.features.small_faces import choose_region, is_outgrown, least_height, list_tiles
@@ -20,17 +20,6 @@ from toolkit.schema import Reason
 WIDTH, HEIGHT = 1920, 1080
 Place = tuple[int, int, float]
 """Where the portrait's corner lies, px, and the height of its face."""
-
-
-@pytest.fixture(scope="module")
-def mesh() -> FaceMesh:
-    return FaceMesh()
-
-
-@pytest.fixture(scope="module")
-def portrait() -> Picture:
-    data = pytest.importorskip("skimage.data")
-    return np.asarray(data.astronaut()[:300, 60:420], np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +159,7 @@ def test_at_the_picture_s_own_border_a_region_is_not_left() -> None:
 def test_a_speaker_at_a_tenth_of_the_picture_is_there_from_the_first_frame(
     mesh: FaceMesh, tmp_path: Path
 ) -> None:
-    folder = find_real_data()
-    path = folder / "TaoKai_subtitleEffect/obama.mp4" if folder else None
-    if path is None or not path.is_file():
-        pytest.skip("no folder of real videos")
+    path = find_real("TaoKai_subtitleEffect/obama.mp4")
     part = tmp_path / "part.mkv"
     run_ffmpeg("-i", path, "-frames:v", "60", *H264, "-crf", "12", part)
     seen, _ = track(part, mesh, tmp_path / "a")

@@ -177,6 +177,12 @@ def test_a_folder_that_is_taken_for_one_person_is_reported(tmp_path: Path) -> No
 # --- tables -------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def grid(tmp_path: Path) -> Path:
+    make(tmp_path / "in", *GRID)
+    return tmp_path / "in"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -187,39 +193,34 @@ def test_a_folder_that_is_taken_for_one_person_is_reported(tmp_path: Path) -> No
         "source,identity\ns1,No\ns1/video/a.mpg,Ann\nb,Ann\nvideo,No\ns2/video,Bob\n",  # nearest
     ],
 )
-def test_a_table_names_by_file_folder_or_person(text: str, tmp_path: Path) -> None:
-    make(tmp_path / "in", *GRID)
-    table = write_table(tmp_path / "who.csv", text)
+def test_a_table_names_by_file_folder_or_person(text: str, grid: Path) -> None:
+    table = write_table(grid.parent / "who.csv", text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert name_all(table, tmp_path / "in") == ["Ann", "Ann", "Bob"]
+        assert name_all(table, grid) == ["Ann", "Ann", "Bob"]
 
 
-def test_rows_that_match_nothing_are_counted(tmp_path: Path) -> None:
-    make(tmp_path / "in", *GRID)
-    table = write_table(tmp_path / "who.csv", "source,identity\ns1,A\ns2,B\ns3,C\ns4/1.mp4,D\n")
+def test_rows_that_match_nothing_are_counted(grid: Path) -> None:
+    table = write_table(grid.parent / "who.csv", "source,identity\ns1,A\ns2,B\ns3,C\ns4/1.mp4,D\n")
     with pytest.warns(UserWarning, match=r"who\.csv: 2 rows match no video: s3, s4/1\.mp4"):
-        name_all(table, tmp_path / "in")
+        name_all(table, grid)
 
 
-def test_a_file_name_that_stands_for_files_of_several_folders_is_reported(tmp_path: Path) -> None:
-    make(tmp_path / "in", *GRID)
-    table = write_table(tmp_path / "who.csv", "source,identity\na.mpg,Ann\nb.mpg,Bob\n")
+def test_a_file_name_that_stands_for_files_of_several_folders_is_reported(grid: Path) -> None:
+    table = write_table(grid.parent / "who.csv", "source,identity\na.mpg,Ann\nb.mpg,Bob\n")
     with pytest.warns(UserWarning, match=r"files of several folders go by one row: a\.mpg"):
-        assert name_all(table, tmp_path / "in") == ["Ann", "Bob", "Ann"]
+        assert name_all(table, grid) == ["Ann", "Bob", "Ann"]
 
 
-def test_a_table_that_contradicts_itself_is_refused(tmp_path: Path) -> None:
-    make(tmp_path / "in", *GRID)
-    same = write_table(tmp_path / "same.csv", "source,identity\ns1,A\ns1/,A \ns2,B\n")
-    assert name_all(same, tmp_path / "in") == ["A", "A", "B"]
-    table = write_table(tmp_path / "who.csv", "source,identity\ns1,Ann\ns2,Bob\ns1/,Eve\n")
+def test_a_table_that_contradicts_itself_is_refused(grid: Path) -> None:
+    same = write_table(grid.parent / "same.csv", "source,identity\ns1,A\ns1/,A \ns2,B\n")
+    assert name_all(same, grid) == ["A", "A", "B"]
+    table = write_table(grid.parent / "who.csv", "source,identity\ns1,Ann\ns2,Bob\ns1/,Eve\n")
     with pytest.raises(ManifestError, match=r"s1 is Ann in one row and Eve in another"):
-        name_all(table, tmp_path / "in")
+        name_all(table, grid)
 
 
-def test_a_video_that_no_row_names_is_an_error(tmp_path: Path) -> None:
-    make(tmp_path / "in", *GRID)
-    table = write_table(tmp_path / "who.csv", "source,identity\ns1,Ann\n")
+def test_a_video_that_no_row_names_is_an_error(grid: Path) -> None:
+    table = write_table(grid.parent / "who.csv", "source,identity\ns1,Ann\n")
     with pytest.raises(ToolkitError, match=r"s2/video/a\.mpg: .*who\.csv has no row for it"):
-        name_all(table, tmp_path / "in")
+        name_all(table, grid)

@@ -344,7 +344,7 @@ def read_marker(path: Path) -> str:
 def test_the_same_packets_in_another_container_are_done_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one plan, while a job waits, and when all is done; where unknown, nobody's copy."""
+    """In one plan, while a job waits, and when all is done; where unknown, no file's copy."""
     monkeypatch.setattr(jobs, "hash_packets", read_marker)
     for name in ("a.mp4|1", "a.mkv|2", "b.mp4", "c.mp4"):
         write(tmp_path / "v" / name.partition("|")[0], name.replace("a.mp4", "a.mkv"))

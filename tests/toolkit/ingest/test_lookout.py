@@ -27,19 +27,8 @@ class EveryFrame(FaceMesh):
 
 
 @pytest.fixture(scope="module")
-def mesh() -> FaceMesh:
-    return FaceMesh()
-
-
-@pytest.fixture(scope="module")
 def every_frame() -> FaceMesh:
     return EveryFrame()
-
-
-@pytest.fixture(scope="module")
-def portrait() -> Picture:
-    data = pytest.importorskip("skimage.data")
-    return np.asarray(data.astronaut()[:300, 60:420], np.uint8)
 
 
 def draw(portrait: Picture, seconds: npt.NDArray[np.bool_] | None = None) -> list[Picture]:

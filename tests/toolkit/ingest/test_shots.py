@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.numbered import Picture, find_real_data
+from tests.numbered import Picture, find_real
 from toolkit.facemodel.model import load_default
 from toolkit.features.landmarks import FaceMesh
 from toolkit.ingest.shots import SHOT_THRESHOLD, ShotDetector, Shots
@@ -184,10 +184,7 @@ def test_a_short_source_has_no_shots_of_its_own() -> None:
 @pytest.mark.real
 def test_the_jump_cuts_of_a_newsreader_are_found(tmp_path: Path) -> None:
     """Looked at: the head leaps there, before the same background; and nowhere else."""
-    folder = find_real_data()
-    path = folder and folder / "sstzal_DFRF/dataset/vids/cnn2_25fps.mp4"
-    if path is None or not path.exists():
-        pytest.skip("no such real video")
+    path = find_real("sstzal_DFRF/dataset/vids/cnn2_25fps.mp4")
     info, streams = probe(path)
     track = track_faces(
         path, info, streams, mesh=FaceMesh(), spool=tmp_path / "mesh", on_frame=lambda: None

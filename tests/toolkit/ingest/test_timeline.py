@@ -11,7 +11,7 @@ import pytest
 from tests.numbered import (
     H264,
     encode_at,
-    find_real_data,
+    find_real,
     read_all,
     read_numbers,
     run_ffmpeg,
@@ -234,12 +234,11 @@ def track_changes(path: Path) -> Track:
 
 
 @pytest.mark.real
-@pytest.mark.skipif(find_real_data() is None, reason="no real videos here")
 @pytest.mark.parametrize("name", REAL)
 def test_a_real_head_whose_times_jitter_shows_every_picture_and_is_no_still(
     name: str, tmp_path: Path
 ) -> None:
-    path = (find_real_data() or Path()) / name
+    path = find_real(name)
     late = "trim=end_frame=197,setpts='(N/30+0.001*mod(N,2))/TB'"
     again = tmp_path / "late.mkv"
     run_ffmpeg("-i", path, "-an", "-vf", late, "-fps_mode", "passthrough", *H264, again)
@@ -249,10 +248,9 @@ def test_a_real_head_whose_times_jitter_shows_every_picture_and_is_no_still(
 
 
 @pytest.mark.real
-@pytest.mark.skipif(find_real_data() is None, reason="no real videos here")
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4", "libx265"])
 def test_a_still_of_a_real_head_is_no_clip(codec: str, tmp_path: Path) -> None:
-    path = (find_real_data() or Path()) / REAL[0]
+    path = find_real(REAL[0])
     still = tmp_path / "still.mkv"
     hold = "loop=119:1,trim=end_frame=120,setpts=N/30/TB"
     run_ffmpeg("-i", path, "-an", "-vf", hold, "-c:v", codec, "-pix_fmt", "yuv420p", still)

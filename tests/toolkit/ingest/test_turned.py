@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.numbered import Picture, encode, find_real_data, read_all
+from tests.numbered import Picture, encode, find_real, read_all
 from tests.toolkit.features.test_landmarks import LOSSLESS, face, pan, track
 from tests.toolkit.features.test_small_faces import judge
 from tests.toolkit.ingest.test_clips import make_track
@@ -20,17 +20,6 @@ INFO = VideoInfo(
 
 FILTERS = {1: "transpose=cclock", 2: "hflip,vflip", 3: "transpose=clock"}
 """Quarter turns anticlockwise that set a picture upright -> ffmpeg's filter for them."""
-
-
-@pytest.fixture(scope="module")
-def mesh() -> FaceMesh:
-    return FaceMesh()
-
-
-@pytest.fixture(scope="module")
-def portrait() -> Picture:
-    data = pytest.importorskip("skimage.data")
-    return np.asarray(data.astronaut()[:300, 60:420], np.uint8)
 
 
 def judge_turned(
@@ -115,9 +104,6 @@ def test_other_reasons_stay() -> None:
 def test_turned_videos_of_people_are_turned_down(
     name: str, turn: int, mesh: FaceMesh, tmp_path: Path
 ) -> None:
-    folder = find_real_data()
-    if folder is None or not (folder / name).is_file():
-        pytest.skip("no folder of real videos")
-    pictures = read_all(folder / name)[2][:30]
+    pictures = read_all(find_real(name))[2][:30]
     expected = (Reason.TURNED, FILTERS[4 - turn]) if turn else (None, "")
     assert judge_turned(pictures, turn, mesh, tmp_path) == {expected}

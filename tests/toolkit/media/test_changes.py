@@ -15,7 +15,7 @@ from tests.numbered import (
     draw_numbers,
     encode,
     encode_at,
-    find_real_data,
+    find_real,
     list_encoders,
     make_tone,
     read_all,
@@ -77,11 +77,16 @@ def test_each_part_has_pixels_of_its_own_shape(tmp_path: Path) -> None:
     assert [frame.size for frame in frames] == [(85, HEIGHT)] * 20 + [(114, HEIGHT)] * 20
 
 
+def join_sizes(folder: Path, later: range, size: tuple[int, int]) -> Path:
+    """Twenty numbered pictures, then those of another size with the numbers given."""
+    small = encode(folder / "a.ts", draw_numbers(20), *H264)
+    large = [draw_number(number, *size) for number in later]
+    more = encode(folder / "b.ts", large, *H264, "-output_ts_offset", "0.8")
+    return join(folder / "both.ts", [small, more])
+
+
 def test_a_crop_of_a_later_part_is_of_its_own_pixels(tmp_path: Path) -> None:
-    small = encode(tmp_path / "a.ts", draw_numbers(20), *H264)
-    large = [draw_number(number, 2 * WIDTH, 3 * HEIGHT) for number in range(20, 60)]
-    more = encode(tmp_path / "b.ts", large, *H264, "-output_ts_offset", "0.8")
-    path = join(tmp_path / "both.ts", [small, more])
+    path = join_sizes(tmp_path, range(20, 60), (2 * WIDTH, 3 * HEIGHT))
     _, streams = probe(path)
     info = VideoInfo(
         width=2 * WIDTH, height=3 * HEIGHT, fps=25, duration=None, audio_start=None
@@ -92,10 +97,7 @@ def test_a_crop_of_a_later_part_is_of_its_own_pixels(tmp_path: Path) -> None:
 
 
 def test_pictures_of_changing_size_are_not_kept(tmp_path: Path) -> None:
-    small = encode(tmp_path / "a.ts", draw_numbers(20), *H264)
-    large = [draw_number(number, 2 * WIDTH, 2 * HEIGHT) for number in range(20, 40)]
-    more = encode(tmp_path / "b.ts", large, *H264, "-output_ts_offset", "0.8")
-    path = join(tmp_path / "both.ts", [small, more])
+    path = join_sizes(tmp_path, range(20, 40), (2 * WIDTH, 2 * HEIGHT))
     info, streams = probe(path)
     store = plan_store(tmp_path / "kept", info, None)
     assert store.limit > 40
@@ -279,10 +281,7 @@ def test_sound_ends_where_an_mp4_says_and_not_with_what_fills_its_last_frame(
 @pytest.mark.real
 def test_no_spoilt_frame_of_a_damaged_real_video_goes_unmarked(tmp_path: Path) -> None:
     """80 KB of noise in its middle, and no key frame behind that."""
-    folder = find_real_data()
-    source = folder and folder / "OpenTalker_video-retalking/examples/face/4.mp4"
-    if source is None or not source.exists():
-        pytest.skip("no folder of real videos")
+    source = find_real("OpenTalker_video-retalking/examples/face/4.mp4")
 
     def read_small(path: Path) -> list[Frame]:
         return list(read_frames(path, *probe(path), size=(175, 175)))

@@ -10,7 +10,7 @@ from tests.numbered import (
     H265,
     draw_numbers,
     encode,
-    find_real_data,
+    find_real,
     list_encoders,
     make_tone,
     run_ffmpeg,
@@ -120,13 +120,10 @@ def test_what_cannot_be_read_or_has_no_picture_has_no_digest(
 @pytest.mark.real
 def test_real_videos_keep_their_digest_in_other_containers(tmp_path: Path) -> None:
     """H.264 with AAC, as cameras and services write it."""
-    folder = find_real_data()
-    if folder is None:
-        pytest.skip("no real videos here")
     names = ("deerajnagothu_face2face-demo/obama.mp4",
              "OpenTalker_video-retalking/examples/face/4.mp4")  # fmt: skip
     for name in names:
         path = tmp_path / Path(name).name
-        shutil.copy(folder / name, path)
+        shutil.copy(find_real(name), path)
         digests = {hash_packets(copy(path, path.with_suffix(s))) for s in (".mkv", ".ts", ".mov")}
         assert digests == {hash_packets(path)}

@@ -25,7 +25,7 @@ from tests.numbered import (
     draw_numbers,
     encode,
     encode_at,
-    find_real_data,
+    find_real,
     find_reason,
     list_encoders,
     make_tone,
@@ -539,14 +539,9 @@ REAL = {
 @pytest.mark.real
 @pytest.mark.parametrize("name", REAL)
 def test_real_videos_show_as_many_frames_as_their_edit_lists_say(name: str) -> None:
-    folder = find_real_data()
-    if folder is None:
-        pytest.skip("no folder of real videos")
-    path = folder / name
+    path = find_real() / name
     if not path.exists():
-        path = folder / name.replace("@", "*")
-    if not path.exists():
-        pytest.skip(f"{name} is not there")
+        path = find_real(name.replace("@", "*"))
     info, streams = probe(path)
     times = [frame.time for frame in read_frames(path, info, streams, size=(16, 16))]
     assert len(times) == REAL[name]

@@ -55,7 +55,7 @@ def make_lids(num_frames, *blinks, height=4.0):
 
 
 def test_blinks_are_matched_within_a_tenth_of_a_second():
-    """At 20 and 62 of the source's 20, 60 and 100; that at 140 is nobody's."""
+    """At 20 and 62 of the source's 20, 60 and 100; that at 140 belongs to none."""
     row = score_blinks([(make_lids(180, 20, 62, 140), make_lids(180, 20, 60, 100))], FPS)
     assert (row["blinks found"], row["of the source's"]) == (3, "2 of 3")
     far = score_blinks([(make_lids(180, 64), make_lids(180, 60))], FPS)

@@ -1,4 +1,4 @@
-"""How pictures of a clip are measured, whoever drew them: by hand-computed cases."""
+"""How pictures of a clip are measured, of any renderer: by hand-computed cases."""
 
 from types import SimpleNamespace
 

@@ -195,7 +195,7 @@ def test_seconds_that_were_not_measured_hold_no_blinks_and_do_not_count() -> Non
 
 
 def test_errors_of_rate_and_duration_are_relative() -> None:
-    """Half the rate, 1.5 times the duration; nothing to relate where nobody blinks."""
+    """Half the rate, 1.5 times the duration; no ratio where there are no blinks."""
     wanted = measure_blinks(
         [BlinkClip("a", blink_at(300, (50, 200), 4)), BlinkClip("b", np.zeros(300))], 30
     )

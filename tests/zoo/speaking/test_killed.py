@@ -80,7 +80,7 @@ STAGES: dict[str, Callable[[Path], bool]] = {
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A talking head, beside a base model of random weights that knows nobody like it."""
+    """A talking head, beside a base model of random weights trained without this person."""
     pytest.importorskip("skimage")
     pytest.importorskip("espeakng_loader")
     folder = tmp_path_factory.mktemp("me")

@@ -1,4 +1,4 @@
-"""The worker pool: jobs end though workers die, errors arrive whole, nobody is left behind."""
+"""The worker pool: jobs end though workers die, errors arrive whole, no process is left behind."""
 
 import contextlib
 import itertools
