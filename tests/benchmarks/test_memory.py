@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from toolkit.ingest import ingest
 from toolkit.media.ffmpeg_process import find_ffmpeg
@@ -20,6 +21,7 @@ MINUTES = [int(m) for m in os.environ.get("TTK_BENCH_MINUTES", "1,10").split(","
 MAX_BYTES = 1.5e9
 
 
+@pytest.mark.timeout(3600)
 def test_memory_of_a_worker_is_flat_in_the_length_of_the_video(
     benchmark: Any, tmp_path: Path
 ) -> None:
