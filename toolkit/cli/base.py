@@ -114,6 +114,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
+def say_next(command: str) -> None:
+    """Write to stderr the command that follows this one; commands leave it out with --json."""
+    click.echo(f"next: {command}", err=True)
+
+
 def options_from(options: type[Any]) -> Callable[[Function], Function]:
     """Decorator: one click option for every field of a stage's dataclass that has a help text.
 
