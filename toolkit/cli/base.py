@@ -21,7 +21,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Command(click.Command):
     """A command with an example in its help, `--debug`, and errors as one line.
 
-    Exit codes: 0 done, 1 data or environment error, 2 usage error.
+    Exit codes: 0 done, 1 data or environment error, 2 usage error, 3 another process still works
+    at it.
     """
 
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
@@ -45,7 +46,7 @@ class Command(click.Command):
             text = f"memory is short: free some or use fewer --workers ({error})"
             _fail(program, error, 1, debug, text)
         except (ToolkitError, OSError) as error:
-            _fail(program, error, 1, debug, str(error))
+            _fail(program, error, getattr(error, "exit_code", 1), debug, str(error))
         except ImportError as error:
             _fail(program, error, 1, debug, explain_import(error))
         except ValueError as error:

@@ -8,13 +8,18 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from toolkit.dataset.manifest import PARTS
 
 _PREFIX, _DEAD = ".tmp-", ".dead"
+_OWNER, _PLANNER = "owner.txt", ".plan.tmp"
+"""Files that name the process at work: on a job, in its folder; on the plan, in `manifests/`."""
+
 _PATIENCE = 20
 """Tries, 10 ms apart, to lock a folder: others hold one for a moment to see whether it is dead."""
 
@@ -28,6 +33,7 @@ def open_workspace(dataset: Path, job_id: str) -> Iterator[Path | None]:
         yield None
         return
     try:
+        _write_owner(folder / _OWNER)
         yield folder
     finally:
         _remove(folder, lock)
@@ -65,19 +71,41 @@ def is_running(dataset: Path, job_id: str) -> bool:
     return lock is None and folder.is_dir()
 
 
+def describe_owner(dataset: Path, job_id: str) -> str:
+    """Which process has a job's workspace open, and since when; it may have ended meanwhile."""
+    return _read_owner(dataset / "shards" / f"{_PREFIX}{job_id}" / _OWNER)
+
+
+def _write_owner(path: Path) -> None:
+    now = time.strftime("%Y-%m-%d %H:%M")
+    path.write_text(f"process {os.getpid()} on {socket.gethostname()}, since {now}")
+
+
+def _read_owner(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return path.read_text() or "another process"
+    return "another process"
+
+
 @contextlib.contextmanager
 def lock_dataset(dataset: Path) -> Iterator[None]:
     """One planner at a time: holds a lock on `manifests/` while a plan is made and written.
 
-    Where that fails, folders in which there is nothing yet are removed again.
+    Warns where it has to wait for another. Where the block fails, folders in which there is
+    nothing yet are removed again.
     """
     names = ("manifests", "shards", *(f"manifests/{table}" for table in ("jobs", *PARTS)))
     for name in names:
         (dataset / name).mkdir(parents=True, exist_ok=True)
     handle = os.open(dataset / "manifests", os.O_RDONLY)
+    planner = dataset / "manifests" / _PLANNER
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        _wait_for_lock(handle, planner)
+        try:
+            _write_owner(planner)
+            yield
+        finally:
+            planner.unlink(missing_ok=True)
     except BaseException:
         for name in reversed(names):
             with contextlib.suppress(OSError):
@@ -85,6 +113,15 @@ def lock_dataset(dataset: Path) -> Iterator[None]:
         raise
     finally:
         os.close(handle)
+
+
+def _wait_for_lock(handle: int, planner: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = f"{planner.parent.parent}: {_read_owner(planner)}, makes a plan here: waiting for it"
+        warnings.warn(text, stacklevel=5)
+        fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def _create_locked(folder: Path) -> int | None:

@@ -95,6 +95,9 @@ _TEXTS: tuple[tuple[str, str], ...] = (
 
 _PICTURES = {b"avif", b"avis", b"heic", b"heix", b"heif", b"mif1", b"msf1"}
 _BOXES = {b"ftyp", b"moov", b"mdat", b"moof", b"styp", b"sidx", b"wide", b"free", b"skip", b"pnot"}
+_LOCKS = (b"encv", b"enca", b"drmi", b"drms")
+_LOCKED = "an encrypted MP4 (copy protection): it cannot be decoded"
+_NO_START = "a segment of a stream (DASH, HLS) without its beginning: join it to its first part"
 
 _WORDS: dict[type[Exception], str] = {
     av.error.InvalidDataError: "it is damaged, or of no kind that ffmpeg knows",
@@ -191,17 +194,13 @@ def _explain_boxes(file: BinaryIO, size: int) -> str:
     if names[0] == b"ftyp" and file.read(4) in _PICTURES:
         return "a picture (HEIF or AVIF), no video"
     index = next(((start, end) for name, start, end in boxes if name == b"moov"), None)
-    if index is None and b"moof" in names:
-        return "a segment of a stream (DASH, HLS) without its beginning: join it to its first part"
     if index is None:
-        return f"an MP4 without its index (moov): {_CUT}"
+        return _NO_START if b"moof" in names else f"an MP4 without its index (moov): {_CUT}"
     if index[1] > size:
         return f"an MP4 whose index (moov) is not whole: {_CUT}"
     file.seek(index[0])
     content = file.read(min(index[1] - index[0], _MOST_OF_INDEX))
-    if any(mark in content for mark in (b"encv", b"enca", b"drmi", b"drms")):
-        return "an encrypted MP4 (copy protection): it cannot be decoded"
-    return ""
+    return _LOCKED if any(mark in content for mark in _LOCKS) else ""
 
 
 def _read_boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
