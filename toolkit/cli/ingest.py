@@ -46,7 +46,7 @@ _SHOWN = 10
     "--exclude",
     multiple=True,
     metavar="PATTERN",
-    help="Leave out files and folders whose name, or path from the folder given, fits: '*_raw.mp4'.",
+    help="Leave out files and folders whose name, or path from the folder given, fits this.",
 )
 @click.option(
     "--dry-run",
