@@ -15,7 +15,7 @@ LINE_EVERY = 10.0
 BEAT = 30.0
 """Seconds after which the last line is said again where nothing new has happened."""
 
-_WIDTH = 15
+_WIDTH = 10
 
 
 class Bar:

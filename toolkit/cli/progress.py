@@ -108,9 +108,15 @@ class IngestProgress(Bar):
             round(sum(one.num_seen for one in work)),
             round(sum(one.total for one in work)),
         )
-        of = f" of {total}" if total else ""
-        text = f"{seen}{of} frames, {self._num_frames / elapsed:.0f}/s"
+        text = f"{_count_frames(seen, total)}, {self._num_frames / elapsed:.0f}/s"
         share = self._find_share()
         return (
             f"{text}, {write_time(elapsed / share - elapsed)} left" if share > _MIN_SHARE else text
         )
+
+
+def _count_frames(seen: int, total: int) -> str:
+    """Short, so that a line fits into 80 columns."""
+    if total >= 1e6:
+        return f"{seen / 1e6:.1f} of {total / 1e6:.1f} M frames"
+    return f"{seen} of {total} frames" if total else f"{seen} frames"

@@ -34,6 +34,7 @@ from toolkit.ingest.rejected import (
     check_source,
     explain_failure,
     judge_faces,
+    merge_scraps,
     reject_missing,
     reject_silence,
 )
@@ -288,7 +289,7 @@ class ShardMaker:
                 rejections.append(stretch.to_rejection(fps))
         ends = [num_samples / SAMPLE_RATE, *((s.start + s.num) / fps for s in stretches)]
         missing = list(reject_missing(info, max(ends)))
-        rejections.extend(missing)
+        rejections[:] = merge_scraps([*rejections, *missing])
         return sum(m.duration for m in missing) + sum(s.num / fps for s in stretches)
 
     def _add_clip(
