@@ -35,10 +35,6 @@ class Bar:
         return self
 
     def __exit__(self, *args: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Say no more."""
         self._over.set()
         if self._bar is not None:
             self._bar.stop()

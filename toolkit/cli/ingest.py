@@ -13,7 +13,7 @@ import click
 from toolkit.cli.bar import write_time
 from toolkit.cli.base import command, json_option, options_from, print_json, say_next
 from toolkit.cli.progress import IngestProgress
-from toolkit.errors import BusyError, ToolkitError
+from toolkit.errors import ToolkitError
 from toolkit.ingest.options import IngestOptions
 
 if TYPE_CHECKING:
@@ -84,12 +84,7 @@ def ingest(
             _print_plan(plan, record, out, count, as_json)
             return
         more |= {"on_plan": progress.start, "on_progress": progress.advance}
-        try:
-            stage.ingest(inputs, record, out=out, workers=count, job_slice=part, **more)
-        except BusyError:
-            progress.close()
-            _print_report(out, as_json)
-            raise
+        stage.ingest(inputs, record, out=out, workers=count, job_slice=part, **more)
     if not _print_report(out, as_json):
         raise ToolkitError(f"{out}: no clip at all: everything was turned down, as listed above")
     if not as_json:

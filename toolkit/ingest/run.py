@@ -47,6 +47,7 @@ from toolkit.ingest.timeline import lay_out
 from toolkit.ingest.track import track_faces
 from toolkit.ingest.workspace import (
     describe_owner,
+    hold_dataset,
     is_running,
     lock_dataset,
     open_workspace,
@@ -92,7 +93,8 @@ def ingest(
 
     Raises:
         ToolkitError: what is not one video's fault; everything published stays.
-        BusyError: the rest is done, and another process is still at work on some jobs.
+        BusyError: another run is at work on the dataset; or, where runs share a plan, on jobs of
+            this slice when all others of it are done.
     """
     if workers < 0 or not 0 <= job_slice[0] < job_slice[1]:
         raise ValueError(f"workers={workers}, job_slice={job_slice}: 0 or more; (i, n) with i < n")
@@ -100,7 +102,9 @@ def ingest(
     check_guard()
     given = [inputs] if isinstance(inputs, (str, Path)) else [*inputs]
     check_inputs(map(Path, given))
+    is_alone = job_slice[1] == 1
     with guard_storage(dataset), contextlib.ExitStack() as stack:
+        stack.enter_context(hold_dataset(dataset, alone=is_alone))
         with lock_dataset(dataset):
             sweep_workspaces(dataset)
             plan = plan_ingest(given, options, dataset, retry_rejected, on_source, exclude)

@@ -6,6 +6,7 @@ the process dies, and the next run removes every such folder without a lock.
 
 import contextlib
 import fcntl
+import multiprocessing
 import os
 import shutil
 import socket
@@ -15,11 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from toolkit.dataset.manifest import PARTS
+from toolkit.errors import BusyError
 
 _PREFIX, _DEAD = ".tmp-", ".dead"
 _OWNER, _PLANNER = "owner.txt", ".plan.tmp"
 """Files that name the process at work: on a job, in its folder; on the plan, in `manifests/`."""
 
+_NOBODY = "another process"
+_STARTED = time.strftime("%Y-%m-%d %H:%M")
 _PATIENCE = 20
 """Tries, 10 ms apart, to lock a folder: others hold one for a moment to see whether it is dead."""
 
@@ -77,14 +81,49 @@ def describe_owner(dataset: Path, job_id: str) -> str:
 
 
 def _write_owner(path: Path) -> None:
-    now = time.strftime("%Y-%m-%d %H:%M")
-    path.write_text(f"process {os.getpid()} on {socket.gethostname()}, since {now}")
+    parent = multiprocessing.parent_process()
+    pid = os.getpid() if parent is None else parent.pid
+    path.write_text(f"process {pid} on {socket.gethostname()}, since {_STARTED}")
 
 
 def _read_owner(path: Path) -> str:
     with contextlib.suppress(OSError):
-        return path.read_text() or "another process"
-    return "another process"
+        return path.read_text() or _NOBODY
+    return _NOBODY
+
+
+@contextlib.contextmanager
+def hold_dataset(dataset: Path, *, alone: bool) -> Iterator[None]:
+    """One run at a time, or several that share a plan (not `alone`).
+
+    Raises:
+        BusyError: another is at work here; says which process, and since when.
+    """
+    dataset.mkdir(parents=True, exist_ok=True)
+    handle = os.open(dataset, os.O_RDONLY)
+    try:
+        _take_dataset(handle, dataset, alone)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take_dataset(handle: int, dataset: Path, alone: bool) -> None:
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BusyError(
+            f"{dataset}: work is still under way: {_find_owner(dataset)}: wait until it ends, "
+            "then run the same again"
+        ) from error
+
+
+def _find_owner(dataset: Path) -> str:
+    """Whoever makes a plan, or runs a job."""
+    folders = (dataset / "shards").glob(f"{_PREFIX}*")
+    files = [dataset / "manifests" / _PLANNER, *(folder / _OWNER for folder in folders)]
+    owners = sorted(path for path in files if path.is_file())
+    return _read_owner(owners[0]) if owners else _NOBODY
 
 
 @contextlib.contextmanager
