@@ -1,14 +1,20 @@
 """Every error the toolkit raises on purpose.
 
 A caller's mistake is a `ValueError`; everything below is trouble with data or the environment.
-The command line prints the message alone and exits with 1.
+The command line prints the message alone and exits with 1, or with 3 where another process is
+still at work.
 """
 
 from toolkit.schema import Reason
 
 
 class ToolkitError(Exception):
-    """Data or environment is not as it must be; the message names the file and what to do."""
+    """Data or environment is not as it must be; the message names the file and what to do.
+
+    The command line exits with `exit_code`.
+    """
+
+    exit_code = 1
 
 
 class SourceError(ToolkitError):
@@ -33,6 +39,12 @@ class ShardError(ToolkitError):
 
 class ManifestError(ToolkitError):
     """A manifest table is missing, damaged or contradicts the shards."""
+
+
+class BusyError(ToolkitError):
+    """Another process is still at the work that was asked for; the message says which."""
+
+    exit_code = 3
 
 
 class OptionsError(ToolkitError):

@@ -46,6 +46,7 @@ class Source:
     `path` is relative to the dataset's folder, with `/` between parts; bytes that are not UTF-8
     stand in it as `\xNN`. `duplicate_of` is the path of the source that holds the same content.
     `packets_sha256` is the digest of what is coded in it, whatever its container; "" if unknown.
+    `problem` says why it cannot be read: then size, time, digest and duration are 0 or "".
     """
 
     path: str
@@ -56,6 +57,7 @@ class Source:
     duration: float
     duplicate_of: str | None = None
     packets_sha256: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

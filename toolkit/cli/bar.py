@@ -1,6 +1,8 @@
 """How a long run shows that it lives: a bar on a terminal, plain lines otherwise, on stderr."""
 
+import contextlib
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Self, TypeVar
@@ -9,6 +11,11 @@ Item = TypeVar("Item")
 
 LINE_EVERY = 10.0
 """Seconds between two plain lines."""
+
+BEAT = 30.0
+"""Seconds after which the last line is said again where nothing new has happened."""
+
+_WIDTH = 10
 
 
 class Bar:
@@ -20,11 +27,15 @@ class Bar:
         self._bar: Any = None
         self._task: Any = None
         self._last_line = time.monotonic()
+        self._last_text, self._counted_from = "", (0.0, 0)
+        self._over = threading.Event()
 
     def __enter__(self) -> Self:
+        threading.Thread(target=self._beat, daemon=True).start()
         return self
 
     def __exit__(self, *args: object) -> None:
+        self._over.set()
         if self._bar is not None:
             self._bar.stop()
 
@@ -33,24 +44,41 @@ class Bar:
         if not (sys.stderr.isatty() and total):
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import BarColumn, Progress, TextColumn
 
         self._bar = Progress(
             TextColumn(self._label),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn(f"{self._unit}, {{task.fields[text]}}"),
+            BarColumn(_WIDTH),
+            TextColumn("{task.fields[text]}"),
             console=Console(stderr=True),
         )
-        self._task = self._bar.add_task(self._label, total=total, text="starting")
+        self._task = self._bar.add_task(self._label, total=1.0, text="starting")
         self._bar.start()
 
-    def show(self, done: int, total: int, text: str) -> None:
-        """So much is done; without a bar, a line now and then."""
+    def show(self, done: int, total: int, text: str, share: float | None = None) -> None:
+        """So much is done; without a bar, a line now and then.
+
+        `share`, 0 to 1, is what the bar shows, by default that of `done` in `total`.
+        """
+        line = f"{done}/{total} {self._unit}, {text}"
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, total=total, text=text)
+            share = done / max(total, 1) if share is None else share
+            self._bar.update(self._task, completed=share, text=line)
         else:
-            self.say_sometimes(f"{done}/{total} {self._unit}, {text}")
+            self.say_sometimes(line)
+
+    def count(self, done: int, total: int) -> None:
+        """So many of so many are done, with the time left: what calls back reports by this."""
+        if not self._last_text:
+            self._counted_from = (
+                time.monotonic(),
+                done,
+            )  # the first one waits for what happens only once
+            self.open(total)
+        began, before = self._counted_from
+        left = write_left(time.monotonic() - began, done - before, total - done)
+        self._last_text = left
+        self.show(done, total, left)
 
     def watch(self, items: Iterable[Item], total: int) -> Iterator[Item]:
         """The items, each shown when it is asked for."""
@@ -64,13 +92,22 @@ class Bar:
 
     def say_sometimes(self, text: str) -> None:
         """A line, unless there was one a moment ago."""
+        self._last_text = text
         if time.monotonic() - self._last_line >= LINE_EVERY:
             self.say(text)
 
     def say(self, text: str) -> None:
         """A line, above the bar if there is one."""
-        self._last_line = time.monotonic()
+        self._last_line, self._last_text = time.monotonic(), text
         print(text, file=sys.stderr, flush=True)
+
+    def _beat(self) -> None:
+        """Say the last line again when nothing was said for long: a log shows that work goes on."""
+        while not self._over.wait(1.0):
+            is_late = time.monotonic() - self._last_line >= BEAT
+            if is_late and self._bar is None and self._last_text:
+                with contextlib.suppress(OSError, ValueError):  # stderr is closed
+                    self.say(self._last_text)
 
 
 def write_left(seconds: float, num_done: int, num_left: int) -> str:

@@ -21,7 +21,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class Command(click.Command):
     """A command with an example in its help, `--debug`, and errors as one line.
 
-    Exit codes: 0 done, 1 data or environment error, 2 usage error.
+    Exit codes: 0 done, 1 data or environment error, 2 usage error, 3 another process still works
+    at it.
     """
 
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
@@ -45,7 +46,7 @@ class Command(click.Command):
             text = f"memory is short: free some or use fewer --workers ({error})"
             _fail(program, error, 1, debug, text)
         except (ToolkitError, OSError) as error:
-            _fail(program, error, 1, debug, str(error))
+            _fail(program, error, getattr(error, "exit_code", 1), debug, str(error))
         except ImportError as error:
             _fail(program, error, 1, debug, explain_import(error))
         except ValueError as error:
@@ -112,6 +113,11 @@ def print_json(value: Any) -> None:
     """Write one JSON document to stdout."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False, default=str)
     sys.stdout.write("\n")
+
+
+def say_next(command: str) -> None:
+    """Write to stderr the command that follows this one; commands leave it out with --json."""
+    click.echo(f"next: {command}", err=True)
 
 
 def options_from(options: type[Any]) -> Callable[[Function], Function]:

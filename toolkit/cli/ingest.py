@@ -2,14 +2,27 @@
 
 import dataclasses
 import os
+import shlex
+import sys
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.base import command, json_option, options_from, print_json
+from toolkit.cli.bar import write_time
+from toolkit.cli.base import command, json_option, options_from, print_json, say_next
 from toolkit.cli.progress import IngestProgress
+from toolkit.errors import ToolkitError
 from toolkit.ingest.options import IngestOptions
+
+if TYPE_CHECKING:
+    from toolkit.ingest.estimate import Estimate
+    from toolkit.ingest.jobs import Plan
+    from toolkit.schema import Source
+
+_SHOWN = 10
+"""Sources that gave no clip, at most, that are named at the end."""
 
 
 @command("ingest", example="ttk ingest videos/ --out dataset --workers 2")
@@ -29,47 +42,53 @@ from toolkit.ingest.options import IngestOptions
 )
 @click.option("--job-slice", metavar="I/N", help="Run every N-th job from the I-th, as 0/4.")
 @click.option("--retry-rejected", is_flag=True, help="Run sources again that gave no clip.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave out files and folders whose name, or path from the folder given, fits this.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Print the plan, check the backends, estimate time and disk, and stop.",
+)
 @json_option
 def ingest(
     inputs: tuple[Path, ...],
     out: Path,
     workers: int | None,
     job_slice: str | None,
-    retry_rejected: bool,
     dry_run: bool,
     as_json: bool,
+    retry_rejected: bool,
+    exclude: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Turn videos into shards and a manifest.
 
     INPUTS are video files, folders (searched through) and text lists of paths. What is done
-    already is left alone; a killed run continues where it stopped.
+    already is left alone; a killed run continues where it stopped. What cannot be read or becomes
+    no clip has a row with its reason. Exits with 1 if no clip is there at all, with 3 if another
+    process is still at work on the same dataset.
     """
     from toolkit.ingest import run as stage
 
     record, part = IngestOptions(**options), _parse_slice(job_slice)
+    count = len(os.sched_getaffinity(0)) if workers is None else workers
+    more: dict[str, Any] = {"retry_rejected": retry_rejected, "exclude": exclude}
     with IngestProgress() as progress:
+        more["on_source"] = progress.look_at
         if dry_run:
-            plan = stage.plan_ingest(inputs, record, out, retry_rejected, progress.look_at)
-            plan = stage.take_slice(plan, part)
-        else:
-            count = len(os.sched_getaffinity(0)) if workers is None else workers
-            plan = stage.ingest(
-                inputs,
-                record,
-                out=out,
-                workers=count,
-                job_slice=part,
-                retry_rejected=retry_rejected,
-                on_source=progress.look_at,
-                on_plan=progress.start,
-                on_progress=progress.advance,
-            )
-    if dry_run:
-        _print_plan(plan, as_json)
-    else:
-        _print_report(out, as_json)
+            plan = stage.take_slice(stage.plan_ingest(inputs, record, out, **more), part)
+            _print_plan(plan, record, out, count, as_json)
+            return
+        more |= {"on_plan": progress.start, "on_progress": progress.advance}
+        stage.ingest(inputs, record, out=out, workers=count, job_slice=part, **more)
+    if not _print_report(out, as_json):
+        raise ToolkitError(f"{out}: no clip at all: everything was turned down, as listed above")
+    if not as_json:
+        say_next(f"ttk split --data {shlex.quote(str(out))}")
 
 
 def _parse_slice(text: str | None) -> tuple[int, int]:
@@ -81,24 +100,59 @@ def _parse_slice(text: str | None) -> tuple[int, int]:
     return int(index), int(count)
 
 
-def _print_plan(plan: Any, as_json: bool) -> None:
+def _print_plan(
+    plan: "Plan", options: IngestOptions, out: Path, workers: int, as_json: bool
+) -> None:
+    from toolkit.ingest.estimate import estimate
+
+    cost = estimate(plan, options, out, workers) if plan.jobs else None
     if as_json:
-        print_json(dataclasses.asdict(plan))
+        costs = {"estimate": cost and dataclasses.asdict(cost)}
+        print_json(dataclasses.asdict(plan) | costs)
         return
     for job in plan.jobs:
         minutes = sum(source.duration for source in job.sources) / 60
         click.echo(f"job {job.id}: {len(job.sources)} sources, {minutes:.1f} min")
         for source in job.sources:
-            copy = f" (same content as {source.duplicate_of})" if source.duplicate_of else ""
-            click.echo(f"  {source.path}  [{source.identity}]{copy}")
+            click.echo(f"  {source.path}  {_describe(source)}")
     for former, source in plan.moved.items():
         click.echo(f"moved: {former} lies at {source.path} now")
     click.echo(f"{len(plan.jobs)} jobs to run; {plan.num_done} sources are done already")
+    if cost is not None:
+        _print_cost(cost, options, min(workers, len(plan.jobs)))
+        words = (word for word in sys.argv[1:] if word != "--dry-run")
+        say_next(shlex.join(["ttk", *words]))
 
 
-def _print_report(dataset: Path, as_json: bool) -> None:
+def _describe(source: "Source") -> str:
+    if source.problem:
+        return f"(turned down: {source.problem})"
+    copy = f" (same content as {source.duplicate_of})" if source.duplicate_of else ""
+    return f"[{source.identity}]{copy}"
+
+
+def _print_cost(cost: "Estimate", options: IngestOptions, workers: int) -> None:
+    size, hour = options.frame_size, _write_bytes(cost.bytes_per_hour)
+    crops = f"with crops of {size} px" if size else "without crops"
+    click.echo("every backend asked for can work")
+    if cost.seconds is not None:
+        click.echo(f"time: about {write_time(cost.seconds)}, with {max(1, workers)} at work")
+    click.echo(
+        f"disk: about {_write_bytes(cost.num_bytes)} ({hour} an hour {crops}), and up to "
+        f"{_write_bytes(cost.temporary_bytes)} while it runs; {_write_bytes(cost.free_bytes)} free"
+    )
+    if cost.is_too_large:
+        warnings.warn("the disk is too small for it: free some space", stacklevel=2)
+
+
+def _write_bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _print_report(dataset: Path, as_json: bool) -> bool:
+    """Print what came out; whether there is any clip, or a job to run still."""
     from toolkit.cli.dataset import print_funnel
-    from toolkit.dataset.manifest import read_table
+    from toolkit.dataset.manifest import read_done_jobs, read_jobs, read_table
     from toolkit.dataset.stats import warn_of_borders, yield_funnel
 
     funnel = yield_funnel(dataset)
@@ -107,3 +161,21 @@ def _print_report(dataset: Path, as_json: bool) -> None:
         print_json(dataclasses.asdict(funnel))
     else:
         print_funnel(funnel)
+        _print_turned_down(dataset)
+    done = read_done_jobs(dataset)
+    return funnel.num_clips > 0 or any(job.id not in done for job in read_jobs(dataset))
+
+
+def _print_turned_down(dataset: Path) -> None:
+    """The sources that gave no clip, with what happened."""
+    from toolkit.dataset.manifest import read_table
+
+    sources, rejected = read_table(dataset, "sources"), read_table(dataset, "rejected")
+    empty = set(sources.loc[sources["num_clips"] == 0, "source"])
+    rows = rejected[rejected["source"].isin(list(empty)) & (rejected["reason"] != "duplicate")]
+    rows = rows.sort_values(["source", "duration"], ascending=[True, False])
+    rows = rows.drop_duplicates("source")
+    for row in rows.head(_SHOWN).itertuples():
+        click.echo(f"no clip of {row.source}: {row.message} ({row.reason})")
+    if len(rows) > _SHOWN:
+        click.echo(f"no clip of {len(rows) - _SHOWN} other sources: see manifests/rejected")

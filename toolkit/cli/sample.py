@@ -1,12 +1,13 @@
 """`ttk sample`: talking-head videos whose truth is known."""
 
-import sys
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
-from toolkit.cli.base import command, options_from
+from toolkit.cli.bar import Bar
+from toolkit.cli.base import command, options_from, say_next
 from toolkit.sample.options import SampleOptions
 
 
@@ -22,7 +23,7 @@ def sample(folder: Path, **fields: Any) -> None:
     from toolkit.sample import make_samples
 
     options = SampleOptions(**fields)
-    total = options.identities * options.clips
-    with click.progressbar(length=total, label="videos", show_pos=True, file=sys.stderr) as bar:
-        truth = make_samples(folder, options, progress=lambda *_: bar.update(1))
-    click.echo(f"{total} videos; what is in them: {truth}")
+    with Bar("sample", "videos") as bar:
+        truth = make_samples(folder, options, progress=bar.count)
+    click.echo(f"{options.identities * options.clips} videos; what is in them: {truth}")
+    say_next(f"ttk ingest {shlex.quote(str(folder))} --out dataset")

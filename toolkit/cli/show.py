@@ -1,10 +1,10 @@
 """`ttk show`: a clip with what was measured drawn in."""
 
-import sys
 from pathlib import Path
 
 import click
 
+from toolkit.cli.bar import Bar
 from toolkit.cli.base import command, data_option
 
 
@@ -38,13 +38,8 @@ def show(clip_id: str, data: Path, out: Path | None, sheet: Path | None) -> None
     if sheet is not None:
         click.echo(render_sheet(data, clip_id, sheet))
     if out is not None:
-        with click.progressbar(length=1, label="frames", show_pos=True, file=sys.stderr) as bar:
-
-            def advance(_: int, total: int) -> None:
-                bar.length = total
-                bar.update(1)
-
-            render_clip(data, clip_id, out, progress=advance)
+        with Bar("show", "frames") as bar:
+            render_clip(data, clip_id, out, progress=bar.count)
         click.echo(out)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from toolkit.dataset.paths import encode_name
 from toolkit.errors import ManifestError, ToolkitError
 from toolkit.ingest.options import parse_level
-from toolkit.ingest.sources import Place, check_readable
+from toolkit.ingest.sources import Place
+from toolkit.media.explain import find_problem
 from toolkit.names import find_similar, names_no_person, normalise_name
 
 _KEYS = ("source", "file", "path", "folder", "person")
@@ -186,7 +187,8 @@ class _Table:
             raise ToolkitError(
                 f"{path}: no such file (--identity takes a table with the columns source, identity)"
             )
-        check_readable(path)
+        if text := find_problem(path):
+            raise ToolkitError(f"{path}: {text}")
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]

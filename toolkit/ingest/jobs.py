@@ -20,12 +20,11 @@ from toolkit.dataset.manifest import (
 from toolkit.dataset.paths import encode_path, source_path
 from toolkit.errors import OptionsError, ToolkitError
 from toolkit.ingest.identities import find_doubts, find_near_equal, name_identities
-from toolkit.ingest.sources import check_readable, find_sources, is_unchanged
+from toolkit.ingest.sources import Found, describe_source, find_sources, is_unchanged, locate
 from toolkit.ingest.workspace import is_running
 from toolkit.media.packets import hash_packets
-from toolkit.media.video import read_duration
 from toolkit.schema import Job, Source
-from toolkit.storage import digest_record, hash_file
+from toolkit.storage import digest_record
 
 _UNKNOWN_SECONDS = 60.0
 _MIN_JOBS = 16
@@ -55,6 +54,7 @@ def make_plan(
     identity: str,
     shard_minutes: float,
     retry_rejected: bool = False,
+    exclude: Iterable[str] = (),
     on_source: Callable[[Path], None] = lambda path: None,
 ) -> Plan:
     """Decide what to run; reads the manifest, writes nothing.
@@ -66,19 +66,17 @@ def make_plan(
         identity: which rule names people: see `name_identities`.
         shard_minutes: minutes of video in a job.
         retry_rejected: run sources again that gave no clip.
+        exclude: patterns of files and folders to leave out: see `find_sources`.
         on_source: called before each source is looked at, with its path.
 
     Raises:
         OptionsError: the dataset was made with other options.
     """
-    recorded = read_jobs(dataset)
-    done = _read_done(dataset)
-    for job in recorded:
-        _compare_options(job, options)
-    found = find_sources(inputs)
+    recorded, done = _read_recorded(dataset, options), _read_done(dataset)
+    found = find_sources(inputs, exclude)
     names = name_identities(found.places, identity)
     pending = [job for job in recorded if job.id not in done.jobs]
-    stale = [job for job in pending if not all(is_unchanged(s, dataset) for s in job.sources)]
+    stale = [job for job in pending if not _still_applies(job, found, dataset)]
     pending = [job for job in pending if job not in stale]
     planned = {source.path for job in pending for source in job.sources}
     cache = {s.path: s for job in recorded for s in job.sources} | done.sources
@@ -87,14 +85,20 @@ def make_plan(
     fresh: list[Source] = []
     renamed: list[tuple[Source, Source]] = []
     moved: dict[str, Source] = {}
+    shut: list[Source] = []
     num_done = 0
-    for path, name in names.items():
+    for path in sorted({*names, *found.problems}):
         encoded = encode_path(path, dataset)
         if encoded in planned:
             continue
         on_source(path)
-        source = _describe(path, encoded, name, cache.get(encoded))
+        name, problem = names.get(path, ""), found.problems.get(path, "")
+        source = describe_source(path, encoded, name, cache.get(encoded), problem)
         row = done.sources.get(encoded) or gone.take(source)
+        if source.problem and row is not None and row.sha256:
+            shut.append(source)
+            num_done += 1
+            continue
         if row is None or row.sha256 != source.sha256:
             fresh.append(_add_packets(source, path, packets))
             continue
@@ -105,11 +109,9 @@ def make_plan(
         else:
             num_done += 1
             renamed += [(row, source)] if source.identity != row.identity else []
-    doubts = []
-    if fresh:
-        people = {*names.values(), *(source.identity for source in done.sources.values())}
-        doubts = [*find_doubts(found.places, names, identity), *find_near_equal(people)]
-    for text in (*_describe_renamed(renamed), *doubts, *found.describe_passed()):
+    doubts = _find_doubts(found, names, identity, done) if fresh else []
+    told = (*_describe_renamed(renamed), *_describe_shut(shut), *doubts, *found.describe_passed())
+    for text in told:
         warnings.warn(text, stacklevel=2)
     taken = _list_taken(done, pending, recorded, moved)
     attempts = _count_attempts(recorded)
@@ -121,6 +123,13 @@ def make_plan(
     return Plan(jobs=(*pending, *jobs), num_done=num_done, moved=moved)
 
 
+def _find_doubts(
+    found: Found, names: Mapping[Path, str], identity: str, done: "_Done"
+) -> list[str]:
+    people = {*names.values(), *(source.identity for source in done.sources.values())}
+    return [*find_doubts(found.places, names, identity), *find_near_equal(people)]
+
+
 def _describe_renamed(renamed: list[tuple[Source, Source]]) -> Iterator[str]:
     if renamed:
         row, source = renamed[0]
@@ -128,6 +137,22 @@ def _describe_renamed(renamed: list[tuple[Source, Source]]) -> Iterator[str]:
             f"{len(renamed)} sources that are done keep their identity, as {source.path}: "
             f"{row.identity}, not {source.identity}; another --out takes all of them anew"
         )
+
+
+def _describe_shut(shut: list[Source]) -> Iterator[str]:
+    if shut:
+        yield (
+            f"{len(shut)} sources that are done cannot be read now, as {shut[0].path} "
+            f"({shut[0].problem}): their clips stay as they are"
+        )
+
+
+def _still_applies(job: Job, found: Found, dataset: Path) -> bool:
+    """Whether a job that was recorded can run as it stands: its files unchanged, none left out."""
+    return all(
+        is_unchanged(source, dataset) and not found.excludes(locate(source_path(source, dataset)))
+        for source in job.sources
+    )
 
 
 def record_plan(plan: Plan, dataset: Path) -> None:
@@ -195,6 +220,13 @@ def _read_done(dataset: Path) -> _Done:
     return _Done(jobs, sources, without_clips, contents)
 
 
+def _read_recorded(dataset: Path, options: Mapping[str, object]) -> list[Job]:
+    recorded = read_jobs(dataset)
+    for job in recorded:
+        _compare_options(job, options)
+    return recorded
+
+
 def _compare_options(job: Job, options: Mapping[str, object]) -> None:
     for name, value in options.items():
         made_with = job.options.get(name, value)  # an option is younger than the dataset
@@ -206,30 +238,13 @@ def _compare_options(job: Job, options: Mapping[str, object]) -> None:
             )
 
 
-def _describe(path: Path, encoded: str, identity: str, before: Source | None) -> Source:
-    stat = check_readable(path)
-    same = before is not None and (before.size, before.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
-    if before is not None and same:
-        sha256, duration = before.sha256, before.duration
-    else:
-        sha256, duration = hash_file(path), read_duration(path)
-    return Source(
-        path=encoded,
-        size=stat.st_size,
-        mtime_ns=stat.st_mtime_ns,
-        sha256=sha256,
-        identity=identity,
-        duration=duration,
-    )
-
-
 class _Gone:
     """Sources that are done and whose files are gone, by content: each may lie elsewhere now."""
 
     def __init__(self, done: _Done, dataset: Path) -> None:
         self._done, self._dataset = done, dataset
         self._rows: dict[str, list[Source]] = {}
-        for row in done.sources.values():
+        for row in (row for row in done.sources.values() if row.sha256):
             self._rows.setdefault(row.sha256, []).append(row)
 
     def take(self, source: Source) -> Source | None:
@@ -249,6 +264,8 @@ class _Gone:
 
 def _add_packets(source: Source, path: Path, known: Mapping[str, str]) -> Source:
     """With the digest of its packets, which are read once for each content."""
+    if source.problem:
+        return source
     return replace(source, packets_sha256=known.get(source.sha256) or hash_packets(path))
 
 
@@ -316,7 +333,7 @@ def _group(
 
 def _guess_seconds(source: Source) -> float:
     """Length for the plan's sake, where the container does not say it."""
-    return source.duration or _UNKNOWN_SECONDS
+    return 0.0 if source.problem else source.duration or _UNKNOWN_SECONDS
 
 
 def _make_job(

@@ -39,8 +39,13 @@ _LIES = {
 }
 """Quarter turns anticlockwise that set a picture upright -> how it lies, ffmpeg's filters."""
 
+SCRAP = 0.2
+"""Seconds under which a stretch is a scrap: those that follow one another are one row."""
+
 _MISSING = 0.5
 """Seconds by which picture and sound may both end before the file says: containers round."""
+
+_ROUNDING = 1e-6
 
 _NO_MEMORY = (
     "alloc_cpu",
@@ -148,3 +153,26 @@ def reject_missing(info: VideoInfo, end: float) -> Iterator[Rejection]:
     if missing >= _MISSING:
         message = f"the file claims {info.duration:.1f} s and ends after {end:.1f}: is it whole?"
         yield Rejection(end, missing, Reason.UNREADABLE, message)
+
+
+def merge_scraps(rejections: Iterable[Rejection]) -> list[Rejection]:
+    """In order of their start, scraps that follow one another joined: the longest's reason."""
+    groups: list[list[Rejection]] = []
+    for rejection in sorted(rejections, key=lambda rejection: rejection.start):
+        last = groups[-1][-1] if groups else rejection
+        is_near = abs(last.start + last.duration - rejection.start) < _ROUNDING
+        if groups and is_near and max(last.duration, rejection.duration) < SCRAP:
+            groups[-1].append(rejection)
+        else:
+            groups.append([rejection])
+    return [group[0] if len(group) == 1 else _join(group) for group in groups]
+
+
+def _join(scraps: list[Rejection]) -> Rejection:
+    words = "; ".join(dict.fromkeys(scrap.message for scrap in scraps))
+    return Rejection(
+        scraps[0].start,
+        sum(scrap.duration for scrap in scraps),
+        max(scraps, key=lambda scrap: scrap.duration).reason,
+        f"{len(scraps)} scraps under {SCRAP} s: {words}",
+    )

@@ -17,10 +17,11 @@ from pathlib import Path
 import numpy as np
 
 from toolkit.clock import SAMPLE_RATE, suits_25
-from toolkit.dataset.manifest import find_part
+from toolkit.dataset.manifest import find_part, read_done_jobs
 from toolkit.dataset.paths import source_path
 from toolkit.dataset.rows import describe_clip
 from toolkit.dataset.writer import ClipRow, DatasetWriter, Rejection, clip_id
+from toolkit.errors import BusyError, ToolkitError
 from toolkit.features.blink import compute_ear
 from toolkit.ingest.backends import load_backends, one_thread
 from toolkit.ingest.clips import cut_clips
@@ -33,6 +34,7 @@ from toolkit.ingest.rejected import (
     check_source,
     explain_failure,
     judge_faces,
+    merge_scraps,
     reject_missing,
     reject_silence,
 )
@@ -40,10 +42,17 @@ from toolkit.ingest.runners import open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
 from toolkit.ingest.runners.processes import check_guard
 from toolkit.ingest.sound import extract_sound, warn_of_recordings
-from toolkit.ingest.sources import check_inputs, check_unchanged
+from toolkit.ingest.sources import check_inputs, check_unchanged, forget_content
 from toolkit.ingest.timeline import lay_out
 from toolkit.ingest.track import track_faces
-from toolkit.ingest.workspace import lock_dataset, open_workspace, sweep_workspaces
+from toolkit.ingest.workspace import (
+    describe_owner,
+    hold_dataset,
+    is_running,
+    lock_dataset,
+    open_workspace,
+    sweep_workspaces,
+)
 from toolkit.media.picture_store import PictureStore
 from toolkit.media.video import Streams
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Job, Source, VideoInfo
@@ -60,6 +69,7 @@ def ingest(
     workers: int = 0,
     job_slice: tuple[int, int] = (0, 1),
     retry_rejected: bool = False,
+    exclude: Iterable[str] = (),
     on_source: Callable[[Path], None] = lambda path: None,
     on_plan: Callable[[Plan], None] = lambda plan: None,
     on_progress: Report = lambda progress: None,
@@ -73,6 +83,7 @@ def ingest(
         workers: processes to run in; 0 runs in this one.
         job_slice: (i, n): only jobs whose id mod n is i, so that n machines share a plan.
         retry_rejected: run sources again that gave no clip.
+        exclude: patterns of files and folders to leave out: see `find_sources`.
         on_source: called with the path of each source as the plan looks at it.
         on_plan: called with the plan before it runs.
         on_progress: called with every step.
@@ -82,6 +93,8 @@ def ingest(
 
     Raises:
         ToolkitError: what is not one video's fault; everything published stays.
+        BusyError: another run is at work on the dataset; or, where runs share a plan, on jobs of
+            this slice when all others of it are done.
     """
     if workers < 0 or not 0 <= job_slice[0] < job_slice[1]:
         raise ValueError(f"workers={workers}, job_slice={job_slice}: 0 or more; (i, n) with i < n")
@@ -89,24 +102,54 @@ def ingest(
     check_guard()
     given = [inputs] if isinstance(inputs, (str, Path)) else [*inputs]
     check_inputs(map(Path, given))
+    is_alone = job_slice[1] == 1
     with guard_storage(dataset), contextlib.ExitStack() as stack:
+        stack.enter_context(hold_dataset(dataset, alone=is_alone))
         with lock_dataset(dataset):
             sweep_workspaces(dataset)
-            plan = plan_ingest(given, options, dataset, retry_rejected, on_source)
+            plan = plan_ingest(given, options, dataset, retry_rejected, on_source, exclude)
             mine = take_slice(plan, job_slice)
             recorded = IngestOptions.from_arrays(options.of_arrays())  # as the jobs will ask for
-            load = functools.partial(load_backends, recorded) if mine.jobs else lambda: None
-            run = stack.enter_context(open_runner(min(workers, len(mine.jobs)), load, run_job))
+            free = [job for job in mine.jobs if not is_running(dataset, job.id)]
+            load = functools.partial(load_backends, recorded) if free else lambda: None
+            run = stack.enter_context(open_runner(min(workers, len(free)), load, run_job))
             record_plan(plan, dataset)
         on_plan(mine)
         warn_of_recordings(source_path(s, dataset) for job in mine.jobs for s in job.sources)
-        is_told = False
-        for progress in run(mine.jobs, dataset):
+        warned: set[str] = set()
+
+        def report(progress: Progress) -> None:
             on_progress(progress)
-            if progress.kind == "slow" and not is_told:
-                is_told = True
+            if progress.kind == "slow" and not warned:
+                warned.add(progress.source)
                 _warn_of_rate(progress.source)
+
+        run(mine.jobs if free else (), dataset, report)
+    check_finished(dataset, mine)
     return mine
+
+
+def check_finished(dataset: Path, plan: Plan) -> None:
+    """Raise where jobs of a plan that was carried out are left, those that another process took.
+
+    Raises:
+        BusyError: it is still at work on them.
+        ToolkitError: it ended without finishing them.
+    """
+    done = read_done_jobs(dataset)
+    left = [job.id for job in plan.jobs if job.id not in done]
+    if busy := [job_id for job_id in left if is_running(dataset, job_id)]:
+        raise BusyError(
+            f"{dataset}: work is still under way: {describe_owner(dataset, busy[0])}, has "
+            f"{len(busy)} of {len(plan.jobs)} jobs in hand: wait until it ends, then run the same "
+            "again to see what came out"
+        )
+    done = read_done_jobs(dataset)
+    if left := [job_id for job_id in left if job_id not in done]:
+        raise ToolkitError(
+            f"{dataset}: another process began {len(left)} jobs and ended before they were done: "
+            "run the same again"
+        )
 
 
 def _warn_of_rate(source: str) -> None:
@@ -124,6 +167,7 @@ def plan_ingest(
     dataset: Path,
     retry_rejected: bool = False,
     on_source: Callable[[Path], None] = lambda path: None,
+    exclude: Iterable[str] = (),
 ) -> Plan:
     """What `ingest` would do; writes nothing."""
     inputs = [inputs] if isinstance(inputs, (str, Path)) else inputs
@@ -134,6 +178,7 @@ def plan_ingest(
         identity=options.identity,
         shard_minutes=options.shard_minutes,
         retry_rejected=retry_rejected,
+        exclude=exclude,
         on_source=on_source,
     )
 
@@ -187,6 +232,7 @@ class ShardMaker:
         except Exception as error:  # turned down whole, whatever was said of stretches of it
             duration = source.duration
             rejections = [Rejection(0.0, duration, *explain_failure(error, source.path))]
+            source = forget_content(source, self._dataset)
         num_clips = self.writer.add_source(replace(source, duration=duration), rejections)
         self._report(Progress("done", self._job.id, source.path, num_clips))
 
@@ -202,7 +248,7 @@ class ShardMaker:
             streams,
             mesh=self._backends.mesh,
             spool=mesh,
-            on_frame=self._count(source),
+            on_frame=self._count(source, info),
             keep=self._spool / "pictures.yuv",
         )
         info = replace(info, fps=track.mean_fps or info.fps)  # what it claims may be anything
@@ -247,7 +293,7 @@ class ShardMaker:
                 rejections.append(stretch.to_rejection(fps))
         ends = [num_samples / SAMPLE_RATE, *((s.start + s.num) / fps for s in stretches)]
         missing = list(reject_missing(info, max(ends)))
-        rejections.extend(missing)
+        rejections[:] = merge_scraps([*rejections, *missing])
         return sum(m.duration for m in missing) + sum(s.num / fps for s in stretches)
 
     def _add_clip(
@@ -296,6 +342,7 @@ class ShardMaker:
                 ),
             )
         )
+        self._report(Progress("stored", self._job.id, source.path, clip.num_frames))
         clip.arrays.clear()
         clip.colors = None
 
@@ -303,14 +350,14 @@ class ShardMaker:
         if suits_25(source_fps, self._options.fps):
             self._report(Progress("slow", self._job.id, source.path))
 
-    def _count(self, source: Source) -> Callable[[], None]:
+    def _count(self, source: Source, info: VideoInfo) -> Callable[[], None]:
         """Called at every decoded frame; reports sixty at a time."""
-        count = 0
+        count, total = 0, round((info.duration or 0) * info.fps)
 
         def step() -> None:
             nonlocal count
             count += 1
             if count % 60 == 0:
-                self._report(Progress("frames", self._job.id, source.path, 60))
+                self._report(Progress("frames", self._job.id, source.path, 60, total))
 
         return step

@@ -6,15 +6,24 @@ the process dies, and the next run removes every such folder without a lock.
 
 import contextlib
 import fcntl
+import multiprocessing
 import os
 import shutil
+import socket
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from toolkit.dataset.manifest import PARTS
+from toolkit.errors import BusyError
 
 _PREFIX, _DEAD = ".tmp-", ".dead"
+_OWNER, _PLANNER = "owner.txt", ".plan.tmp"
+"""Files that name the process at work: on a job, in its folder; on the plan, in `manifests/`."""
+
+_NOBODY = "another process"
+_STARTED = time.strftime("%Y-%m-%d %H:%M")
 _PATIENCE = 20
 """Tries, 10 ms apart, to lock a folder: others hold one for a moment to see whether it is dead."""
 
@@ -28,6 +37,7 @@ def open_workspace(dataset: Path, job_id: str) -> Iterator[Path | None]:
         yield None
         return
     try:
+        _write_owner(folder / _OWNER)
         yield folder
     finally:
         _remove(folder, lock)
@@ -65,19 +75,76 @@ def is_running(dataset: Path, job_id: str) -> bool:
     return lock is None and folder.is_dir()
 
 
+def describe_owner(dataset: Path, job_id: str) -> str:
+    """Which process has a job's workspace open, and since when; it may have ended meanwhile."""
+    return _read_owner(dataset / "shards" / f"{_PREFIX}{job_id}" / _OWNER)
+
+
+def _write_owner(path: Path) -> None:
+    parent = multiprocessing.parent_process()
+    pid = os.getpid() if parent is None else parent.pid
+    path.write_text(f"process {pid} on {socket.gethostname()}, since {_STARTED}")
+
+
+def _read_owner(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return path.read_text() or _NOBODY
+    return _NOBODY
+
+
+@contextlib.contextmanager
+def hold_dataset(dataset: Path, *, alone: bool) -> Iterator[None]:
+    """One run at a time, or several that share a plan (not `alone`).
+
+    Raises:
+        BusyError: another is at work here; says which process, and since when.
+    """
+    dataset.mkdir(parents=True, exist_ok=True)
+    handle = os.open(dataset, os.O_RDONLY)
+    try:
+        _take_dataset(handle, dataset, alone)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take_dataset(handle: int, dataset: Path, alone: bool) -> None:
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BusyError(
+            f"{dataset}: work is still under way: {_find_owner(dataset)}: wait until it ends, "
+            "then run the same again"
+        ) from error
+
+
+def _find_owner(dataset: Path) -> str:
+    """Whoever makes a plan, or runs a job."""
+    folders = (dataset / "shards").glob(f"{_PREFIX}*")
+    files = [dataset / "manifests" / _PLANNER, *(folder / _OWNER for folder in folders)]
+    owners = sorted(path for path in files if path.is_file())
+    return _read_owner(owners[0]) if owners else _NOBODY
+
+
 @contextlib.contextmanager
 def lock_dataset(dataset: Path) -> Iterator[None]:
     """One planner at a time: holds a lock on `manifests/` while a plan is made and written.
 
-    Where that fails, folders in which there is nothing yet are removed again.
+    Warns where it has to wait for another. Where the block fails, folders in which there is
+    nothing yet are removed again.
     """
     names = ("manifests", "shards", *(f"manifests/{table}" for table in ("jobs", *PARTS)))
     for name in names:
         (dataset / name).mkdir(parents=True, exist_ok=True)
     handle = os.open(dataset / "manifests", os.O_RDONLY)
+    planner = dataset / "manifests" / _PLANNER
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        _wait_for_lock(handle, planner)
+        try:
+            _write_owner(planner)
+            yield
+        finally:
+            planner.unlink(missing_ok=True)
     except BaseException:
         for name in reversed(names):
             with contextlib.suppress(OSError):
@@ -85,6 +152,15 @@ def lock_dataset(dataset: Path) -> Iterator[None]:
         raise
     finally:
         os.close(handle)
+
+
+def _wait_for_lock(handle: int, planner: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = f"{planner.parent.parent}: {_read_owner(planner)}, makes a plan here: waiting for it"
+        warnings.warn(text, stacklevel=5)
+        fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 def _create_locked(folder: Path) -> int | None:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import SourceError, ToolkitError
+from toolkit.media.explain import explain_file, word_error
 from toolkit.media.sound import Heard, decode_sound
 from toolkit.media.video import DEMUXERS, SOUND_DEMUXERS, Streams, open_container
 from toolkit.schema import Reason
@@ -49,7 +50,7 @@ def decode_audio(path: Path, streams: Streams, target: Path) -> int:
         with target.open("wb") as file:
             num_samples = _write_sound(path, file, streams.audio, origin=streams.start)
     except (av.FFmpegError, ValueError) as error:
-        raise SourceError(Reason.NO_AUDIO, f"the audio stream: {_word(error)}") from error
+        raise SourceError(Reason.NO_AUDIO, f"the audio stream: {word_error(error)}") from error
     if not num_samples:
         raise SourceError(Reason.NO_AUDIO, "the audio stream does not decode")
     return num_samples
@@ -77,7 +78,7 @@ def open_sound(path: Path) -> Iterator[npt.NDArray[np.int16]]:
         try:
             num_samples = _write_sound(path, file)
         except (av.FFmpegError, ValueError) as error:
-            raise ToolkitError(f"{path}: no sound can be read: {_word(error)}") from error
+            raise ToolkitError(f"{path}: no sound can be read: {_explain(path, error)}") from error
         if not num_samples:
             raise ToolkitError(f"{path}: no sound can be read: nothing in it decodes")
         yield np.memmap(file, np.int16, "r")
@@ -99,7 +100,7 @@ def write_original(path: Path, target: Path) -> int:
             for block in decode_sound(container, stream, Heard(), rate=48_000, layout=layout):
                 file.write(block.data)
     except (av.FFmpegError, ValueError) as error:
-        raise ToolkitError(f"{path}: no sound can be read: {_word(error)}") from error
+        raise ToolkitError(f"{path}: no sound can be read: {_explain(path, error)}") from error
     return 1 if layout == "mono" else 2
 
 
@@ -140,8 +141,10 @@ def _first_sound(container: Any, path: Path) -> Any:
     return container.streams.audio[0]
 
 
-def _word(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
+def _explain(path: Path, error: Exception) -> str:
+    is_ffmpegs = isinstance(error, av.FFmpegError)
+    known = explain_file(path).removesuffix(", no video") if is_ffmpegs else ""
+    return known or word_error(error)
 
 
 def read_samples(path: Path, first: int, last: int) -> npt.NDArray[np.int16]:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from toolkit.errors import SourceError
 from toolkit.media.colors import Step, make_sdr, name_colors, tag_colors
+from toolkit.media.explain import word_error
 from toolkit.media.filters import (
     Crop,
     apply_filters,
@@ -106,7 +107,7 @@ def read_frames(
                     time, picture = clock.time(frame), _to_rgb(frame)
                     yield Frame(time, picture, (width, height), damages.include(frame))
             except av.FFmpegError as error:
-                text = f"ffmpeg cannot make a picture of it: {_word(error)}"
+                text = f"ffmpeg cannot make a picture of it: {word_error(error)}"
                 raise SourceError(Reason.UNREADABLE, text) from error
 
 
@@ -175,7 +176,7 @@ def _decode(
                 try:
                     frames = stream.decode(packet)
                 except av.FFmpegError as error:
-                    failure = _word(error)
+                    failure = word_error(error)
                     damages.note_failure(packet)
                     continue
                 for frame in frames:
@@ -186,7 +187,7 @@ def _decode(
                     tag_colors(frame)
                     yield frame, sizes.measure(frame)
     except (av.FFmpegError, ValueError, OSError, IndexError) as error:
-        failure = _word(error)
+        failure = word_error(error)
     if not count:
         raise SourceError(Reason.UNREADABLE, f"ffmpeg decoded no frame: {failure}")
 
@@ -196,10 +197,6 @@ def _demux(container: Any, stream: Any) -> Iterator[Any]:
     with contextlib.suppress(av.FFmpegError):
         yield from (packet for packet in container.demux(stream) if packet.size)
     yield None
-
-
-def _word(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
 
 
 class _Stamps:

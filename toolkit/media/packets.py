@@ -53,7 +53,9 @@ def _hash_streams(container: Any, streams: list[Any]) -> str:
 
 
 def _choose_form(codec: Any) -> Callable[[memoryview], Iterable[bytes | memoryview]]:
-    """What is taken of a packet of this codec."""
+    """What is taken of a packet of this codec; None is one that ffmpeg does not know."""
+    if codec is None:
+        return lambda packet: (packet,)
     extra = bytes(codec.extradata or b"")
     match codec.name:
         case "h264":

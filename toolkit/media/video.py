@@ -8,8 +8,9 @@ from typing import Any
 
 import av
 
-from toolkit.errors import SourceError, ToolkitError
+from toolkit.errors import SourceError
 from toolkit.media.colors import read_dynamic_range
+from toolkit.media.explain import explain_file, find_problem, require_file, word_error
 from toolkit.media.ffmpeg_process import file_url
 from toolkit.media.filters import read_rotation
 from toolkit.schema import Reason, VideoInfo
@@ -57,7 +58,12 @@ class Streams:
 
 
 def open_container(path: Path, demuxers: str = DEMUXERS) -> Any:
-    """A file for PyAV to read, none of what it names; errors as PyAV's."""
+    """A file for PyAV to read, none of what it names; errors as PyAV's.
+
+    Raises:
+        SourceError: see `require_file`.
+    """
+    require_file(path)
     # By itself PyAV asks for made-up timestamps (genpts): H.264 in AVI then stands a frame late.
     options = {"protocol_whitelist": PROTOCOLS, "format_whitelist": demuxers, "fflags": "-genpts"}
     return av.open(str(file_url(path)), options=options)
@@ -75,13 +81,14 @@ def probe(path: Path, audio_track: int | None = None) -> tuple[VideoInfo, Stream
     """
     try:
         with open_container(path) as container:
-            return _probe_container(container, audio_track)
+            return _probe_container(container, audio_track, path)
     except (av.FFmpegError, ValueError, OSError) as error:
-        if isinstance(error, PermissionError):
-            advice = "permission denied: make it readable or leave it out"
-            raise ToolkitError(f"{path}: {advice}") from error
-        text = str(getattr(error, "strerror", None) or error)
-        raise SourceError(Reason.UNREADABLE, f"ffmpeg cannot open it: {text}") from error
+        text = find_problem(path) or explain_file(path) or _word(error)
+        raise SourceError(Reason.UNREADABLE, text) from error
+
+
+def _word(error: Exception) -> str:
+    return f"ffmpeg cannot open it: {word_error(error)}"
 
 
 def read_duration(path: Path) -> float:
@@ -89,7 +96,7 @@ def read_duration(path: Path) -> float:
     try:
         with open_container(path) as container:
             return _read_length(container) or 0.0
-    except (av.FFmpegError, ValueError, OSError):
+    except (av.FFmpegError, ValueError, OSError, SourceError):
         return 0.0
 
 
@@ -103,10 +110,15 @@ def _read_length(container: Any) -> float | None:
     return length - start if counts_from_zero and 0 < start < length else length
 
 
-def _probe_container(container: Any, audio_track: int | None) -> tuple[VideoInfo, Streams]:
+def _probe_container(
+    container: Any, audio_track: int | None, path: Path
+) -> tuple[VideoInfo, Streams]:
     video, audio = choose_streams(container, audio_track)
+    if video is None and audio is None and (text := explain_file(path)):
+        raise SourceError(Reason.UNREADABLE, text)
     if video is None:
-        raise SourceError(Reason.NO_VIDEO, "the file has no video stream")
+        what = "a sound recording: " if audio is not None else ""
+        raise SourceError(Reason.NO_VIDEO, f"{what}the file has no video stream")
     start = (container.start_time or 0) / av.time_base
     frame, delay = _decode_first(container, video)
     if frame is None:

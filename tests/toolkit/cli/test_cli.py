@@ -6,8 +6,10 @@ import importlib
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,15 @@ from click.testing import CliRunner
 
 import toolkit
 from tests import ROOT
-from tests.runs import FLAGS, command, error_lines, read_dataset, run_fresh, run_ttk
+from tests.runs import (
+    FLAGS,
+    command,
+    error_lines,
+    read_dataset,
+    read_rows,
+    run_fresh,
+    run_ttk,
+)
 from toolkit.cli import COMMANDS, main
 from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, options_from
@@ -277,7 +287,7 @@ def test_a_copied_process_does_what_a_new_one_does(
             folder = tmp_path / run.__name__
             folder.mkdir(exist_ok=True)
             result = run(*words, cwd=folder)
-            stderr = [line for line in result.stderr.splitlines() if "frames/s" not in line]
+            stderr = [line for line in result.stderr.splitlines() if "frames, " not in line]
             told.append((result.returncode, result.stdout, stderr))
         assert told[0] == told[1]
     assert read_dataset(tmp_path / "run_fresh") == read_dataset(tmp_path / "run_ttk")
@@ -286,24 +296,44 @@ def test_a_copied_process_does_what_a_new_one_does(
 # --- progress and results -----------------------------------------------------------------------
 
 
-def test_an_ingest_tells_of_progress_in_plain_lines_and_prints_the_funnel(
-    tmp_path: Path, bad_files: dict[Path, str]
+def test_an_ingest_reports_progress_in_plain_lines_and_prints_the_funnel(
+    tmp_path: Path, videos: Path, bad_files: dict[Path, str]
 ) -> None:
     silent = next(path for path, reason in bad_files.items() if reason == "no_audio")
-    result = run_ttk("ingest", silent, "--out", tmp_path / "d", *FLAGS, "--workers", 0)
+    good = videos / "person00" / "clip00.mp4"
+    words = ("ingest", silent, good, "--out", tmp_path / "a d", *FLAGS)
+    result = run_ttk(*words, "--workers", 0)
     assert result.returncode == 0, result.stderr
-    assert "1 sources in 1 jobs, 0.0 min of video; 0 sources done before" in result.stderr
+    assert "2 sources in 2 jobs, 0.1 min of video; 0 sources done before" in result.stderr
     assert "\x1b" not in result.stderr + result.stdout
-    assert "no_audio" in result.stdout
+    line = next(line for line in result.stdout.splitlines() if line.startswith("no clip of "))
+    assert line.endswith(f"{silent.name}: the file has no audio stream (no_audio)")
     assert "sources in" not in result.stdout
-    again = run_ttk("ingest", silent, "--out", tmp_path / "d", *FLAGS, "--json")
+    assert result.stderr.splitlines()[-1] == f"next: ttk split --data '{tmp_path / 'a d'}'"
+    again = run_ttk(*words, "--json")
     assert json.loads(again.stdout)["rejected"][0]["reason"] == "no_audio"
-    planned = run_ttk("ingest", silent, "--out", tmp_path / "d", *FLAGS, "--json", "--dry-run")
-    assert json.loads(planned.stdout) == {"jobs": [], "num_done": 1, "moved": {}}
+    assert "next:" not in again.stderr
+    planned = run_ttk(*words, "--json", "--dry-run")
+    assert json.loads(planned.stdout) == {
+        "jobs": [], "num_done": 2, "moved": {}, "estimate": None,
+    }  # fmt: skip
 
 
-def test_a_slice_without_jobs_is_done_at_once(tmp_path: Path, bad_files: dict[Path, str]) -> None:
-    path = next(iter(bad_files))
+def test_an_ingest_that_ends_without_any_clip_is_an_error_and_says_what_became_of_the_files(
+    tmp_path: Path, bad_files: dict[Path, str]
+) -> None:
+    paths = [path for path, reason in bad_files.items() if reason in ("no_audio", "unreadable")]
+    for more in ((), ("--json",)):
+        result = run_ttk("ingest", *paths, "--out", tmp_path / "d", *FLAGS, "--workers", 0, *more)
+        assert result.returncode == 1
+        (line,) = error_lines(result)
+        assert "no clip at all" in line
+        assert "next:" not in result.stderr
+        assert ("zero_bytes.mp4: the file is empty (unreadable)" in result.stdout) is (not more)
+
+
+def test_a_slice_without_jobs_is_done_at_once(tmp_path: Path, videos: Path) -> None:
+    path = videos / "person00" / "clip00.mp4"
     codes = [
         run_ttk("ingest", path, "--out", tmp_path / "d", *FLAGS, "--workers", 0, "--job-slice",
                 f"{k}/40").returncode
@@ -353,7 +383,7 @@ def test_progress_says_videos_frames_a_second_and_time_left(
     assert not captured.out
     assert captured.err.splitlines() == [
         "4 sources in 1 jobs, 4.0 min of video; 2 sources done before",
-        "1/4 sources, 120 frames/s, 1:30 left",
+        "1/4 sources, 1800 of 7200 frames, 120/s, 1:30 left",
         "job k is left to the process that runs it",
     ]
 
@@ -368,15 +398,70 @@ def test_a_source_counts_once_though_its_job_is_begun_again(
         progress.advance(Progress("done", "j", "0.mp4", 1))
         now[0] += 30  # the worker died in the second source
         progress.advance(Progress("done", "j", "0.mp4", 1))
-    assert capsys.readouterr().err.splitlines()[1:] == ["1/2 sources, 0 frames/s, 0:30 left"]
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "1/2 sources, 1800 of 3600 frames, 0/s, 0:30 left"
+    ]
 
 
-def test_progress_is_a_bar_on_a_terminal(tmp_path: Path, bad_files: dict[Path, str]) -> None:
+def test_frames_are_counted_within_a_long_video_and_its_features_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """40 of 60 s seen at 25 frames a second: 0.87 · 2/3 = 0.58 of the work, in 58 s."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with IngestProgress() as progress:
+        progress.start(_make_plan(1))
+        progress.advance(Progress("source", "j", "0.mp4"))
+        for _ in range(50):
+            progress.advance(Progress("frames", "j", "0.mp4", 20, 1500))
+        now[0] += 58
+        progress.advance(Progress("frames", "j", "0.mp4", 0, 1500))
+        progress.advance(Progress("frames", "j", "0.mp4", 500, 1500))
+        progress.advance(Progress("stored", "j", "0.mp4", 750))
+        now[0] += 29
+        progress.advance(Progress("stored", "j", "0.mp4", 750))
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "0/1 sources, 1000 of 1500 frames, 17/s, 0:42 left",
+        "0/1 sources, 1500 of 1500 frames, 17/s, 0:00 left",
+    ]
+
+
+def test_a_source_whose_length_is_unknown_is_counted_without_a_total(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    plan = _make_plan(1)
+    source = dataclasses.replace(plan.jobs[0].sources[0], duration=0.0)
+    jobs = (dataclasses.replace(plan.jobs[0], sources=(source,)),)
+    with IngestProgress() as progress:
+        progress.start(dataclasses.replace(plan, jobs=jobs))
+        now[0] += 30
+        progress.advance(Progress("frames", "j", "0.mp4", 60, 0))
+    assert capsys.readouterr().err.splitlines()[1:] == ["0/1 sources, 60 frames, 2/s"]
+
+
+def test_the_last_line_is_said_again_where_nothing_new_happens(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as while one long file is hashed: a log shows that the run lives."""
+    monkeypatch.setattr("toolkit.cli.bar.BEAT", 0.0)
+    with IngestProgress() as progress:
+        progress.look_at(Path("long.mp4"))  # too soon for a line
+        deadline = time.monotonic() + 20
+        said = ""
+        while not said and time.monotonic() < deadline:
+            time.sleep(0.05)
+            said = capsys.readouterr().err
+    assert said.startswith("planning: 1 sources seen, now long.mp4\n")
+
+
+def watch_terminal(*words: object) -> tuple[int, str]:
+    """Run `ttk` on a terminal of 80 columns; its code and everything that it shows there."""
     parent, child = pty.openpty()
-    words = ("ingest", next(iter(bad_files)), "--out", tmp_path / "d", *FLAGS, "--workers", 0)
     process = subprocess.Popen(
         command(*words), stdout=subprocess.DEVNULL, stderr=child,
-        env={**os.environ, "TERM": "xterm"},
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
     )  # fmt: skip
     os.close(child)
     shown = b""
@@ -386,9 +471,45 @@ def test_progress_is_a_bar_on_a_terminal(tmp_path: Path, bad_files: dict[Path, s
     except OSError:
         pass  # the other end is closed
     os.close(parent)
-    assert process.wait() == 0
-    assert "━".encode() in shown
-    assert b"1/1" in shown
+    return process.wait(), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+
+def test_progress_is_a_bar_on_a_terminal_with_frames_in_one_line(
+    tmp_path: Path, videos: Path
+) -> None:
+    path = videos / "person00" / "clip00.mp4"
+    code, shown = watch_terminal("ingest", path, "--out", tmp_path / "d", *FLAGS, "--workers", 0)
+    assert code == 0, shown
+    assert "━" in shown
+    lines = [line.rstrip() for line in re.split(r"[\r\n]+", shown)]
+    ended = [
+        line for line in lines if line.startswith("ingest") and "1/1 sources, 45 of 45" in line
+    ]
+    assert ended
+    assert all(len(line) <= 80 for line in ended)
+
+
+def test_showing_a_clip_says_frames_on_a_terminal(reference: Path, tmp_path: Path) -> None:
+    clip = read_rows(reference, "clips")[0]["clip_id"]
+    words = ("show", clip, "--data", reference, "--out", tmp_path / "clip.mp4")
+    code, shown = watch_terminal(*words)
+    assert code == 0, shown
+    assert "45/45 frames, 0:00 left" in shown
+
+
+def test_what_reports_by_calling_back_is_counted_with_the_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of four comes when it comes; the second 20 s later: two more take 40."""
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    with Bar("show", "frames") as bar:
+        now[0] += 3600
+        bar.count(1, 4)
+        now[0] += 20
+        bar.count(2, 4)
+    lines = ["1/4 frames, time left unknown", "2/4 frames, 0:40 left"]
+    assert capsys.readouterr().err.splitlines() == lines
 
 
 @pytest.mark.parametrize(

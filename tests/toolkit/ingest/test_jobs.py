@@ -1,6 +1,7 @@
 """The plan: what is new, in which jobs, by what names; files stand for videos here."""
 
 import dataclasses
+import errno
 import json
 import os
 import random
@@ -18,7 +19,7 @@ from toolkit.dataset import manifest
 from toolkit.dataset.manifest import read_jobs, read_table, write_part
 from toolkit.dataset.paths import source_path
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
-from toolkit.ingest import jobs
+from toolkit.ingest import jobs, sources
 from toolkit.ingest.jobs import Plan, make_plan, record_plan
 from toolkit.ingest.options import IngestOptions
 from toolkit.ingest.workspace import lock_dataset, open_workspace
@@ -30,7 +31,7 @@ OPTIONS = {"fps": 30, "pose": "mesh"}
 @pytest.fixture(autouse=True)
 def _durations(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file lasts as many seconds as it has bytes."""
-    monkeypatch.setattr(jobs, "read_duration", lambda path: float(path.stat().st_size))
+    monkeypatch.setattr(sources, "read_duration", lambda path: float(path.stat().st_size))
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -213,7 +214,7 @@ def test_what_is_done_is_not_planned_again_and_not_hashed_again(
     record(made, tmp_path / "d")
     for job in made.jobs:
         finish(job, tmp_path / "d")
-    monkeypatch.setattr(jobs, "hash_file", lambda path: pytest.fail(f"hashed {path}"))
+    monkeypatch.setattr(sources, "hash_file", lambda path: pytest.fail(f"hashed {path}"))
     assert plan(*videos, dataset=tmp_path / "d") == Plan(jobs=(), num_done=3)
     monkeypatch.undo()
     os.utime(videos[0])  # touched, the same content
@@ -592,8 +593,8 @@ def test_a_damaged_record_is_an_error_that_names_it(tmp_path: Path) -> None:
         plan(*write_many(tmp_path / "v", 1), dataset=tmp_path / "d")
 
 
-@pytest.mark.parametrize("name", ["v000.mp4", "list.txt", "who.csv"])
-def test_an_unreadable_file_is_named_not_the_dataset(
+@pytest.mark.parametrize("name", ["list.txt", "who.csv"])
+def test_an_unreadable_list_or_table_is_named_not_the_dataset(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (video,) = write_many(tmp_path, 1)
@@ -604,8 +605,117 @@ def test_an_unreadable_file_is_named_not_the_dataset(
         raise PermissionError(13, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(ToolkitError, match=rf"{name}: cannot be read \(Permission denied\)"):
+    with pytest.raises(ToolkitError, match=rf"{name}: it cannot be read \(Permission denied\)"):
         plan(given, dataset=tmp_path / "d", identity=table if name == "who.csv" else "parent")
+
+
+# --- what cannot be read ------------------------------------------------------------------------
+
+
+def refuse_to_hash(patch: pytest.MonkeyPatch, name: str, number: int) -> None:
+    """Reading the file of this name fails."""
+    hash_whole = sources.hash_file
+
+    def hash_file(path: Path) -> str:
+        if path.name == name:
+            raise OSError(number, os.strerror(number), str(path))
+        return hash_whole(path)
+
+    patch.setattr(sources, "hash_file", hash_file)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EACCES, "it cannot be read (Permission denied): make it readable or leave it out"),
+        (errno.EIO, "it cannot be read (Input/output error): make it readable or leave it out"),
+        (errno.ENOENT, "it is gone"),
+    ],
+)
+def test_one_file_that_cannot_be_read_is_planned_with_why_and_the_rest_as_ever(
+    number: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    videos = write_many(tmp_path / "v", 3)
+    refuse_to_hash(monkeypatch, "v001.mp4", number)
+    made = plan(tmp_path / "v", dataset=tmp_path / "d")
+    found = {Path(s.path).name: s for job in made.jobs for s in job.sources}
+    assert {name: s.problem for name, s in found.items()} == {
+        "v000.mp4": "", "v001.mp4": words, "v002.mp4": "",
+    }  # fmt: skip
+    bad = found["v001.mp4"]
+    assert (bad.size, bad.mtime_ns, bad.sha256, bad.duration) == (0, 0, "", 0.0)
+    monkeypatch.undo()
+    monkeypatch.setattr(sources, "read_duration", lambda path: float(path.stat().st_size))
+    videos[1].unlink()
+    without = plan(tmp_path / "v", dataset=tmp_path / "d")
+    kept = [s for job in made.jobs for s in job.sources if not s.problem]
+    assert kept == [s for job in without.jobs for s in job.sources]
+
+
+def test_too_many_open_files_are_no_fault_of_a_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_many(tmp_path / "v", 1)
+    refuse_to_hash(monkeypatch, "v000.mp4", errno.EMFILE)
+    with pytest.raises(OSError, match="Too many open files"):
+        plan(tmp_path / "v", dataset=tmp_path / "d")
+
+
+def test_a_file_that_can_be_read_again_is_planned_anew_and_one_that_cannot_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_many(tmp_path / "v", 2)
+    with pytest.MonkeyPatch.context() as patch:
+        refuse_to_hash(patch, "v001.mp4", errno.EACCES)
+        made = plan(tmp_path / "v", dataset=tmp_path / "d")
+        record(made, tmp_path / "d")
+        for job in made.jobs:
+            finish(job, tmp_path / "d")
+        again = plan(tmp_path / "v", dataset=tmp_path / "d")
+        assert (again.jobs, again.num_done) == ((), 2)
+    later = plan(tmp_path / "v", dataset=tmp_path / "d")
+    assert names(later) == [["v001.mp4"]]
+    assert not later.jobs[0].sources[0].problem
+
+
+def test_what_is_done_and_cannot_be_read_now_stays_done_and_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (video,) = write_many(tmp_path / "v", 1)
+    made = plan(video, dataset=tmp_path / "d")
+    record(made, tmp_path / "d")
+    finish(made.jobs[0], tmp_path / "d")
+    os.utime(video, ns=(1, 1))  # touched: its digest is asked for
+    refuse_to_hash(monkeypatch, "v000.mp4", errno.EIO)
+    with pytest.warns(UserWarning, match=r"1 sources that are done cannot be read now, as .*v000"):
+        again = plan(video, dataset=tmp_path / "d")
+    assert (again.jobs, again.num_done) == ((), 1)
+
+
+def test_fifos_links_to_nothing_and_loops_each_have_a_place_in_the_plan(tmp_path: Path) -> None:
+    write_many(tmp_path / "v", 1)
+    os.mkfifo(tmp_path / "v" / "pipe.mp4")
+    (tmp_path / "v" / "gone.mkv").symlink_to("nowhere.mkv")
+    (tmp_path / "v" / "round").symlink_to(tmp_path / "v")
+    made = plan(tmp_path / "v", dataset=tmp_path / "d")
+    problems = {Path(s.path).name: s.problem for job in made.jobs for s in job.sources}
+    assert problems == {
+        "v000.mp4": "",
+        "pipe.mp4": "a pipe (fifo), no file",
+        "gone.mkv": "a link to nowhere.mkv, which is not there: get it first",
+        "round": f"a link to {tmp_path / 'v'}, which it lies in",
+    }
+    record(made, tmp_path / "d")
+    again = plan(tmp_path / "v", dataset=tmp_path / "d")  # as after a kill
+    assert {job.id for job in again.jobs} == {job.id for job in made.jobs}
+
+
+def test_a_job_whose_source_is_left_out_now_is_planned_without_it(tmp_path: Path) -> None:
+    write_many(tmp_path / "v", 3)
+    first = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10)
+    record(first, tmp_path / "d")
+    made = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10, exclude=["v001*"])
+    assert sorted(name for job in names(made) for name in job) == ["v000.mp4", "v002.mp4"]
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -4,8 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from toolkit.dataset.writer import Rejection
 from toolkit.errors import SourceError, ToolkitError
-from toolkit.ingest.rejected import check_source, explain_failure, reject_missing
+from toolkit.ingest.rejected import (
+    check_source,
+    explain_failure,
+    merge_scraps,
+    reject_missing,
+)
 from toolkit.schema import Reason, Source, VideoInfo
 
 
@@ -38,3 +44,29 @@ def test_what_a_file_claims_beyond_its_end_is_missing(
     assert [(r.start, r.duration, r.reason) for r in found] == [
         (9.0, seconds, Reason.UNREADABLE) for seconds in missing
     ]
+
+
+def test_scraps_that_follow_one_another_are_one_row_with_the_reason_of_the_longest() -> None:
+    seven = [
+        Rejection(2.0 + 0.1 * k, 0.1, reason, message)
+        for k, (reason, message) in enumerate(
+            3 * [(Reason.NO_FACE, "no face"), (Reason.TOO_SHORT, "short")]
+        )
+    ]
+    last = Rejection(2.6, 0.15, Reason.TOO_SHORT, "short")
+    (row,) = merge_scraps([last, *seven])
+    assert (row.start, row.reason) == (2.0, Reason.TOO_SHORT)
+    assert row.duration == pytest.approx(0.75)
+    assert row.message == "7 scraps under 0.2 s: no face; short"
+
+
+def test_long_stretches_and_scraps_by_themselves_stay_as_they_are() -> None:
+    rows = [
+        Rejection(0.0, 0.1, Reason.NO_AUDIO, "a"),
+        Rejection(5.0, 0.1, Reason.TOO_SHORT, "b"),
+        Rejection(5.1, 0.2, Reason.NO_FACE, "c"),
+        Rejection(5.3, 0.1, Reason.TOO_SHORT, "d"),
+        Rejection(5.4, 4.0, Reason.STILL, "e"),
+    ]
+    assert merge_scraps(reversed(rows)) == rows
+    assert merge_scraps([]) == []

@@ -6,12 +6,20 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 
-from toolkit.errors import StorageError
-from toolkit.ingest.workspace import is_running, lock_dataset, open_workspace, sweep_workspaces
+from toolkit.errors import BusyError, StorageError
+from toolkit.ingest.workspace import (
+    describe_owner,
+    hold_dataset,
+    is_running,
+    lock_dataset,
+    open_workspace,
+    sweep_workspaces,
+)
 from toolkit.storage import guard_storage, write_whole
 
 HOLD = """
@@ -152,3 +160,40 @@ def test_what_is_the_disks_fault_is_one_clear_error(number: int, tmp_path: Path)
 def test_other_errors_of_the_system_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), guard_storage(tmp_path):
         raise FileNotFoundError(2, "No such file", "x")
+
+
+def test_who_holds_a_dataset_is_said_to_the_next(tmp_path: Path) -> None:
+    process = hold(tmp_path)  # at work on a job
+    try:
+        with (
+            hold_dataset(tmp_path, alone=True),
+            pytest.raises(BusyError, match=rf"process {process.pid} on .*, since 20\d\d-"),
+            hold_dataset(tmp_path, alone=False),
+        ):
+            pass
+        assert f"process {process.pid} on " in describe_owner(tmp_path, "job")
+    finally:
+        kill(process)
+    with hold_dataset(tmp_path, alone=False), hold_dataset(tmp_path, alone=False):
+        pass
+
+
+def test_waiting_for_another_plan_is_reported(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def plan() -> None:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            with lock_dataset(tmp_path):
+                pass
+            said.extend(str(warning.message) for warning in caught)
+
+    with lock_dataset(tmp_path):
+        other = threading.Thread(target=plan)
+        other.start()
+        time.sleep(0.3)
+    other.join(timeout=10)
+    (text,) = said
+    assert f"process {os.getpid()} on " in text
+    assert text.endswith("makes a plan here: waiting for it")
+    assert not list(tmp_path.rglob(".*"))

@@ -737,8 +737,8 @@ def test_what_is_no_video_with_sound_is_refused_before_ingest(video, monkeypatch
     write_wav(folder / "voice.wav", make_tone(1, 16_000), 16_000)
     for name, words in (
         (".", "a folder: name one video"),
-        ("list.txt", "ffmpeg cannot open it"),
-        ("empty.mp4", "ffmpeg cannot open it"),
+        ("list.txt", "a text file, no video"),
+        ("empty.mp4", "the file is empty"),
         ("mute.mp4", "has no sound: name a video of one person who speaks"),
         ("voice.wav", "the file has no video stream: name a video of one person who speaks"),
     ):

@@ -2,11 +2,13 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
-from toolkit.ingest.runners.base import Run, RunJob
+from toolkit.ingest.runners.base import Progress, Run, RunJob
 from toolkit.ingest.runners.here import run_here
 from toolkit.ingest.runners.processes import WorkerPool
+from toolkit.schema import Job
 
 
 @contextlib.contextmanager
@@ -21,4 +23,11 @@ def open_runner(workers: int, prepare: Callable[[], object], run: RunJob) -> Ite
         yield functools.partial(run_here, run)
         return
     with WorkerPool(workers, prepare, run) as pool:
-        yield pool.run
+        yield functools.partial(_run_in, pool)
+
+
+def _run_in(
+    pool: WorkerPool, jobs: Iterable[Job], dataset: Path, report: Callable[[Progress], None]
+) -> None:
+    for progress in pool.run(jobs, dataset):
+        report(progress)

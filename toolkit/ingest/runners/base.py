@@ -1,6 +1,6 @@
 """What a runner is: it takes jobs, wherever it carries them out, and yields progress."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,14 @@ class Progress:
     """One step of a run.
 
     Attributes:
-        kind: `source` is begun; it is `slow`: see `toolkit.clock.suits_25`; `count` more `frames`;
+        kind: `source` is begun; it is `slow`: see `toolkit.clock.suits_25`; `count` more `frames`
+            of about `total` were seen; `count` more were `stored`, with all their features;
             source `done`, with `count` clips; `job_done`; `busy`, another process runs or ran that
             job; `ready`, a worker has been restarted; `warning`, of which `text` tells.
         job: id of the job.
         source: path of the source.
         count: see `kind`.
+        total: see `kind`; 0 where the file does not say it.
         text: see `kind`.
     """
 
@@ -28,11 +30,12 @@ class Progress:
     job: str = ""
     source: str = ""
     count: int = 0
+    total: int = 0
     text: str = ""
 
 
 RunJob = Callable[[Job, Path, Crashes, Callable[[Progress], None]], None]
 """Runs one job: (job, dataset, sources that crashed, what to call with its progress)."""
 
-Run = Callable[[Iterable[Job], Path], Iterator[Progress]]
-"""A runner: runs jobs of the dataset in this folder, all of them before the iterator ends."""
+Run = Callable[[Iterable[Job], Path, Callable[[Progress], None]], None]
+"""A runner: runs all jobs of the dataset in this folder, calling the last with their progress."""

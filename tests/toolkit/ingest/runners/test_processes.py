@@ -298,10 +298,17 @@ def test_a_worker_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
 # --- in this process ----------------------------------------------------------------------------
 
 
-def test_without_workers_jobs_run_here_and_now(tmp_path: Path) -> None:
+def test_without_workers_jobs_run_here_and_progress_comes_as_it_happens(tmp_path: Path) -> None:
+    told: list[tuple[str, bool]] = []
     with open_runner(0, prepare_nothing, run) as runner:
-        kinds = [event.kind for event in runner([make_job("a"), make_job("b")], tmp_path)]
-    assert kinds == ["source", "job_done", "source", "job_done"]
+        runner(
+            [make_job("a"), make_job("b")],
+            tmp_path,
+            lambda event: told.append((event.kind, (tmp_path / event.job).exists())),
+        )
+    assert told == [
+        ("source", False), ("job_done", True), ("source", False), ("job_done", True),
+    ]  # fmt: skip
 
 
 def test_what_is_missing_is_known_before_the_first_job_without_workers_too() -> None:
