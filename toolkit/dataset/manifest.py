@@ -171,12 +171,21 @@ def _read_parts(dataset: Path, table: str) -> pd.DataFrame:
     folder = dataset / FOLDER
     if not any((folder / name).is_dir() for name in PARTS):
         raise ManifestError(f"{dataset}: no dataset here: run ttk ingest VIDEOS --out {dataset}")
-    parts = [_read_file(path, table) for path in _list_parts(dataset, table)]
+    parts = [_read_part(path, table) for path in _list_parts(dataset, table)]
     return _to_frame(pa.concat_tables(parts) if parts else make_schema(table).empty_table())
 
 
+def _read_part(path: Path, table: str) -> Any:
+    content = _read_file(path, table)
+    for job in content["job"].unique().to_pylist():
+        check_id(job, path)
+    return content
+
+
 def _list_parts(dataset: Path, table: str) -> list[Path]:
-    paths = sorted((dataset / FOLDER / table).glob("[!.]*.parquet"))
+    paths = sorted(check_inside(dataset / FOLDER / table, dataset).glob("[!.]*.parquet"))
+    for path in paths:
+        check_id(path.stem, path)
     return [check_inside(path, dataset) for path in paths]
 
 
@@ -297,15 +306,15 @@ def read_jobs(dataset: Path) -> list[Job]:
     Raises:
         ManifestError: a damaged record.
     """
-    paths = sorted((dataset / FOLDER / "jobs").glob("[!.]*.json"))
-    return [_read_job(check_inside(path, dataset)) for path in paths]
+    folder = check_inside(dataset / FOLDER / "jobs", dataset)
+    return [_read_job(check_inside(p, dataset)) for p in sorted(folder.glob("[!.]*.json"))]
 
 
 def _read_job(path: Path) -> Job:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         record["sources"] = tuple(Source(**source) for source in record["sources"])
-        if record["id"] != path.stem:
+        if record["id"] != check_id(path.stem, path):
             raise ValueError(f"it is of another job, {record['id']!r}")
         return Job(**record)
     except (ValueError, TypeError, KeyError) as error:
@@ -341,7 +350,7 @@ def _move_source(source: Source, moved: Mapping[str, Source]) -> Source:
 
 
 def _move_rows(path: Path, table: str, moved: Mapping[str, Source]) -> None:
-    content = _read_file(path, table)
+    content = _read_part(path, table)
     now = [moved.get(source) for source in content["source"].to_pylist()]
     if not any(now):
         return
@@ -358,8 +367,7 @@ def _move_rows(path: Path, table: str, moved: Mapping[str, Source]) -> None:
 
 def read_done_jobs(dataset: Path) -> frozenset[str]:
     """Ids of the jobs that are done: those whose part of `sources` is there."""
-    folder = dataset / FOLDER / "sources"
-    return frozenset(path.stem for path in folder.glob("[!.]*.parquet"))
+    return frozenset(path.stem for path in _list_parts(dataset, "sources"))
 
 
 def delete_job(dataset: Path, job_id: str) -> None:

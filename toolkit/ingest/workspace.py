@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from toolkit.dataset.manifest import PARTS
+from toolkit.dataset.paths import check_id, check_inside
 
 _PREFIX, _DEAD = ".tmp-", ".dead"
 _PATIENCE = 20
@@ -22,7 +23,7 @@ _PATIENCE = 20
 @contextlib.contextmanager
 def open_workspace(dataset: Path, job_id: str) -> Iterator[Path | None]:
     """A job's temporary folder, removed at the end; None while another process runs the job."""
-    folder = dataset / "shards" / f"{_PREFIX}{job_id}"
+    folder = check_inside(dataset / "shards" / f"{_PREFIX}{check_id(job_id, dataset)}", dataset)
     lock = _create_locked(folder)
     if lock is None:
         yield None
@@ -44,6 +45,7 @@ def sweep_workspaces(dataset: Path) -> int:
             _remove(dead, lock)
             count += 1
     for path in (dataset / "manifests").glob("*/.*.tmp"):
+        check_inside(path.parent, dataset)
         if not is_running(dataset, path.name[1:].partition(".")[0]):
             path.unlink(missing_ok=True)
     return count
@@ -73,7 +75,7 @@ def lock_dataset(dataset: Path) -> Iterator[None]:
     """
     names = ("manifests", "shards", *(f"manifests/{table}" for table in ("jobs", *PARTS)))
     for name in names:
-        (dataset / name).mkdir(parents=True, exist_ok=True)
+        check_inside(dataset / name, dataset).mkdir(parents=True, exist_ok=True)
     handle = os.open(dataset / "manifests", os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -109,8 +111,8 @@ def _is_at(folder: Path, handle: int) -> bool:
 
 def _try_lock(folder: Path) -> int | None:
     try:
-        handle = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):  # gone, or a link that no run has made
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
