@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api.types import is_numeric_dtype
 
-from toolkit.dataset.paths import check_id, check_inside, check_shard
+from toolkit.dataset.paths import check_id, check_inside, check_shard, decode_path
 from toolkit.errors import ManifestError
 from toolkit.memory import require_memory
 from toolkit.schema import TABLES, Job, Source
@@ -36,6 +36,13 @@ _TYPES = {
     "list<double>": pa.list_(pa.float64()),
     "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
 }
+
+_GIVEN = (
+    "clip_id", "identity", "source", "source_sha256", "start_frame", "num_frames", "source_start",
+    "duration", "fps", "shard", "shard_sha256", "index", "options_digest", "schema_version", "job",
+    "ingested_at",
+)  # fmt: skip
+"""Columns of `clips` that are never null; those of other tables never are."""
 
 _ALLOWED = (
     ast.Expression, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Constant,
@@ -123,8 +130,6 @@ def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFr
         frame = _read_split(dataset)
     elif table == "clips":
         frame = _read_parts(dataset, table)
-        for shard in frame["shard"].unique():
-            check_shard(str(shard), dataset)
     else:
         frame = _read_latest(dataset, table)
     return frame if where is None else filter_rows(frame, where)
@@ -171,14 +176,16 @@ def _read_parts(dataset: Path, table: str) -> pd.DataFrame:
     folder = dataset / FOLDER
     if not any((folder / name).is_dir() for name in PARTS):
         raise ManifestError(f"{dataset}: no dataset here: run ttk ingest VIDEOS --out {dataset}")
-    parts = [_read_part(path, table) for path in _list_parts(dataset, table)]
+    parts = [_read_part(dataset, path, table) for path in _list_parts(dataset, table)]
     return _to_frame(pa.concat_tables(parts) if parts else make_schema(table).empty_table())
 
 
-def _read_part(path: Path, table: str) -> Any:
+def _read_part(dataset: Path, path: Path, table: str) -> Any:
     content = _read_file(path, table)
     for job in content["job"].unique().to_pylist():
         check_id(job, path)
+    for shard in content["shard"].unique().to_pylist() if table == "clips" else ():
+        check_shard(shard, dataset, path)
     return content
 
 
@@ -210,6 +217,9 @@ def _read_file(path: Path, table: str) -> Any:
         raise ManifestError(
             f"{path}: columns of another version of ttk ({', '.join(differ)}): ingest again"
         )
+    for name in _GIVEN if table == "clips" else schema.names:
+        if content[name].null_count:
+            raise ManifestError(f"{path}: damaged ({name} is missing in a row): put back a copy")
     return content
 
 
@@ -316,8 +326,10 @@ def _read_job(path: Path) -> Job:
         record["sources"] = tuple(Source(**source) for source in record["sources"])
         if record["id"] != check_id(path.stem, path):
             raise ValueError(f"it is of another job, {record['id']!r}")
+        for source in record["sources"]:
+            decode_path(source.path)
         return Job(**record)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ManifestError(
             f"{path}: damaged ({error}): delete it and run ttk ingest again"
         ) from error
@@ -338,7 +350,7 @@ def move_sources(dataset: Path, moved: Mapping[str, Source]) -> None:
             write_job(dataset, dataclasses.replace(job, sources=sources))
     for table in PARTS if moved else ():
         for path in _list_parts(dataset, table):
-            _move_rows(path, table, moved)
+            _move_rows(dataset, path, table, moved)
 
 
 def _move_source(source: Source, moved: Mapping[str, Source]) -> Source:
@@ -349,8 +361,8 @@ def _move_source(source: Source, moved: Mapping[str, Source]) -> Source:
     return dataclasses.replace(source, path=now.path, size=now.size, mtime_ns=now.mtime_ns)
 
 
-def _move_rows(path: Path, table: str, moved: Mapping[str, Source]) -> None:
-    content = _read_part(path, table)
+def _move_rows(dataset: Path, path: Path, table: str, moved: Mapping[str, Source]) -> None:
+    content = _read_part(dataset, path, table)
     now = [moved.get(source) for source in content["source"].to_pylist()]
     if not any(now):
         return
@@ -374,5 +386,5 @@ def delete_job(dataset: Path, job_id: str) -> None:
     """Forget a job that never ended: its record, and what it may have published."""
     for table in ("clips", "rejected"):
         find_part(dataset, table, job_id).unlink(missing_ok=True)
-    check_shard(f"shards/{job_id}.h5", dataset).unlink(missing_ok=True)
+    check_shard(f"shards/{job_id}.h5", dataset, dataset).unlink(missing_ok=True)
     _find_record(dataset, job_id).unlink(missing_ok=True)

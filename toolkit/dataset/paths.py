@@ -69,8 +69,8 @@ def check_name(text: str, where: Path) -> str:
     return text
 
 
-def check_shard(text: str, dataset: Path) -> Path:
-    """The file of a shard by its path in the manifest; ManifestError where that leads elsewhere."""
-    if not re.fullmatch(rf"shards/{_ID}\.h5", text):
-        raise ManifestError(f"{dataset}: {text!r} is no shard of this dataset: shards/ID.h5")
+def check_shard(text: object, dataset: Path, where: Path) -> Path:
+    """The shard at a path that stands in a file, `where`; ManifestError if that leads elsewhere."""
+    if not isinstance(text, str) or not re.fullmatch(rf"shards/{_ID}\.h5", text):
+        raise ManifestError(f"{where}: {text!r} is no shard of this dataset: shards/ID.h5")
     return check_inside(dataset / text, dataset)

@@ -152,7 +152,7 @@ def is_unchanged(source: Source, dataset: Path) -> bool:
     """Whether a source still has the size and time that were recorded; False if it is gone."""
     try:
         stat = source_path(source, dataset).stat()
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return False
     return (stat.st_size, stat.st_mtime_ns) == (source.size, source.mtime_ns)
 

@@ -63,7 +63,7 @@ def test_a_shard_that_lies_elsewhere_is_refused_by_every_reader(
     shard: str, dataset: Path, outside: Path
 ) -> None:
     with pytest.raises(ManifestError, match="no shard of this dataset"):
-        check_shard(shard, dataset)
+        check_shard(shard, dataset, dataset)
     (part,) = (dataset / "manifests" / "clips").glob("*.parquet")
     content = pq.read_table(part)
     place = content.schema.get_field_index("shard")
