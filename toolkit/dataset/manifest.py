@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api.types import is_numeric_dtype
 
+from toolkit.dataset.digests import add_digests, find_changed
 from toolkit.dataset.paths import check_id, check_inside, check_shard, decode_path
 from toolkit.errors import ManifestError
 from toolkit.memory import require_memory
@@ -162,7 +163,7 @@ def _write(
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ValueError(f"a row of {table} holds a value of another type: {error}") from error
     with write_whole(path) as temporary:
-        pq.write_table(content, temporary)
+        pq.write_table(add_digests(content), temporary)
 
 
 def _read_split(dataset: Path) -> pd.DataFrame:
@@ -201,7 +202,10 @@ def _read_file(path: Path, table: str) -> Any:
     require_memory()  # pyarrow starts threads, and aborts where it cannot
     try:
         content = pq.ParquetFile(path).read()
-    except (pa.ArrowException, OSError) as error:
+        content.validate(full=True)
+        if changed := find_changed(content):
+            raise ValueError(f"other values than were written: {', '.join(changed)}")
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(
             f"{path}: damaged ({' '.join(str(error).split())}): put back a copy, or delete it "
             f"{'and run ttk split' if table == 'split' else 'and run ttk ingest'} again"
@@ -374,7 +378,7 @@ def _move_rows(dataset: Path, path: Path, table: str, moved: Mapping[str, Source
             kind = content.schema.field(column)
             content = content.set_column(place, kind, pa.array(values, kind.type))
     with write_whole(path) as temporary:
-        pq.write_table(content, temporary)
+        pq.write_table(add_digests(content), temporary)
 
 
 def read_done_jobs(dataset: Path) -> frozenset[str]:

@@ -16,7 +16,7 @@ from toolkit.dataset.manifest import (
     read_split_where,
     read_table,
 )
-from toolkit.dataset.paths import decode_path
+from toolkit.dataset.paths import check_inside, decode_path
 from toolkit.dataset.shard import ShardReader, verify_shard
 from toolkit.dataset.split import GROUPS, PARTS
 from toolkit.errors import ManifestError, ShardError
@@ -56,6 +56,8 @@ def validate_dataset(
         ManifestError: no dataset here, or a damaged manifest file, without which nothing else can
             be said.
     """
+    for name in (SHARDS, FOLDER):
+        check_inside(dataset / name, dataset)
     clips, sources = read_table(dataset, "clips"), read_table(dataset, "sources")
     read_table(dataset, "rejected")
     problems = [*_check_rows(dataset, clips), *_check_sources(dataset, clips, sources)]

@@ -44,10 +44,10 @@ def sweep_workspaces(dataset: Path) -> int:
             dead = folder.rename(folder.with_name(f"{folder.name.removesuffix(_DEAD)}{_DEAD}"))
             _remove(dead, lock)
             count += 1
-    for path in (dataset / "manifests").glob("*/.*.tmp"):
-        check_inside(path.parent, dataset)
-        if not is_running(dataset, path.name[1:].partition(".")[0]):
-            path.unlink(missing_ok=True)
+    for folder in sorted((dataset / "manifests").glob("*/")):
+        for path in check_inside(folder, dataset).glob(".*.tmp"):
+            if not is_running(dataset, path.name[1:].partition(".")[0]):
+                path.unlink(missing_ok=True)
     return count
 
 
@@ -64,7 +64,7 @@ def is_running(dataset: Path, job_id: str) -> bool:
     lock = _try_lock(folder)
     if lock is not None:
         os.close(lock)
-    return lock is None and folder.is_dir()
+    return lock is None and folder.is_dir() and not folder.is_symlink()
 
 
 @contextlib.contextmanager

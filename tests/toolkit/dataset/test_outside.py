@@ -52,19 +52,20 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- changes ------------------------------------------------------------------------------------
 
 
-def list_places(data: Path) -> list[Path]:
-    """Every file and folder of a dataset, and names that commands give to files of their own."""
-    own = (
-        "shards/.tmp-x", f"shards/.tmp-{PENDING}", "shards/z.h5", "manifests/x",
-        "manifests/.split.parquet.tmp", "manifests/clips/.a.parquet.tmp", "manifests/clips/z.parquet",
-        f"manifests/jobs/.{PENDING}.json.tmp", f"manifests/jobs/{PENDING}.json",
-    )  # fmt: skip
-    return sorted(data.rglob("*")) + [data / name for name in own]
+OWN = (
+    "shards/.tmp-x", f"shards/.tmp-{PENDING}", "shards/z.h5", "manifests/x",
+    "manifests/.split.parquet.tmp", "manifests/clips/.a.parquet.tmp", "manifests/clips/z.parquet",
+    f"manifests/jobs/.{PENDING}.json.tmp", f"manifests/jobs/{PENDING}.json",
+)  # fmt: skip
+"""Names that commands give to files of their own."""
 
 
 def link_out(data: Path, outside: Path, draw: st.DataObject) -> None:
     """A file or folder becomes a link to one outside."""
-    place = draw.draw(st.sampled_from(list_places(data)), "place")
+    names = [path.relative_to(data).as_posix() for path in sorted(data.rglob("*"))]
+    place = data / draw.draw(st.sampled_from(names) | st.sampled_from(OWN), "place")
+    if not place.parent.resolve().is_relative_to(data.resolve()):
+        return  # below a link that was made before
     copy = outside / "copy" / place.relative_to(data)
     targets = [outside, outside / "notes.txt", outside / "gone", *([copy] if copy.exists() else [])]
     target = draw.draw(st.sampled_from(targets[::-1]), "target")
