@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.datasets import FPS, OPTIONS, FakeClip, write_dataset
+from tests.datasets import OPTIONS, FakeClip, write_dataset
 from tests.watch import watch
 from toolkit.cli import main
 from toolkit.dataset.split import split_dataset
@@ -132,7 +132,7 @@ def change_shard(data: Path, outside: Path, draw: st.DataObject) -> None:
     name = draw.draw(st.sampled_from(sorted(ARRAYS)), "name")
     how = draw.draw(st.sampled_from(["link", "group", "soft", "store", "virtual", "open"]), "how")
     with h5py.File(path, "r+") as file:
-        if name not in file or how != "group" and file[name].dtype.hasobject:
+        if name not in file or (how != "group" and file[name].dtype.hasobject):
             return
         found = file[name]
         shape, dtype = found.shape, found.dtype

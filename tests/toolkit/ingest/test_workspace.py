@@ -185,9 +185,12 @@ def test_folders_that_are_links_to_outside_are_not_planned_in(name: str, tmp_pat
     link = tmp_path / "data" / name
     link.parent.mkdir(parents=True)
     link.symlink_to(tmp_path / "mine")
-    with watch(tmp_path / "mine") as seen, pytest.raises(ManifestError, match="lies outside of"):
-        with lock_dataset(tmp_path / "data"):
-            sweep_workspaces(tmp_path / "data")
+    with (
+        watch(tmp_path / "mine") as seen,
+        pytest.raises(ManifestError, match="lies outside of"),
+        lock_dataset(tmp_path / "data"),
+    ):
+        sweep_workspaces(tmp_path / "data")
     assert not [event for event in seen if "opened" not in event]
     assert [path.name for path in (tmp_path / "mine").iterdir()] == [".job.parquet.tmp"]
 
