@@ -23,7 +23,7 @@ from toolkit.storage import digest_record
 RELATIVE = {"face_size": 1e-4, "sharpness": 0.25}
 """Column -> share by which it may differ: landmarks are rounded, JPEGs are lossy."""
 
-ABSOLUTE = {"mouth_audio_corr": 1e-3, "speech_share": 0.02}
+ABSOLUTE = {"mouth_audio_corr": 1e-3, "speech_share": 0.02, "sharpness": 5}
 """The same, in the column's unit: processors round differently."""
 
 _ROUNDING = 1e-5

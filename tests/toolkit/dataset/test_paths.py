@@ -68,7 +68,8 @@ def test_a_shard_that_lies_elsewhere_is_refused_by_every_reader(
     content = pq.read_table(part)
     place = content.schema.get_field_index("shard")
     column = content.column("shard").cast("string").to_pylist()
-    pq.write_table(content.set_column(place, "shard", pa.array([shard] * len(column))), part)
+    content = content.set_column(place, "shard", pa.array([shard] * len(column)))
+    pq.write_table(content.replace_schema_metadata(None), part)  # whoever changes it can do that
     for read in (lambda: read_table(dataset, "clips"), lambda: validate_dataset(dataset)):
         with pytest.raises(ManifestError, match="no shard of this dataset"):
             read()
