@@ -20,7 +20,7 @@ from toolkit.media.audio import measure_agreement, measure_loudness
 from toolkit.schema import CLIP_COLUMNS, NOMINAL_SIZE
 from toolkit.storage import digest_record
 
-RELATIVE = {"face_size": 1e-4, "sharpness": 0.25}
+RELATIVE = {"face_size": 1e-4, "sharpness": 0.2}
 """Column -> share by which it may differ: landmarks are rounded, JPEGs are lossy."""
 
 ABSOLUTE = {"mouth_audio_corr": 1e-3, "speech_share": 0.02, "sharpness": 5}

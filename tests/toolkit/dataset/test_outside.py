@@ -72,8 +72,8 @@ def link_out(data: Path, outside: Path, draw: st.DataObject) -> None:
     if not is_own(place.parent, data):
         return
     copy = outside / "copy" / place.relative_to(data)
-    targets = [outside, outside / "notes.txt", outside / "gone", *([copy] if copy.exists() else [])]
-    target = draw.draw(st.sampled_from(targets[::-1]), "target")
+    others = [outside, outside / "notes.txt", outside / "gone"]
+    target = draw.draw(st.sampled_from(others + [copy] * (3 if copy.exists() else 0)), "target")
     if draw.draw(st.booleans(), "relative"):
         target = Path(os.path.relpath(target, place.parent))
     if place.is_dir() and not place.is_symlink():

@@ -140,7 +140,7 @@ def test_measuring_the_shards_again_gives_every_column_of_the_rows(reference: Pa
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("face_size", 150.0), ("sharpness", 80.0), ("outside_share", 0.5), ("speech_share", 0.5),
+        ("face_size", 150.0), ("sharpness", 20.0), ("outside_share", 0.5), ("speech_share", 0.5),
         ("loudness", -25.0), ("mouth_audio_corr", 0.4), ("mouth_audio_lag", 0.2), ("num_blinks", 0),
         ("blink_onsets", [0.1]), ("pitch_min", 0.0), ("pitch_max", 0.0), ("yaw_min", 0.0),
         ("yaw_max", 0.0), ("roll_min", 0.0), ("roll_max", 0.0), ("valid_share", 0.5),
