@@ -19,6 +19,7 @@ from pandas.api.types import is_numeric_dtype
 
 from toolkit.dataset.digests import add_digests, find_changed
 from toolkit.dataset.paths import check_id, check_inside, check_shard, decode_path
+from toolkit.dataset.ranges import NEVER_NULL
 from toolkit.errors import ManifestError
 from toolkit.memory import require_memory
 from toolkit.schema import TABLES, Job, Source
@@ -37,13 +38,6 @@ _TYPES = {
     "list<double>": pa.list_(pa.float64()),
     "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
 }
-
-_GIVEN = (
-    "clip_id", "identity", "source", "source_sha256", "start_frame", "num_frames", "source_start",
-    "duration", "fps", "shard", "shard_sha256", "index", "options_digest", "schema_version", "job",
-    "ingested_at",
-)  # fmt: skip
-"""Columns of `clips` that are never null; those of other tables never are."""
 
 _ALLOWED = (
     ast.Expression, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Name, ast.Constant,
@@ -207,8 +201,8 @@ def _read_file(path: Path, table: str) -> Any:
             raise ValueError(f"other values than were written: {', '.join(changed)}")
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(
-            f"{path}: damaged ({' '.join(str(error).split())}): put back a copy, or delete it "
-            f"{'and run ttk split' if table == 'split' else 'and run ttk ingest'} again"
+            f"{path}: damaged ({' '.join(str(error).split())}): put back a copy, or "
+            f"{_advise_redo(path, table)}"
         ) from error
     for column in TABLES[table]:
         if column.added and column.name not in content.schema.names:
@@ -221,10 +215,17 @@ def _read_file(path: Path, table: str) -> Any:
         raise ManifestError(
             f"{path}: columns of another version of ttk ({', '.join(differ)}): ingest again"
         )
-    for name in _GIVEN if table == "clips" else schema.names:
+    for name in NEVER_NULL if table == "clips" else schema.names:
         if content[name].null_count:
             raise ManifestError(f"{path}: damaged ({name} is missing in a row): put back a copy")
     return content
+
+
+def _advise_redo(path: Path, table: str) -> str:
+    if table == "split":
+        return "delete it and run ttk split again"
+    done = "" if table == "sources" else f" and manifests/sources/{path.name}"
+    return f"delete it{done} and run ttk ingest on its videos again"
 
 
 def _to_frame(content: Any) -> pd.DataFrame:

@@ -21,6 +21,13 @@ RANGES: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 """Column -> least and greatest value; null, which pandas has as NaN, is always allowed."""
 
+NEVER_NULL = (
+    "clip_id", "identity", "source", "source_sha256", "start_frame", "num_frames", "source_start",
+    "duration", "fps", "shard", "shard_sha256", "index", "options_digest", "schema_version", "job",
+    "ingested_at",
+)  # fmt: skip
+"""Columns of `clips` that are never null; those of other tables never are."""
+
 _ROUNDING = 1e-6
 
 

@@ -248,12 +248,18 @@ def _compare_measured(dataset: Path, reader: ShardReader, rows: pd.DataFrame) ->
             yield Problem(path=reader.path, message=str(error).removeprefix(f"{reader.path}: "))
             continue
         if differ:
-            listed = ", ".join(f"{name} {row[name]} (not {differ[name]})" for name in differ)
+            listed = ", ".join(
+                f"{name} {_show(row[name])} (not {_show(given)})" for name, given in differ.items()
+            )
             yield Problem(
                 path=find_part(dataset, "clips", job),
                 message=f"clip {clip_id}: {listed}: {reader.path.name} gives other values: "
                 f"{_redo(job)}",
             )
+
+
+def _show(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _is_equal(found: object, expected: object) -> bool:
