@@ -83,7 +83,7 @@ def make_plan(
     pending = [job for job in recorded if job.id not in done.jobs]
     stale = [job for job in pending if not all(is_unchanged(s, dataset) for s in job.sources)]
     pending = [job for job in pending if job not in stale]
-    given = {encode_path(path, dataset) for path in names}
+    given = {encode_path(path, dataset) for path in names} if pending else set[str]()
     left = [job for job in pending if not _may_run(job, given, dataset)]
     pending = [job for job in pending if job not in left]
     planned = {source.path for job in pending for source in job.sources}
