@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,14 @@ def publish(temporary: Path, final: Path) -> None:
         sync_file(final.parent)
 
 
+def _remove_foreign(temporary: Path) -> None:
+    """Remove what is no file of its own: a link would let the write go through to another file."""
+    with contextlib.suppress(FileNotFoundError):
+        state = temporary.lstat()
+        if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
+            temporary.unlink()
+
+
 @contextlib.contextmanager
 def write_whole(final: Path) -> Iterator[Path]:
     """Give the block a temporary path `.<name>.tmp` beside `final`; publish it if it succeeds.
@@ -111,6 +120,7 @@ def write_whole(final: Path) -> Iterator[Path]:
     try:
         with guard_storage(final):
             final.parent.mkdir(parents=True, exist_ok=True)
+            _remove_foreign(temporary)
             yield temporary
         publish(temporary, final)
     finally:

@@ -80,9 +80,14 @@ def stats(
 
 @command("validate", example="ttk validate --data dataset")
 @click.option("--quick", is_flag=True, help="Open the shards, but do not read them whole.")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Measure again what the shards allow: sharpness, speech, pose, blinks, …; takes longer.",
+)
 @data_option
 @json_option
-def validate(quick: bool, data: Path, as_json: bool) -> None:
+def validate(quick: bool, deep: bool, data: Path, as_json: bool) -> None:
     """Check that shards, manifest and split are whole and consistent; change nothing.
 
     Prints one line for each problem and exits with 1 if there is any; a note is no problem.
@@ -90,9 +95,14 @@ def validate(quick: bool, data: Path, as_json: bool) -> None:
     from toolkit.dataset.manifest import read_table
     from toolkit.dataset.validate import validate_dataset
 
+    if quick and deep:
+        raise click.UsageError("--quick or --deep, not both")
     with Console(stderr=True).status("validating") as status:
         problems = validate_dataset(
-            data, deep=not quick, progress=lambda path: status.update(f"reading {path}")
+            data,
+            deep=not quick,
+            progress=lambda path: status.update(f"reading {path}"),
+            recompute=deep,
         )
     if as_json:
         print_json([dataclasses.asdict(problem) for problem in problems])

@@ -17,7 +17,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pandas.api.types import is_numeric_dtype
 
-from toolkit.dataset.paths import check_id, check_inside, check_shard
+from toolkit.dataset.digests import add_digests, find_changed
+from toolkit.dataset.paths import check_id, check_inside, check_shard, decode_path
+from toolkit.dataset.ranges import NEVER_NULL
 from toolkit.errors import ManifestError
 from toolkit.memory import require_memory
 from toolkit.schema import TABLES, Job, Source
@@ -123,8 +125,6 @@ def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFr
         frame = _read_split(dataset)
     elif table == "clips":
         frame = _read_parts(dataset, table)
-        for shard in frame["shard"].unique():
-            check_shard(str(shard), dataset)
     else:
         frame = _read_latest(dataset, table)
     return frame if where is None else filter_rows(frame, where)
@@ -157,7 +157,7 @@ def _write(
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise ValueError(f"a row of {table} holds a value of another type: {error}") from error
     with write_whole(path) as temporary:
-        pq.write_table(content, temporary)
+        pq.write_table(add_digests(content), temporary)
 
 
 def _read_split(dataset: Path) -> pd.DataFrame:
@@ -171,12 +171,23 @@ def _read_parts(dataset: Path, table: str) -> pd.DataFrame:
     folder = dataset / FOLDER
     if not any((folder / name).is_dir() for name in PARTS):
         raise ManifestError(f"{dataset}: no dataset here: run ttk ingest VIDEOS --out {dataset}")
-    parts = [_read_file(path, table) for path in _list_parts(dataset, table)]
+    parts = [_read_part(dataset, path, table) for path in _list_parts(dataset, table)]
     return _to_frame(pa.concat_tables(parts) if parts else make_schema(table).empty_table())
 
 
+def _read_part(dataset: Path, path: Path, table: str) -> Any:
+    content = _read_file(path, table)
+    for job in content["job"].unique().to_pylist():
+        check_id(job, path)
+    for shard in content["shard"].unique().to_pylist() if table == "clips" else ():
+        check_shard(shard, dataset, path)
+    return content
+
+
 def _list_parts(dataset: Path, table: str) -> list[Path]:
-    paths = sorted((dataset / FOLDER / table).glob("[!.]*.parquet"))
+    paths = sorted(check_inside(dataset / FOLDER / table, dataset).glob("[!.]*.parquet"))
+    for path in paths:
+        check_id(path.stem, path)
     return [check_inside(path, dataset) for path in paths]
 
 
@@ -185,10 +196,13 @@ def _read_file(path: Path, table: str) -> Any:
     require_memory()  # pyarrow starts threads, and aborts where it cannot
     try:
         content = pq.ParquetFile(path).read()
-    except (pa.ArrowException, OSError) as error:
+        content.validate(full=True)
+        if changed := find_changed(content):
+            raise ValueError(f"other values than were written: {', '.join(changed)}")
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(
-            f"{path}: damaged ({' '.join(str(error).split())}): put back a copy, or delete it "
-            f"{'and run ttk split' if table == 'split' else 'and run ttk ingest'} again"
+            f"{path}: damaged ({' '.join(str(error).split())}): put back a copy, or "
+            f"{_advise_redo(path, table)}"
         ) from error
     for column in TABLES[table]:
         if column.added and column.name not in content.schema.names:
@@ -201,7 +215,17 @@ def _read_file(path: Path, table: str) -> Any:
         raise ManifestError(
             f"{path}: columns of another version of ttk ({', '.join(differ)}): ingest again"
         )
+    for name in NEVER_NULL if table == "clips" else schema.names:
+        if content[name].null_count:
+            raise ManifestError(f"{path}: damaged ({name} is missing in a row): put back a copy")
     return content
+
+
+def _advise_redo(path: Path, table: str) -> str:
+    if table == "split":
+        return "delete it and run ttk split again"
+    done = "" if table == "sources" else f" and manifests/sources/{path.name}"
+    return f"delete it{done} and run ttk ingest on its videos again"
 
 
 def _to_frame(content: Any) -> pd.DataFrame:
@@ -297,18 +321,20 @@ def read_jobs(dataset: Path) -> list[Job]:
     Raises:
         ManifestError: a damaged record.
     """
-    paths = sorted((dataset / FOLDER / "jobs").glob("[!.]*.json"))
-    return [_read_job(check_inside(path, dataset)) for path in paths]
+    folder = check_inside(dataset / FOLDER / "jobs", dataset)
+    return [_read_job(check_inside(p, dataset)) for p in sorted(folder.glob("[!.]*.json"))]
 
 
 def _read_job(path: Path) -> Job:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         record["sources"] = tuple(Source(**source) for source in record["sources"])
-        if record["id"] != path.stem:
+        if record["id"] != check_id(path.stem, path):
             raise ValueError(f"it is of another job, {record['id']!r}")
+        for source in record["sources"]:
+            decode_path(source.path)
         return Job(**record)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ManifestError(
             f"{path}: damaged ({error}): delete it and run ttk ingest again"
         ) from error
@@ -329,7 +355,7 @@ def move_sources(dataset: Path, moved: Mapping[str, Source]) -> None:
             write_job(dataset, dataclasses.replace(job, sources=sources))
     for table in PARTS if moved else ():
         for path in _list_parts(dataset, table):
-            _move_rows(path, table, moved)
+            _move_rows(dataset, path, table, moved)
 
 
 def _move_source(source: Source, moved: Mapping[str, Source]) -> Source:
@@ -340,8 +366,8 @@ def _move_source(source: Source, moved: Mapping[str, Source]) -> Source:
     return dataclasses.replace(source, path=now.path, size=now.size, mtime_ns=now.mtime_ns)
 
 
-def _move_rows(path: Path, table: str, moved: Mapping[str, Source]) -> None:
-    content = _read_file(path, table)
+def _move_rows(dataset: Path, path: Path, table: str, moved: Mapping[str, Source]) -> None:
+    content = _read_part(dataset, path, table)
     now = [moved.get(source) for source in content["source"].to_pylist()]
     if not any(now):
         return
@@ -353,18 +379,17 @@ def _move_rows(path: Path, table: str, moved: Mapping[str, Source]) -> None:
             kind = content.schema.field(column)
             content = content.set_column(place, kind, pa.array(values, kind.type))
     with write_whole(path) as temporary:
-        pq.write_table(content, temporary)
+        pq.write_table(add_digests(content), temporary)
 
 
 def read_done_jobs(dataset: Path) -> frozenset[str]:
     """Ids of the jobs that are done: those whose part of `sources` is there."""
-    folder = dataset / FOLDER / "sources"
-    return frozenset(path.stem for path in folder.glob("[!.]*.parquet"))
+    return frozenset(path.stem for path in _list_parts(dataset, "sources"))
 
 
 def delete_job(dataset: Path, job_id: str) -> None:
     """Forget a job that never ended: its record, and what it may have published."""
     for table in ("clips", "rejected"):
         find_part(dataset, table, job_id).unlink(missing_ok=True)
-    check_shard(f"shards/{job_id}.h5", dataset).unlink(missing_ok=True)
+    check_shard(f"shards/{job_id}.h5", dataset, dataset).unlink(missing_ok=True)
     _find_record(dataset, job_id).unlink(missing_ok=True)

@@ -38,22 +38,39 @@ def source_path(source: Source, dataset: Path) -> Path:
     return dataset / decode_path(source.path)
 
 
-def check_id(text: str, where: Path) -> str:
+def check_id(text: object, where: Path) -> str:
     """A job's id, as it stands in a file; ManifestError where it could name files elsewhere."""
-    if not re.fullmatch(_ID, text):
+    if not isinstance(text, str) or not re.fullmatch(_ID, text):
         raise ManifestError(f"{where}: {text!r} is no job's id: delete what holds it")
     return text
 
 
 def check_inside(path: Path, dataset: Path) -> Path:
-    """A file of a dataset; ManifestError where a link leads out of the dataset's folder."""
-    if not path.resolve().is_relative_to(dataset.resolve()):
+    """A file or folder of a dataset, or of another folder that holds all its own; it need not be.
+
+    Raises:
+        ManifestError: a link leads out of the folder, or it is a pipe or a device.
+    """
+    try:
+        real = path.resolve()
+    except (OSError, RuntimeError) as error:  # links in a circle
+        raise ManifestError(f"{path}: a link that leads nowhere: delete it") from error
+    if not real.is_relative_to(dataset.resolve()):
         raise ManifestError(f"{path}: lies outside of {dataset}: a dataset holds its files itself")
+    if real.exists() and not (real.is_file() or real.is_dir()):
+        raise ManifestError(f"{path}: neither a file nor a folder: delete it")
     return path
 
 
-def check_shard(text: str, dataset: Path) -> Path:
-    """The file of a shard by its path in the manifest; ManifestError where that leads elsewhere."""
-    if not re.fullmatch(rf"shards/{_ID}\.h5", text):
-        raise ManifestError(f"{dataset}: {text!r} is no shard of this dataset: shards/ID.h5")
+def check_name(text: str, where: Path) -> str:
+    """Text of a dataset that is to be part of a path, as a person's name; ManifestError for one."""
+    if text in ("", ".", "..") or any(sign in text for sign in ("/", "\\", "\0")):
+        raise ManifestError(f"{where}: {text!r} cannot be part of a file's name: rename it")
+    return text
+
+
+def check_shard(text: object, dataset: Path, where: Path) -> Path:
+    """The shard at a path that stands in a file, `where`; ManifestError if that leads elsewhere."""
+    if not isinstance(text, str) or not re.fullmatch(rf"shards/{_ID}\.h5", text):
+        raise ManifestError(f"{where}: {text!r} is no shard of this dataset: shards/ID.h5")
     return check_inside(dataset / text, dataset)

@@ -10,7 +10,10 @@ from toolkit.features.blink import find_blinks
 from toolkit.features.voice_activity import measure_speech_share
 from toolkit.media.audio import measure_agreement, measure_loudness
 from toolkit.mesh import EYE_CORNERS, LIP_MIDDLES
-from toolkit.schema import ClipInput, VideoInfo
+from toolkit.schema import NOMINAL_SIZE, ClipInput, VideoInfo
+
+SHARPNESS_EVERY = 5
+"""Every so many frames of a clip count for its sharpness, from its first on."""
 
 
 def describe_clip(
@@ -65,6 +68,17 @@ def measure_opening_ratio(landmarks: npt.NDArray[np.float32]) -> npt.NDArray[np.
     lips = landmarks[:, upper, :2] - landmarks[:, lower, :2]
     between = np.linalg.norm(eyes[0] - eyes[1], axis=-1)
     return np.asarray(np.linalg.norm(lips, axis=-1) / np.maximum(between, 1e-6), np.float64)
+
+
+def measure_sharpness(picture: npt.NDArray[np.uint8]) -> float:
+    """Variance of the Laplacian of a square RGB picture, in grey at 256 px."""
+    import cv2
+
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    if len(grey) != NOMINAL_SIZE:
+        grey = cv2.resize(grey, (NOMINAL_SIZE, NOMINAL_SIZE), interpolation=cv2.INTER_AREA)
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
+    return float(deviation[0, 0]) ** 2
 
 
 def describe_blinks(au45: npt.NDArray[Any] | None, fps: int) -> dict[str, Any]:

@@ -129,7 +129,8 @@ class ShardReader:
                 with self.path.open("rb") as stream:
                     self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
             dtype, count = np.dtype(ARRAYS[name].dtype), int(np.prod(shape, dtype=np.int64))
-            return np.frombuffer(self._map, dtype, count, offset).reshape(shape)
+            with _reading(self.path):
+                return np.frombuffer(self._map, dtype, count, offset).reshape(shape)
         with _reading(self.path), h5py.File(self.path, "r") as file:
             column: Array = file[name][:]
         column.flags.writeable = False
@@ -191,7 +192,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise ShardError(f"{path}: missing; put it back or see what ttk validate says") from error
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise ShardError(
             f"{path}: not a whole shard ({error}); put back a copy or delete it and ingest again"
         ) from error

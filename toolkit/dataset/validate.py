@@ -16,7 +16,8 @@ from toolkit.dataset.manifest import (
     read_split_where,
     read_table,
 )
-from toolkit.dataset.paths import decode_path
+from toolkit.dataset.paths import check_inside, decode_path
+from toolkit.dataset.ranges import find_outside
 from toolkit.dataset.shard import ShardReader, verify_shard
 from toolkit.dataset.split import GROUPS, PARTS
 from toolkit.errors import ManifestError, ShardError
@@ -43,7 +44,11 @@ class Problem:
 
 
 def validate_dataset(
-    dataset: Path, deep: bool = True, progress: Callable[[Path], None] | None = None
+    dataset: Path,
+    deep: bool = True,
+    progress: Callable[[Path], None] | None = None,
+    *,
+    recompute: bool = False,
 ) -> list[Problem]:
     """Everything that is wrong with a dataset.
 
@@ -51,18 +56,24 @@ def validate_dataset(
         dataset: the dataset's folder.
         deep: read every shard whole and compare its digest; else open it only.
         progress: called with every shard before it is read.
+        recompute: compare, too, every column of `clips` that follows from the shard with what the
+            shard gives; takes seconds for a minute of video.
 
     Raises:
         ManifestError: no dataset here, or a damaged manifest file, without which nothing else can
             be said.
     """
+    for name in (SHARDS, FOLDER):
+        check_inside(dataset / name, dataset)
     clips, sources = read_table(dataset, "clips"), read_table(dataset, "sources")
-    read_table(dataset, "rejected")
+    rejected = read_table(dataset, "rejected")
     problems = [*_check_rows(dataset, clips), *_check_sources(dataset, clips, sources)]
+    for table, rows in (("clips", clips), ("sources", sources), ("rejected", rejected)):
+        problems += _check_ranges(dataset, table, rows)
     for shard, rows in clips.groupby("shard", sort=True):
         if progress is not None:
             progress(dataset / str(shard))
-        problems += _check_shard(dataset, str(shard), rows, deep)
+        problems += _check_shard(dataset, str(shard), rows, deep, recompute)
     problems += _check_files(dataset, clips)
     problems += _find_gone(dataset, sources)
     problems += _check_jobs(dataset)
@@ -97,11 +108,29 @@ def _check_rows(dataset: Path, clips: pd.DataFrame) -> Iterator[Problem]:
         )
 
 
+def _check_ranges(dataset: Path, table: str, rows: pd.DataFrame) -> Iterator[Problem]:
+    """Values that cannot be."""
+    for row in rows.to_dict("records"):
+        if wrong := find_outside({str(name): value for name, value in row.items()}):
+            what = row.get("clip_id", row["source"])
+            yield Problem(
+                path=find_part(dataset, table, str(row["job"])),
+                message=f"{what}: {', '.join(wrong)} cannot be so: {_redo(str(row['job']))}",
+            )
+
+
 def _check_sources(dataset: Path, clips: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Problem]:
     """Sources that gave another number of clips than there are rows of."""
-    found = clips.groupby(["job", "source"]).size().to_dict()
+    by_source = clips.groupby(["job", "source"])["source_sha256"]
+    found, contents = by_source.size().to_dict(), by_source.agg(set).to_dict()
     for row in sources.itertuples():
         number = found.get((row.job, row.source), 0)
+        if contents.get((row.job, row.source), {row.sha256}) != {row.sha256}:
+            yield Problem(
+                path=find_part(dataset, "clips", str(row.job)),
+                message=f"source_sha256 of {row.source} is not what manifests/sources has: "
+                f"{_redo(str(row.job))}",
+            )
         if number != row.num_clips:
             yield Problem(
                 path=find_part(dataset, "clips", str(row.job)),
@@ -149,7 +178,9 @@ def _redo(job: str) -> str:
 # --- shards -------------------------------------------------------------------------------------
 
 
-def _check_shard(dataset: Path, shard: str, rows: pd.DataFrame, deep: bool) -> Iterator[Problem]:
+def _check_shard(
+    dataset: Path, shard: str, rows: pd.DataFrame, deep: bool, recompute: bool
+) -> Iterator[Problem]:
     path, job = dataset / shard, str(rows["job"].iloc[0])
     if not path.is_file():
         yield Problem(path=path, message=f"missing: put it back, or {_redo(job)}")
@@ -170,6 +201,8 @@ def _check_shard(dataset: Path, shard: str, rows: pd.DataFrame, deep: bool) -> I
         return
     yield from _compare_clips(dataset, reader, rows)
     yield from _compare_values(dataset, reader, rows)
+    if recompute:
+        yield from _compare_measured(dataset, reader, rows)
 
 
 def _compare_values(dataset: Path, reader: ShardReader, rows: pd.DataFrame) -> Iterator[Problem]:
@@ -198,6 +231,35 @@ def _compare_values(dataset: Path, reader: ShardReader, rows: pd.DataFrame) -> I
                 message=f"clip {clip_id}: {', '.join(wrong)} is not what "
                 f"{reader.path.name} holds: {_redo(job)}",
             )
+
+
+def _compare_measured(dataset: Path, reader: ShardReader, rows: pd.DataFrame) -> Iterator[Problem]:
+    """Measured columns against what the shard's own arrays and pictures give."""
+    from toolkit.dataset.recompute import find_differing  # loads what reads sound
+
+    index = {clip.id: index for index, clip in enumerate(reader.clips)}
+    for row in rows.to_dict("records"):
+        clip_id, job = str(row["clip_id"]), str(row["job"])
+        if clip_id not in index:
+            continue  # reported already
+        try:
+            differ = find_differing(reader, index[clip_id], {str(n): v for n, v in row.items()})
+        except ShardError as error:
+            yield Problem(path=reader.path, message=str(error).removeprefix(f"{reader.path}: "))
+            continue
+        if differ:
+            listed = ", ".join(
+                f"{name} {_show(row[name])} (not {_show(given)})" for name, given in differ.items()
+            )
+            yield Problem(
+                path=find_part(dataset, "clips", job),
+                message=f"clip {clip_id}: {listed}: {reader.path.name} gives other values: "
+                f"{_redo(job)}",
+            )
+
+
+def _show(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _is_equal(found: object, expected: object) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.dataset.manifest import has_job, write_job, write_part
+from toolkit.dataset.paths import check_id, check_inside
 from toolkit.dataset.shard_writer import ShardWriter
 from toolkit.schema import CLIP_COLUMNS, SCHEMA_VERSION, Job, Provenance, Reason, Source
 from toolkit.storage import digest_record, guard_storage, hash_file, publish
@@ -100,6 +101,7 @@ class DatasetWriter:
 
     Raises:
         StorageError: in any method: the disk is full or not writable.
+        ManifestError: an id that could name files elsewhere, or a folder that is a link to outside.
     """
 
     def __init__(
@@ -114,7 +116,8 @@ class DatasetWriter:
         spool: Path | None = None,
         ingested_at: datetime | None = None,
     ) -> None:
-        self._dataset, self._job_id, self._fps = dataset, job_id, fps
+        check_inside(dataset / "shards", dataset)
+        self._dataset, self._job_id, self._fps = dataset, check_id(job_id, dataset), fps
         self._options, self._provenance = dict(options), provenance
         self._ingested_at = ingested_at
         self._clips: list[Row] = []

@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.dataset.rows import SHARPNESS_EVERY, measure_sharpness
 from toolkit.errors import SourceError
 from toolkit.media.decode import Frame, Size, read_frames, read_stored
 from toolkit.media.picture_store import PictureStore
 from toolkit.media.video import Streams
 from toolkit.mesh import NUM_VERTICES
-from toolkit.schema import NOMINAL_SIZE, ClipInput, Reason, VideoInfo
+from toolkit.schema import ClipInput, Reason, VideoInfo
 
 JPEG_QUALITY = 95
 
-
-_SHARPNESS_EVERY = 5
 _SEEK_MARGIN = 0.5
 _MATCH = 1e-4
 
@@ -79,20 +78,10 @@ def encode_crops(
                         picture, quality=JPEG_QUALITY, colorspace="RGB", colorsubsampling="420"
                     )
                 lengths.append(file.write(jpeg))
-            if frame % _SHARPNESS_EVERY == 0:
-                sharpness.append(_measure_sharpness(picture))
+            if frame % SHARPNESS_EVERY == 0:
+                sharpness.append(measure_sharpness(picture))
             colors[frame] = picture.reshape(-1, 3)[pixels[frame]]
     return Pass2(colors, float(np.median(sharpness)), spool, lengths)
-
-
-def _measure_sharpness(picture: npt.NDArray[np.uint8]) -> float:
-    import cv2
-
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    if len(grey) != NOMINAL_SIZE:
-        grey = cv2.resize(grey, (NOMINAL_SIZE, NOMINAL_SIZE), interpolation=cv2.INTER_AREA)
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))
-    return float(deviation[0, 0]) ** 2
 
 
 def read_crops(

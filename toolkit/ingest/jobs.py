@@ -4,8 +4,9 @@ A plan is a function of the sources' contents and names, the options and what is
 the order in which sources are given and the number of workers change nothing.
 """
 
+import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,11 +40,13 @@ class Plan:
         jobs: to run, in order; those recorded by an earlier run come first.
         num_done: sources given that are done already.
         moved: path at which a source that is done lay -> the source where it lies now.
+        left: ids of recorded jobs that stay as they are: see `_may_run`.
     """
 
     jobs: tuple[Job, ...]
     num_done: int
     moved: Mapping[str, Source] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -78,6 +81,9 @@ def make_plan(
     pending = [job for job in recorded if job.id not in done.jobs]
     stale = [job for job in pending if not _still_applies(job, found, dataset)]
     pending = [job for job in pending if job not in stale]
+    given = {encode_path(path, dataset) for path in names} if pending else set[str]()
+    left = [job for job in pending if not _may_run(job, given, dataset)]
+    pending = [job for job in pending if job not in left]
     planned = {source.path for job in pending for source in job.sources}
     cache = {s.path: s for job in recorded for s in job.sources} | done.sources
     packets = {s.sha256: s.packets_sha256 for job in recorded for s in job.sources}
@@ -110,7 +116,8 @@ def make_plan(
             num_done += 1
             renamed += [(row, source)] if source.identity != row.identity else []
     doubts = _find_doubts(found, names, identity, done) if fresh else []
-    told = (*_describe_renamed(renamed), *_describe_shut(shut), *doubts, *found.describe_passed())
+    told = [*_describe_left(left), *_describe_renamed(renamed), *_describe_shut(shut), *doubts]
+    told += found.describe_passed()
     for text in told:
         warnings.warn(text, stacklevel=2)
     taken = _list_taken(done, pending, recorded, moved)
@@ -120,7 +127,26 @@ def make_plan(
     copies = {s.path for job in recorded for s in job.sources if s.duplicate_of}
     marked = _mark_duplicates(fresh, taken, done.without_clips - copies)
     jobs = _group(marked, options, shard_minutes, attempts, waiting)
-    return Plan(jobs=(*pending, *jobs), num_done=num_done, moved=moved)
+    left_ids = tuple(job.id for job in left)
+    return Plan(jobs=(*pending, *jobs), num_done=num_done, moved=moved, left=left_ids)
+
+
+def _may_run(job: Job, given: Container[str], dataset: Path) -> bool:
+    """Whether a record that may be another's names only files that are given, or the dataset's."""
+    root = dataset.resolve()
+    return re.fullmatch("[0-9a-f]{12}", job.id) is not None and all(
+        source.path in given or source_path(source, dataset).resolve().is_relative_to(root)
+        for source in job.sources
+    )
+
+
+def _describe_left(left: list[Job]) -> Iterator[str]:
+    if left:
+        yield (
+            f"{len(left)} jobs that did not end are left alone, as {left[0].id}: their videos, as "
+            f"{left[0].sources[0].path if left[0].sources else 'none'}, are not given: give them, "
+            "or delete manifests/jobs/ID.json"
+        )
 
 
 def _find_doubts(
@@ -161,7 +187,7 @@ def record_plan(plan: Plan, dataset: Path) -> None:
     Raises:
         ToolkitError: one that no longer applies is being run by another process.
     """
-    keep = {job.id for job in plan.jobs} | read_done_jobs(dataset)
+    keep = {job.id for job in plan.jobs} | {*plan.left} | read_done_jobs(dataset)
     stale = [job.id for job in read_jobs(dataset) if job.id not in keep]
     for job_id in stale:
         if is_running(dataset, job_id):

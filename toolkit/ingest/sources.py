@@ -260,7 +260,7 @@ def is_unchanged(source: Source, dataset: Path) -> bool:
         return bool(find_problem(path))
     try:
         stat = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return False
     return (stat.st_size, stat.st_mtime_ns) == (source.size, source.mtime_ns)
 

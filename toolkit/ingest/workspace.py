@@ -16,13 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from toolkit.dataset.manifest import PARTS
+from toolkit.dataset.paths import check_id, check_inside
 from toolkit.errors import BusyError
 
 _PREFIX, _DEAD = ".tmp-", ".dead"
 _OWNER, _PLANNER = "owner.txt", ".plan.tmp"
 """Files that name the process at work: on a job, in its folder; on the plan, in `manifests/`."""
 
-_NOBODY = "another process"
+_UNKNOWN = "another process"
 _STARTED = time.strftime("%Y-%m-%d %H:%M")
 _PATIENCE = 20
 """Tries, 10 ms apart, to lock a folder: others hold one for a moment to see whether it is dead."""
@@ -31,7 +32,7 @@ _PATIENCE = 20
 @contextlib.contextmanager
 def open_workspace(dataset: Path, job_id: str) -> Iterator[Path | None]:
     """A job's temporary folder, removed at the end; None while another process runs the job."""
-    folder = dataset / "shards" / f"{_PREFIX}{job_id}"
+    folder = check_inside(dataset / "shards" / f"{_PREFIX}{check_id(job_id, dataset)}", dataset)
     lock = _create_locked(folder)
     if lock is None:
         yield None
@@ -53,9 +54,10 @@ def sweep_workspaces(dataset: Path) -> int:
             dead = folder.rename(folder.with_name(f"{folder.name.removesuffix(_DEAD)}{_DEAD}"))
             _remove(dead, lock)
             count += 1
-    for path in (dataset / "manifests").glob("*/.*.tmp"):
-        if not is_running(dataset, path.name[1:].partition(".")[0]):
-            path.unlink(missing_ok=True)
+    for folder in sorted((dataset / "manifests").glob("*/")):
+        for path in check_inside(folder, dataset).glob(".*.tmp"):
+            if not is_running(dataset, path.name[1:].partition(".")[0]):
+                path.unlink(missing_ok=True)
     return count
 
 
@@ -72,7 +74,7 @@ def is_running(dataset: Path, job_id: str) -> bool:
     lock = _try_lock(folder)
     if lock is not None:
         os.close(lock)
-    return lock is None and folder.is_dir()
+    return lock is None and folder.is_dir() and not folder.is_symlink()
 
 
 def describe_owner(dataset: Path, job_id: str) -> str:
@@ -83,13 +85,15 @@ def describe_owner(dataset: Path, job_id: str) -> str:
 def _write_owner(path: Path) -> None:
     parent = multiprocessing.parent_process()
     pid = os.getpid() if parent is None else parent.pid
+    path.unlink(missing_ok=True)  # a link would lead to another file
     path.write_text(f"process {pid} on {socket.gethostname()}, since {_STARTED}")
 
 
 def _read_owner(path: Path) -> str:
     with contextlib.suppress(OSError):
-        return path.read_text() or _NOBODY
-    return _NOBODY
+        if not path.is_symlink():
+            return path.read_text() or _UNKNOWN
+    return _UNKNOWN
 
 
 @contextlib.contextmanager
@@ -119,11 +123,11 @@ def _take_dataset(handle: int, dataset: Path, alone: bool) -> None:
 
 
 def _find_owner(dataset: Path) -> str:
-    """Whoever makes a plan, or runs a job."""
+    """The process that makes a plan or runs a job."""
     folders = (dataset / "shards").glob(f"{_PREFIX}*")
     files = [dataset / "manifests" / _PLANNER, *(folder / _OWNER for folder in folders)]
     owners = sorted(path for path in files if path.is_file())
-    return _read_owner(owners[0]) if owners else _NOBODY
+    return _read_owner(owners[0]) if owners else _UNKNOWN
 
 
 @contextlib.contextmanager
@@ -135,7 +139,7 @@ def lock_dataset(dataset: Path) -> Iterator[None]:
     """
     names = ("manifests", "shards", *(f"manifests/{table}" for table in ("jobs", *PARTS)))
     for name in names:
-        (dataset / name).mkdir(parents=True, exist_ok=True)
+        check_inside(dataset / name, dataset).mkdir(parents=True, exist_ok=True)
     handle = os.open(dataset / "manifests", os.O_RDONLY)
     planner = dataset / "manifests" / _PLANNER
     try:
@@ -185,8 +189,8 @@ def _is_at(folder: Path, handle: int) -> bool:
 
 def _try_lock(folder: Path) -> int | None:
     try:
-        handle = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except (FileNotFoundError, NotADirectoryError):  # gone, or a link that no run has made
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 What is read of them, and into which record, is up to `clips.py` and `frames.py`.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit.dataset.manifest import FOLDER, filter_rows, read_table
+from toolkit.dataset.paths import check_inside
 from toolkit.dataset.shard import ShardClip, ShardReader
 from toolkit.errors import ManifestError, ShardError, ToolkitError
 from toolkit.schema import Provenance
@@ -110,9 +112,12 @@ def load_parts(
 
 def find_dataset(shards: Path) -> Path:
     """The dataset's folder, of it or of its `shards`; ManifestError where there is none."""
-    for folder in (shards, shards.resolve().parent):
-        if (folder / FOLDER).is_dir() and (folder == shards or shards.resolve().name == "shards"):
-            return folder
+    if (shards / FOLDER).is_dir():
+        return shards
+    here = Path(os.path.abspath(shards))  # noqa: PTH100  a link is not followed to another dataset
+    if here.name == "shards" and (here.parent / FOLDER).is_dir():
+        check_inside(here, here.parent)
+        return here.parent
     raise ManifestError(
         f"{shards}: no dataset here (its {FOLDER}/ lies beside shards/): run ttk ingest VIDEOS"
     )

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from toolkit.dataset.paths import check_name
 from zoo.data import (
     AU45,
     EXPRESSION,
@@ -190,6 +191,12 @@ def _measure_by_position(made: Sequence[Motion], truth: Sequence[MotionClip]) ->
     return np.sqrt(np.mean(errors, axis=0)).tolist() if errors else []
 
 
+def _find_model(model: str, identity: str, shards: Path) -> Path:
+    if "{identity}" not in model:
+        return Path(model)
+    return Path(model.replace("{identity}", check_name(identity, shards)))
+
+
 def evaluate_part(
     model: str,
     shards: Path,
@@ -210,10 +217,11 @@ def evaluate_part(
         plot: draw the confusions of personal style here.
 
     Raises:
-        ToolkitError: a checkpoint is missing, or trained on data of another kind.
+        ToolkitError: a checkpoint is missing, or trained on data of another kind; an identity that
+            `{identity}` would make a path of.
     """
     clips = load_clips(shards, split=split)
-    paths = {name: Path(model.replace("{identity}", name)) for name in clips.identities}
+    paths = {name: _find_model(model, name, shards) for name in clips.identities}
     models: dict[Path, MotionModel] = {
         path: open_model(path, device, makes="motion") for path in set(paths.values())
     }

@@ -1,10 +1,14 @@
-"""`person.json`: where everything of a person lies that is to speak; paths from its own folder."""
+"""`person.json`: where everything of a person lies that is to speak; paths from its own folder.
+
+They stay in that folder: a person's file from somebody else opens nothing outside of it.
+"""
 
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from toolkit.dataset.paths import check_inside
 from toolkit.errors import ToolkitError
 from toolkit.storage import write_whole
 
@@ -29,9 +33,11 @@ class PersonFile:
 
 
 def save_person(folder: Path, person: PersonFile) -> None:
-    """Write a folder's `person.json`; StorageError where the disk refuses."""
+    """Write a folder's `person.json`; ToolkitError where a path leads out, or the disk refuses."""
     content = {
-        name: os.path.relpath(value, folder) if isinstance(value, Path) else value
+        name: os.path.relpath(check_inside(value, folder), folder)
+        if isinstance(value, Path)
+        else value
         for name, value in asdict(person).items()
     }
     with write_whole(folder / NAME) as temporary:
@@ -42,16 +48,20 @@ def load_person(folder: Path) -> PersonFile:
     """Read a folder's `person.json`.
 
     Raises:
-        ToolkitError: missing or damaged.
+        ToolkitError: missing or damaged, or it names what lies outside of the folder.
     """
     path = folder / NAME
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(check_inside(path, folder).read_text("utf-8"))
+        shards, motion, renderer = (
+            check_inside(folder / content[name], folder)
+            for name in ("shards", "motion_model", "renderer")
+        )
         return PersonFile(
             identity=str(content["identity"]),
-            shards=folder / content["shards"],
-            motion_model=folder / content["motion_model"],
-            renderer=folder / content["renderer"],
+            shards=shards,
+            motion_model=motion,
+            renderer=renderer,
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ToolkitError(

@@ -1,9 +1,10 @@
 """The manifest: parts written whole, read together; the latest job of a source counts."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -17,6 +18,7 @@ from tests.datasets import (
     make_source_row,
     write_dataset,
 )
+from toolkit import storage
 from toolkit.dataset.manifest import (
     delete_job,
     filter_rows,
@@ -86,8 +88,9 @@ def test_a_row_that_does_not_fit_the_schema_writes_nothing(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The former part stays."""
+    monkeypatch.setattr(storage, "_remove_foreign", lambda path: None)  # links stand for the disk
     path = write_part(tmp_path, "clips", "a", [make_row(ANN)])
     path.with_name(".a.parquet.tmp").symlink_to("/dev/full")
     with pytest.raises(StorageError, match=r"a\.parquet: .*disk is full"):
@@ -172,6 +175,56 @@ def test_rejections_of_a_job_that_has_not_ended_do_not_count(dataset: Path) -> N
     """It wrote them, then was killed."""
     write_part(dataset, "rejected", "c", [make_rejected_row("c.mp4", Reason.NO_FACE, 1.0, "c")])
     assert read_table(dataset, "rejected").empty
+
+
+# --- digests ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("face_size", 150.00000000000003), ("face_size", None), ("identity", "ann "),
+        ("num_blinks", None), ("num_blinks", 1), ("blink_onsets", None), ("blink_onsets", [0.0]),
+        ("ingested_at", datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC)), ("source", "videos/anm.mp4"),
+    ],
+)  # fmt: skip
+def test_a_changed_value_is_named(dataset: Path, column: str, value: object) -> None:
+    path = find_part(dataset, "clips", "a")
+    content = pq.read_table(path)
+    place, kind = content.schema.get_field_index(column), content.schema.field(column)
+    pq.write_table(content.set_column(place, kind, pa.array([value], kind.type)), path)
+    with pytest.raises(ManifestError, match=rf"{path.name}: damaged \(other values .*: {column}\)"):
+        read_table(dataset, "clips")
+
+
+def test_values_that_are_written_in_another_way_are_the_same(dataset: Path) -> None:
+    """Uncompressed, in one page a row, without a dictionary."""
+    path, before = find_part(dataset, "clips", "a"), read_table(dataset, "clips")
+    pq.write_table(
+        pq.read_table(path), path, compression="none", use_dictionary=False, data_page_version="2.0"
+    )
+    assert read_table(dataset, "clips").equals(before)
+
+
+def test_a_split_chosen_by_another_expression_is_damaged(tmp_path: Path) -> None:
+    made: dict[str, object] = {"by": "clip", "ratio": "1-1-1", "seed": 0}
+    path = write_split(tmp_path, [{"clip_id": "c", "split": "train", **made}], "face_size > 3")
+    content = pq.read_table(path)
+    notes = content.schema.metadata | {b"where": b"face_size > 4"}
+    pq.write_table(content.replace_schema_metadata(notes), path)
+    with pytest.raises(ManifestError, match="other values than were written: where"):
+        read_split_where(tmp_path)
+
+
+@pytest.mark.parametrize("job", ["../../x", "", None])
+def test_a_row_of_no_job_is_refused_with_its_files_name(dataset: Path, job: str | None) -> None:
+    path = find_part(dataset, "clips", "a")
+    content = pq.read_table(path)
+    place = content.schema.get_field_index("job")
+    content = content.set_column(place, "job", pa.array([job], "string"))
+    pq.write_table(content.replace_schema_metadata(None), path)
+    with pytest.raises(ManifestError, match=r"clips/a\.parquet: "):
+        read_table(dataset, "clips")
 
 
 # --- where --------------------------------------------------------------------------------------

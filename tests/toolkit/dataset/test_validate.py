@@ -7,12 +7,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
 from tests.datasets import (
     FakeClip,
     make_job,
+    make_rejected_row,
     make_row,
     make_source_row,
     write_dataset,
@@ -23,6 +25,7 @@ from toolkit.dataset.manifest import find_part, read_table, write_job, write_par
 from toolkit.dataset.split import PARTS, SplitOptions, split_dataset
 from toolkit.dataset.validate import Problem, validate_dataset
 from toolkit.errors import ManifestError
+from toolkit.schema import Reason
 from toolkit.storage import hash_file
 
 CLIPS = [FakeClip(source=f"{i}.mp4", identity=f"p{i}", num_frames=10 + i) for i in range(4)]
@@ -123,6 +126,95 @@ def test_a_row_that_says_other_than_the_shard_is_found(
     rewrite_rows(dataset, "b", lambda rows: rows[0].update({column: value}))
     problems = [p for p in validate_dataset(dataset) if column in p.message]
     assert problems[0].path == dataset / "manifests/clips/b.parquet"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("start_frame", -1), ("width", 0), ("height", -480), ("source_fps", -29.97),
+        ("face_size", -1.0), ("face_size", float("inf")), ("sharpness", -0.5),
+        ("outside_share", 1.5), ("num_pictures", 13), ("num_pictures", -1), ("speech_share", 1.01),
+        ("loudness", 3.0), ("loudness", -121.0), ("mouth_audio_corr", -1.2),
+        ("mouth_audio_lag", 30.0), ("pitch_max", 7.0), ("yaw_min", 1.0), ("roll_max", -1.0),
+        ("blink_onsets", [0.1]), ("blink_onsets", None),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_is_found_without_digests(
+    dataset: Path, column: str, value: object
+) -> None:
+    """Of a clip of 12 frames without blinks, whose pose is 0."""
+    rewrite_rows(dataset, "b", lambda rows: rows[0].update({column: value}))
+    forget_digests(find_part(dataset, "clips", "b"))
+    problems = validate_dataset(dataset, deep=False)
+    (problem,) = (problem for problem in problems if "cannot be so" in problem.message)
+    assert problem.path == dataset / "manifests/clips/b.parquet"
+    assert {"yaw_min": "yaw_min", "roll_max": "roll_min"}.get(column, column) in problem.message
+    assert "cannot be so: delete manifests/sources/b.parquet" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("onsets", "offsets", "is_right"),
+    [
+        ([0.1, 0.2], [0.2, 0.4], True),  # the clip's 12 frames end after 0.4 s
+        ([0.1, 0.2], [0.2, 0.41], False),
+        ([-0.1, 0.2], [0.1, 0.3], False),
+        ([0.1, 0.2], [0.25, 0.3], False),  # one begins before the other ends
+        ([0.3, 0.1], [0.4, 0.2], False),
+        ([0.2, 0.3], [0.1, 0.4], False),
+        ([0.1, 0.2], [0.2], False),
+    ],
+)
+def test_blinks_lie_one_after_another_within_the_clip(
+    dataset: Path, onsets: list[float], offsets: list[float], is_right: bool
+) -> None:
+    blinks = {"num_blinks": 2, "blink_onsets": onsets, "blink_offsets": offsets}
+    rewrite_rows(dataset, "b", lambda rows: rows[0].update(blinks))
+    problems = validate_dataset(dataset, deep=False)
+    assert ["blink_onsets cannot be so" in problem.message for problem in problems] == (
+        [] if is_right else [True]
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("sources", {"size": -1}),
+        ("sources", {"duration": -0.5}),
+        ("sources", {"num_clips": -1}),
+        ("rejected", {"start": -1.0}),
+        ("rejected", {"duration": -1.0}),
+        ("rejected", {"reason": "tired"}),
+    ],
+)
+def test_sources_and_rejections_that_cannot_be_are_found(
+    dataset: Path, table: str, change: dict[str, object]
+) -> None:
+    rejected = make_rejected_row("0.mp4", Reason.NO_FACE, 1.0, "a")
+    rows = read_table(dataset, "sources")
+    rows = [rejected] if table == "rejected" else rows[rows["job"] == "a"].to_dict("records")
+    write_part(dataset, table, "a", rows)
+    assert not validate_dataset(dataset, deep=False)
+    rows[0] |= change
+    write_part(dataset, table, "a", rows)
+    messages = [problem.message for problem in validate_dataset(dataset, deep=False)]
+    assert any(f"0.mp4: {next(iter(change))} cannot be so" in message for message in messages)
+
+
+def test_a_clip_of_other_content_than_its_source_is_found(dataset: Path) -> None:
+    rewrite_rows(dataset, "b", lambda rows: rows[0].update(source_sha256="0" * 64))
+    messages = [problem.message for problem in validate_dataset(dataset, deep=False)]
+    assert any("source_sha256 of 2.mp4 is not what manifests/sources" in m for m in messages)
+
+
+def forget_digests(path: Path) -> None:
+    """Make a part one of before there were any."""
+    pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+
+
+def test_a_manifest_of_before_there_were_digests_is_read(dataset: Path) -> None:
+    for path in (dataset / "manifests").rglob("*.parquet"):
+        forget_digests(path)
+    assert not validate_dataset(dataset)
 
 
 @pytest.mark.parametrize("part", ["rejected/a.parquet", "jobs/a.json"])
@@ -358,6 +450,17 @@ def test_the_command_prints_a_line_per_problem_and_exits_with_1(dataset: Path) -
     as_json = CliRunner().invoke(main, ["validate", "--data", str(dataset), "--json"])
     assert as_json.exit_code == 1
     assert [entry["is_note"] for entry in json.loads(as_json.stdout)].count(False) == 2
+
+
+def test_the_command_measures_again_when_asked_to(dataset: Path) -> None:
+    """These rows were not measured: noise of −2000 to 2000 is not −25 dBFS loud."""
+    result = CliRunner().invoke(main, ["validate", "--data", str(dataset), "--deep"])
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 5
+    assert "loudness -25 (not -29.0" in result.stdout
+    both = CliRunner().invoke(main, ["validate", "--data", str(dataset), "--deep", "--quick"])
+    assert both.exit_code == 2
+    assert "--quick or --deep" in both.stderr
 
 
 def test_the_command_says_where_there_is_no_dataset(tmp_path: Path) -> None:

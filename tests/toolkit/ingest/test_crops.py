@@ -139,6 +139,17 @@ def test_nothing_is_stored_where_no_frames_are_wanted(tmp_path: Path) -> None:
     assert (tmp_path / "j").stat().st_size == 0
 
 
+def test_sharpness_is_the_median_of_every_fifth_frame(tmp_path: Path) -> None:
+    """Frames 0, 5 and 10 hold points of 20, 60 and 200; 20 · 60² / 256² is between."""
+    pictures = [np.zeros((256, 256, 3), np.uint8) for _ in range(11)]
+    for frame, level in {0: 20, 5: 60, 10: 200, 1: 255, 2: 255, 3: 255, 4: 255}.items():
+        pictures[frame][90, 90] = level
+    crops = ((picture, True) for picture in pictures)
+    landmarks = np.zeros((11, 478, 3), np.float32)
+    made = encode_crops(crops, landmarks, tmp_path / "jpegs", size=256, store=False)
+    assert made.sharpness == pytest.approx(20 * 60**2 / 256**2)
+
+
 def test_a_blurred_picture_is_less_sharp(tmp_path: Path) -> None:
     import cv2
 

@@ -192,6 +192,33 @@ def test_recorded_jobs_are_run_as_they_were_recorded_whatever_comes_later(tmp_pa
     assert names(second)[-1] == ["a_new.mp4"]
 
 
+def test_a_recorded_job_runs_only_where_its_videos_are_given_or_the_datasets_own(
+    tmp_path: Path,
+) -> None:
+    mine = write(tmp_path / "mine.mp4", "private")
+    dataset = tmp_path / "d"
+    record(plan(mine, dataset=dataset), dataset)
+    own = write(dataset / "own.mp4", "own")
+    record(plan(own, dataset=dataset, identity="stem"), dataset)
+    recorded = {names(Plan(jobs=(job,), num_done=0))[0][0]: job.id for job in read_jobs(dataset)}
+    other = write(tmp_path / "v" / "new.mp4", "new")
+    with pytest.warns(UserWarning, match="1 jobs that did not end are left alone"):
+        made = plan(other, dataset=dataset)
+    assert names(made) == [["own.mp4"], ["new.mp4"]]
+    assert made.left == (recorded["mine.mp4"],)
+    record(made, dataset)
+    assert recorded["mine.mp4"] in {job.id for job in read_jobs(dataset)}
+    assert ["mine.mp4"] in names(plan(mine, dataset=dataset))
+
+
+def test_a_record_that_ingest_did_not_write_is_not_run(tmp_path: Path) -> None:
+    (video,) = write_many(tmp_path / "v", 1)
+    (job,) = plan(video, dataset=tmp_path / "d").jobs
+    record(Plan(jobs=(dataclasses.replace(job, id="mine-0"),), num_done=0), tmp_path / "d")
+    made = plan(video, dataset=tmp_path / "d")
+    assert (names(made), made.left) == ([["v000.mp4"]], ("mine-0",))
+
+
 @pytest.mark.parametrize("seconds", [40, 90])
 def test_a_plan_whose_recording_was_killed_goes_on_with_the_same_jobs(
     seconds: int, tmp_path: Path

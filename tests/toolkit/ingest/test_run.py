@@ -15,6 +15,7 @@ from tests.media import run_ffmpeg, vary
 from tests.runs import (
     FLAGS,
     OPTIONS,
+    as_plain,
     error_lines,
     read_clips,
     read_dataset,
@@ -22,7 +23,7 @@ from tests.runs import (
     run_ttk,
     start_ttk,
 )
-from toolkit.dataset.manifest import read_table
+from toolkit.dataset.manifest import read_table, write_part
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.dataset.stats import yield_funnel
@@ -133,6 +134,36 @@ def test_clips_are_whole_and_their_rows_say_what_is_in_the_shard(
         assert reader.frame(row["index"], 44).shape == (256, 256, 3)
         assert row["coefficients_backend"] == "none"
         assert "face/expression" not in reader.names
+
+
+def test_measuring_the_shards_again_gives_every_column_of_the_rows(reference: Path) -> None:
+    assert not validate_dataset(reference, recompute=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("face_size", 150.0), ("sharpness", 20.0), ("outside_share", 0.5), ("speech_share", 0.5),
+        ("loudness", -25.0), ("mouth_audio_corr", 0.4), ("mouth_audio_lag", 0.2), ("num_blinks", 0),
+        ("blink_onsets", [0.1]), ("pitch_min", 0.0), ("pitch_max", 0.0), ("yaw_min", 0.0),
+        ("yaw_max", 0.0), ("roll_min", 0.0), ("roll_max", 0.0), ("valid_share", 0.5),
+        ("pose_backend", "none"), ("options_digest", "0" * 12), ("duration", 1.0),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_a_constant_is_found_by_measuring_again(
+    reference: Path, dataset: Path, name: str, value: object
+) -> None:
+    """As a bug in ingest would write it, with the right digests."""
+    shutil.copytree(reference, dataset)
+    rows = read_table(dataset, "clips").to_dict("records")
+    differing = [row for row in rows if as_plain(row[name]) not in (None, value)]
+    for job in {row["job"] for row in rows}:
+        of_job = [{n: as_plain(v) for n, v in r.items()} | {name: value} for r in rows
+                  if r["job"] == job]  # fmt: skip
+        write_part(dataset, "clips", job, of_job)
+    found = [p for p in validate_dataset(dataset, recompute=True) if name in p.message]
+    assert bool(found) == bool(differing)
+    assert differing or name in ("outside_share", "mouth_audio_lag")
 
 
 def test_a_file_that_was_cut_off_gives_what_it_holds_and_a_row_for_the_rest(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.errors import BusyError, StorageError
+from tests.watch import watch
+from toolkit.errors import BusyError, ManifestError, StorageError
 from toolkit.ingest.workspace import (
     describe_owner,
     hold_dataset,
@@ -148,6 +149,58 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with write_whole(final) as temporary:
         temporary.write_text("new")
     assert final.read_text() == "new"
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "pipe"])
+def test_a_temporary_file_that_leads_elsewhere_is_not_written_through(
+    kind: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").write_text("mine")
+    place = tmp_path / "data" / ".x.json.tmp"
+    place.parent.mkdir()
+    if kind == "link":
+        place.symlink_to(tmp_path / "mine")
+    elif kind == "hard link":
+        place.hardlink_to(tmp_path / "mine")
+    else:
+        os.mkfifo(place)  # to open it would wait for a reader
+    with write_whole(tmp_path / "data" / "x.json") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert (tmp_path / "data" / "x.json").read_text() == "new"
+    assert [path.name for path in place.parent.iterdir()] == ["x.json"]
+
+
+def test_a_workspace_that_is_a_link_is_neither_used_nor_swept(tmp_path: Path) -> None:
+    (tmp_path / "mine" / ".x.tmp").mkdir(parents=True)
+    (tmp_path / "data" / "shards").mkdir(parents=True)
+    (tmp_path / "data" / "shards" / ".tmp-job").symlink_to(tmp_path / "mine")
+    with watch(tmp_path / "mine") as seen:
+        assert sweep_workspaces(tmp_path / "data") == 0
+        assert not is_running(tmp_path / "data", "job")
+        with (
+            pytest.raises(ManifestError, match="lies outside of"),
+            open_workspace(tmp_path / "data", "job"),
+        ):
+            pass
+    assert not seen
+
+
+@pytest.mark.parametrize("name", ["shards", "manifests", "manifests/clips", "manifests/other"])
+def test_folders_that_are_links_to_outside_are_not_planned_in(name: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / ".job.parquet.tmp").touch()
+    link = tmp_path / "data" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "mine")
+    with (
+        watch(tmp_path / "mine") as seen,
+        pytest.raises(ManifestError, match="lies outside of"),
+        lock_dataset(tmp_path / "data"),
+    ):
+        sweep_workspaces(tmp_path / "data")
+    assert not [event for event in seen if "opened" not in event]
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == [".job.parquet.tmp"]
 
 
 @pytest.mark.parametrize("number", [28, 122, 27, 30, 13, 1, 12, 24, 5])

@@ -457,6 +457,17 @@ def test_the_folder_of_the_dataset_will_do(dataset: Path) -> None:
     assert len(load_clips(dataset, split="train", identity="ann")) == 2
 
 
+def test_shards_that_are_a_link_to_those_of_another_dataset_are_refused(
+    dataset: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    (other / "manifests").mkdir(parents=True)
+    (other / "shards").symlink_to(dataset / "shards")
+    for shards in (other, other / "shards"):
+        with pytest.raises(ToolkitError):
+            load_clips(shards, split=None)
+
+
 def test_clips_shorter_than_a_window_are_counted(dataset: Path) -> None:
     """And left out."""
     found = load_clips(dataset, split=None, min_frames=160)

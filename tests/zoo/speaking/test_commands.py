@@ -219,13 +219,12 @@ def test_a_fine_tuned_models_lids_are_the_persons(data):
 
 
 def test_a_persons_folder_brings_everything(data, renderer):
-    folder = data / "runs" / "ann"
-    folder.mkdir(parents=True)
+    folder = data
     files = PersonFile(
         identity="ann",
-        shards=data / "data/shards",
-        motion_model=data / "motion.pt",
-        renderer=data / "renderer.pt",
+        shards=folder / "data/shards",
+        motion_model=folder / "motion.pt",
+        renderer=folder / "renderer.pt",
     )
     save_person(folder, files)
     assert str(data) not in (folder / "person.json").read_text()
@@ -443,6 +442,33 @@ def test_a_person_that_is_not_ready_is_refused(data, content):
         "--out", data / "out.mp4",
     )  # fmt: skip
     assert "zoo personalize" in refused(data, result)
+
+
+@pytest.mark.parametrize("name", ["shards", "motion_model", "renderer"])
+@pytest.mark.parametrize("how", ["..", "absolute", "link"])
+def test_a_persons_file_names_nothing_outside_its_folder(tmp_path, name, how):
+    folder, outside = tmp_path / "ann", tmp_path / "outside"
+    folder.mkdir()
+    outside.touch()
+    (folder / "link").symlink_to(outside)
+    paths = {"..": "../outside", "absolute": str(outside), "link": "link"}
+    content = {"identity": "ann", "shards": "data", "motion_model": "a.pt", "renderer": "b.pt"}
+    (folder / "person.json").write_text(json.dumps(content | {name: paths[how]}))
+    with pytest.raises(ToolkitError, match="lies outside of"):
+        load_person(folder)
+    files = {key: folder / value for key, value in content.items() if key != "identity"}
+    with pytest.raises(ToolkitError, match="lies outside of"):
+        save_person(folder, PersonFile(**files | {"identity": "ann", name: folder / paths[how]}))
+    (folder / "person.json").write_text(json.dumps(content))
+    assert load_person(folder).renderer == folder / "b.pt"
+
+
+def test_a_persons_file_that_is_a_link_is_not_read(tmp_path):
+    (tmp_path / "mine.json").write_text("{}")
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "person.json").symlink_to(tmp_path / "mine.json")
+    with pytest.raises(ToolkitError, match="lies outside of"):
+        load_person(tmp_path / "ann")
 
 
 def test_a_file_is_no_persons_folder(data):

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from toolkit.errors import ToolkitError
-from zoo.training.distributed import find_device
+from zoo.training import distributed
+from zoo.training.distributed import Distributed, find_device
 
 
 def test_a_device_that_is_not_there_is_an_error_in_one_line() -> None:
@@ -13,3 +15,16 @@ def test_a_device_that_is_not_there_is_an_error_in_one_line() -> None:
         with pytest.raises(ToolkitError, match=f"--device {name}: cannot be used here") as caught:
             find_device(name)
         assert "\n" not in str(caught.value)
+
+
+def test_gradients_are_the_mean_of_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three: this one's weight has 1 and 2, its bias 3; the others' add up to 5, 4 and 9."""
+    network = nn.Linear(2, 1)
+    network.weight.grad, network.bias.grad = torch.tensor([[1.0, 2.0]]), torch.tensor([3.0])
+    others = torch.tensor([5.0, 4.0, 9.0])
+    monkeypatch.setattr(distributed.dist, "all_reduce", lambda flat: flat.add_(others))
+    Distributed(rank=1, size=3).average_gradients(network)
+    assert network.weight.grad.tolist() == [[2.0, 2.0]]
+    assert network.bias.grad.tolist() == [4.0]
+    Distributed().average_gradients(network)  # alone: nothing is exchanged
+    assert network.bias.grad.tolist() == [4.0]

@@ -177,6 +177,22 @@ def test_a_finished_run_takes_more_epochs(tmp_path: Path) -> None:
     assert '"device": "other"' in (tmp_path / RECIPE).read_text()
 
 
+def test_no_two_steps_draw_the_same_random_numbers(tmp_path: Path) -> None:
+    """Neither of an epoch, nor of several, nor of another run; each the same again."""
+    drawn = list[tuple[float, ...]]()
+
+    class Drawing(Line):
+        def step(self, batch: torch.Tensor) -> Metrics:
+            drawn.append(tuple(torch.rand(4).tolist()))
+            return super().step(batch)
+
+    for name, seed in (("a", 0), ("b", 1), ("c", 0)):
+        train(Drawing(), tmp_path / name, epochs=3, seed=seed)
+    first, again = drawn[: 2 * 3 * STEPS], drawn[2 * 3 * STEPS :]
+    assert len(set(first)) == 2 * 3 * STEPS
+    assert again == first[: 3 * STEPS]
+
+
 def test_another_seed_gives_other_weights(undisturbed: Path, tmp_path: Path) -> None:
     train(Line(), tmp_path / "other", epochs=3, seed=6)
     assert not torch.equal(read_weights(tmp_path / "other")[0], read_weights(undisturbed)[0])
