@@ -37,10 +37,11 @@ class Bar:
 
         self._bar = Progress(
             TextColumn(self._label),
-            BarColumn(),
+            BarColumn(bar_width=None),  # what the texts leave of the line
             MofNCompleteColumn(),
             TextColumn(f"{self._unit}, {{task.fields[text]}}"),
             console=Console(stderr=True),
+            expand=True,
         )
         self._task = self._bar.add_task(self._label, total=total, text="starting")
         self._bar.start()

@@ -76,15 +76,33 @@ def print_split(report: SplitReport, by: str) -> None:
         f"Shares are met within {100 * report.deviation:.1f} points; the largest {by} holds "
         f"{_percent(report.largest_group)} of all frames."
     )
+    if report.num_known or not report.doubts:
+        click.echo(_explain_split(report, by))
     if report.shared_identities:
         names, number = report.shared_identities, len(report.shared_identities)
         shown = ", ".join(names[:5]) + (" …" if number > 5 else "")
         click.echo(f"Identities that stand in more than one part: {number} ({shown})")
-    elif not report.doubts:
-        click.echo("No identity stands in more than one part.")
     for doubt in report.doubts:
         click.echo(f"One person in several parts? {doubt}")
     click.echo(f"{report.num_kept} clips keep the part they had; {report.num_new} are new.")
+
+
+def _explain_split(report: SplitReport, by: str) -> str:
+    """What a model that is trained on train is measured on where it is tested."""
+    known, tested = report.num_known, report.num_tested
+    if not known:
+        how = "ttk split --by clip" if by != "identity" else "ttk split --by source"
+        return (
+            "No person of test is in train: test measures how a model does with people it has not "
+            f"seen. For known people: {how} --reassign, or more videos of each."
+        )
+    who = (
+        "Every person of test is" if known == tested else f"{known} of {tested} people of test are"
+    )
+    return (
+        f"{who} in train as well: test measures new {'clips' if by == 'clip' else 'videos'} of "
+        "people it knows. For unseen people: ttk split --by identity --reassign."
+    )
 
 
 # --- statistics ---------------------------------------------------------------------------------

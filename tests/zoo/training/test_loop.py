@@ -13,7 +13,8 @@ from torch import nn
 from toolkit.errors import ToolkitError
 from zoo.training import loop
 from zoo.training.checkpoint import load_checkpoint
-from zoo.training.loop import BEST, LAST, LOG, RECIPE, Metrics, Step, train
+from zoo.training.log import LOG
+from zoo.training.loop import BEST, LAST, RECIPE, Metrics, Step, Task, train
 
 STEPS = 4
 
@@ -22,7 +23,7 @@ class Killed(Exception):  # noqa: N818  it is what happens, not what went wrong
     """Stands for whatever ends a process."""
 
 
-class Line:
+class Line(Task):
     """Learns the slope 3 of a line through noise; dropout uses torch's generator."""
 
     kind = "line"
