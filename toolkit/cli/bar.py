@@ -34,11 +34,12 @@ class Bar:
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.table import Column
 
         self._bar = Progress(
             TextColumn(self._label),
             BarColumn(bar_width=None),  # what the texts leave of the line
-            MofNCompleteColumn(),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             TextColumn(f"{self._unit}, {{task.fields[text]}}"),
             console=Console(stderr=True),
             expand=True,

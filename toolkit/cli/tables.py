@@ -91,17 +91,17 @@ def _explain_split(report: SplitReport, by: str) -> str:
     """What a model that is trained on train is measured on where it is tested."""
     known, tested = report.num_known, report.num_tested
     if not known:
-        how = "ttk split --by clip" if by != "identity" else "ttk split --by source"
+        how = "source" if by == "identity" else "clip"
         return (
-            "No person of test is in train: test measures how a model does with people it has not "
-            f"seen. For known people: {how} --reassign, or more videos of each."
+            "No person of test is in train: test measures how a model does with new people.\n"
+            f"To test on people it knows: ttk split --by {how} --reassign."
         )
     who = (
         "Every person of test is" if known == tested else f"{known} of {tested} people of test are"
     )
     return (
-        f"{who} in train as well: test measures new {'clips' if by == 'clip' else 'videos'} of "
-        "people it knows. For unseen people: ttk split --by identity --reassign."
+        f"{who} in train: test measures new {'clips' if by == 'clip' else 'videos'} of known "
+        "people.\nTo test on new people: ttk split --by identity --reassign."
     )
 
 

@@ -1,6 +1,5 @@
 """What `zoo train` shows while it runs."""
 
-import itertools
 import time
 from typing import TYPE_CHECKING
 
@@ -28,8 +27,8 @@ class TrainProgress(Bar):
         if step.validation:
             self.say(f"epoch {step.epoch + 1}/{self._epochs}: {describe_metrics(step.validation)}")
             return
-        rate = f"{step.items_per_second:.3g} {self._items}/s"
-        loss = describe_metrics(dict(itertools.islice(step.metrics.items(), 1)))
+        rate = f"{step.items_per_second:.1f} {self._items}/s"
+        loss = f"loss {next(iter(step.metrics.values())):.3g}"
         self.show(done, total, ", ".join([rate, self._estimate(done, total), loss]))
 
     def _estimate(self, done: int, total: int) -> str:

@@ -17,6 +17,7 @@ from zoo.models.family import Family, Training
 from zoo.models.registry import list_families, train_model
 
 if TYPE_CHECKING:
+    from zoo.training.distributed import Distributed
     from zoo.training.loop import Metrics
 
 
@@ -99,7 +100,7 @@ def _run(family: Family, recipe: Any, out: Path, resume: str | None, as_json: bo
     with (
         init_distributed(recipe.device) as distributed,
         warnings.catch_warnings(),
-        exit_when_stopped(_write_resuming(), speaks=distributed.is_first),
+        exit_when_stopped(_write_resuming(), distributed),
     ):
         if not distributed.is_first:  # the first one says it for all
             warnings.simplefilter("ignore")
@@ -118,15 +119,17 @@ def _run(family: Family, recipe: Any, out: Path, resume: str | None, as_json: bo
 
 
 @contextlib.contextmanager
-def exit_when_stopped(again: str, *, speaks: bool = True) -> Iterator[None]:
+def exit_when_stopped(again: str, distributed: "Distributed | None" = None) -> Iterator[None]:
     """Where a signal stops a training, say how it goes on; exit with 128 + the signal's number."""
     from zoo.training.stopping import Stopped
 
     try:
         yield
     except Stopped as stopped:
-        if speaks:
+        if distributed is None or distributed.is_first:
             click.echo(f"zoo: stopped by {stopped}; saved. Go on with:\n  {again}", err=True)
+        if distributed is not None:
+            distributed.wait()  # torchrun ends the one that speaks when another has ended
         raise SystemExit(128 + stopped.number) from None
 
 

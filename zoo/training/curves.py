@@ -34,7 +34,7 @@ def plot_curves(log: Path, picture: Path) -> None:
     num_rows = -(-len(groups) // COLUMNS)
     figure = Figure(figsize=(4 * COLUMNS, 2.6 * num_rows), dpi=80, layout="constrained")
     grid = figure.subplots(num_rows, COLUMNS, squeeze=False).flat
-    for axes, ((kind, name), rows) in zip(grid, groups, strict=False):
+    for ((kind, name), rows), axes in zip(groups, grid, strict=False):
         _draw(axes, f"{kind}: {name}", rows["total_steps"].to_numpy(), rows["value"].to_numpy())
     for axes in list(grid):
         axes.set_axis_off()

@@ -89,21 +89,21 @@ def init_distributed(device: str = "auto") -> Iterator[Distributed]:
 
 
 def find_device(name: str, local: int = 0) -> torch.device:
-    """The device of a name such as `cpu` or `cuda:1`; `auto`: GPU number `local`, if there is one.
+    """The device of a name such as `cpu` or `cuda:1`; `cuda`: GPU number `local`; `auto`: if any.
 
     Raises:
         ToolkitError: it is none, or not to be had here; says what is.
     """
     num_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
-        name = f"cuda:{local}" if num_gpus else "cpu"
+        name = "cuda" if num_gpus else "cpu"
     kind, _, number = name.partition(":")
     if kind == "cuda" and not num_gpus:
         raise _refuse(name, _explain_no_gpu())
     if kind == "cuda" and number.isdecimal() and int(number) >= num_gpus:
         raise _refuse(name, f"the GPUs here are cuda:0 to cuda:{num_gpus - 1}")
     try:
-        device = torch.device(name)
+        device = torch.device(f"cuda:{local}" if name == "cuda" else name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         gpus = "cuda, cuda:0 …" if num_gpus else "no GPU is there"

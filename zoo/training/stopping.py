@@ -20,7 +20,7 @@ class Stopped(KeyboardInterrupt):
     """
 
     def __init__(self, number: int, epoch: int, step: int) -> None:
-        super().__init__(f"{signal.Signals(number).name} in epoch {epoch}, after step {step}")
+        super().__init__(f"{signal.Signals(number).name} in epoch {epoch + 1}, after step {step}")
         self.number, self.epoch, self.step = number, epoch, step
 
 
