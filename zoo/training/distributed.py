@@ -106,9 +106,13 @@ def find_device(name: str, local: int = 0) -> torch.device:
         device = torch.device(f"cuda:{local}" if name == "cuda" else name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        gpus = "cuda, cuda:0 …" if num_gpus else "no GPU is there"
-        raise _refuse(name, f"choose auto or cpu ({gpus})") from error
+        raise _refuse(name, _CHOICES) from error
+    if kind not in ("cpu", "cuda", "mps"):
+        raise _refuse(name, _CHOICES)
     return device
+
+
+_CHOICES = "choose auto, cpu, or cuda, cuda:0 … where there are GPUs"
 
 
 def _refuse(name: str, why: str) -> ToolkitError:
