@@ -414,15 +414,6 @@ def write_layout(path: Path) -> None:
         (write_layout, "layout pose6"),
     ],
 )
-def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path) -> None:
-    """And nothing complains once more when it is thrown away."""
-    (tmp_path / ".motion.npz.tmp").symlink_to("/dev/full")
-    with pytest.raises(StorageError, match=r"motion\.npz: cannot be written: the disk is full"):
-        save_motion(tmp_path / "motion.npz", np.ones((3000, 71)), 30)
-    assert list(tmp_path.iterdir()) == []
-    gc.collect()
-
-
 def test_what_is_no_motion_is_one_clear_error(
     tmp_path: Path, write: Callable[[Path], None], complaint: str
 ) -> None:
@@ -450,3 +441,12 @@ def test_everything_but_the_network_makes_ten_minutes_in_a_few_seconds() -> None
     assert motion.shape == (18_000, 71)
     assert time.process_time() - began < 4
     assert not np.isnan(motion[:, AU45]).any()
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path) -> None:
+    """And nothing complains once more when it is thrown away."""
+    (tmp_path / ".motion.npz.tmp").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"motion\.npz: cannot be written: the disk is full"):
+        save_motion(tmp_path / "motion.npz", np.ones((3000, 71)), 30)
+    assert list(tmp_path.iterdir()) == []
+    gc.collect()

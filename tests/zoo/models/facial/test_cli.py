@@ -66,6 +66,17 @@ def train(dataset: Path, *options: str) -> Result:
     return CliRunner().invoke(main, [*words, "--device", "cpu", "--preset", "small", *options])
 
 
+def refuse(dataset: Path, *options: str) -> str:
+    """What the command says when it refuses to train: one line, and no run."""
+    out = dataset / "run"
+    result = train(dataset, "--out", str(out), *options)
+    assert result.exit_code == 1
+    assert not out.exists()
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("zoo: error: ")
+    return line
+
+
 def test_a_missing_split_names_the_command_that_makes_one(tmp_path: Path) -> None:
     write_clips(tmp_path)
     (tmp_path / "manifests" / "split.parquet").unlink()
@@ -138,18 +149,21 @@ def test_clips_shorter_than_a_window_and_who_has_no_other_are_told_before_traini
         for k, (name, length) in enumerate(lengths)
     ]
     write_parts(tmp_path, trained)
-    result = train(tmp_path, "--out", str(tmp_path / "run"))
+    with pytest.warns(UserWarning, match="shorter") as told:
+        result = train(tmp_path, "--out", str(tmp_path / "run"))
     assert result.exit_code == 0, result.output
-    (line,) = [line for line in result.stderr.splitlines() if "shorter" in line]
-    assert line == (
-        "zoo: warning: part train: 3 of 4 clips are shorter than a window of 128 frames (4.3 s) "
+    assert [str(warning.message) for warning in told] == [
+        "part train: 3 of 4 clips are shorter than a window of 128 frames (4.3 s) "
         "and are left out, and with them 1 person altogether: bob"
-    )
+    ]
 
 
-def test_nothing_is_told_where_every_clip_is_long_enough(tmp_path: Path) -> None:
+def test_nothing_is_told_where_every_clip_is_long_enough(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
     write_clips(tmp_path)
-    assert "shorter" not in train(tmp_path, "--out", str(tmp_path / "run")).stderr
+    assert train(tmp_path, "--out", str(tmp_path / "run")).exit_code == 0
+    assert not [warning for warning in recwarn if "shorter" in str(warning.message)]
 
 
 # --- whom to hold out ---------------------------------------------------------------------------
