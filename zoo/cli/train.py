@@ -83,6 +83,7 @@ def _make_command(family: Family, training: Training) -> click.Command:
         type=click.Choice(("always", "auto")),
         is_flag=False,
         flag_value="always",
+        metavar="[auto]",
         help="Go on with the run in --out, with the same options and clips. --resume auto: begin "
         "where there is none.",
     )

@@ -25,7 +25,7 @@ class FacialRecipe(ClipRunOptions):
     without: str = option(
         "Leave out G_tem or G_loc: temporal or local (Fig. 8).", default="", one_of=PARTS
     )
-    identity: str = option("Whom --holdout holds out; else everyone.", default="")
+    identity: str = option("Whose time --holdout holds out. Default: everyone's.", default="")
 
     def __post_init__(self) -> None:
         """Refuse what does not go together; raises ValueError."""
