@@ -14,8 +14,8 @@ _HEADER = """\
 # Commands
 
 Made from `--help` by `make docs`; a test compares it. Exit codes: 0 done, 1 trouble with data or
-the environment, 2 a mistake in the command line. Errors are one line on stderr; results go to
-stdout, progress to stderr.
+the environment, 2 a mistake in the command line; a training that a signal stopped: 128 + its
+number. Errors are one line on stderr; results go to stdout, progress to stderr.
 """
 
 

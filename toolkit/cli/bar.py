@@ -45,12 +45,14 @@ class Bar:
             return
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
+        from rich.table import Column
 
         self._bar = Progress(
             TextColumn(self._label),
-            BarColumn(_WIDTH),
-            TextColumn("{task.fields[text]}"),
+            BarColumn(bar_width=None),  # what the texts leave of the line
+            TextColumn("{task.fields[text]}", table_column=Column(no_wrap=True)),
             console=Console(stderr=True),
+            expand=True,
         )
         self._task = self._bar.add_task(self._label, total=1.0, text="starting")
         self._bar.start()

@@ -76,15 +76,33 @@ def print_split(report: SplitReport, by: str) -> None:
         f"Shares are met within {100 * report.deviation:.1f} points; the largest {by} holds "
         f"{_percent(report.largest_group)} of all frames."
     )
+    if report.num_known or not report.doubts:
+        click.echo(_explain_split(report, by))
     if report.shared_identities:
         names, number = report.shared_identities, len(report.shared_identities)
         shown = ", ".join(names[:5]) + (" …" if number > 5 else "")
         click.echo(f"Identities that stand in more than one part: {number} ({shown})")
-    elif not report.doubts:
-        click.echo("No identity stands in more than one part.")
     for doubt in report.doubts:
         click.echo(f"One person in several parts? {doubt}")
     click.echo(f"{report.num_kept} clips keep the part they had; {report.num_new} are new.")
+
+
+def _explain_split(report: SplitReport, by: str) -> str:
+    """What a model that is trained on train is measured on where it is tested."""
+    known, tested = report.num_known, report.num_tested
+    if not known:
+        how = "source" if by == "identity" else "clip"
+        return (
+            "No person of test is in train: test measures how a model does with new people.\n"
+            f"To test on people it knows: ttk split --by {how} --reassign."
+        )
+    who = (
+        "Every person of test is" if known == tested else f"{known} of {tested} people of test are"
+    )
+    return (
+        f"{who} in train: test measures new {'clips' if by == 'clip' else 'videos'} of known "
+        "people.\nTo test on new people: ttk split --by identity --reassign."
+    )
 
 
 # --- statistics ---------------------------------------------------------------------------------

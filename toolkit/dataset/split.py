@@ -70,6 +70,8 @@ class SplitReport:
         deviation: largest distance of a share from what was asked for, 0 to 1.
         largest_group: share of all frames that the largest group has, 0 to 1.
         shared_identities: identities that stand in more than one part.
+        num_tested: identities in test.
+        num_known: those of them that are in train as well.
         doubts: sentences about identities of different parts that may be one person.
         num_kept: clips that had a split before.
         num_new: clips that have one now.
@@ -79,6 +81,8 @@ class SplitReport:
     deviation: float
     largest_group: float
     shared_identities: tuple[str, ...]
+    num_tested: int
+    num_known: int
     doubts: tuple[str, ...]
     num_kept: int
     num_new: int
@@ -366,12 +370,15 @@ def _report(clips: pd.DataFrame, ratio: tuple[int, int, int], num_kept: int) -> 
             )
         )
     sides = clips.groupby("identity")["part"].nunique()
+    trained, tested = (set(clips.loc[clips["part"] == p, "identity"]) for p in ("train", "test"))
     largest = int(clips.groupby("group")["num_frames"].sum().max())
     return SplitReport(
         parts=tuple(parts),
         deviation=max(abs(part.share - part.asked) for part in parts),
         largest_group=largest / total,
         shared_identities=tuple(sorted(str(name) for name in sides[sides > 1].index)),
+        num_tested=len(tested),
+        num_known=len(tested & trained),
         doubts=tuple(find_parted(clips)),
         num_kept=num_kept,
         num_new=len(clips) - num_kept,

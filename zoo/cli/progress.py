@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class TrainProgress(Bar):
-    """Loss, items a second, time left; a line at the end of every epoch."""
+    """Steps, rate, time left and one loss, the first; a line at the end of every epoch."""
 
     def __init__(self, epochs: int, unit: str) -> None:
         """`unit` is what a recipe's `items` count."""
@@ -27,19 +27,13 @@ class TrainProgress(Bar):
         if step.validation:
             self.say(f"epoch {step.epoch + 1}/{self._epochs}: {describe_metrics(step.validation)}")
             return
-        epoch = f"epoch {step.epoch + 1}/{self._epochs}"
         rate = f"{step.items_per_second:.1f} {self._items}/s"
-        left = self._estimate(done, total)
-        self.show(done, total, ", ".join([epoch, _write_loss(step.metrics), rate, left]))
+        loss = f"loss {next(iter(step.metrics.values())):.3g}"
+        self.show(done, total, ", ".join([rate, self._estimate(done, total), loss]))
 
     def _estimate(self, done: int, total: int) -> str:
         began, first = self._first or (0.0, 0)
         return write_left(time.monotonic() - began, done - first, total - done)
-
-
-def _write_loss(metrics: "Metrics") -> str:
-    shown = {name: value for name, value in metrics.items() if "loss" in name}
-    return describe_metrics(shown or metrics)
 
 
 def describe_metrics(metrics: "Metrics") -> str:

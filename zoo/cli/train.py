@@ -1,7 +1,11 @@
 """`zoo train` and `zoo finetune`: a command for each family, made from its record."""
 
+import contextlib
+import os
 import pkgutil
+import shlex
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +17,7 @@ from zoo.models.family import Family, Training
 from zoo.models.registry import list_families, train_model
 
 if TYPE_CHECKING:
+    from zoo.training.distributed import Distributed
     from zoo.training.loop import Metrics
 
 
@@ -38,7 +43,11 @@ class FamilyGroup(click.Group):
 
 @click.group("train", cls=FamilyGroup, part="training")
 def train() -> None:
-    """Train a model; a run that was killed goes on with --resume."""
+    """Train a model; a run that was stopped or killed goes on with --resume.
+
+    Ctrl-C, SIGTERM and SIGUSR1 stop it after the step at hand, with a checkpoint; it then exits
+    with 128 + the signal's number.
+    """
 
 
 @click.group("finetune", cls=FamilyGroup, part="finetuning")
@@ -46,44 +55,96 @@ def finetune() -> None:
     """Go on training a model with the clips of one identity."""
 
 
+class TrainCommand(Command):
+    """A command that remembers how it was called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does."""
+        ctx.meta[_WORDS] = [*args]
+        return super().parse_args(ctx, args)
+
+
+_WORDS = "zoo.words"
+
+
 def _make_command(family: Family, training: Training) -> click.Command:
     options = pkgutil.resolve_name(training.options)
 
-    @click.command(family.name, cls=Command, example=training.example, help=training.help)
+    @click.command(family.name, cls=TrainCommand, example=training.example, help=training.help)
     @options_from(options)
     @click.option(
         "--out",
         type=click.Path(file_okay=False, path_type=Path),
         required=True,
-        help="The run's folder: checkpoints, weights, log.",
+        help="The run's folder: checkpoints, weights, log, curves.",
     )
     @click.option(
-        "--resume", is_flag=True, help="Go on with the run in --out, with the same options."
+        "--resume",
+        type=click.Choice(("always", "auto")),
+        is_flag=False,
+        flag_value="always",
+        metavar="[auto]",
+        help="Go on with the run in --out, with the same options and clips. --resume auto: begin "
+        "where there is none.",
     )
     @json_option
-    def command(out: Path, resume: bool, as_json: bool, **values: Any) -> None:
+    def command(out: Path, resume: str | None, as_json: bool, **values: Any) -> None:
         _run(family, options(**values), out, resume, as_json)
 
     return command
 
 
-def _run(family: Family, recipe: Any, out: Path, resume: bool, as_json: bool) -> None:
+def _run(family: Family, recipe: Any, out: Path, resume: str | None, as_json: bool) -> None:
     from zoo.training.distributed import init_distributed
+    from zoo.training.loop import LAST
 
-    with init_distributed(recipe.device) as distributed, warnings.catch_warnings():
+    with (
+        init_distributed(recipe.device) as distributed,
+        warnings.catch_warnings(),
+        exit_when_stopped(_write_resuming(), distributed),
+    ):
         if not distributed.is_first:  # the first one says it for all
             warnings.simplefilter("ignore")
+        goes_on = resume == "always" or bool(distributed.agree((out / LAST).is_file()))
         with TrainProgress(recipe.epochs, family.items) as progress:
             best = train_model(
                 family.name,
                 recipe,
                 out,
                 distributed=distributed,
-                resume=resume,
+                resume=resume is not None and goes_on,
                 on_step=progress.advance if distributed.is_first else lambda step: None,
             )
         if distributed.is_first:
             _print_best(out, best, as_json)
+
+
+@contextlib.contextmanager
+def exit_when_stopped(again: str, distributed: "Distributed | None" = None) -> Iterator[None]:
+    """Where a signal stops a training, say how it goes on; exit with 128 + the signal's number."""
+    from zoo.training.stopping import Stopped
+
+    try:
+        yield
+    except Stopped as stopped:
+        if distributed is None or distributed.is_first:
+            click.echo(f"zoo: stopped by {stopped}; saved. Go on with:\n  {again}", err=True)
+        if distributed is not None:
+            distributed.wait()  # torchrun ends the one that speaks when another has ended
+        raise SystemExit(128 + stopped.number) from None
+
+
+def _write_resuming() -> str:
+    """The command line at hand, with `--resume`."""
+    ctx = click.get_current_context()
+    words = ctx.meta[_WORDS]
+    if not any(word.split("=")[0] == "--resume" for word in words):
+        words = [*words, "--resume"]
+    program = "zoo"
+    if "LOCAL_WORLD_SIZE" in os.environ:
+        program = f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']} -m zoo"
+    family, parent = ctx.info_name, ctx.parent.info_name if ctx.parent else ""
+    return f"{program} {parent} {family} {shlex.join(words)}"
 
 
 def _print_best(out: Path, best: "Metrics", as_json: bool) -> None:

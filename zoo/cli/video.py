@@ -107,6 +107,7 @@ def personalize(video: Path, out: Path, as_json: bool, **options: Any) -> None:
     """
     settings = PersonalizationSettings(**options)
     from toolkit.cli.progress import IngestProgress
+    from zoo.cli.train import exit_when_stopped
     from zoo.speaking.personalize import Personalization
 
     work, seconds = Personalization(video, settings, out), dict[str, float]()
@@ -114,12 +115,17 @@ def personalize(video: Path, out: Path, as_json: bool, **options: Any) -> None:
     with _time_stage("ingest", seconds), IngestProgress() as bar:
         work.ingest(on_plan=bar.start, on_progress=bar.advance)
     with (
+        exit_when_stopped("the same command"),
         _time_stage("fine-tuning", seconds),
         TrainProgress(settings.motion_epochs, "windows") as progress,
     ):
         work.finetune(progress.advance)
     epochs = work.plan_renderer().epochs
-    with _time_stage("renderer", seconds), TrainProgress(epochs, "frames") as progress:
+    with (
+        exit_when_stopped("the same command"),
+        _time_stage("renderer", seconds),
+        TrainProgress(epochs, "frames") as progress,
+    ):
         work.train_renderer(progress.advance)
     person = work.save()
     if as_json:

@@ -3,7 +3,8 @@
 n frames of a clip.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ToolkitError
 from toolkit.schema import ARRAYS
+from zoo.data.fingerprint import Fingerprint, digest_item
 from zoo.data.holdout import Holdout
 from zoo.data.layout import WINDOW
 from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
@@ -63,6 +65,9 @@ class ClipSet:
         scale: what the audio holds, `log_prob` or `logit`.
         backends: feature -> name, version and weights' digest of what made it.
         num_short: clips left out because they are shorter than a window.
+        lost: identities all of whose clips are.
+        min_frames: of a window.
+        part: of the split that was asked for, or `all`.
     """
 
     clips: tuple[MotionClip, ...]
@@ -70,6 +75,9 @@ class ClipSet:
     scale: str
     backends: dict[str, str]
     num_short: int = 0
+    lost: tuple[str, ...] = ()
+    min_frames: int = 1
+    part: str = "all"
 
     def __iter__(self) -> Iterator[MotionClip]:
         return iter(self.clips)
@@ -137,7 +145,44 @@ def load_clips(
         scale=readers[0].scale,
         backends=_join_backends(readers),
         num_short=len(clips) - len(long),
+        lost=tuple(sorted({clip.identity for clip in clips} - {clip.identity for clip in long})),
+        min_frames=min_frames,
+        part=split or "all",
     )
+
+
+def warn_of_short(parts: Iterable[ClipSet]) -> None:
+    """Warn of clips that are left out because they are shorter than a window, and of whom it costs.
+
+    One line a part, before a training.
+    """
+    for clips in parts:
+        if not clips.num_short:
+            continue
+        text = (
+            f"part {clips.part}: {clips.num_short} of {clips.num_short + len(clips)} clips are "
+            f"shorter than a window of {clips.min_frames} frames "
+            f"({clips.min_frames / clips.fps:.1f} s) and are left out"
+        )
+        if clips.lost:
+            names = ", ".join(clips.lost[:5]) + (", …" if len(clips.lost) > 5 else "")
+            people = "1 person" if len(clips.lost) == 1 else f"{len(clips.lost)} people"
+            text += f", and with them {people} altogether: {names}"
+        warnings.warn(text, stacklevel=2)
+
+
+def take_fingerprint(trained: ClipSet, chosen_by: ClipSet) -> Fingerprint:
+    """Digests of all that is read of the clips of a training."""
+    named = {"clips to train on": trained, "clips to choose by": chosen_by}
+    return {
+        name: {
+            clip.id: digest_item(
+                clip.identity, clip.start_frame, clip.fps, clip.audio, clip.motion, clip.valid
+            )
+            for clip in clips
+        }
+        for name, clips in named.items()
+    }
 
 
 def find_clip(shards: Path, clip_id: str) -> MotionClip:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError, ToolkitError
 from zoo.data.crop_camera import CropCamera
+from zoo.data.fingerprint import Fingerprint, digest_item
 from zoo.data.holdout import Holdout
 from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
 
@@ -28,6 +29,7 @@ FEATURES = ("coefficients", "pose", "au45")
 """What a network sees of the clips that it draws."""
 
 _NAMES = ("face/expression", "face/model_pose", "face/pose", "face/au45", "face/illumination")
+_COEFFICIENTS = ("identity_coefficients", "texture_coefficients")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -195,3 +197,16 @@ def find_inside(
 def note_stretches(clips: Sequence[RenderClip]) -> dict[str, list[int]]:
     """Which frames these are, as a checkpoint holds it."""
     return {clip.id: [clip.first, clip.first + clip.num_frames] for clip in clips}
+
+
+def take_fingerprint(trained: Sequence[RenderClip], chosen_by: Sequence[RenderClip]) -> Fingerprint:
+    """Digests of what is read of the clips of a training; frames by their camera alone."""
+    named = {"clips to train on": trained, "clips to choose by": chosen_by}
+    return {name: {clip.id: _digest(clip) for clip in clips} for name, clips in named.items()}
+
+
+def _digest(clip: RenderClip) -> str:
+    names = (*(name.split("/")[1] for name in _NAMES), "valid", *_COEFFICIENTS)
+    camera = repr(clip.camera)
+    arrays = (getattr(clip, name) for name in names)
+    return digest_item(clip.identity, clip.first, clip.fps, camera, *arrays)

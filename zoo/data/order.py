@@ -3,6 +3,8 @@
 B items of a batch.
 """
 
+import abc
+import signal
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeVar
 
@@ -14,6 +16,9 @@ from toolkit.errors import ToolkitError
 
 Places = npt.NDArray[np.int64]
 
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""They ask a training to end: Ctrl-C, and how Slurm and torchrun end a job."""
+
 Batch_co = TypeVar("Batch_co", covariant=True)
 
 
@@ -24,7 +29,30 @@ class Source(Protocol[Batch_co]):
         """Those at (B,) places."""
 
 
-class Batches(Dataset[Batch_co]):
+class Loadable(Dataset[Batch_co], abc.ABC):
+    """Numbered batches that may be made ahead."""
+
+    @abc.abstractmethod
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def load(
+        self, first: int = 0, workers: int = 0, *, pin_memory: bool = False
+    ) -> Iterator[Batch_co]:
+        """Batches `first`, `first` + 1, …, made ahead by so many processes (0: when asked)."""
+        return iter(
+            DataLoader(
+                self,
+                batch_size=None,
+                sampler=range(first, len(self)),
+                num_workers=workers,
+                pin_memory=pin_memory,
+                worker_init_fn=_ignore_signals,
+            )
+        )
+
+
+class Batches(Loadable[Batch_co]):
     """Batches of a source in a given order."""
 
     def __init__(self, source: Source[Batch_co], order: Sequence[Places]) -> None:
@@ -37,16 +65,14 @@ class Batches(Dataset[Batch_co]):
     def __getitem__(self, index: int) -> Batch_co:
         return self._source.gather(self._order[index])
 
-    def load(
-        self, first: int = 0, workers: int = 0, *, pin_memory: bool = False
-    ) -> Iterator[Batch_co]:
-        """Batches `first`, `first` + 1, …, made ahead by so many processes (0: when asked)."""
-        numbers = range(first, len(self))
-        return iter(
-            DataLoader(
-                self, batch_size=None, sampler=numbers, num_workers=workers, pin_memory=pin_memory
-            )
-        )
+
+def _ignore_signals(worker: int) -> None:
+    """A signal to the whole process group is the parent's to obey: it still needs its batches.
+
+    A worker ends when its parent closes its queue, or is gone.
+    """
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def draw_order(

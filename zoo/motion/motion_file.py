@@ -10,6 +10,7 @@
 | units | (4, 2) text | name and unit of each of the above that has one |
 """
 
+import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,16 +53,18 @@ def save_motion(path: Path, motion: npt.ArrayLike, fps: int) -> None:
     values = np.asarray(motion, np.float32)
     if values.ndim != 2 or values.shape[1] != MOTION_SIZE:
         raise ValueError(f"motion of shape {values.shape}, not (n, {MOTION_SIZE})")
-    with write_whole(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            expression=values[:, EXPRESSION],
-            pose=values[:, POSE],
-            au45=values[:, AU45.start],
-            fps=np.int64(fps),
-            layout=np.array(MOTION_LAYOUT),
-            units=np.array(UNITS),
-        )
+    content = io.BytesIO()  # a zip file that a full disk cuts off complains once more when it goes
+    np.savez(
+        content,
+        expression=values[:, EXPRESSION],
+        pose=values[:, POSE],
+        au45=values[:, AU45.start],
+        fps=np.int64(fps),
+        layout=np.array(MOTION_LAYOUT),
+        units=np.array(UNITS),
+    )
+    with write_whole(path) as temporary:
+        temporary.write_bytes(content.getvalue())
 
 
 def load_motion(path: Path) -> MotionFile:

@@ -16,7 +16,13 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
         StorageError: the disk refuses.
     """
     with write_whole(path) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # torch's own, about the archive that it could not finish
+            cause = error.__context__
+            if isinstance(cause, OSError):
+                raise cause from None
+            raise
 
 
 def load_checkpoint(path: Path, kind: str | None = None) -> dict[str, Any]:

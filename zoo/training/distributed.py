@@ -52,6 +52,14 @@ class Distributed:
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    def agree(self, number: int) -> int:
+        """The largest of the processes' numbers, the same in all of them."""
+        if self.size == 1:
+            return number
+        shared = torch.tensor(number, device=self.device)
+        dist.all_reduce(shared, dist.ReduceOp.MAX)
+        return int(shared)
+
     def wait(self) -> None:
         """Go on when every process has come here."""
         if self.size > 1:
@@ -81,17 +89,37 @@ def init_distributed(device: str = "auto") -> Iterator[Distributed]:
 
 
 def find_device(name: str, local: int = 0) -> torch.device:
-    """The device of a name such as `cpu` or `cuda:1`; `auto`: GPU number `local`, if there is one.
+    """The device of a name such as `cpu` or `cuda:1`; `cuda`: GPU number `local`; `auto`: if any.
 
     Raises:
-        ToolkitError: torch knows none of this name here.
+        ToolkitError: it is none, or not to be had here; says what is.
     """
+    num_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":
-        name = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if num_gpus else "cpu"
+    kind, _, number = name.partition(":")
+    if kind == "cuda" and not num_gpus:
+        raise _refuse(name, _explain_no_gpu())
+    if kind == "cuda" and number.isdecimal() and int(number) >= num_gpus:
+        raise _refuse(name, f"the GPUs here are cuda:0 to cuda:{num_gpus - 1}")
     try:
-        device = torch.device(name)
+        device = torch.device(f"cuda:{local}" if name == "cuda" else name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        text = str(error).splitlines()[0]
-        raise ToolkitError(f"--device {name}: cannot be used here: {text}") from error
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise _refuse(name, _CHOICES) from error
+    if kind not in ("cpu", "cuda", "mps"):
+        raise _refuse(name, _CHOICES)
     return device
+
+
+_CHOICES = "choose auto, cpu, or cuda, cuda:0 … where there are GPUs"
+
+
+def _refuse(name: str, why: str) -> ToolkitError:
+    return ToolkitError(f"--device {name}: cannot be used here: {why}")
+
+
+def _explain_no_gpu() -> str:
+    if torch.version.cuda is None:
+        return f"this PyTorch ({torch.__version__}) computes on CPUs alone"
+    return "PyTorch sees no NVIDIA GPU: nvidia-smi shows those that there are"

@@ -2,27 +2,34 @@
 
 A `Task` is what is trained. Its batches depend on the epoch and their place in it alone, and
 every step draws its random numbers from a seed of its own, so that a run that was killed goes on
-as if it had not been.
+as if it had not been. A signal that asks it to end is obeyed after the step at hand, with a
+checkpoint.
 """
 
 import contextlib
-import csv
+import functools
 import json
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from toolkit.errors import ToolkitError
 from toolkit.storage import check_place, write_whole
+from zoo.data.fingerprint import Fingerprint, describe_changes
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.distributed import Distributed
+from zoo.training.log import TrainingLog
+from zoo.training.options import RunOptions
+from zoo.training.stopping import Stopped, StopSignals
 
-LAST, BEST, RECIPE, LOG = "last.pt", "best.pt", "recipe.json", "log.csv"
+LAST, BEST, RECIPE = "last.pt", "best.pt", "recipe.json"
 
 SAVE_SECONDS = 300
 """Between two checkpoints within an epoch."""
@@ -34,7 +41,10 @@ Metrics = dict[str, float]
 
 
 class Task(Protocol):
-    """What is trained: data, networks and optimisers, of which the loop knows nothing else."""
+    """What is trained: data, networks and optimisers, of which the loop knows nothing else.
+
+    The last three methods may be left as they are.
+    """
 
     kind: str
     """Name of the recipe."""
@@ -49,7 +59,10 @@ class Task(Protocol):
         """Batches `first`, `first` + 1, … of an epoch: the same whenever they are asked for."""
 
     def step(self, batch: Any) -> Metrics:
-        """One step of every optimiser; `items` of the result says how many were looked at."""
+        """One step of every optimiser; `items` of the result says how many were looked at.
+
+        The first figure is the one that progress shows; the log has all.
+        """
 
     def validate(self) -> Metrics:
         """Figures after an epoch; the lowest `score` is the best."""
@@ -62,6 +75,18 @@ class Task(Protocol):
 
     def export(self) -> dict[str, Any]:
         """What a user of the trained model needs; goes into `best.pt` and `last.pt`."""
+
+    def fingerprint(self) -> Fingerprint:
+        """What is trained on and chosen by; a run goes on only with the same."""
+        return {}
+
+    def draw_sheet(self) -> npt.NDArray[np.uint8] | None:
+        """(height, width, 3) RGB to look at after `validate`: the same frames in every epoch."""
+        return None
+
+    def publish(self, out: Path) -> None:
+        """Bring further files in the run's folder up to date with its `best.pt`."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -76,6 +101,72 @@ class Step:
     items_per_second: float
 
 
+OnStep = Callable[[Step], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Where a task is trained.
+
+    Attributes:
+        out: the run's folder.
+        resume: whether the run in it goes on.
+        distributed: the processes.
+    """
+
+    out: Path
+    resume: bool
+    distributed: Distributed
+
+
+Recipe_contra = TypeVar("Recipe_contra", bound=RunOptions, contravariant=True)
+
+
+class Trainer(Protocol[Recipe_contra]):
+    """Trains a family by its options."""
+
+    def __call__(
+        self,
+        recipe: Recipe_contra,
+        out: Path,
+        *,
+        distributed: Distributed | None = None,
+        resume: bool = False,
+        on_step: OnStep = lambda step: None,
+    ) -> Metrics:
+        """Figures of the best epoch; see `train`."""
+
+
+def trainer(make_task: Callable[[Recipe_contra, Setting], Task]) -> Trainer[Recipe_contra]:
+    """Decorator: what makes a family's task becomes what trains it.
+
+    The folder is checked before the task is made, which may take hours.
+    """
+
+    @functools.wraps(make_task)
+    def train_task(
+        recipe: Recipe_contra,
+        out: Path,
+        *,
+        distributed: Distributed | None = None,
+        resume: bool = False,
+        on_step: OnStep = lambda step: None,
+    ) -> Metrics:
+        distributed = distributed or Distributed()
+        check_folder(out, resume)
+        return train(
+            make_task(recipe, Setting(out=out, resume=resume, distributed=distributed)),
+            out,
+            epochs=recipe.epochs,
+            seed=recipe.seed,
+            resume=resume,
+            distributed=distributed,
+            on_step=on_step,
+        )
+
+    return train_task
+
+
 def train(
     task: Task,
     out: Path,
@@ -84,16 +175,19 @@ def train(
     seed: int = 0,
     resume: bool = False,
     distributed: Distributed | None = None,
-    on_step: Callable[[Step], None] = lambda step: None,
+    on_step: OnStep = lambda step: None,
 ) -> Metrics:
     """Train until `epochs` are done; returns the figures of the best epoch.
 
-    Writes `recipe.json`, `log.csv`, TensorBoard's events, `last.pt` (at every epoch and every five
-    minutes) and `best.pt` into `out`; of several processes the first one alone writes.
+    Writes `recipe.json`, `log.csv`, `curves.png`, `sheets/` of tasks that draw, TensorBoard's
+    events, `last.pt` (at every epoch and every five minutes) and `best.pt` into `out`; of several
+    processes the first one alone writes.
 
     Raises:
-        ToolkitError: `out` holds a run and `resume` is not set, or a run of other settings, or
-            there is none to resume; a loss or score is no number.
+        ToolkitError: `out` holds a run and `resume` is not set, or a run of other settings or
+            data, or there is none to resume; a loss or score is no number.
+        Stopped: a signal came to one of the processes; all stop after the same step, or in the
+            midst of validation, which is made again when the run goes on.
     """
     began, items = time.monotonic(), 0.0
 
@@ -101,7 +195,17 @@ def train(
         return items / max(time.monotonic() - began, 1e-9)
 
     distributed = distributed or Distributed()
-    with contextlib.closing(_Run(task, out, resume, writes=distributed.is_first)) as run:
+    with (
+        contextlib.closing(_Run(task, out, resume, writes=distributed.is_first)) as run,
+        StopSignals() as stop,
+    ):
+
+        def stop_if_asked() -> None:
+            if number := distributed.agree(stop.received):
+                run.save()
+                distributed.wait()  # torchrun ends the others as soon as one has ended
+                raise Stopped(number, run.epoch, run.step)
+
         distributed.wait()
         for epoch in range(run.epoch, epochs):
             num_steps = task.count_steps(epoch)
@@ -112,9 +216,13 @@ def train(
                 run.finish_step(metrics)
                 on_step(Step(epoch, run.step, num_steps, metrics, {}, measure_rate()))
                 run.save_now_and_then()
-            validation = task.validate()
+                stop_if_asked()
+            validation = stop.cut_short(task.validate)
+            stop_if_asked()
+            assert validation is not None  # it was not cut short
             run.finish_epoch(validation)
             on_step(Step(epoch, num_steps, num_steps, {}, validation, measure_rate()))
+        run.look_back(at_once=True)
     return run.best
 
 
@@ -148,12 +256,12 @@ class _Run:
         check_folder(out, resume)
         if resume:
             self._load()
-        self._log: _Log | None = None
+        self._log: TrainingLog | None = None
         if writes:
             out.mkdir(parents=True, exist_ok=True)
             with write_whole(out / RECIPE) as temporary:
                 temporary.write_text(json.dumps(task.recipe(), indent=1, sort_keys=True) + "\n")
-            self._log = _Log(out, self.epoch, self.total_steps)
+            self._log = TrainingLog(out, self.epoch, self.total_steps)
 
     def close(self) -> None:
         """Close the logs."""
@@ -169,6 +277,11 @@ class _Run:
                     f"{self._out}: the run has another {name} ({began[name]!r}): "
                     "resume it with the same settings, or choose another --out"
                 )
+        if changes := describe_changes(content.get("data", {}), self._task.fingerprint()):
+            raise ToolkitError(
+                f"{self._out}: the run has other data, {changes}: bring back the split and the "
+                "clips that it began with, or choose another --out"
+            )
         self._task.load_state_dict(content["state"])
         self.epoch, self.step = content["epoch"], content["step"]
         self.total_steps, self.best = content["total_steps"], content["best"]
@@ -189,6 +302,8 @@ class _Run:
         """Checkpoints and logs after an epoch."""
         self._check("score", validation)
         self._write("validation", validation)
+        if self._log is not None and (sheet := self._task.draw_sheet()) is not None:
+            self._log.show_sheet(self.epoch, self.total_steps, sheet)
         is_best = validation["score"] < self.best["score"]
         if is_best:
             self.best = validation | {"epoch": self.epoch}
@@ -196,6 +311,19 @@ class _Run:
         if is_best:
             self._save(BEST)  # first: who is killed here makes this epoch's end once more
         self._save(LAST)
+        self.look_back()
+
+    def save(self) -> None:
+        """A checkpoint, and the curves as far as it."""
+        self._save(LAST)
+        self.look_back(at_once=True)
+
+    def look_back(self, *, at_once: bool = False) -> None:
+        """Bring what is made of the log and the best checkpoint up to date."""
+        if self._log is not None:
+            self._log.draw_curves(at_once=at_once)
+            if (self._out / BEST).is_file():
+                self._task.publish(self._out)
 
     def _write(self, kind: str, metrics: Metrics) -> None:
         if self._log is not None:
@@ -217,43 +345,9 @@ class _Run:
             "step": self.step,
             "total_steps": self.total_steps,
             "best": self.best,
+            "data": self._task.fingerprint(),
             "model": self._task.export(),
         }
         if name == LAST:
             content["state"] = self._task.state_dict()
         save_checkpoint(self._out / name, content)
-
-
-class _Log:
-    """`log.csv` (a row per figure) and TensorBoard; what a resumed run does again is cut off."""
-
-    _COLUMNS = ("kind", "epoch", "step", "total_steps", "name", "value")
-
-    def __init__(self, out: Path, epoch: int, total_steps: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
-        path = out / LOG
-        kept = list[list[str]]()
-        if path.is_file():
-            with path.open(newline="") as file:
-                rows = list(csv.reader(file))[1:]
-            kept = [row for row in rows if len(row) == 6 and _is_done(row, epoch, total_steps)]
-        with write_whole(path) as temporary, temporary.open("w", newline="") as file:
-            csv.writer(file).writerows([self._COLUMNS, *kept])
-        self._file = path.open("a", newline="", buffering=1)
-        self._rows = csv.writer(self._file)
-        self._board: Any = SummaryWriter(str(out), purge_step=total_steps + 1)
-
-    def write(self, kind: str, epoch: int, step: int, total_steps: int, metrics: Metrics) -> None:
-        for name, value in metrics.items():
-            self._rows.writerow([kind, epoch, step, total_steps, name, f"{value:.6g}"])
-            self._board.add_scalar(f"{kind}/{name}", value, total_steps)
-
-    def close(self) -> None:
-        self._file.close()
-        self._board.close()
-
-
-def _is_done(row: list[str], epoch: int, total_steps: int) -> bool:
-    """Whether what a row tells lies before a checkpoint in this epoch, after so many steps."""
-    return int(row[1]) < epoch if row[0] == "validation" else int(row[3]) <= total_steps

@@ -200,6 +200,41 @@ def test_the_report_counts_frames_and_names_identities_on_both_sides(tmp_path: P
     assert report.deviation <= report.largest_group
 
 
+@pytest.mark.parametrize(
+    ("people", "by", "counts", "words"),
+    [
+        ("abc", "source", (1, 0), "No person of test is in train: test measures how a model does"),
+        ("aaa", "source", (1, 1), "Every person of test is in train: test measures new videos"),
+        ("aaa", "clip", (1, 1), "Every person of test is in train: test measures new clips"),
+    ],
+)
+def test_what_a_test_on_the_split_means_is_said(
+    tmp_path: Path, people: str, by: str, counts: tuple[int, int], words: str
+) -> None:
+    """Three videos: of three people, or of one."""
+    clips = [FakeClip(identity=who, source=f"{k}.mp4") for k, who in enumerate(people)]
+    dataset = make_dataset(tmp_path, clips)
+    result = CliRunner().invoke(main, ["split", "--by", by, "--data", str(dataset)])
+    assert words in result.stdout
+    assert f"ttk split --by {'identity' if counts[1] else 'clip'} --reassign." in result.stdout
+    assert max(len(line) for line in result.stdout.splitlines() if " test" in line) <= 80
+    report = split_dataset(dataset, SplitOptions(by=by))
+    assert (report.num_tested, report.num_known) == counts
+
+
+def test_where_some_of_the_tested_people_are_in_train_they_are_counted(tmp_path: Path) -> None:
+    """Ten people of two videos each, five of the videos to train on."""
+    clips = [FakeClip(identity=f"p{k % 10}", source=f"{k}.mp4") for k in range(20)]
+    report = split_dataset(make_dataset(tmp_path, clips))
+    split = read_split(tmp_path)
+    sides = {part: {clip.identity for clip in clips if split[clip.id] == part} for part in PARTS}
+    assert report.num_tested == len(sides["test"])
+    assert report.num_known == len(sides["test"] & sides["train"])
+    assert 0 < report.num_known < report.num_tested
+    result = CliRunner().invoke(main, ["split", "--data", str(tmp_path)])
+    assert f"{report.num_known} of {report.num_tested} people of test are in train" in result.stdout
+
+
 def list_doubts(folder: Path, people: list[tuple[str, str]]) -> tuple[str, ...]:
     """What the report asks of clips of these (identity, source), as many frames each."""
     clips = [FakeClip(identity=name, source=source, num_frames=9) for name, source in people]
@@ -235,7 +270,7 @@ def test_identities_that_look_like_no_people_are_reported(tmp_path: Path) -> Non
     assert list_doubts(tmp_path, people) == ("Identities that look like no people: level_1",)
     result = CliRunner().invoke(main, ["split", "--by", "identity", "--data", str(tmp_path)])
     assert "One person in several parts? Identities that look like no people" in result.stdout
-    assert "No identity stands in more than one part" not in result.stdout
+    assert "No person of test" not in result.stdout
 
 
 @settings(max_examples=6, deadline=None)

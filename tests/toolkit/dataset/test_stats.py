@@ -353,7 +353,7 @@ def test_split_prints_its_parts_and_how_close_they_are(dataset: Path) -> None:
     """As a table and as JSON; an error is one line."""
     text = run("split", "--data", str(dataset), "--ratio", "2-1-7")
     assert max(map(len, text.splitlines())) <= 100
-    for word in ("train", "val", "test", "points", "No identity stands in more than one part"):
+    for word in ("train", "val", "test", "points", "No person of test is in train"):
         assert word in text
     document = json.loads(run("split", "--data", str(dataset), "--ratio", "2-1-7", "--json"))
     assert [part["name"] for part in document["parts"]] == ["train", "val", "test"]

@@ -1,6 +1,7 @@
 """Long generation: where windows lie, what they see, what becomes of their states; motion.npz."""
 
 import dataclasses
+import gc
 import pickle
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import StorageError, ToolkitError
 from zoo.data import AU45, EXPRESSION, POSE, WINDOW, Normalisation
 from zoo.metrics.continuity import measure_drift, measure_seams
 from zoo.motion.generate import clip_au45, generate_motion, list_starts, smooth_motion
@@ -440,3 +441,12 @@ def test_everything_but_the_network_makes_ten_minutes_in_a_few_seconds() -> None
     assert motion.shape == (18_000, 71)
     assert time.process_time() - began < 4
     assert not np.isnan(motion[:, AU45]).any()
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path) -> None:
+    """And nothing complains once more when it is thrown away."""
+    (tmp_path / ".motion.npz.tmp").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"motion\.npz: cannot be written: the disk is full"):
+        save_motion(tmp_path / "motion.npz", np.ones((3000, 71)), 30)
+    assert list(tmp_path.iterdir()) == []
+    gc.collect()

@@ -2,6 +2,7 @@
 
 import pickle
 import random
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,32 @@ def test_a_failure_while_writing_leaves_the_one_before(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["c.pt"]
 
 
-def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [1, 5_000, 100_000])
+def test_a_full_disk_is_one_clear_error(
+    tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it is full at the file's beginning, in its midst or at its end."""
     monkeypatch.setattr(storage, "_remove_foreign", lambda path: None)  # links stand for the disk
     (tmp_path / ".c.pt.tmp").symlink_to("/dev/full")
     with pytest.raises(StorageError, match="the disk is full"):
-        save_checkpoint(tmp_path / "c.pt", {"weights": torch.zeros(100_000)})
+        save_checkpoint(tmp_path / "c.pt", {"weights": [torch.zeros(size)] * 3})
     assert not (tmp_path / "c.pt").exists()
+
+
+@pytest.mark.parametrize("limit", [1_000, 100_000, 300_000])
+def test_a_disk_that_fills_up_leaves_the_one_before_and_no_part_of_the_next(
+    tmp_path: Path, limit: int
+) -> None:
+    save_checkpoint(tmp_path / "c.pt", CONTENT)
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, former[1]))
+    try:
+        with pytest.raises(StorageError, match=r"c\.pt: cannot be written: .*raise the limit"):
+            save_checkpoint(tmp_path / "c.pt", {"weights": [torch.rand(50_000) for _ in range(3)]})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    assert load_checkpoint(tmp_path / "c.pt")["epoch"] == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["c.pt"]
 
 
 def test_a_missing_one_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from zoo.training.distributed import Distributed, find_device
 
 def test_a_device_that_is_not_there_is_an_error_in_one_line() -> None:
     assert find_device("cpu") == torch.device("cpu")
-    for name in ("nonsense", "cuda:77"):
+    for name in ("nonsense", "gpu", "mps", "cuda:77", "cuda:x", "xpu", "meta:9", ""):
         with pytest.raises(ToolkitError, match=f"--device {name}: cannot be used here") as caught:
             find_device(name)
+        assert len(str(caught.value)) < 120
         assert "\n" not in str(caught.value)
 
 
@@ -28,3 +29,23 @@ def test_gradients_are_the_mean_of_all_processes(monkeypatch: pytest.MonkeyPatch
     assert network.bias.grad.tolist() == [4.0]
     Distributed().average_gradients(network)  # alone: nothing is exchanged
     assert network.bias.grad.tolist() == [4.0]
+
+
+def test_a_gpu_that_is_not_there_is_told_from_those_that_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(
+        ToolkitError, match=r"--device cuda:7: .*: the GPUs here are cuda:0 to cuda:1$"
+    ):
+        find_device("cuda:7")
+
+
+def test_each_process_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
+    for name in ("auto", "cuda"):
+        assert find_device(name, 1) == torch.device("cuda:1")
+    assert find_device("cuda:0", 1) == torch.device("cuda:0")

@@ -2,18 +2,27 @@
 
 import csv
 import math
+import os
+import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
-from torch import nn
+from torch import multiprocessing, nn
 
 from toolkit.errors import ToolkitError
 from zoo.training import loop
-from zoo.training.checkpoint import load_checkpoint
-from zoo.training.loop import BEST, LAST, LOG, RECIPE, Metrics, Step, train
+from zoo.training.checkpoint import load_checkpoint, save_checkpoint
+from zoo.training.curves import thin_out
+from zoo.training.distributed import init_distributed
+from zoo.training.log import CURVES, LOG, SHEETS
+from zoo.training.loop import BEST, LAST, RECIPE, Metrics, Step, Task, train
+from zoo.training.stopping import Stopped
 
 STEPS = 4
 
@@ -22,7 +31,7 @@ class Killed(Exception):  # noqa: N818  it is what happens, not what went wrong
     """Stands for whatever ends a process."""
 
 
-class Line:
+class Line(Task):
     """Learns the slope 3 of a line through noise; dropout uses torch's generator."""
 
     kind = "line"
@@ -36,6 +45,8 @@ class Line:
         self._optimiser = torch.optim.Adam(self.network.parameters(), rate)
         self._num_validations = 0
         self.poison = math.inf
+        self.data: dict[str, dict[str, str]] = {"clips to train on": {"a": "1", "b": "2"}}
+        self.sheet: npt.NDArray[np.uint8] | None = None
 
     def recipe(self) -> dict[str, Any]:
         return {"rate": self._rate, "device": self._device, "epochs": 9}
@@ -76,6 +87,12 @@ class Line:
 
     def export(self) -> dict[str, Any]:
         return {"network": self.network.state_dict()}
+
+    def fingerprint(self) -> dict[str, dict[str, str]]:
+        return self.data
+
+    def draw_sheet(self) -> npt.NDArray[np.uint8] | None:
+        return self.sheet
 
 
 def kill_at(epoch: int, number: int) -> Any:
@@ -198,6 +215,111 @@ def test_another_seed_gives_other_weights(undisturbed: Path, tmp_path: Path) -> 
     assert not torch.equal(read_weights(tmp_path / "other")[0], read_weights(undisturbed)[0])
 
 
+# --- signals ------------------------------------------------------------------------------------
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+def send_at(epoch: int, number: int, *signals: int) -> Any:
+    """A listener that sends this process signals after a step."""
+
+    def listen(step: Step) -> None:
+        if (step.epoch, step.step) == (epoch, number) and not step.validation:
+            for sent in signals:
+                os.kill(os.getpid(), sent)
+
+    return listen
+
+
+def check_same(out: Path, other: Path) -> None:
+    """Weights and logs of two runs, to the bit."""
+    for ours, theirs in zip(read_weights(out), read_weights(other), strict=True):
+        assert torch.equal(ours, theirs)
+    assert read_log(out) == read_log(other)
+
+
+@pytest.mark.parametrize("sent", SIGNALS)
+@pytest.mark.parametrize(("epoch", "number"), [(0, 1), (1, STEPS)])
+def test_a_signal_stops_a_run_after_its_step_and_it_goes_on_to_the_bit(
+    undisturbed: Path, tmp_path: Path, sent: signal.Signals, epoch: int, number: int
+) -> None:
+    out, before = tmp_path / "stopped", signal.getsignal(sent)
+    with pytest.raises(Stopped) as stopped:
+        train(Line(), out, epochs=3, seed=5, on_step=send_at(epoch, number, sent))
+    assert (stopped.value.number, stopped.value.epoch, stopped.value.step) == (sent, epoch, number)
+    assert str(stopped.value) == f"{sent.name} in epoch {epoch + 1}, after step {number}"
+    content = load_checkpoint(out / LAST)
+    assert (content["epoch"], content["step"]) == (epoch, number)
+    assert (out / CURVES).is_file()
+    assert signal.getsignal(sent) == before
+    train(Line(), out, epochs=3, seed=5, resume=True)
+    check_same(out, undisturbed)
+
+
+def test_a_signal_cuts_validation_short_and_it_is_made_again(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, out = Line(), tmp_path / "stopped"
+
+    def validate() -> Metrics:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("validation went on")
+
+    monkeypatch.setattr(task, "validate", validate)
+    with pytest.raises(Stopped):
+        train(task, out, epochs=3, seed=5)
+    content = load_checkpoint(out / LAST)
+    assert (content["epoch"], content["step"]) == (0, STEPS)
+    train(Line(), out, epochs=3, seed=5, resume=True)
+    check_same(out, undisturbed)
+
+
+def test_a_second_interrupt_ends_a_run_at_once(tmp_path: Path) -> None:
+    listen = send_at(0, 2, signal.SIGINT, signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt) as ended:
+        train(Line(), tmp_path, epochs=1, on_step=listen)
+    assert not isinstance(ended.value, Stopped)
+    assert not (tmp_path / LAST).exists()
+
+
+def test_a_signal_that_was_ignored_before_stays_ignored(tmp_path: Path) -> None:
+    """As SIGINT is for what a script starts in its background."""
+    former = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    try:
+        best = train(Line(), tmp_path, epochs=1, on_step=send_at(0, 2, signal.SIGUSR1))
+    finally:
+        signal.signal(signal.SIGUSR1, former)
+    assert best["epoch"] == 0
+
+
+def train_one_of_two(rank: int, out: Path) -> None:
+    """A process of two; the second one is sent SIGTERM after its third step."""
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+    listen = send_at(0, 3, *((signal.SIGTERM,) if rank else ()))
+    with init_distributed("cpu") as distributed:
+        try:
+            train(Line(), out, epochs=3, distributed=distributed, on_step=listen)
+        except Stopped as stopped:
+            (out / f"{rank}.txt").write_text(str(stopped))
+
+
+def test_all_processes_stop_at_the_step_at_which_one_was_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for name, value in {"ADDR": "127.0.0.1", "PORT": port}.items():
+        monkeypatch.setenv(f"MASTER_{name}", str(value))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    multiprocessing.spawn(train_one_of_two, (tmp_path,), nprocs=2)
+    said = {(tmp_path / f"{rank}.txt").read_text() for rank in (0, 1)}
+    assert said == {"SIGTERM in epoch 1, after step 3"}
+    content = load_checkpoint(tmp_path / LAST)
+    assert (content["epoch"], content["step"]) == (0, 3)
+
+
 # --- refusals -----------------------------------------------------------------------------------
 
 
@@ -227,6 +349,37 @@ def test_a_run_of_another_recipe_is_refused(tmp_path: Path) -> None:
     task.kind = "circle"
     with pytest.raises(ToolkitError, match="a checkpoint of line, not of circle"):
         train(task, tmp_path, epochs=2, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ({"a": "1"}, "1 gone (b)"),
+        ({"a": "1", "b": "2", "c": "3"}, "1 new (c)"),
+        ({"a": "1", "b": "9"}, "1 with other content (b)"),
+        ({"c": "3", "d": "4"}, "2 gone (a, b), 2 new (c, d)"),
+    ],
+)
+def test_a_run_goes_on_with_its_own_clips_alone(
+    tmp_path: Path, now: dict[str, str], words: str
+) -> None:
+    train(Line(), tmp_path, epochs=1)
+    task, before = Line(), (tmp_path / LAST).read_bytes()
+    task.data = {"clips to train on": now}
+    with pytest.raises(ToolkitError, match="the run has other data") as caught:
+        train(task, tmp_path, epochs=2, resume=True)
+    assert f"clips to train on: {words}: bring back the split" in str(caught.value)
+    assert (tmp_path / LAST).read_bytes() == before
+
+
+def test_a_run_that_did_not_note_its_clips_goes_on(tmp_path: Path) -> None:
+    """As those of earlier versions."""
+    train(Line(), tmp_path, epochs=1)
+    content = load_checkpoint(tmp_path / LAST)
+    del content["data"]
+    save_checkpoint(tmp_path / LAST, content)
+    train(Line(), tmp_path, epochs=2, resume=True)
+    assert load_checkpoint(tmp_path / LAST)["epoch"] == 2
 
 
 def test_a_loss_that_is_no_number_is_an_error_that_says_where(tmp_path: Path) -> None:
@@ -280,6 +433,42 @@ def test_tensorboard_shows_every_step_once_after_a_kill(
     assert [event.step for event in events.Scalars("train/loss")] == list(range(1, 9))
     score = [(event.step, event.value) for event in events.Scalars("validation/score")]
     assert score == [(4, 0.5), (8, 0.25)]
+
+
+def test_the_curves_of_a_run_are_a_picture(tmp_path: Path) -> None:
+    from PIL import Image
+
+    train(Line(), tmp_path, epochs=1)
+    with Image.open(tmp_path / CURVES) as picture:
+        assert picture.format == "PNG"
+        assert np.asarray(picture.convert("L")).std() > 5
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_a_long_curve_has_means_of_neighbours_for_points() -> None:
+    """Of 600 numbers 0, 1, 2, … two are a point: 0.5, 2.5, … 598.5; of three each stays."""
+    np.testing.assert_array_equal(thin_out(np.arange(600.0)), np.arange(0.5, 599, 2))
+    np.testing.assert_array_equal(thin_out(np.array([4.0, 2, 9])), [4, 2, 9])
+
+
+def test_a_sheet_of_pictures_is_kept_of_every_epoch(tmp_path: Path) -> None:
+    from PIL import Image
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    task = Line()
+    task.sheet = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    train(task, tmp_path, epochs=2)
+    names = ["epoch-0001.png", "epoch-0002.png"]
+    assert sorted(path.name for path in (tmp_path / SHEETS).iterdir()) == names
+    np.testing.assert_array_equal(Image.open(tmp_path / SHEETS / names[1]), task.sheet)
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.step for event in events.Images("validation/sheet")] == [STEPS, 2 * STEPS]
+
+
+def test_a_task_that_draws_nothing_leaves_no_sheets(tmp_path: Path) -> None:
+    train(Line(), tmp_path, epochs=1)
+    assert not (tmp_path / SHEETS).exists()
 
 
 def test_a_listener_hears_steps_speed_and_the_end_of_an_epoch(tmp_path: Path) -> None:

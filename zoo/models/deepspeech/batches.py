@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import DataLoader, Dataset
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.features.deepspeech import compute_spectrogram
+from zoo.data.order import Loadable
 from zoo.data.transcripts import SpeechStore, encode_text
 from zoo.models.deepspeech.augment import (
     Augmenter,
@@ -61,7 +61,7 @@ class Material:
     shares: npt.NDArray[np.float64]
 
 
-class EpochBatches(Dataset[Batch]):
+class EpochBatches(Loadable[Batch]):
     """The batches of one epoch; each depends on the seed, the epoch and its number alone."""
 
     def __init__(
@@ -119,11 +119,6 @@ class EpochBatches(Dataset[Batch]):
         spectrogram = stretch_spectrum(compute_spectrogram(pcm), tract)
         clean = stretch_spectrum(compute_spectrogram(to_pcm(wave, CLEAN_LOUDNESS)), tract)
         return mask_spectrogram(spectrogram, rng, self._strength), pool_bands(clean)
-
-    def load(self, first: int, workers: int) -> Iterator[Batch]:
-        """Batches `first`, `first` + 1, …, made ahead by so many processes (0: when asked)."""
-        order = range(first, len(self))
-        return iter(DataLoader(self, batch_size=None, sampler=order, num_workers=workers))
 
 
 def _cut(

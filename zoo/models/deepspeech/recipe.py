@@ -6,7 +6,7 @@ deepspeech` take, beside what every run has.
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from toolkit.features.deepspeech import (
     load_network,
 )
 from toolkit.schema import DEEPSPEECH_SYMBOLS
-from zoo.data.transcripts import Utterance, read_transcripts, store_utterances
+from zoo.data.fingerprint import Fingerprint, digest_item
+from zoo.data.transcripts import SpeechStore, Utterance, read_transcripts, store_utterances
 from zoo.metrics.error_rates import ALL, Transcription, measure_errors
 from zoo.models.deepspeech import FAMILY
 from zoo.models.deepspeech.augment import Augmenter, Rng, Wave, to_wave
@@ -32,8 +33,7 @@ from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
 from zoo.models.deepspeech.model import WEIGHTS, export_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.models.deepspeech.voices import store_synthetic
-from zoo.training.distributed import Distributed
-from zoo.training.loop import BEST, Metrics, Step, check_folder, train
+from zoo.training.loop import BEST, Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
 
@@ -47,33 +47,16 @@ VALIDATION = 0.05
 """Share of the training rows that is kept to choose by; no sentence of it is trained on."""
 
 
-def train_deepspeech(
-    recipe: DeepSpeechRecipe,
-    out: Path,
-    *,
-    distributed: Distributed | None = None,
-    resume: bool = False,
-    on_step: Callable[[Step], None] = lambda step: None,
-) -> Metrics:
+@trainer
+def train_deepspeech(recipe: DeepSpeechRecipe, setting: Setting) -> "DeepSpeechTask":
     """Train, and write `best.safetensors` whenever an epoch was the best so far.
 
     Raises:
         ToolkitError: the speech cannot be read or holds no row to train on, or several processes;
             and see `train`.
     """
-    distributed = distributed or Distributed()
-    distributed.require_one(FAMILY.name)
-    check_folder(out, resume)
-    task = DeepSpeechTask(recipe, out, distributed.device)
-
-    def tell(step: Step) -> None:
-        if step.validation:
-            export_weights(out / BEST, out / WEIGHTS)
-        on_step(step)
-
-    best = train(task, out, epochs=recipe.epochs, seed=recipe.seed, resume=resume, on_step=tell)
-    export_weights(out / BEST, out / WEIGHTS)  # again: a run may have been killed before it
-    return best
+    setting.distributed.require_one(FAMILY.name)
+    return DeepSpeechTask(recipe, setting.out, setting.distributed.device)
 
 
 FULL_STRENGTH = 8
@@ -81,7 +64,7 @@ FULL_STRENGTH = 8
 learns nothing from noisy speech. One that begins with weights is augmented fully from the start."""
 
 
-class DeepSpeechTask:
+class DeepSpeechTask(Task):
     """The acoustic model under training; what is kept is a running mean of its weights."""
 
     kind = FAMILY.name
@@ -103,6 +86,10 @@ class DeepSpeechTask:
         synthetic = _open_synthetic(trained, avoid, recipe, out)
         self._materials = [_open_recordings(trained, out), *synthetic]
         self._sounds = store_utterances(out / "validation.s16", self._validation)
+        self._fingerprint = {
+            "recordings to train on": _take_fingerprint(trained, self._materials[0].speech),
+            "recordings to choose by": _take_fingerprint(self._validation, self._sounds),
+        }
         self._augmenter = Augmenter(self._draw_babble, recipe.seed)
         self._mean = copy.deepcopy(self._network).eval()
         self._to_bands = nn.Linear(len(DEEPSPEECH_SYMBOLS), NUM_BANDS).to(device)
@@ -118,6 +105,12 @@ class DeepSpeechTask:
         text = [str(path.resolve()) for path in self._recipe.text]
         speech = str(self._recipe.speech.resolve())
         return to_plain(self._recipe) | {"text": text, "initial": initial, "speech": speech}
+
+    def fingerprint(self) -> Fingerprint:
+        return self._fingerprint
+
+    def publish(self, out: Path) -> None:
+        export_weights(out / BEST, out / WEIGHTS)
 
     def count_steps(self, epoch: int) -> int:
         return len(self._make_epoch(epoch))
@@ -251,6 +244,12 @@ def find_validation(rows: Sequence[Utterance]) -> set[str]:
     limit = int(VALIDATION * 2**32)
     texts = {row.text for row in rows}
     return {t for t in texts if int(hashlib.sha256(t.encode()).hexdigest()[:8], 16) < limit}
+
+
+def _take_fingerprint(rows: Sequence[Utterance], sounds: SpeechStore) -> dict[str, str]:
+    lengths = sounds.count_samples().tolist()
+    pairs = zip(rows, lengths, strict=True)
+    return {str(row.path): digest_item(row.text, row.corpus, n) for row, n in pairs}
 
 
 def _open_recordings(rows: Sequence[Utterance], out: Path) -> Material:

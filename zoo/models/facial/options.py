@@ -25,12 +25,21 @@ class FacialRecipe(ClipRunOptions):
     without: str = option(
         "Leave out G_tem or G_loc: temporal or local (Fig. 8).", default="", one_of=PARTS
     )
-    identity: str = option("Whom --holdout holds out; else everyone.", default="")
+    identity: str = option("Whose time --holdout holds out. Default: everyone's.", default="")
 
     def __post_init__(self) -> None:
         """Refuse what does not go together; raises ValueError."""
         super().__post_init__()
         check_part(self.preset, self.without)
+        self._check_identity()
+
+    def _check_identity(self) -> None:
+        if self.identity and not self.holdout:
+            raise ValueError(
+                f"--identity {self.identity} names whom --holdout holds out: add --holdout 0.2, or "
+                "leave --identity away to train on everyone; zoo finetune facial-gan learns one "
+                "person"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +50,6 @@ class FinetuneRecipe(FacialRecipe):
     identity: str = option("Who is to be learnt.")
     epochs: int = option("An epoch is every item once.", default=10, at_least=1)
     batch_size: int = option("Items of a step, over all processes.", default=16, at_least=1)
+
+    def _check_identity(self) -> None:
+        """Without a holdout, too, it says who is learnt."""

@@ -5,8 +5,7 @@ Zhang et al., ICCV 2021, sections 3.2 and 5.1.
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,9 @@ from zoo.data import (
     Normalisation,
     load_clips,
 )
+from zoo.data.clips import take_fingerprint, warn_of_short
 from zoo.data.contract import Contract, make_contract
+from zoo.data.fingerprint import Fingerprint
 from zoo.data.source import load_parts
 from zoo.metrics.dynamics import compare_spectra, measure_spectrum
 from zoo.models.facial import FAMILY
@@ -38,36 +39,22 @@ from zoo.motion.lids import LidMap
 from zoo.training.adversaries import Adversaries
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import Distributed
-from zoo.training.loop import Metrics, Step, train
+from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
 
 
-def train_facial(
-    recipe: FacialRecipe,
-    out: Path,
-    *,
-    distributed: Distributed | None = None,
-    resume: bool = False,
-    on_step: Callable[[Step], None] = lambda step: None,
-) -> Metrics:
+@trainer
+def train_facial(recipe: FacialRecipe, setting: Setting) -> "FacialTask":
     """Train on the training part of a dataset, or fine-tune to an identity; best figures.
 
     Raises:
         ToolkitError: the shards do not fit together, have no split or no clip as long as a
             window, or differ from those of the base model; and see `train`.
     """
-    distributed = distributed or Distributed()
-    task = FacialTask(recipe, *choose_clips(recipe), distributed=distributed)
-    return train(
-        task,
-        out,
-        epochs=recipe.epochs,
-        seed=recipe.seed,
-        resume=resume,
-        distributed=distributed,
-        on_step=on_step,
-    )
+    clips = choose_clips(recipe)
+    warn_of_short(clips)
+    return FacialTask(recipe, *clips, distributed=setting.distributed)
 
 
 def choose_clips(recipe: FacialRecipe) -> tuple[ClipSet, ClipSet]:
@@ -85,7 +72,7 @@ def choose_clips(recipe: FacialRecipe) -> tuple[ClipSet, ClipSet]:
     return trained, load_clips(recipe.shards, split="val", holdout=holdout)
 
 
-class FacialTask:
+class FacialTask(Task):
     """FACIAL-GAN under training."""
 
     kind = FAMILY.name
@@ -105,6 +92,7 @@ class FacialTask:
         """
         torch.manual_seed(recipe.seed)
         self._recipe, self._distributed = recipe, distributed
+        self._fingerprint = take_fingerprint(trained, chosen_by)
         self._contract = make_contract(trained)
         self._contract.refuse_others(make_contract(chosen_by), "the validation part")
         self._model = create_facial_gan(
@@ -135,6 +123,9 @@ class FacialTask:
 
     def recipe(self) -> dict[str, Any]:
         return to_plain(self._recipe)
+
+    def fingerprint(self) -> Fingerprint:
+        return self._fingerprint
 
     def count_steps(self, epoch: int) -> int:
         return len(self._make_epoch(epoch))

@@ -5,21 +5,23 @@ FACIAL (Zhang et al., ICCV 2021), sections 3.4 and 5.1.
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from zoo.data import Holdout
-from zoo.data.frames import RenderClip, load_render_clips, note_stretches
+from zoo.data.fingerprint import Fingerprint
+from zoo.data.frames import Picture, RenderClip, load_render_clips, note_stretches, take_fingerprint
 from zoo.data.order import Batches, Places, draw_order, spread_order
 from zoo.data.source import load_parts
 from zoo.graphics.eyes import choose_threshold
 from zoo.models.renderer import FAMILY
 from zoo.models.renderer.batches import ClipFrames, FrameBatch
-from zoo.models.renderer.inputs import WindowMaker, find_face_model
+from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures
 from zoo.models.renderer.losses import (
     LossWeights,
     adversarial_loss,
@@ -33,7 +35,7 @@ from zoo.models.renderer.presets import HALF_WINDOW, PRESETS
 from zoo.training.adversaries import Adversaries
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import Distributed
-from zoo.training.loop import LAST, Metrics, Step, check_folder, train
+from zoo.training.loop import LAST, Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
 from zoo.training.perceptual import PerceptualDistance, find_vgg
@@ -44,36 +46,23 @@ BETAS = (0.5, 0.999)
 VALIDATION_FRAMES = 50
 """The most that an epoch is judged by."""
 
+SHEET_FRAMES = 6
+"""Of those, how many stand on a sheet of pictures."""
+
 Clips = tuple[RenderClip, ...]
 
 
-def train_renderer(
-    recipe: RendererRecipe,
-    out: Path,
-    *,
-    distributed: Distributed | None = None,
-    resume: bool = False,
-    on_step: Callable[[Step], None] = lambda step: None,
-) -> Metrics:
+@trainer
+def train_renderer(recipe: RendererRecipe, setting: Setting) -> "RendererTask":
     """Train on the training part of a person's clips; best figures.
 
     Raises:
         ToolkitError: no such identity, no frames to train on or to judge by, coefficients of
             another face model, or VGG19 cannot be read; and see `train`.
     """
-    check_folder(out, resume)
-    distributed = distributed or Distributed()
-    judge = open_judge(recipe, out if resume else None)
-    task = RendererTask(recipe, *choose_clips(recipe), judge=judge, distributed=distributed)
-    return train(
-        task,
-        out,
-        epochs=recipe.epochs,
-        seed=recipe.seed,
-        resume=resume,
-        distributed=distributed,
-        on_step=on_step,
-    )
+    judge = open_judge(recipe, setting.out if setting.resume else None)
+    clips = choose_clips(recipe)
+    return RendererTask(recipe, *clips, judge=judge, distributed=setting.distributed)
 
 
 def choose_clips(recipe: RendererRecipe) -> tuple[Clips, Clips]:
@@ -105,7 +94,7 @@ def open_judge(recipe: RendererRecipe, run: Path | None = None) -> PerceptualDis
     )
 
 
-class RendererTask:
+class RendererTask(Task):
     """Generator and discriminator under training."""
 
     kind = FAMILY.name
@@ -129,6 +118,8 @@ class RendererTask:
         self._recipe, self._distributed, self._weights = recipe, distributed, LossWeights()
         self._size, self._fps = trained[0].camera.size, trained[0].fps
         self._stretches = note_stretches(trained), note_stretches(chosen_by)
+        self._fingerprint = take_fingerprint(trained, chosen_by)
+        self._sheet: Picture | None = None
         self._person = fit_person(trained)
         self._face_model = find_face_model(self._person.backends["coefficients"])
         self._threshold = choose_threshold(self._face_model.model)
@@ -159,6 +150,9 @@ class RendererTask:
     def recipe(self) -> dict[str, Any]:
         judge = f"{self._perceptual.name} {self._perceptual.sha256[:12]}"
         return to_plain(self._recipe) | {"perceptual": judge}
+
+    def fingerprint(self) -> Fingerprint:
+        return self._fingerprint
 
     def count_steps(self, epoch: int) -> int:
         return len(self._order(epoch))
@@ -191,7 +185,8 @@ class RendererTask:
         terms = self._step_generator(batch, pred)
         names = {"perceptual": f"perceptual ({self._perceptual.name})"}
         losses |= {f"loss {names.get(name, name)}": value for name, value in terms.items()}
-        return self._gan.read_losses(losses, len(batch))
+        first = {"loss l1": terms["l1"]}  # is shown
+        return self._gan.read_losses(first | losses, len(batch))
 
     def _step_generator(self, batch: FrameBatch, pred: Tensor) -> dict[str, Tensor]:
         """Terms of eq. 10, without their weights."""
@@ -216,16 +211,30 @@ class RendererTask:
         Over at most 50 frames, evenly spaced, of those that are not trained on.
         """
         self._generator.eval()
-        error = square = 0.0
+        error, square, columns = 0.0, 0.0, list[Picture]()
         order = spread_order(len(self._chosen_by), VALIDATION_FRAMES)
-        for batch in Batches(self._chosen_by, order).load():
+        shown = {int(place[0]) for place in spread_order(len(order), SHEET_FRAMES)}
+        for number, batch in enumerate(Batches(self._chosen_by, order).load()):
             on_device = batch.to(self._distributed.device)
             with torch.inference_mode(), self._gan.autocast():
                 pred = on_device.hide_border(self._gan.generate(on_device.window))
             away = (pred.float() - on_device.target) * 127.5
             error += float(away.abs().mean()) / len(order)
             square += float((away**2).mean()) / len(order)
+            if number in shown:
+                columns.append(self._draw_column(on_device, pred))
+        self._sheet = np.concatenate(columns, axis=1)
         return {"score": error, "psnr": 10 * math.log10(255**2 / max(square, 1e-12))}
+
+    def _draw_column(self, batch: FrameBatch, pred: Tensor) -> Picture:
+        """What the network saw of the first frame, what it made of it, and what there was."""
+        shape = PRESETS[self._recipe.preset].window
+        first = shape.channels * shape.current
+        rows = (batch.window[:1, first : first + 3], pred[:1], batch.target[:1])
+        return np.concatenate([to_pictures(row)[0] for row in rows])
+
+    def draw_sheet(self) -> Picture | None:
+        return self._sheet
 
     def state_dict(self) -> dict[str, Any]:
         return {

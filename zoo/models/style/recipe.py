@@ -1,9 +1,8 @@
 """Train the classifiers of personal style: `zoo train personalization`."""
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from torch import nn
 
 from toolkit.mesh import MAX_AU45
 from zoo.data import POSE, load_clips
+from zoo.data.clips import take_fingerprint, warn_of_short
+from zoo.data.fingerprint import Fingerprint
 from zoo.data.order import Batches, Places, cut_order
 from zoo.models.style import FAMILY
 from zoo.models.style.model import (
@@ -23,8 +24,7 @@ from zoo.models.style.model import (
     StyleWindows,
 )
 from zoo.models.style.options import PersonalizationRecipe
-from zoo.training.distributed import Distributed
-from zoo.training.loop import Metrics, Step, train
+from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.options import to_plain
 
 
@@ -41,34 +41,28 @@ class StyleBatch:
     labels: torch.Tensor
 
 
-def train_personalization(
-    recipe: PersonalizationRecipe,
-    out: Path,
-    *,
-    distributed: Distributed | None = None,
-    resume: bool = False,
-    on_step: Callable[[Step], None] = lambda step: None,
-) -> Metrics:
+@trainer
+def train_personalization(recipe: PersonalizationRecipe, setting: Setting) -> "PersonalizationTask":
     """Train on the training part of a dataset's split, choose on the validation part.
 
     Raises:
         ToolkitError: no split, no clip as long as a window, no identity of the training part in
             the validation part, or several processes; and see `train`.
     """
-    distributed = distributed or Distributed()
-    distributed.require_one(FAMILY.name)
+    setting.distributed.require_one(FAMILY.name)
     trained, chosen_by = (load_clips(recipe.shards, split=part) for part in ("train", "val"))
-    task = PersonalizationTask(
+    warn_of_short((trained, chosen_by))
+    return PersonalizationTask(
         recipe,
         [(clip.identity, clip.motion) for clip in trained],
         [(clip.identity, clip.motion) for clip in chosen_by],
         fps=trained.fps,
-        device=distributed.device,
+        device=setting.distributed.device,
+        fingerprint=take_fingerprint(trained, chosen_by),
     )
-    return train(task, out, epochs=recipe.epochs, seed=recipe.seed, resume=resume, on_step=on_step)
 
 
-class PersonalizationTask:
+class PersonalizationTask(Task):
     """Both classifiers under training; of each, the weights of its best epoch are kept."""
 
     kind = FAMILY.name
@@ -81,8 +75,10 @@ class PersonalizationTask:
         *,
         fps: int,
         device: torch.device | str = "cpu",
+        fingerprint: Fingerprint | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
+        self._fingerprint = fingerprint or {}
         self._recipe, self._chosen_by, self._device = recipe, chosen_by, torch.device(device)
         identities = tuple(sorted({identity for identity, _ in trained}))
         self._windows = _LabelledWindows(trained, identities, recipe.stride)
@@ -103,6 +99,9 @@ class PersonalizationTask:
 
     def recipe(self) -> dict[str, Any]:
         return to_plain(self._recipe)
+
+    def fingerprint(self) -> Fingerprint:
+        return self._fingerprint
 
     def count_steps(self, epoch: int) -> int:
         return -(-len(self._windows) // self._recipe.batch_size)
@@ -134,9 +133,9 @@ class PersonalizationTask:
         confusions = self._model.measure(self._chosen_by, stride=self._recipe.stride)
         for name, confusion in confusions.items():
             if confusion.accuracy > self._accuracy[name]:
-                self._accuracy[name] = confusion.accuracy
                 state = self._model.networks[name].state_dict()
                 self._best.networks[name].load_state_dict(state)
+                self._accuracy[name] = confusion.accuracy  # last: a signal may cut this short
         figures = {f"accuracy {name}": value.accuracy for name, value in confusions.items()}
         return figures | {"score": 1 - sum(self._accuracy.values()) / len(self._accuracy)}
 

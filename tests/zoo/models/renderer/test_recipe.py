@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional
 
@@ -23,7 +24,8 @@ from toolkit.errors import SetupError, ToolkitError
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
 from toolkit.storage import hash_file
 from zoo.cli import main
-from zoo.data.frames import load_render_clips
+from zoo.data.fingerprint import describe_changes
+from zoo.data.frames import load_render_clips, take_fingerprint
 from zoo.data.order import Batches, draw_order, spread_order
 from zoo.graphics.eyes import EMBEDDED_THRESHOLD
 from zoo.models.renderer import recipe as recipe_module
@@ -355,6 +357,43 @@ def test_an_epochs_score_is_the_error_in_levels_of_255(
     assert best["score"] == pytest.approx(np.mean(errors), abs=0.5)
     squares = [np.square(drawn[t].astype(float) - clip.read_frame(t)).mean() for t in measured]
     assert best["psnr"] == pytest.approx(10 * np.log10(255**2 / np.mean(squares)), abs=0.1)
+
+
+# --- sheets, fingerprints -----------------------------------------------------------------------
+
+
+def test_a_sheet_shows_what_was_seen_and_made_of_the_same_held_out_frames_every_epoch(
+    dataset: Path, run: Path, renderer: TrainedRenderer
+) -> None:
+    """Below what was made stand the stored frames: measured ones of the 12, evenly spaced."""
+    clip = load_render_clips(dataset, identity="ann", split="val")[0]
+    frames = clip.valid.nonzero()[0]
+    chosen = frames[np.linspace(0, len(frames) - 1, 6).round().astype(int)]
+    sheet = np.asarray(Image.open(run / "sheets" / "epoch-0001.png"))
+    assert sheet.shape == (3 * SIZE, 6 * SIZE, 3)
+    stored = np.concatenate([clip.read_frame(t) for t in chosen], axis=1)
+    np.testing.assert_array_equal(sheet[2 * SIZE :], stored)
+    drawn = list(draw_clip(renderer, clip))
+    made = np.concatenate([drawn[t] for t in chosen], axis=1).astype(int)
+    assert np.abs(sheet[SIZE : 2 * SIZE] - made).mean() < 1
+    assert sheet[:SIZE].std() > 5
+
+
+def test_a_run_knows_its_clips_by_what_is_read_of_them(dataset: Path) -> None:
+    parts = choose_clips(make_recipe(dataset))
+    before = take_fingerprint(*parts)
+    assert take_fingerprint(*choose_clips(make_recipe(dataset))) == before
+    (clip,) = parts[0]
+    others = (
+        replace(clip, au45=clip.au45 + 1),
+        replace(clip, camera=clip.camera.magnify(2)),
+        replace(clip, first=1),
+        replace(clip, texture_coefficients=clip.texture_coefficients + 1),
+    )
+    for other in others:
+        assert describe_changes(before, take_fingerprint((other,), parts[1])) == (
+            f"clips to train on: 1 with other content ({clip.id})"
+        )
 
 
 # --- checkpoints --------------------------------------------------------------------------------
