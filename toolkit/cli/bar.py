@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Self, TypeVar
 
+from toolkit.names import write_name
+
 Item = TypeVar("Item")
 
 LINE_EVERY = 10.0
@@ -70,7 +72,7 @@ class Bar:
     def say(self, text: str) -> None:
         """A line, above the bar if there is one."""
         self._last_line = time.monotonic()
-        print(text, file=sys.stderr, flush=True)
+        print(write_name(text), file=sys.stderr, flush=True)
 
 
 def write_left(seconds: float, num_done: int, num_left: int) -> str:

@@ -10,6 +10,7 @@ import click
 from toolkit.cli.base import command, json_option, options_from, print_json
 from toolkit.cli.progress import IngestProgress
 from toolkit.ingest.options import IngestOptions
+from toolkit.names import write_name
 
 
 @command("ingest", example="ttk ingest videos/ --out dataset --workers 2")
@@ -90,14 +91,14 @@ def _print_plan(plan: Any, as_json: bool) -> None:
         click.echo(f"job {job.id}: {len(job.sources)} sources, {minutes:.1f} min")
         for source in job.sources:
             copy = f" (same content as {source.duplicate_of})" if source.duplicate_of else ""
-            click.echo(f"  {source.path}  [{source.identity}]{copy}")
+            click.echo(write_name(f"  {source.path}  [{source.identity}]{copy}"))
     for former, source in plan.moved.items():
-        click.echo(f"moved: {former} lies at {source.path} now")
+        click.echo(write_name(f"moved: {former} lies at {source.path} now"))
     click.echo(f"{len(plan.jobs)} jobs to run; {plan.num_done} sources are done already")
 
 
 def _print_report(dataset: Path, as_json: bool) -> None:
-    from toolkit.cli.dataset import print_funnel
+    from toolkit.cli.tables import print_funnel
     from toolkit.dataset.manifest import read_table
     from toolkit.dataset.stats import warn_of_borders, yield_funnel
 

@@ -1,12 +1,13 @@
 """`ttk sample`: talking-head videos whose truth is known."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from toolkit.cli.base import command, options_from
+from toolkit.cli.base import command, options_from, say_next
 from toolkit.sample.options import SampleOptions
 
 
@@ -26,3 +27,4 @@ def sample(folder: Path, **fields: Any) -> None:
     with click.progressbar(length=total, label="videos", show_pos=True, file=sys.stderr) as bar:
         truth = make_samples(folder, options, progress=lambda *_: bar.update(1))
     click.echo(f"{total} videos; what is in them: {truth}")
+    say_next(f"ttk ingest {shlex.quote(str(folder))} --out dataset")
