@@ -1,7 +1,8 @@
 from .dataset.blink_stats import describe_blinks
 from .dataset.manifest import read_table
+from .dataset.options import SplitOptions
 from .dataset.shard import ShardReader
-from .dataset.split import SplitOptions, split_dataset
+from .dataset.split import split_dataset
 from .dataset.stats import compute_stats, yield_funnel
 from .dataset.validate import validate_dataset
 from .dataset.windows import WindowReader

@@ -4,9 +4,11 @@ Every stage that turns a duration into a count uses these functions and no other
 """
 
 import math
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # every command imports this module: `ttk --help` must not wait for numpy
+    import numpy as np
+    import numpy.typing as npt
 
 SAMPLE_RATE = 16_000
 """Audio samples a second, everywhere."""
@@ -41,8 +43,8 @@ def count_samples(start_frame: int, num_frames: int, fps: int) -> int:
 
 
 def show_frames(
-    times: npt.NDArray[np.float64], first: int, last: int, fps: int
-) -> npt.NDArray[np.int64]:
+    times: "npt.NDArray[np.float64]", first: int, last: int, fps: int
+) -> "npt.NDArray[np.int64]":
     """Index of the source frame shown at each clock frame of `[first, last)`.
 
     A source frame is shown from its presentation time (to within 0.5 ms) to that of the next one.
@@ -60,19 +62,23 @@ def show_frames(
         (last − first,) index; −1 before the first source frame. It depends on the source's times
         alone, not on where `first` and `last` lie.
     """
+    import numpy as np
+
     clock = np.arange(max(last, math.ceil(times[-1] * fps) + 1))
     shown = np.searchsorted(times, clock / fps + TOLERANCE, side="right").astype(np.int64) - 1
     _recover_lost(shown[: np.searchsorted(shown, len(times) - 1) + 1], times * fps)
     return shown[first:last]
 
 
-def _recover_lost(shown: npt.NDArray[np.int64], times: npt.NDArray[np.float64]) -> None:
+def _recover_lost(shown: "npt.NDArray[np.int64]", times: "npt.NDArray[np.float64]") -> None:
     """Show, in place, frames that jitter makes fall on one clock frame with another.
 
     Args:
         shown: (n,) index of the source frame at each clock frame, up to where the last is shown.
         times: (F,) of the source frames, in clock frames.
     """
+    import numpy as np
+
     steps = np.diff(shown, prepend=-1)
     if not (np.any(steps > 1) and np.any(steps[shown >= 0] == 0)):
         return  # a steady rate, higher or lower than the clock's
@@ -87,8 +93,8 @@ def _recover_lost(shown: npt.NDArray[np.int64], times: npt.NDArray[np.float64]) 
 
 
 def _shift(
-    shown: npt.NDArray[np.int64],
-    times: npt.NDArray[np.float64],
+    shown: "npt.NDArray[np.int64]",
+    times: "npt.NDArray[np.float64]",
     starts: list[int],
     stop: int,
     step: int,
@@ -98,6 +104,8 @@ def _shift(
     If so, they are, and the last of `starts` is used up; if not, all are: later ones hold this
     stretch too.
     """
+    import numpy as np
+
     if not starts:
         return False
     start = starts.pop()

@@ -22,6 +22,25 @@ def normalise_name(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def write_name(text: str) -> str:
+    r"""A name on one line of a terminal: characters that control it stand as `\n` or `\u202e`.
+
+    Line ends, terminal codes and marks that turn the direction of what follows would break the
+    line, or the table, that the name stands in.
+    """
+    return "".join(c if _is_plain(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_plain(character: str) -> bool:
+    """Whether a character moves nothing but itself; joiners inside words are letters' business."""
+    kind = unicodedata.category(character)
+    return kind not in ("Cc", "Cf", "Cs", "Zl", "Zp") or character in _JOINERS
+
+
+_JOINERS = "\u200c\u200d"
+"""Between letters of Persian and Indic words: they join or part these."""
+
+
 def names_no_person(name: str) -> bool:
     """Whether every word of a name says what a folder holds: `video`, `level_1`, `raw clips`."""
     words = re.findall(r"mp4|[^\W\d_]+", name.lower())

@@ -7,9 +7,11 @@ import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # every command imports this module: `ttk --help` must not wait for numpy
+    import numpy as np
+    import numpy.typing as npt
 
 SCHEMA_VERSION = 1
 DEEPSPEECH_SYMBOLS = " abcdefghijklmnopqrstuvwxyz'_"
@@ -144,16 +146,16 @@ class ClipInput:
     picture_size: tuple[int, int]
     intrinsics: tuple[float, float, float, float]
     crop: tuple[float, float, float, float]
-    valid: npt.NDArray[np.bool_]
-    source_time: npt.NDArray[np.float64]
-    source_index: npt.NDArray[np.int64]
+    valid: "npt.NDArray[np.bool_]"
+    source_time: "npt.NDArray[np.float64]"
+    source_index: "npt.NDArray[np.int64]"
     source_num_frames: int
     num_pictures: int = 0
-    load_landmarks: Callable[[], npt.NDArray[np.float32]]
-    load_pcm: Callable[[], npt.NDArray[np.int16]]
-    read_frames: Callable[[], Iterator[npt.NDArray[np.uint8]]]
-    colors: npt.NDArray[np.uint8] | None = None
-    arrays: dict[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+    load_landmarks: "Callable[[], npt.NDArray[np.float32]]"
+    load_pcm: "Callable[[], npt.NDArray[np.int16]]"
+    read_frames: "Callable[[], Iterator[npt.NDArray[np.uint8]]]"
+    colors: "npt.NDArray[np.uint8] | None" = None
+    arrays: "dict[str, npt.NDArray[np.generic]]" = field(default_factory=dict)
 
 
 # --- stored arrays ------------------------------------------------------------------------------

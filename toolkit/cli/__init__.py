@@ -5,12 +5,14 @@ import warnings
 import click
 
 from toolkit.cli.base import Group
+from toolkit.names import write_name
 
 COMMANDS = {
     "ingest": "toolkit.cli.ingest:ingest",
     "split": "toolkit.cli.dataset:split",
     "stats": "toolkit.cli.dataset:stats",
     "validate": "toolkit.cli.dataset:validate",
+    "ls": "toolkit.cli.ls:ls",
     "show": "toolkit.cli.show:show",
     "sample": "toolkit.cli.sample:sample",
     "transcribe": "toolkit.cli.transcribe:transcribe",
@@ -29,4 +31,4 @@ COMMANDS = {
 @click.version_option(package_name="ttk")
 def main() -> None:
     """Turn raw talking-head videos into training shards."""
-    warnings.formatwarning = lambda message, *_, **__: f"ttk: warning: {message}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"ttk: warning: {write_name(str(message))}\n"

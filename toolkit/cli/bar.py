@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Self, TypeVar
 
+from toolkit.names import write_name
+
 Item = TypeVar("Item")
 
 LINE_EVERY = 10.0
@@ -101,7 +103,7 @@ class Bar:
     def say(self, text: str) -> None:
         """A line, above the bar if there is one."""
         self._last_line, self._last_text = time.monotonic(), text
-        print(text, file=sys.stderr, flush=True)
+        print(write_name(text), file=sys.stderr, flush=True)
 
     def _beat(self) -> None:
         """Say the last line again when nothing was said for long: a log shows that work goes on."""

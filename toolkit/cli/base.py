@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import json
+import shlex
 import sys
 import traceback
 import types
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from toolkit.errors import ToolkitError, explain_import
+from toolkit.names import write_name
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -81,7 +83,7 @@ def _fail(
 ) -> typing.NoReturn:
     if debug:
         traceback.print_exception(error)
-    text = " ".join(text.split()) or type(error).__name__
+    text = write_name(" ".join(text.split())) or type(error).__name__
     click.echo(f"{program}: error: {text}", err=True)
     raise SystemExit(code)
 
@@ -120,11 +122,17 @@ def say_next(command: str) -> None:
     click.echo(f"next: {command}", err=True)
 
 
+def write_data(data: Path) -> str:
+    """` --data DIR` as a command line needs it, quoted; nothing for the current folder."""
+    return "" if data == Path() else f" --data {shlex.quote(str(data))}"
+
+
 def options_from(options: type[Any]) -> Callable[[Function], Function]:
     """Decorator: one click option for every field of a stage's dataclass that has a help text.
 
-    A field's metadata may hold `help`, `choices` and `metavar`; its default and type do the rest:
-    none is required, a tuple may be given several times.
+    A field's metadata may hold `help`, `choices` (or `one_of`; "" in it: none of them) and
+    `metavar`; its default and type do the rest: none is required, a tuple may be given several
+    times.
     Those without a default stand first, then the record's own before those of its bases.
     The command receives the fields as keyword arguments: `Options(**fields)` makes the record.
     """
@@ -153,15 +161,15 @@ def _option(field: "dataclasses.Field[Any]", hint: Any) -> Callable[[Function], 
         arguments["default"] = field.default
     if hint is bool:
         return click.option(flag, is_flag=True, **arguments)
-    if "choices" in metadata:
-        arguments["type"] = click.Choice([str(choice) for choice in metadata["choices"]])
-        arguments["default"] = str(field.default)
-        if hint is int:
-            arguments["callback"] = lambda ctx, param, value: int(value)
+    if choices := metadata.get("choices") or metadata.get("one_of"):
+        arguments["type"] = click.Choice([str(choice) for choice in choices if choice != ""])
+        arguments["default"] = str(field.default) or None
+        if hint is int or "" in choices:
+            arguments["callback"] = lambda ctx, param, value: hint(value or "")
     else:
         arguments["multiple"] = typing.get_origin(hint) is tuple
         arguments["type"] = _find_type(hint)
-    shown = not required and field.default not in (None, ())
+    shown = not required and field.default not in (None, (), "")
     return click.option(flag, metavar=metadata.get("metavar"), show_default=shown, **arguments)
 
 

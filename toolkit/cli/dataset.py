@@ -5,20 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from toolkit.cli.base import command, data_option, json_option, options_from, print_json
-from toolkit.cli.tables import print_blinks, print_clips, print_funnel, print_split
-from toolkit.dataset.split import SplitOptions, split_dataset
-from toolkit.dataset.stats import (
-    GROUP_COLUMNS,
-    describe_clips,
-    group_clips,
-    warn_of_borders,
-    yield_funnel,
+from toolkit.cli.base import (
+    command,
+    data_option,
+    json_option,
+    options_from,
+    print_json,
+    say_next,
+    write_data,
 )
-
-__all__ = ["print_funnel", "split", "stats", "validate"]
+from toolkit.dataset.options import GROUP_COLUMNS, SplitOptions
+from toolkit.names import write_name
 
 
 @command("split", example="ttk split --ratio 5-1-4 --by identity")
@@ -31,21 +29,25 @@ def split(data: Path, as_json: bool, **options: Any) -> None:
     Clips of one source (or identity) never part, shares are counted in frames, and clips that have
     a part already keep it.
     """
+    from toolkit.cli.tables import print_split
+    from toolkit.dataset.split import split_dataset
+
     report = split_dataset(data, SplitOptions(**options))
     if as_json:
         print_json(dataclasses.asdict(report))
     else:
         print_split(report, options["by"])
+        say_next(f"ttk stats{write_data(data)} --by split")
 
 
-@command("stats", example="ttk stats --blinks --where 'speech_share > 0.5' --plot blinks.png")
+@command("stats", example="ttk stats --blinks --where 'speech_share > 0.5' --plot stats.png")
 @click.option("--by", type=click.Choice(list(GROUP_COLUMNS)), help="One row for each of these.")
 @click.option("--where", metavar="EXPR", help="Only clips for which this is true.")
 @click.option("--blinks", is_flag=True, help="Rates, durations and distributions of blinks.")
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw the distributions of blinks into this picture.",
+    help="Draw all distributions into this picture: length, face, pose, speech, blinks.",
 )
 @data_option
 @json_option
@@ -56,17 +58,19 @@ def stats(
 
     EXPR compares columns of the manifest: "face_size > 120 and identity in ['ann', 'bob']".
     """
+    from toolkit.cli.tables import print_blinks, print_clips, print_funnel
     from toolkit.dataset.blink_stats import describe_blinks
     from toolkit.dataset.manifest import read_table
+    from toolkit.dataset.stats import describe_clips, group_clips, warn_of_borders, yield_funnel
 
     clips = read_table(data, "clips", where)
     groups = list(group_clips(data, clips, by))
     numbers, funnel = [describe_clips(*group) for group in groups], yield_funnel(data)
     blinking = [describe_blinks(*group) for group in groups] if blinks or plot else []
     if plot is not None:
-        from toolkit.dataset.blink_plot import plot_blinks
+        from toolkit.dataset.stats_plot import plot_stats
 
-        plot_blinks(blinking, plot)
+        plot_stats(groups, plot)
     warn_of_borders(clips)
     if as_json:
         clip_rows, blink_rows = ([dataclasses.asdict(g) for g in t] for t in (numbers, blinking))
@@ -76,6 +80,7 @@ def stats(
     print_funnel(funnel)
     if blinks:
         print_blinks(describe_blinks("all", clips), blinking)
+    say_next(f"ttk validate{write_data(data)}")
 
 
 @command("validate", example="ttk validate --data dataset")
@@ -92,6 +97,8 @@ def validate(quick: bool, deep: bool, data: Path, as_json: bool) -> None:
 
     Prints one line for each problem and exits with 1 if there is any; a note is no problem.
     """
+    from rich.console import Console
+
     from toolkit.dataset.manifest import read_table
     from toolkit.dataset.validate import validate_dataset
 
@@ -108,9 +115,10 @@ def validate(quick: bool, deep: bool, data: Path, as_json: bool) -> None:
         print_json([dataclasses.asdict(problem) for problem in problems])
     else:
         for problem in problems:
-            click.echo(f"note: {problem}" if problem.is_note else str(problem))
+            click.echo(write_name(f"note: {problem}" if problem.is_note else str(problem)))
     if not all(problem.is_note for problem in problems):
         raise SystemExit(1)
     if not as_json:
         well = f"nothing is damaged; notes: {len(problems)}" if problems else "all is well"
         click.echo(f"{data}: {len(read_table(data, 'clips'))} clips, {well}")
+        say_next(f"ttk show --first{write_data(data)} --out clip.mp4")

@@ -15,6 +15,7 @@ from toolkit.cli.base import command, json_option, options_from, print_json, say
 from toolkit.cli.progress import IngestProgress
 from toolkit.errors import ToolkitError
 from toolkit.ingest.options import IngestOptions
+from toolkit.names import write_name
 
 if TYPE_CHECKING:
     from toolkit.ingest.estimate import Estimate
@@ -114,9 +115,9 @@ def _print_plan(
         minutes = sum(source.duration for source in job.sources) / 60
         click.echo(f"job {job.id}: {len(job.sources)} sources, {minutes:.1f} min")
         for source in job.sources:
-            click.echo(f"  {source.path}  {_describe(source)}")
+            click.echo(write_name(f"  {source.path}  {_describe(source)}"))
     for former, source in plan.moved.items():
-        click.echo(f"moved: {former} lies at {source.path} now")
+        click.echo(write_name(f"moved: {former} lies at {source.path} now"))
     click.echo(f"{len(plan.jobs)} jobs to run; {plan.num_done} sources are done already")
     if cost is not None:
         _print_cost(cost, options, min(workers, len(plan.jobs)))
@@ -151,7 +152,7 @@ def _write_bytes(count: int) -> str:
 
 def _print_report(dataset: Path, as_json: bool) -> bool:
     """Print what came out; whether there is any clip, or a job to run still."""
-    from toolkit.cli.dataset import print_funnel
+    from toolkit.cli.tables import print_funnel
     from toolkit.dataset.manifest import read_done_jobs, read_jobs, read_table
     from toolkit.dataset.stats import warn_of_borders, yield_funnel
 

@@ -1,48 +1,140 @@
-"""`ttk show`: a clip with what was measured drawn in."""
+"""`ttk show`: clips with what was measured drawn in, and what was turned down."""
 
+import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from toolkit.cli.bar import Bar
-from toolkit.cli.base import command, data_option
+from toolkit.cli.base import command, data_option, say_next, write_data
+from toolkit.schema import Reason
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-@command("show", example="ttk show 60fb69b9 --data dataset --out clip.mp4 --sheet clip.png")
-@click.argument("clip_id", metavar="CLIP_ID")
+@command("show", example="ttk show --first --data dataset --out clip.mp4 --sheet clip.png")
+@click.argument("clip_ids", nargs=-1, metavar="[CLIP_ID]...")
+@click.option("--first", is_flag=True, help="The first clip alone, in order of source and time.")
+@click.option("--all", "everything", is_flag=True, help="Every clip.")
+@click.option("--identity", metavar="NAME", help="Clips of this person.")
+@click.option("--source", metavar="FILE", help="Clips of this video: its path, or the end of it.")
+@click.option("--rejected", is_flag=True, help="What was turned down, in place of clips.")
+@click.option(
+    "--reason",
+    type=click.Choice([reason.value for reason in Reason]),
+    help="With --rejected: what was turned down for this.",
+)
 @data_option
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE.mp4",
     help="Video to write: mesh, pose axes and running traces, with the sound.",
 )
 @click.option(
     "--sheet",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE.png",
     help="Contact sheet to write: 24 frames at even distances.",
 )
-def show(clip_id: str, data: Path, out: Path | None, sheet: Path | None) -> None:
-    """Show a clip with mesh, pose axes and running AU45, pose and speech traces drawn in.
+def show(
+    clip_ids: tuple[str, ...],
+    first: bool,
+    everything: bool,
+    identity: str | None,
+    source: str | None,
+    rejected: bool,
+    reason: str | None,
+    data: Path,
+    out: Path | None,
+    sheet: Path | None,
+) -> None:
+    """Show clips with mesh, pose axes and running AU45, pose and speech traces drawn in.
 
-    CLIP_ID is the clip's id in manifests/clips, or the beginning of it that no other clip has.
+    CLIP_ID is what `ttk ls` lists, or any beginning of an id that no other clip has.
+    Where several clips are chosen, --out and --sheet name folders. --rejected draws a contact
+    sheet of what was turned down: the middle picture of each stretch, and why.
     """
-    _check_name("--out", out, ".mp4")
-    _check_name("--sheet", sheet, ".png")
     if out is None and sheet is None:
         raise click.UsageError("nothing to write: give --out FILE.mp4 or --sheet FILE.png")
-    from toolkit.preview import find_clip_by_prefix, render_clip, render_sheet
+    if rejected:
+        if clip_ids or first or everything or out is not None:
+            raise click.UsageError("--rejected goes with --identity, --source, --reason, --sheet")
+        _show_rejected(data, identity, source, reason, _check_name("--sheet", sheet, ".png"))
+        return
+    if reason is not None:
+        raise click.UsageError("--reason goes with --rejected")
+    if not (clip_ids or first or everything or identity or source):
+        raise click.UsageError(
+            "which clip? give the beginning of an id (ttk ls lists them), --first, --all, "
+            "--identity NAME or --source FILE"
+        )
+    from toolkit.dataset.find import choose_clips, find_clip
 
-    clip_id, *_ = find_clip_by_prefix(data, clip_id)
-    if sheet is not None:
-        click.echo(render_sheet(data, clip_id, sheet))
-    if out is not None:
-        with Bar("show", "frames") as bar:
-            render_clip(data, clip_id, out, progress=bar.count)
-        click.echo(out)
+    clips = choose_clips(data, identity=identity, source=source)
+    if clip_ids:
+        clips = clips[clips["clip_id"].isin([find_clip(data, each)[0] for each in clip_ids])]
+        if clips.empty:
+            raise click.UsageError("none of these clips is of that --identity or --source")
+    _show_clips(data, clips[:1] if first else clips, out, sheet)
 
 
-def _check_name(option: str, path: Path | None, suffix: str) -> None:
+def _show_clips(data: Path, clips: "pd.DataFrame", out: Path | None, sheet: Path | None) -> None:
+    from toolkit.preview import render_clip, render_sheet
+
+    several = len(clips) > 1
+    for option, path, suffix in (("--out", out, ".mp4"), ("--sheet", sheet, ".png")):
+        if several and path is not None:
+            _check_folder(option, path, len(clips))
+        else:
+            _check_name(option, path, suffix)
+    for clip_id, short_id in zip(clips["clip_id"], clips["short_id"], strict=True):
+        if sheet is not None:
+            target = sheet / f"{short_id}.png" if several else sheet
+            click.echo(render_sheet(data, clip_id, target))
+        if out is not None:
+            target = out / f"{short_id}.mp4" if several else out
+            with Bar(short_id, "frames") as bar:
+                render_clip(data, clip_id, target, progress=bar.count)
+            click.echo(target)
+    say_next(_choose_next(data))
+
+
+def _choose_next(data: Path) -> str:
+    from toolkit.dataset.manifest import has_split
+
+    if not has_split(data):
+        return f"ttk split{write_data(data)}"
+    return f"zoo train facial-gan --shards {shlex.quote(str(data / 'shards'))} --out runs/facial"
+
+
+def _show_rejected(
+    data: Path, identity: str | None, source: str | None, reason: str | None, sheet: Path
+) -> None:
+    from toolkit.dataset.find import choose_rejected, describe_scraps
+    from toolkit.preview import render_rejected
+
+    rows = choose_rejected(data, identity=identity, source=source, reason=reason)
+    with Bar("rejected", "stretches") as bar:
+        drawn = render_rejected(data, rows, sheet, progress=bar.count)
+    more = f", {drawn.num_left_out} shorter ones left out" if drawn.num_left_out else ""
+    click.echo(f"{sheet}: {drawn.num_drawn} stretches{more}")
+    if drawn.scraps:
+        click.echo(describe_scraps(drawn.scraps))
+
+
+def _check_name(option: str, path: Path | None, suffix: str) -> Path:
     if path is not None and path.suffix.lower() != suffix:
         raise click.UsageError(f"{option} {path}: the name must end in {suffix}")
+    return path or Path()
+
+
+def _check_folder(option: str, path: Path, num_clips: int) -> None:
+    if path.suffix.lower() in (".mp4", ".png") or path.is_file():
+        raise click.UsageError(
+            f"{option} {path}: {num_clips} clips are chosen: name a folder for them, or choose "
+            "one, as by --first"
+        )
+    path.mkdir(parents=True, exist_ok=True)

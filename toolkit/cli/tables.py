@@ -1,15 +1,22 @@
 """Tables and bars for the terminal, readable at 80 columns and up."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from toolkit.dataset.blink_stats import HUMAN_INTERVAL, HUMAN_RATE, STRETCH, BlinkStats
+from toolkit.dataset.find import describe_scraps
 from toolkit.dataset.split import SplitReport
 from toolkit.dataset.stats import ClipStats, YieldFunnel
+from toolkit.names import write_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 BAR = 40
@@ -18,26 +25,64 @@ BAR = 40
 WIDTH = 100
 """Columns where the output is no terminal."""
 
+MIN_NAME = 16
+"""Columns of a name at least, however narrow the terminal."""
+
 AXES = ("pitch", "yaw", "roll")
 
 
 def print_table(
-    title: str, head: Sequence[str], rows: Sequence[Sequence[str]], gap: int = 2
+    title: str,
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    gap: int = 2,
+    names: Sequence[int] = (0,),
 ) -> None:
-    """A table on stdout, an empty line behind it; the first column is to the left."""
+    """A table on stdout, an empty line behind it.
+
+    `names` are columns of names: to the left, and their middles left out where the table would
+    be wider than the terminal.
+    """
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDTH)
+    rows = _fit_names(
+        [[write_name(cell) for cell in row] for row in rows], head, gap, names, console.width
+    )
     table = Table(
         title=title, title_justify="left", box=None, pad_edge=False, padding=(0, gap, 0, 0)
     )
     for index, name in enumerate(head):
-        justify = "right" if index else "left"
+        justify = "left" if index in (0, *names) else "right"
         table.add_column(escape(name), justify=justify, overflow="fold")  # type: ignore[arg-type]
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console.print(table)
     console.print()
+
+
+def _fit_names(
+    rows: list[list[str]], head: Sequence[str], gap: int, names: Sequence[int], width: int
+) -> list[list[str]]:
+    """The rows, with names so short that the other columns need not be broken, if that can be."""
+    sizes = [max(map(cell_len, column)) for column in zip(head, *rows, strict=True)]
+    room = width - gap * (len(head) - 1)
+    room -= sum(size for index, size in enumerate(sizes) if index not in names)
+    for num_left, index in zip(
+        range(len(names), 0, -1), sorted(names, key=sizes.__getitem__), strict=True
+    ):
+        sizes[index] = min(sizes[index], max(MIN_NAME, room // num_left))
+        room -= sizes[index]
+    return [[shorten(cell, size) for cell, size in zip(row, sizes, strict=True)] for row in rows]
+
+
+def shorten(text: str, width: int) -> str:
+    """The text, its middle left out where it takes more than `width` columns of a terminal."""
+    if cell_len(text) <= width:
+        return text
+    head = set_cell_size(text, width // 2).rstrip()
+    tail = set_cell_size(text[::-1], width - 1 - cell_len(head)).rstrip()[::-1]
+    return f"{head}…{tail}"
 
 
 def _show(value: float | None, form: str = ".2f", unit: str = "") -> str:
@@ -80,10 +125,10 @@ def print_split(report: SplitReport, by: str) -> None:
         click.echo(_explain_split(report, by))
     if report.shared_identities:
         names, number = report.shared_identities, len(report.shared_identities)
-        shown = ", ".join(names[:5]) + (" …" if number > 5 else "")
+        shown = ", ".join(map(write_name, names[:5])) + (" …" if number > 5 else "")
         click.echo(f"Identities that stand in more than one part: {number} ({shown})")
     for doubt in report.doubts:
-        click.echo(f"One person in several parts? {doubt}")
+        click.echo(f"One person in several parts? {write_name(doubt)}")
     click.echo(f"{report.num_kept} clips keep the part they had; {report.num_new} are new.")
 
 
@@ -103,6 +148,22 @@ def _explain_split(report: SplitReport, by: str) -> str:
         f"{who} in train: test measures new {'clips' if by == 'clip' else 'videos'} of known "
         "people.\nTo test on new people: ttk split --by identity --reassign."
     )
+
+
+# --- rejected -----------------------------------------------------------------------------------
+
+
+def print_stretches(rejected: "pd.DataFrame", scraps: dict[str, int]) -> None:
+    """Two lines for each rejected stretch: its place and reason, and the message."""
+    for row in rejected.itertuples(index=False):
+        end = float(row.start) + float(row.duration)  # type: ignore[arg-type]
+        place = f"{row.start:.2f}–{end:.2f} s" if row.duration else "the whole file"
+        click.echo(write_name(f"{row.source}: {place}: {row.reason}"))
+        click.echo(write_name(f"    {row.message}"))
+    if scraps:
+        click.echo(describe_scraps(scraps))
+    if rejected.empty and not scraps:
+        click.echo("nothing turned down")
 
 
 # --- statistics ---------------------------------------------------------------------------------

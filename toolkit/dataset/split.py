@@ -9,7 +9,7 @@ same split, whatever the order of the rows.
 import hashlib
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,33 +18,11 @@ import pandas as pd
 
 from toolkit.dataset.doubts import find_parted
 from toolkit.dataset.manifest import has_split, read_split_where, read_table, write_split
+from toolkit.dataset.options import GROUPS, PARTS, SplitOptions
 from toolkit.errors import ManifestError, ToolkitError
-
-PARTS = ("train", "val", "test")
-GROUPS = {"source": "source_sha256", "identity": "identity", "clip": "clip_id"}
-"""What is never parted -> the column that says so: a source is its content."""
 
 MAX_SEARCHED = 8
 """Up to so many groups, all assignments are tried; beyond, groups are moved and exchanged."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SplitOptions:
-    """How to split."""
-
-    ratio: str = field(default="5-1-4", metadata={"help": "Shares of train, val and test."})
-    by: str = field(
-        default="source",
-        metadata={"help": "What is never parted.", "choices": tuple(GROUPS)},
-    )
-    seed: int = field(default=0, metadata={"help": "Another seed, another split."})
-    where: str | None = field(
-        default=None,
-        metadata={"help": "Split only clips for which this is true: 'face_size > 120'."},
-    )
-    reassign: bool = field(
-        default=False, metadata={"help": "Start over: clips that have a split may move."}
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

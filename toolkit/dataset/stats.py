@@ -10,9 +10,7 @@ import pandas as pd
 
 from toolkit.clock import suits_25
 from toolkit.dataset.manifest import read_table
-
-GROUP_COLUMNS = {"identity": "identity", "split": "split", "source": "source"}
-"""What clips can be grouped by -> column."""
+from toolkit.dataset.options import GROUP_COLUMNS
 
 MUCH_OUTSIDE = 0.1
 """Share of a crop outside the picture that is warned of."""

@@ -16,10 +16,10 @@ from toolkit.dataset.manifest import (
     read_split_where,
     read_table,
 )
+from toolkit.dataset.options import GROUPS, PARTS
 from toolkit.dataset.paths import check_inside, decode_path
 from toolkit.dataset.ranges import find_outside
 from toolkit.dataset.shard import ShardReader, verify_shard
-from toolkit.dataset.split import GROUPS, PARTS
 from toolkit.errors import ManifestError, ShardError
 from toolkit.schema import SCHEMA_VERSION
 from toolkit.storage import hash_file

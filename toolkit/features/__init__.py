@@ -5,8 +5,10 @@
 
 import importlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from toolkit.features.base import Extractor
+if TYPE_CHECKING:
+    from toolkit.features.base import Extractor
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def list_extractors(feature: str) -> list[str]:
     return list(BACKENDS[feature])
 
 
-def load_class(feature: str, backend: str) -> type[Extractor]:
+def load_class(feature: str, backend: str) -> "type[Extractor]":
     """The class of a feature's backend, its module imported; ValueError for an unknown name."""
     if backend not in list_extractors(feature):
         names = ", ".join(BACKENDS[feature])
@@ -58,6 +60,6 @@ def load_class(feature: str, backend: str) -> type[Extractor]:
     return found
 
 
-def create_extractor(feature: str, backend: str, **options: object) -> Extractor:
+def create_extractor(feature: str, backend: str, **options: object) -> "Extractor":
     """Load a backend of a feature; its options are the keyword arguments of its class."""
     return load_class(feature, backend)(**options)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE, frame_to_sample
 from toolkit.ingest import rejected
+from toolkit.ingest.options import CROP_MARGIN
 from toolkit.ingest.rejected import Stretch
 from toolkit.ingest.timeline import Timeline, lay_out
 from toolkit.ingest.track import Track
@@ -21,10 +22,6 @@ MAX_GAP = 5
 
 SECOND_FACE = 0.5
 """A second face counts when its box is higher than this share of the first's."""
-
-CROP_MARGIN = 0.4
-"""Default margin of the square crop on each side of the union of the mesh's boxes, over its longer
-side: less where the picture ends."""
 
 CROP_RAISE = 0.1
 """Share of the side by which the crop's centre is raised, for the hair."""

@@ -9,7 +9,10 @@ from typing import Any
 
 from toolkit.clock import FRAME_RATES
 from toolkit.features import BACKENDS
-from toolkit.ingest.clips import CROP_MARGIN
+
+CROP_MARGIN = 0.4
+"""Default margin of the square crop on each side of the union of the mesh's boxes, over its longer
+side: less where the picture ends."""
 
 _PLANNING = ("identity", "shard_minutes")
 """Options that decide how sources are named and grouped, not what the arrays hold."""

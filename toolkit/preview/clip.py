@@ -9,47 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from toolkit.dataset.manifest import read_table
+from toolkit.dataset.find import find_clip
 from toolkit.dataset.shard import ShardReader
-from toolkit.errors import ManifestError, ToolkitError
+from toolkit.errors import ManifestError
 from toolkit.features.blink import find_blinks
 from toolkit.preview.draw import GREY, Picture, find_axes
 from toolkit.schema import NOMINAL_SIZE, Blink, Provenance
 
-NUM_KNOWN = 5
-"""Clip ids named where none fits."""
-
 Floats = npt.NDArray[np.float64]
-
-
-def find_clip_by_prefix(dataset: Path, clip_id: str) -> tuple[str, Path, int]:
-    """Id of a clip, its shard, and its place in it.
-
-    Args:
-        dataset: the dataset's folder.
-        clip_id: an id, or the beginning of one that only one clip has.
-
-    Raises:
-        ToolkitError: no clip's id begins so, or several do; names some of them.
-    """
-    table = read_table(dataset, "clips").drop_duplicates("clip_id")
-    ids = [str(each) for each in table["clip_id"]]
-    fits = [each for each in ids if each.startswith(clip_id)]
-    found = clip_id if clip_id in ids else fits[0] if len(fits) == 1 else None
-    if found is None:
-        problem = "several clips' ids begin with" if fits else "no clip's id begins with"
-        raise ToolkitError(f"{dataset}: {problem} {clip_id!r}: {_name_some(fits or ids)}")
-    row: pd.Series = table.iloc[ids.index(found)]
-    return found, dataset / str(row["shard"]), int(row["index"])
-
-
-def _name_some(ids: Sequence[str]) -> str:
-    if not ids:
-        return "the dataset has no clips: run ttk ingest"
-    more = len(ids) - NUM_KNOWN
-    return f"choose from {', '.join(ids[:NUM_KNOWN])}{f' and {more} more' if more > 0 else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +102,7 @@ def load_clip(dataset: Path, clip_id: str) -> PreviewClip:
     Raises:
         ToolkitError: no such clip; its shard is missing, damaged or not the manifest's.
     """
-    name, path, index = find_clip_by_prefix(dataset, clip_id)
+    name, path, index = find_clip(dataset, clip_id)
     reader = ShardReader(path)
     if index >= len(reader.clips) or reader.clips[index].id != name:
         raise ManifestError(f"{path}: clip {name} is not where it should be: run ttk validate")

@@ -7,7 +7,6 @@ Pictures are (height, width, 3) uint8 RGB and drawn into in place. Points are co
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,7 +15,9 @@ import numpy.typing as npt
 
 from toolkit.errors import SetupError
 from toolkit.facemodel.camera import project, transform
+from toolkit.fonts import is_plain, list_fonts, render_text, write_label
 from toolkit.mesh import NUM_LANDMARKS, NUM_VERTICES
+from toolkit.names import write_name
 
 Picture = npt.NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -53,24 +54,36 @@ _SMALL = 400
 
 @functools.cache
 def _load_font(size: int, bold: bool) -> Any:
-    import matplotlib
     from PIL import ImageFont
 
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)
+    return ImageFont.truetype(str(list_fonts(bold)[0]), size)
 
 
 @functools.lru_cache(maxsize=4096)
 def _render_text(text: str, size: int, bold: bool) -> npt.NDArray[np.uint16]:
-    """Coverage (height, width) of a line of text, 0 to 256."""
+    """Coverage (height, width) of a line of text, 0 to 256; the baseline is where DejaVu's is."""
     from PIL import Image, ImageDraw
 
     font = _load_font(size, bold)
     ascent, descent = font.getmetrics()
-    image = Image.new("L", (max(1, round(font.getlength(text))), ascent + descent))
-    ImageDraw.Draw(image).text((0, 0), text, 255, font=font)
-    mask = np.asarray(image, np.uint16)
+    if is_plain(text):
+        image = Image.new("L", (max(1, round(font.getlength(text))), ascent + descent))
+        ImageDraw.Draw(image).text((0, 0), text, 255, font=font)
+        mask = np.asarray(image, np.uint16)
+    else:
+        drawn, above = render_text(write_label(text), size, bold)
+        spare = max(0, above - ascent, len(drawn) - above - descent)
+        mask = np.zeros((ascent + descent + 2 * spare, drawn.shape[1]), np.uint16)
+        top = spare + ascent - above
+        mask[top : top + len(drawn)] = drawn
     return mask + (mask > 127)
+
+
+def _measure_text(text: str, size: int, bold: bool) -> float:
+    """Width of a line of text, px."""
+    if is_plain(text):
+        return float(_load_font(size, bold).getlength(text))
+    return float(_render_text(text, size, bold).shape[1])
 
 
 def draw_text(
@@ -103,11 +116,11 @@ def format_number(value: float, digits: int = 0, *, sign: bool = False) -> str:
 
 def fit_text(text: str, width: int, size: int = 12, bold: bool = False) -> str:
     """The text, its middle left out where it is wider than `width` px."""
-    text = " ".join(text.split())
+    text = write_name(" ".join(text.split()))
     for keep in range(len(text), 0, -1):
         head = (keep + 1) // 2
         short = text if keep == len(text) else f"{text[:head]}…{text[len(text) - keep + head :]}"
-        if _load_font(size, bold).getlength(short) <= width:
+        if _measure_text(short, size, bold) <= width:
             return short
     return ""
 

@@ -5,6 +5,7 @@ import warnings
 import click
 
 from toolkit.cli.base import Group
+from toolkit.names import write_name
 
 COMMANDS = {
     "list": "zoo.cli.models:list_names",
@@ -32,4 +33,4 @@ COMMANDS = {
 @click.version_option(package_name="ttk")
 def main() -> None:
     """Train models from the toolkit's shards, and say how good they are."""
-    warnings.formatwarning = lambda message, *_, **__: f"zoo: warning: {message}\n"
+    warnings.formatwarning = lambda message, *_, **__: f"zoo: warning: {write_name(str(message))}\n"

@@ -1,12 +1,13 @@
 """The acoustic model on the command line: export, evaluate."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import click
 
 from toolkit.cli.bar import Bar
-from toolkit.cli.base import Command, json_option, print_json
+from toolkit.cli.base import Command, json_option, print_json, say_next
 
 
 @click.command(
@@ -44,6 +45,7 @@ def export_deepspeech(run: Path, out: Path, delay: float) -> None:
 
     export_weights(run / BEST, out, delay)
     click.echo(f"{out}: the network of {run}, {delay:g} s late")
+    say_next(f"ttk ingest videos/ --deepspeech checkpoint --weights {shlex.quote(str(out))}")
 
 
 @click.command(

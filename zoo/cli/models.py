@@ -1,10 +1,11 @@
 """Models on the command line: which there are, and checkpoints of other code."""
 
+import shlex
 from pathlib import Path
 
 import click
 
-from toolkit.cli.base import Command, json_option, print_json
+from toolkit.cli.base import Command, json_option, print_json, say_next
 from zoo.models.family import Family, list_commands
 from zoo.models.registry import list_families
 
@@ -19,7 +20,9 @@ def list_names(as_json: bool) -> None:
     for family in list_families():
         click.echo(f"{family.name}: {family.summary}")
         click.echo(f"    presets: {', '.join(family.presets)}")
-        click.echo(click.wrap_text(", ".join(list_commands(family)), 76, "    ", "    "))
+        for line in list_commands(family):
+            click.echo(f"    {line}")
+    say_next("zoo train NAME --help")
 
 
 def _describe(family: Family) -> dict[str, object]:
@@ -45,3 +48,4 @@ def convert_facial_official(checkpoint: Path, out: Path) -> None:
 
     save_checkpoint(out, convert_official(checkpoint))
     click.echo(f"{out}: the generator of {checkpoint}")
+    say_next(f"zoo generate --model {shlex.quote(str(out))} --audio speech.wav --out motion.npz")

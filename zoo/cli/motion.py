@@ -1,12 +1,15 @@
 """Speech to motion on the command line: generate, evaluate."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import click
 
 from toolkit.cli.bar import Bar
-from toolkit.cli.base import Command, json_option, print_json
+from toolkit.cli.base import Command, json_option, print_json, say_next
+from toolkit.dataset.options import PARTS
+from zoo.training.options import DEVICE_HELP, DEVICES
 
 
 @click.command(
@@ -20,11 +23,15 @@ from toolkit.cli.base import Command, json_option, print_json
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The motion, .npz.")
 @click.option("--identity", help="Whose rest pose to move about, where the model knows several.")
-@click.option("--initial", metavar="CLIP_ID", help="Begin as this clip does; needs --shards.")
+@click.option(
+    "--initial",
+    metavar="CLIP_ID",
+    help="Begin as this clip does (its id, or the beginning of it); needs --shards.",
+)
 @click.option("--shards", type=click.Path(path_type=Path), help="Where that clip is.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Of another acoustic model.")
 @click.option("--smooth", is_flag=True, help="Take out the fastest trembling.")
-@click.option("--device", default="auto", show_default=True, help="Where to compute.")
+@click.option("--device", default="auto", show_default=True, metavar=DEVICES, help=DEVICE_HELP)
 def generate(
     model: Path,
     audio: Path,
@@ -51,6 +58,8 @@ def generate(
     motion = trained.generate(scores, identity=identity, initial=clip, smooth=smooth)
     save_motion(out, motion, trained.contract.fps)
     click.echo(f"{out}: {len(motion)} frames, {len(motion) / trained.contract.fps:.2f} s")
+    quoted = shlex.quote(str(model)), shlex.quote(str(shards or "shards/"))
+    say_next("zoo evaluate motion --model {} --shards {}".format(*quoted))
 
 
 @click.command(
@@ -65,14 +74,18 @@ def generate(
 )
 @click.option("--shards", type=click.Path(path_type=Path), required=True, help="The dataset's.")
 @click.option(
-    "--split", default="test", show_default=True, help="Part of the split: train, val or test."
+    "--split",
+    type=click.Choice(PARTS),
+    default="test",
+    show_default=True,
+    help="Part of the split.",
 )
 @click.option(
     "--classifiers",
     type=click.Path(path_type=Path),
     help="best.pt of zoo train personalization, to measure personal style with.",
 )
-@click.option("--device", default="auto", show_default=True, help="Where to compute.")
+@click.option("--device", default="auto", show_default=True, metavar=DEVICES, help=DEVICE_HELP)
 @click.option(
     "--plot", type=click.Path(path_type=Path), help="Draw the confusions of personal style here."
 )

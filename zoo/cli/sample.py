@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from toolkit.cli.bar import Bar
-from toolkit.cli.base import Command, json_option, options_from, print_json
+from toolkit.cli.base import (
+    Command,
+    json_option,
+    options_from,
+    print_json,
+    say_next,
+    write_data,
+)
 from zoo.synthetic.options import SyntheticOptions
 
 
@@ -47,3 +54,4 @@ def facial(out: Path, as_json: bool, **options: Any) -> None:
         print_json(dataclasses.asdict(oracle))
     else:
         click.echo(f"{chosen.clips} clips in {out}; {oracle.describe()}")
+        say_next(f"ttk split{write_data(out)}")

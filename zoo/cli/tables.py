@@ -55,7 +55,9 @@ def print_scores(scores: Sequence[MotionScores]) -> None:
         for score in scores
         for identity, rate in score.blink_rate.items()
     ]
-    print_table("Blinks, found over real", ("method", "identity", "rate", "duration"), blinks)
+    print_table(
+        "Blinks, found over real", ("method", "identity", "rate", "duration"), blinks, names=(0, 1)
+    )
 
 
 def _write_interval(interval: Interval) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.base import Command, json_option, options_from, print_json
+from toolkit.cli.base import Command, json_option, options_from, print_json, say_next
 from zoo.cli.progress import TrainProgress, describe_metrics
 from zoo.models.family import Family, Training
 from zoo.models.registry import list_families, train_model
@@ -89,7 +89,10 @@ def _make_command(family: Family, training: Training) -> click.Command:
     )
     @json_option
     def command(out: Path, resume: str | None, as_json: bool, **values: Any) -> None:
-        _run(family, options(**values), out, resume, as_json)
+        recipe = options(**values)
+        _run(family, recipe, out, resume, as_json)
+        if not as_json and os.environ.get("RANK", "0") == "0":
+            say_next(training.write_next(recipe, out))
 
     return command
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import shlex
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.bar import Bar, write_time
-from toolkit.cli.base import Command, Function, json_option, options_from, print_json
+from toolkit.cli.base import (
+    Command,
+    Function,
+    json_option,
+    options_from,
+    print_json,
+    say_next,
+)
 from zoo.cli.progress import TrainProgress
 from zoo.speaking.options import PersonalizationSettings, ReenactmentSettings, SynthesisSettings
 
@@ -132,6 +140,9 @@ def personalize(video: Path, out: Path, as_json: bool, **options: Any) -> None:
         print_json({**dataclasses.asdict(person), "seconds": seconds})
     else:
         click.echo(f"{out}: {person.identity} is ready to speak")
+        say_next(
+            f"zoo synthesize --audio speech.wav --person {shlex.quote(str(out))} --out out.mp4"
+        )
 
 
 @contextlib.contextmanager

@@ -11,13 +11,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.dataset.find import find_clip as find_place
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ToolkitError
 from toolkit.schema import ARRAYS
 from zoo.data.fingerprint import Fingerprint, digest_item
 from zoo.data.holdout import Holdout
 from zoo.data.layout import WINDOW
-from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
+from zoo.data.source import (
+    ClipSlice,
+    describe_backend,
+    find_dataset,
+    require_one_kind,
+    select_clips,
+)
 
 Floats = npt.NDArray[np.float32]
 
@@ -186,8 +193,15 @@ def take_fingerprint(trained: ClipSet, chosen_by: ClipSet) -> Fingerprint:
 
 
 def find_clip(shards: Path, clip_id: str) -> MotionClip:
-    """One clip of a dataset, whatever its part and length; ToolkitError if there is none."""
-    (clip,) = load_clips(shards, split=None, where=f"clip_id == {clip_id!r}", min_frames=1)
+    """One clip of a dataset, whatever its part and length, with its motion.
+
+    Args:
+        shards: as `load_clips`.
+        clip_id: its id, or the beginning of it that no other clip has; errors as
+            `toolkit.dataset.find.find_clip`.
+    """
+    found, *_ = find_place(find_dataset(shards), clip_id)
+    (clip,) = load_clips(shards, split=None, where=f"clip_id == {found!r}", min_frames=1)
     return clip
 
 

@@ -1,6 +1,9 @@
 """The record that makes a folder of `zoo/models/` a family; needs nothing that takes time."""
 
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,11 +14,25 @@ class Training:
         options: "module:class" of the record that its options come from.
         help: what the command says of itself.
         example: a line that runs.
+        next: the line that usually follows; options of the run stand in it as `{shards}`, its
+            folder as `{out}`.
     """
 
     options: str
     help: str
     example: str
+    next: str
+
+    def write_next(self, options: Any, out: Path) -> str:
+        """The line that follows a run with these options into a folder, ready for a shell."""
+        return self.next.format_map(_Quoted(vars(options) | {"out": out}))
+
+
+class _Quoted(dict[str, Any]):
+    """Values as a shell needs them."""
+
+    def __getitem__(self, name: str) -> str:
+        return shlex.quote(str(super().__getitem__(name)))
 
 
 @dataclass(frozen=True, kw_only=True)

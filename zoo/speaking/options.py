@@ -3,12 +3,19 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.training.options import VGG_HELP, ComputeOptions, check_options, option
+from zoo.training.options import (
+    DEVICE_HELP,
+    DEVICES,
+    VGG_HELP,
+    ComputeOptions,
+    check_options,
+    option,
+)
 
 BACKGROUNDS = ("source", "crop")
 """The picture of the clip's source with the drawn head in it; the head's square alone."""
 
-BACKGROUND_HELP = "Around the head: the picture of its clip's video (source), or nothing (crop)."
+BACKGROUND_HELP = "Around the head: the picture of its clip's video, or nothing (crop)."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +32,7 @@ class SynthesisSettings:
     renderer: Path | None = option("Checkpoint of zoo train renderer.", default=None)
     background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
     weights: Path | None = option("Of another acoustic model.", default=None)
-    device: str = option("Where to compute.", default="auto")
+    device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
 
     def __post_init__(self) -> None:
         """Refuse what does not go together; raises ValueError."""
@@ -50,7 +57,7 @@ class ReenactmentSettings:
         "Checkpoint of facial-gan: moves the clip by its own sound, not as it moved.", default=None
     )
     background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
-    device: str = option("Where to compute.", default="auto")
+    device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
 
     def __post_init__(self) -> None:
         """Refuse values outside their limits; raises ValueError."""
@@ -62,9 +69,7 @@ class PersonalizationSettings(ComputeOptions):
     """Of `zoo personalize`, beside the video."""
 
     base: Path = option("Checkpoint of facial-gan to begin with, as runs/facial/best.pt.")
-    preset: str = option(
-        "Of the renderer: small or paper.", default="small", one_of=("small", "paper")
-    )
+    preset: str = option("Of the renderer.", default="small", one_of=("small", "paper"))
     holdout: float = option(
         "Share of the video kept out of training, at its end; the best epochs are chosen by it.",
         default=0.2,

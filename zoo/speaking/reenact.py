@@ -13,9 +13,9 @@ from typing import IO
 import cv2
 import numpy as np
 
+from toolkit.dataset.find import find_clip
 from toolkit.dataset.shard import ShardReader
 from toolkit.media.encode import write_video
-from toolkit.preview.clip import find_clip_by_prefix
 from toolkit.storage import check_place, guard_storage, write_whole
 from zoo.data import load_clips
 from zoo.data.contract import make_contract
@@ -128,7 +128,7 @@ def reenact(
 
 def find_render_clip(shards: Path, clip_id: str) -> RenderClip:
     """A clip by its id, or by the beginning of it; ToolkitError where there is none."""
-    name, shard, index = find_clip_by_prefix(find_dataset(shards), clip_id)
+    name, shard, index = find_clip(find_dataset(shards), clip_id)
     identity = ShardReader(shard).clips[index].identity
     (clip,) = load_render_clips(shards, identity=identity, clip_id=name)
     return clip

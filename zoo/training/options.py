@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+DEVICES = "auto|cpu|cuda|cuda:N"
+DEVICE_HELP = "Where to compute; auto: a GPU where there is one."
 PRECISIONS = ("fp32", "bf16")
 
 Preset = TypeVar("Preset")
@@ -18,6 +20,7 @@ def option(
     above: float | None = None,
     at_least: float | None = None,
     below: float | None = None,
+    metavar: str | None = None,
     **more: Any,
 ) -> Any:
     """A field of an options record that its command offers, with this help text.
@@ -28,10 +31,11 @@ def option(
         above: a number must be more than this.
         at_least: this or more.
         below: less than this.
+        metavar: what help shows for the value.
         more: as `dataclasses.field` takes it.
     """
     limits = {"one_of": one_of, "above": above, "at_least": at_least, "below": below}
-    return dataclasses.field(metadata={"help": text, **limits}, **more)
+    return dataclasses.field(metadata={"help": text, "metavar": metavar, **limits}, **more)
 
 
 VGG_HELP = "Weights of VGG19. Default: those of ttk weights --fetch vgg19; else random ones judge."
@@ -83,9 +87,9 @@ def _to_text(value: Any) -> Any:
 class ComputeOptions:
     """Where and how a run computes."""
 
-    device: str = option("cpu, cuda, cuda:1 …; auto: a GPU where there is one.", default="auto")
+    device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
     precision: str = option(
-        "fp32 or bf16, twice as fast on some processors.", default="fp32", one_of=PRECISIONS
+        "bf16 is twice as fast on some processors.", default="fp32", one_of=PRECISIONS
     )
     workers: int = option("Processes that make batches; 0: this one.", default=0, at_least=0)
     seed: int = option("Of weights and order.", default=0, at_least=0)

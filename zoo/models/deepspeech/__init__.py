@@ -21,6 +21,7 @@ FAMILY = Family(
         lowest character error rate on rows of the split `train` whose sentences are not trained
         on.""",
         example="zoo train deepspeech --speech speech/ --out runs/deepspeech",
+        next="zoo evaluate deepspeech --speech {speech} --weights {out}",
     ),
     commands=("zoo evaluate deepspeech", "zoo export deepspeech", "ttk ingest", "ttk transcribe"),
 )

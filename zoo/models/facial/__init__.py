@@ -22,6 +22,7 @@ FAMILY = Family(
         best.pt is the epoch of the lowest expression error plus velocity-spectrum distance on the
         part `val`. Several processes: torchrun --nproc-per-node 2 -m zoo train facial-gan …""",
         example="zoo train facial-gan --shards shards/ --out runs/facial",
+        next="zoo generate --model {out}/best.pt --audio speech.wav --out motion.npz",
     ),
     finetuning=Training(
         options="zoo.models.facial.options:FinetuneRecipe",
@@ -31,6 +32,7 @@ FAMILY = Family(
         which the best epoch is chosen; else its clips of the parts `train` and `val`.""",
         example="zoo finetune facial-gan --base runs/facial/best.pt --shards shards/ "
         "--identity NAME --out runs/NAME",
+        next="zoo train renderer --shards {shards} --identity {identity} --out {out}-renderer",
     ),
     commands=(
         "zoo convert facial-official",

@@ -14,7 +14,7 @@ class FacialRecipe(ClipRunOptions):
     """Options of a run; the defaults are the paper's (section 5.1)."""
 
     preset: str = option(
-        "paper, small (a narrower discriminator) or official.",
+        "Networks and losses; small: a narrower discriminator.",
         default="paper",
         one_of=tuple(PRESETS),
     )
@@ -23,7 +23,7 @@ class FacialRecipe(ClipRunOptions):
         "ω6 of eq. 8; 0 trains without a discriminator.", default=0.1, at_least=0
     )
     without: str = option(
-        "Leave out G_tem or G_loc: temporal or local (Fig. 8).", default="", one_of=PARTS
+        "Leave out G_tem (temporal) or G_loc (local) (Fig. 8).", default="", one_of=PARTS
     )
     identity: str = option("Whose time --holdout holds out. Default: everyone's.", default="")
 

@@ -34,6 +34,8 @@ FAMILY = Family(
         --nproc-per-node 2 -m zoo train renderer …""",
         example="zoo train renderer --shards shards/ --identity NAME --out runs/NAME-renderer "
         "--holdout 0.2",
+        next="zoo synthesize --audio speech.wav --identity {identity} --shards {shards} "
+        "--motion-model runs/facial/best.pt --renderer {out}/best.pt --out out.mp4",
     ),
     commands=("zoo reenact", "zoo synthesize", "zoo personalize"),
 )

@@ -20,7 +20,7 @@ class RendererRecipe(ClipRunOptions):
 
     identity: str = option("Who is to be learnt.")
     preset: str = option(
-        "paper, small (for CPUs) or official.", default="paper", one_of=tuple(PRESETS)
+        "Networks and losses; small: for CPUs.", default="paper", one_of=tuple(PRESETS)
     )
     epochs: int = option("An epoch is every item once. 0: the preset's.", default=0, at_least=0)
     learning_rate: float = option(
@@ -28,7 +28,7 @@ class RendererRecipe(ClipRunOptions):
     )
     batch_size: int = option("Items of a step, over all processes.", default=1, at_least=1)
     without: str = option(
-        "Leave out the eye-attention map: eyes (Fig. 9).", default="", one_of=("", "eyes")
+        "Leave out the eye-attention map (eyes, Fig. 9).", default="", one_of=("", "eyes")
     )
     vgg: Path | None = option(VGG_HELP, default=None)
 

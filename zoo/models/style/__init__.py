@@ -19,6 +19,8 @@ FAMILY = Family(
 
         They learn from real motion of the part `train` of the split, and are chosen on `val`.""",
         example="zoo train personalization --shards shards/ --out runs/style",
+        next="zoo evaluate motion --model runs/facial/best.pt --shards {shards} "
+        "--classifiers {out}/best.pt",
     ),
     commands=("zoo evaluate motion",),
 )
