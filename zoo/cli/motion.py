@@ -7,6 +7,7 @@ import click
 
 from toolkit.cli.bar import Bar
 from toolkit.cli.base import Command, json_option, print_json
+from zoo.motion.blink_rate import BLINK_HELP, PERSON, parse_blink_rate
 
 
 @click.command(
@@ -22,6 +23,7 @@ from toolkit.cli.base import Command, json_option, print_json
 @click.option("--identity", help="Whose rest pose to move about, where the model knows several.")
 @click.option("--initial", metavar="CLIP_ID", help="Begin as this clip does; needs --shards.")
 @click.option("--shards", type=click.Path(path_type=Path), help="Where that clip is.")
+@click.option("--blink-rate", metavar="RATE", default=PERSON, show_default=True, help=BLINK_HELP)
 @click.option("--weights", type=click.Path(path_type=Path), help="Of another acoustic model.")
 @click.option("--smooth", is_flag=True, help="Take out the fastest trembling.")
 @click.option("--device", default="auto", show_default=True, help="Where to compute.")
@@ -32,6 +34,7 @@ def generate(
     identity: str | None,
     initial: str | None,
     shards: Path | None,
+    blink_rate: str,
     weights: Path | None,
     smooth: bool,
     device: str,
@@ -39,16 +42,22 @@ def generate(
     """Make motion for a recording: expression, head pose and blinks of every frame."""
     from zoo.data import find_clip
     from zoo.models.registry import open_model
-    from zoo.motion.motion_file import save_motion
+    from zoo.motion.motion_file import check_motion_place, save_motion
     from zoo.motion.speech import predict_scores
     from zoo.training.distributed import find_device
 
     if (initial is None) != (shards is None):
         raise click.UsageError("--initial and --shards belong together")
+    if initial is not None and identity is not None:
+        raise click.UsageError("--initial brings its own --identity: leave one of them away")
+    check_motion_place(out)
+    rate = parse_blink_rate(blink_rate)
     trained = open_model(model, find_device(device), makes="motion")
     clip = find_clip(shards, initial) if shards and initial else None
     scores = predict_scores(audio, trained.contract, weights)
-    motion = trained.generate(scores, identity=identity, initial=clip, smooth=smooth)
+    motion = trained.generate(
+        scores, identity=identity, initial=clip, smooth=smooth, blink_rate=rate
+    )
     save_motion(out, motion, trained.contract.fps)
     click.echo(f"{out}: {len(motion)} frames, {len(motion) / trained.contract.fps:.2f} s")
 

@@ -1,14 +1,20 @@
 """Options of `zoo synthesize`, `zoo reenact` and `zoo personalize`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from zoo.motion.blink_rate import BLINK_HELP, PERSON, parse_blink_rate
 from zoo.training.options import VGG_HELP, ComputeOptions, check_options, option
 
 BACKGROUNDS = ("source", "crop")
 """The picture of the clip's source with the drawn head in it; the head's square alone."""
 
 BACKGROUND_HELP = "Around the head: the picture of its clip's video (source), or nothing (crop)."
+
+
+def _blink_option() -> Any:
+    return field(default=PERSON, metadata={"help": BLINK_HELP, "metavar": "RATE"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +30,14 @@ class SynthesisSettings:
     motion_model: Path | None = option("Checkpoint of facial-gan.", default=None)
     renderer: Path | None = option("Checkpoint of zoo train renderer.", default=None)
     background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
+    blink_rate: str = _blink_option()
     weights: Path | None = option("Of another acoustic model.", default=None)
     device: str = option("Where to compute.", default="auto")
 
     def __post_init__(self) -> None:
         """Refuse what does not go together; raises ValueError."""
         check_options(self)
+        parse_blink_rate(self.blink_rate)
         names = ("identity", "shards", "motion_model", "renderer")
         missing = [name for name in names if getattr(self, name) is None]
         flags = ["--" + name.replace("_", "-") for name in missing]
@@ -50,11 +58,14 @@ class ReenactmentSettings:
         "Checkpoint of facial-gan: moves the clip by its own sound, not as it moved.", default=None
     )
     background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
+    blink_rate: str = _blink_option()
     device: str = option("Where to compute.", default="auto")
 
     def __post_init__(self) -> None:
         """Refuse values outside their limits; raises ValueError."""
         check_options(self)
+        if parse_blink_rate(self.blink_rate) != PERSON and self.motion_model is None:
+            raise ValueError("--blink-rate needs --motion-model: a clip's motion has its blinks")
 
 
 @dataclass(frozen=True, kw_only=True)

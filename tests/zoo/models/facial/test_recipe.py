@@ -14,8 +14,9 @@ from torch import distributed, multiprocessing, nn
 
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.errors import ToolkitError
+from toolkit.features.blink import find_blinks
 from zoo.cli import main
-from zoo.data import AU45, WINDOW, Normalisation, load_clips
+from zoo.data import AU45, EXPRESSION, WINDOW, Normalisation, load_clips, pad_audio
 from zoo.evaluation.motion import evaluate_part
 from zoo.models.facial.model import open_facial_gan
 from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
@@ -147,6 +148,55 @@ def test_fine_tuning_learns_how_the_persons_lids_move(
     assert lids.apply(np.full(9, 5.0)) == pytest.approx(np.full(9, real.max()))
     assert lids.real[250] == pytest.approx(np.median(real))
     assert open_facial_gan(base / "best.pt").lids is None
+
+
+def test_a_fine_tuned_model_blinks_as_the_person_unless_it_is_asked_otherwise(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    """Its own AU45 through the map of lids; another identity's stays as it is made."""
+    train_facial(finetune(dataset, base), tmp_path)
+    model = open_facial_gan(tmp_path / "best.pt")
+    audio = np.concatenate([clip.audio for clip in load_clips(dataset, split="test")])
+    raw, shown = (
+        model.generate(audio, identity="person-1", blink_rate=rate) for rate in ("model", "person")
+    )
+    np.testing.assert_allclose(shown[:, 70], model.lids.apply(raw[:, 70]), atol=1e-5)
+    assert np.abs(shown[:, 70] - raw[:, 70]).max() > 0.1
+    np.testing.assert_array_equal(shown[:, :70], raw[:, :70])
+    other = model.generate(audio, identity="person-0")
+    np.testing.assert_array_equal(
+        other, model.generate(audio, identity="person-0", blink_rate="model")
+    )
+    often = model.generate(audio, identity="person-1", blink_rate=20.0)
+    assert len(find_blinks(often[:, 70], 30)) == round(20 * len(audio) / 1800)
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_motion_begins_as_the_clip_that_it_is_to_begin_with(
+    tuned: bool, dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    """Expression, pose and AU45; half a second later it is what the network makes of the sound.
+
+    Left to itself the network misses the first frame by more than the expression's own rms.
+    """
+    if tuned:
+        train_facial(finetune(dataset, base), tmp_path)
+    model = open_facial_gan((tmp_path if tuned else base) / "best.pt")
+    clip = load_clips(dataset, split="test", identity="person-1").clips[0]
+    motion = model.generate(clip.audio, initial=clip, smooth=tuned)
+    np.testing.assert_allclose(motion[0], clip.motion[0], rtol=1e-5, atol=1e-4)
+    state = model.normalisation.normalise_motion(clip)[0]
+    first = clip.audio[:WINDOW]
+    speech = torch.from_numpy(pad_audio(model.normalisation.normalise_audio(first)))[None]
+    with torch.inference_mode():
+        alone = model.network(speech, torch.from_numpy(state)[None])[0].numpy()
+    miss = np.sqrt(np.mean((alone[0] - state)[EXPRESSION] ** 2))
+    assert miss > np.sqrt(np.mean(state[EXPRESSION] ** 2))
+    if not tuned:
+        scale = model.normalisation.expression_scale
+        own = slice(16, clip.num_frames - WINDOW)  # what follows is the next window's
+        made = motion[own, EXPRESSION] / scale
+        np.testing.assert_allclose(made, alone[own, EXPRESSION], atol=1e-4)
 
 
 def test_a_person_of_whom_nothing_was_measured_can_be_learnt_all_the_same(
