@@ -83,7 +83,9 @@ def generate(
 )
 @click.option("--device", default="auto", show_default=True, help="Where to compute.")
 @click.option(
-    "--plot", type=click.Path(path_type=Path), help="Draw the confusions of personal style here."
+    "--plot",
+    type=click.Path(path_type=Path),
+    help="Picture to draw: confusions of style; without --classifiers the error along a window.",
 )
 @json_option
 def evaluate_motion(
@@ -98,7 +100,7 @@ def evaluate_motion(
     """Compare generated motion with the real one of a part of the split.
 
     Beside the model stand the best constant of each identity, per-frame ridge regression, and the
-    real motion itself.
+    real motion itself. People the model was not trained on are marked as unseen.
     """
     from zoo.cli.tables import print_scores
     from zoo.evaluation.motion import evaluate_part

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import click
+
 from toolkit.cli.tables import print_table
 from zoo.evaluation.motion import MotionScores
 from zoo.metrics.error_rates import ErrorRates
@@ -28,7 +30,7 @@ def print_errors(rates: Sequence[ErrorRates]) -> None:
 
 
 def print_scores(scores: Sequence[MotionScores]) -> None:
-    """A row per method; then how each identity blinks."""
+    """A row per method; then how each identity blinks, and whom the model was not trained on."""
     columns = (
         "method",
         "expression, sd",
@@ -51,11 +53,23 @@ def print_scores(scores: Sequence[MotionScores]) -> None:
     ]
     print_table("Generated motion beside the real one, with 95 % intervals", columns, rows)
     blinks = [
-        [score.method, identity, _write_share(rate), _write_share(score.blink_duration[identity])]
+        [
+            score.method,
+            f"{identity}, unseen" if identity in score.unseen else identity,
+            _write_share(rate),
+            _write_share(score.blink_duration[identity]),
+        ]
         for score in scores
         for identity, rate in score.blink_rate.items()
     ]
     print_table("Blinks, found over real", ("method", "identity", "rate", "duration"), blinks)
+    unseen = next((score.unseen for score in scores if score.method == "model"), [])
+    if unseen:
+        text = (
+            f"Unseen: the model was not trained on {', '.join(unseen)}; it begins their clips with "
+            "the first frame of each and moves about its mean pose."
+        )
+        click.echo(click.wrap_text(text, 80))
 
 
 def _write_interval(interval: Interval) -> str:

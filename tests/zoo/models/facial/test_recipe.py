@@ -1,6 +1,7 @@
 """FACIAL-GAN under training: a killed run goes on as if it had not been, misfits are refused."""
 
 import dataclasses
+import json
 import math
 import wave
 from pathlib import Path
@@ -310,6 +311,56 @@ def test_the_real_motion_scores_as_itself_and_ridge_better_than_a_constant(
     assert scores["ridge"].expression_error.high < scores["constant"].expression_error.low
     assert scores["constant"].pose_range < 1e-4
     assert len(scores["model"].by_position) == WINDOW
+
+
+def forget(base: Path, name: str, out: Path) -> Path:
+    """The base model as if it had never seen somebody."""
+    content = load_checkpoint(base / "best.pt")
+    known = content["model"]["normalisation"]
+    for table in ("pose_means", "pose_deviations"):
+        del known[table][name]
+    save_checkpoint(out, content)
+    return out
+
+
+def test_people_whom_the_model_was_not_trained_on_are_marked(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    """In the table, below it and in JSON; the baselines know them, and the real motion all."""
+    model = forget(base, "person-1", tmp_path / "one.pt")
+    words = ["evaluate", "motion", "--model", str(model), "--shards", str(dataset / "shards")]
+    result = CliRunner().invoke(main, [*words, "--device", "cpu"])
+    assert result.exit_code == 0, result.stderr
+    rows = [line.split()[:3] for line in result.stdout.splitlines()]
+    marked = [row[0] for row in rows if row[1:] == ["person-1,", "unseen"]]
+    assert marked == ["model"]
+    assert result.stdout.count("unseen") == 1
+    assert "Unseen: the model was not trained on person-1; it begins" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    found = json.loads(CliRunner().invoke(main, [*words, "--device", "cpu", "--json"]).stdout)
+    assert {score["method"]: score["unseen"] for score in found} == {
+        "model": ["person-1"], "constant": [], "ridge": [], "real": [],
+    }  # fmt: skip
+
+
+def test_a_plot_without_classifiers_is_the_error_along_a_window_and_the_table_is_printed(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    words = ["evaluate", "motion", "--shards", str(dataset / "shards"), "--device", "cpu"]
+    plot = tmp_path / "plot.svg"
+    result = CliRunner().invoke(
+        main, [*words, "--model", str(base / "best.pt"), "--plot", str(plot)]
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "Generated motion beside the real one" in result.stdout
+    assert "nseen" not in result.stdout
+    assert plot.read_text().startswith("<?xml")
+    assert "frame of the window" in plot.read_text()
+    for name in ("plot.mp3", "plot"):
+        plot = tmp_path / name
+        result = CliRunner().invoke(main, [*words, "--model", "none.pt", "--plot", str(plot)])
+        assert result.exit_code == 2
+        assert f"{name}: the name must end in .png, .pdf, .svg or .jpg" in result.stderr
 
 
 # --- several processes --------------------------------------------------------------------------
