@@ -1,17 +1,21 @@
 """Tables of results for the terminal."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import click
 
 from toolkit.cli.tables import print_table
 from zoo.evaluation.motion import MotionScores
-from zoo.metrics.error_rates import ErrorRates
+from zoo.metrics.error_rates import ALL, ErrorRates
 from zoo.metrics.intervals import Interval
 
 
 def print_errors(rates: Sequence[ErrorRates]) -> None:
-    """A row per corpus; sentences that training has seen in a table of their own."""
+    """A row per corpus; sentences that training has seen in a table of their own.
+
+    Below them why utterances were not judged.
+    """
     titles = {False: "Sentences that training has not seen", True: "Sentences seen in training"}
     for in_train, title in titles.items():
         rows = [
@@ -19,14 +23,19 @@ def print_errors(rates: Sequence[ErrorRates]) -> None:
                 rate.corpus,
                 str(rate.num_utterances),
                 f"{rate.minutes:.1f}",
-                f"{rate.cer:.3f}",
-                f"{rate.wer:.3f}",
+                "–" if rate.cer is None else f"{rate.cer:.3f}",
+                "–" if rate.wer is None else f"{rate.wer:.3f}",
             ]
             for rate in rates
             if rate.in_train == in_train
         ]
         if rows:
             print_table(title, ("corpus", "utterances", "minutes", "CER", "WER"), rows)
+    doubts = sum((Counter(rate.not_judged) for rate in rates if rate.corpus == ALL), Counter())
+    if doubts:
+        reasons = ", ".join(f"{count} for {doubt}" for doubt, count in sorted(doubts.items()))
+        text = f"Not judged, and in none of the figures: {doubts.total()} transcripts: {reasons}."
+        click.echo(click.wrap_text(text, 80))
 
 
 def print_scores(scores: Sequence[MotionScores]) -> None:
