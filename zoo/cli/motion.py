@@ -63,6 +63,33 @@ def generate(
 
 
 @click.command(
+    "show",
+    cls=Command,
+    example="zoo show motion.npz --audio speech.wav --out motion.mp4",
+)
+@click.argument("motion", type=click.Path(path_type=Path))
+@click.option(
+    "--audio", type=click.Path(path_type=Path), help="The recording that the motion was made for."
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The video: .mp4, .mov, .mkv or .webm.",
+)
+def show(motion: Path, audio: Path | None, out: Path) -> None:
+    """Draw a MOTION file as a video: the mesh of the mean face, AU45 and head pose over time.
+
+    A motion file holds no sound: give the recording with --audio to hear it.
+    """
+    from zoo.motion.preview import show_motion
+
+    with Bar("show", "frames") as bar:
+        num_frames = show_motion(motion, out, audio=audio, watch=bar.watch)
+    click.echo(f"{out}: {num_frames} frames{'' if audio else ', without sound'}")
+
+
+@click.command(
     "motion",
     cls=Command,
     example="zoo evaluate motion --model runs/facial/best.pt --shards shards/ --split test",
