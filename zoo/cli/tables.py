@@ -34,7 +34,7 @@ def print_errors(rates: Sequence[ErrorRates]) -> None:
     doubts = sum((Counter(rate.not_judged) for rate in rates if rate.corpus == ALL), Counter())
     if doubts:
         reasons = ", ".join(f"{count} for {doubt}" for doubt, count in sorted(doubts.items()))
-        text = f"Not judged, and in none of the figures: {doubts.total()} transcripts: {reasons}."
+        text = f"Transcripts that are not judged, and are in none of the figures: {reasons}."
         click.echo(click.wrap_text(text, 80))
 
 

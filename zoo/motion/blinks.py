@@ -39,7 +39,7 @@ def move_lids(
         rate: see `parse_blink_rate`.
     """
     au45 = np.asarray(au45, np.float64)
-    if isinstance(rate, float):
+    if not isinstance(rate, str):
         rest, peak = OPEN_AU45, CLOSED_AU45
         if lids is not None:
             peak = max(lids.real[CLOSED_LEVEL], CLOSED_AU45)

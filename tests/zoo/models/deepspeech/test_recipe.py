@@ -761,7 +761,7 @@ def test_evaluate_says_which_rows_it_does_not_judge(
     (row,) = [line.split() for line in lines if line.startswith("numbers")]
     assert row == ["numbers", "0", "0.0", "–", "–"]
     told = " ".join(lines[-2:])
-    assert told.endswith("2 transcripts: 1 for digits, 1 for letters of another script.")
+    assert told.endswith("none of the figures: 1 for digits, 1 for letters of another script.")
     assert max(map(len, lines)) <= 80
 
 
