@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from toolkit.errors import StorageError
@@ -58,6 +58,19 @@ def check_place(final: Path) -> None:
             raise StorageError(f"{final}: cannot be written: {there} is a file: choose a folder")
         if not os.access(there, os.W_OK | os.X_OK):
             raise StorageError(f"{final}: cannot be written: {ADVICE[errno.EACCES]}")
+
+
+def check_ending(final: Path, endings: Sequence[str]) -> None:
+    """ValueError where a file's name does not end as the names of what is written into it do.
+
+    Args:
+        final: the file.
+        endings: lower case, as `.png`, at least one.
+    """
+    if final.suffix.lower() not in endings:
+        *others, last = endings
+        known = f"{', '.join(others)} or {last}" if others else last
+        raise ValueError(f"{final}: the name must end in {known}")
 
 
 def hash_file(path: Path) -> str:

@@ -25,6 +25,7 @@ from zoo.evaluation.motion import Method, Motion, make_baselines
 from zoo.models.facial.model import open_facial_gan
 from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
+from zoo.motion.blink_rate import MODEL
 from zoo.motion.model import MotionModel
 from zoo.training.distributed import Distributed
 from zoo.training.loop import BEST, LAST, train
@@ -179,10 +180,10 @@ def _train(recipe: FacialRecipe, trained: ClipSet, chosen_by: ClipSet, out: Path
 
 
 def list_methods(fold: Fold, models: dict[str, MotionModel]) -> dict[str, Method]:
-    """Baselines of the person's own clips, the models, and the real motion."""
+    """Baselines of the person's own clips, the models, and the real motion; lids not mapped."""
 
     def speak(model: MotionModel) -> Method:
-        return lambda clip: model.generate(clip.audio, identity=clip.identity)
+        return lambda clip: model.generate(clip.audio, identity=clip.identity, blink_rate=MODEL)
 
     known = models["fine-tuned"].normalisation
     return {

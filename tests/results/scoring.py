@@ -12,6 +12,7 @@ from zoo.metrics.blinks import BlinkClip, measure_blinks
 from zoo.metrics.confusion import Confusion
 from zoo.models.facial.model import open_facial_gan
 from zoo.models.style.model import open_classifiers
+from zoo.motion.blink_rate import MODEL
 from zoo.motion.generate import clip_au45
 from zoo.motion.model import MotionModel
 from zoo.synthetic.oracle import load_truth
@@ -62,11 +63,11 @@ class Contest:
 
 
 def speak_with(models: Mapping[str, MotionModel]) -> Method:
-    """The method of one model for each identity, `""` standing for all others."""
+    """The method of one model for each identity, `""` standing for all others; lids not mapped."""
 
     def speak(clip: MotionClip) -> Motion:
         model = models.get(clip.identity) or models[""]
-        return model.generate(clip.audio, identity=clip.identity)
+        return model.generate(clip.audio, identity=clip.identity, blink_rate=MODEL)
 
     return speak
 

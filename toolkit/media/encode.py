@@ -1,10 +1,10 @@
-"""Encode pictures and sound to MP4."""
+"""Encode pictures and sound to the container that a file's name asks for."""
 
 import contextlib
 import itertools
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -17,7 +17,43 @@ from toolkit.errors import ToolkitError
 from toolkit.media.audio import write_original
 from toolkit.media.colors import choose_matrix
 from toolkit.media.ffmpeg_process import file_url, to_arguments
-from toolkit.storage import write_whole
+from toolkit.storage import check_ending, write_whole
+
+
+@dataclass(frozen=True)
+class Container:
+    """How a kind of video file is written.
+
+    Attributes:
+        format: ffmpeg's name of it.
+        codecs: ffmpeg's names of the encoders of its pictures and of its sound.
+        settings: of the picture's encoder, and of the container.
+    """
+
+    format: str
+    codecs: tuple[str, str]
+    settings: Mapping[str, str]
+
+
+_FASTSTART = {"preset": "veryfast", "movflags": "+faststart"}
+_REPEATABLE = {"fflags": "+bitexact"}
+"""Without it Matroska numbers its parts at random."""
+_VP9 = {"deadline": "good", "cpu-used": "5", "b:v": "0"}
+"""A bit rate of 0 stands for a constant quality."""
+
+CONTAINERS = {
+    ".mp4": Container("mp4", ("libx264", "aac"), _FASTSTART),
+    ".mov": Container("mov", ("libx264", "aac"), _FASTSTART),
+    ".mkv": Container("matroska", ("libx264", "libopus"), {"preset": "veryfast"} | _REPEATABLE),
+    ".webm": Container("webm", ("libvpx-vp9", "libopus"), _VP9 | _REPEATABLE),
+}
+"""Ending of a file's name -> what is written under it."""
+
+
+def find_container(path: Path) -> Container:
+    """The container that a file's name asks for; ValueError where there is none."""
+    check_ending(path, tuple(CONTAINERS))
+    return CONTAINERS[path.suffix.lower()]
 
 
 @dataclass(frozen=True)
@@ -47,8 +83,11 @@ def write_video(
     sound: Sound | None = None,
     crf: int = 18,
     comment: str = "",
+    container: Container | None = None,
 ) -> None:
-    """Encode RGB pictures (height, width, 3) uint8 and sound to MP4 (H.264, AAC).
+    """Encode RGB pictures (height, width, 3) uint8 and sound.
+
+    MP4 and MOV hold H.264 and AAC, MKV H.264 and Opus, WebM VP9 and Opus.
 
     The matrix is that which players take for the size (`choose_matrix`), and stands in the file.
 
@@ -59,14 +98,17 @@ def write_video(
         pcm: mono samples.
         sample_rate: of `pcm`.
         sound: the sound of a file, instead of `pcm`.
-        crf: constant rate factor of x264, lower is better.
+        crf: constant rate factor of the encoder, lower is better.
         comment: note in the container's metadata.
+        container: None: the one that the path's name asks for.
 
     Raises:
-        ValueError: no frame.
+        ValueError: no frame, or see `find_container`.
         ToolkitError: ffmpeg failed; the message is ffmpeg's own.
         StorageError: see `write_whole`.
     """
+    container = container or find_container(path)
+    picture_codec, sound_codec = container.codecs
     frames = map(_make_even, frames)
     first = next(frames, None)
     if first is None:
@@ -86,10 +128,9 @@ def write_video(
             node = _open_samples(samples, 48_000, write_original(sound.path, samples))
             nodes.append(node.filter("apad").filter("atrim", end=sound.seconds))
         graph = ffmpeg.output(
-            *nodes, filename=file_url(temporary), format="mp4", vcodec="libx264", acodec="aac",
-            pix_fmt="yuv420p", crf=crf, preset="veryfast", movflags="+faststart",
-            colorspace=matrix, color_range="tv", metadata=f"comment={comment}",
-            **{"threads": 1, "b:a": "128k"},
+            *nodes, filename=file_url(temporary), format=container.format, vcodec=picture_codec,
+            acodec=sound_codec, pix_fmt="yuv420p", crf=crf, colorspace=matrix, color_range="tv",
+            metadata=f"comment={comment}", **{"threads": 1, "b:a": "128k"}, **container.settings,
         ).global_args("-y", "-hide_banner", "-loglevel", "error")  # fmt: skip
         if words := _feed(to_arguments(graph), first, frames):
             words = words.replace(str(temporary), path.name)

@@ -25,7 +25,7 @@ class PreviewClip:
     """What is drawn of one clip; a feature that the shard lacks is None.
 
     Attributes:
-        shard, index: where it lies.
+        shard, index: where it lies; a shard of None has no pictures to show.
         name, identity, source: clip id, person, source path.
         fps, num_frames, start: clock rate, n, first frame on the source's clock.
         size: side of the crop that landmarks refer to, px.
@@ -41,7 +41,7 @@ class PreviewClip:
         blinks: found in `au45`.
     """
 
-    shard: ShardReader
+    shard: ShardReader | None
     index: int
     name: str
     identity: str
@@ -75,7 +75,7 @@ class PreviewClip:
         """Frame t as (side, side, 3) uint8 RGB; grey where no frames are stored."""
         import cv2
 
-        if not self.shard.frame_size:
+        if self.shard is None or not self.shard.frame_size:
             return np.full((side, side, 3), GREY, np.uint8)
         picture = self.shard.frame(self.index, t)
         if len(picture) == side:
@@ -90,10 +90,12 @@ class PreviewClip:
     def place_axes(self, t: int, side: int) -> Floats | None:
         """Pose axes (4, 2) of frame t in px of a picture (side, side): see `find_axes`."""
         axes = None if self.pose is None else find_axes(self.pose[t], self.intrinsics)
-        if axes is None:
-            return None
+        return None if axes is None else self.place(axes, side)
+
+    def place(self, points: Floats, side: int) -> Floats:
+        """Points (k, 2) in source px, in px of a picture (side, side)."""
         x0, y0, x1, y1 = self.crop
-        return np.asarray((axes - (x0, y0)) * side / (x1 - x0, y1 - y0))
+        return np.asarray((points - (x0, y0)) * side / (x1 - x0, y1 - y0))
 
 
 def load_clip(dataset: Path, clip_id: str) -> PreviewClip:

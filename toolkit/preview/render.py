@@ -1,7 +1,7 @@
 """A clip as a video with traces beside the face, and as a contact sheet of single frames."""
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -64,8 +64,13 @@ def render_clip(
         ToolkitError: no such clip, a damaged shard, or ffmpeg or the disk fails.
     """
     clip = load_clip(dataset, clip_id)
-    write_video(out, _draw_frames(clip, progress), fps=clip.fps, pcm=clip.pcm)
+    write_preview(clip, _report(draw_preview(clip), clip.num_frames, progress), out)
     return out
+
+
+def write_preview(clip: PreviewClip, frames: Iterable[Picture], out: Path) -> None:
+    """Write the pictures of `draw_preview` with the clip's sound, where it has one."""
+    write_video(out, frames, fps=clip.fps, pcm=clip.pcm if len(clip.pcm) else None)
 
 
 def render_sheet(dataset: Path, clip_id: str, out: Path) -> Path:
@@ -81,13 +86,19 @@ def render_sheet(dataset: Path, clip_id: str, out: Path) -> Path:
     return out
 
 
-def _draw_frames(clip: PreviewClip, progress: Progress | None) -> Iterator[Picture]:
+def draw_preview(clip: PreviewClip) -> Iterator[Picture]:
+    """Every frame of a clip's video, see `draw_frame`."""
     traces = Traces(clip)
     base = _draw_base(clip)
     for t in range(clip.num_frames):
         yield draw_frame(clip, traces, base, t)
+
+
+def _report(frames: Iterable[Picture], total: int, progress: Progress | None) -> Iterator[Picture]:
+    for done, frame in enumerate(frames, 1):
+        yield frame
         if progress:
-            progress(t + 1, clip.num_frames)
+            progress(done, total)
 
 
 def draw_frame(clip: PreviewClip, traces: Traces, base: Picture, t: int) -> Picture:
@@ -149,7 +160,9 @@ def _draw_values(canvas: Picture, clip: PreviewClip, t: int) -> None:
     draw_text(canvas, f"{t / clip.fps:.2f} s", (_X, 110), size=24, bold=True)
     total = f"of {clip.duration:.2f} s"
     draw_text(canvas, total, (_RIGHT, 114), color=MUTED, anchor="right")
-    place = f"frame {t} of {clip.num_frames}, source frame {clip.start + t}"
+    place = f"frame {t} of {clip.num_frames}"
+    if clip.shard is not None:
+        place += f", source frame {clip.start + t}"
     draw_text(canvas, place, (_X, 138), size=11, color=MUTED)
     blink = clip.find_blink(t)
     if not clip.valid[t]:

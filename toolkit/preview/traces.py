@@ -55,7 +55,7 @@ _DIM = 1e-3
 
 _BLANK = len(DEEPSPEECH_SYMBOLS) - 1
 _NAMED_SYMBOLS = "aeiou_"
-_EMPTY = "not in this shard"
+_EMPTY = "not stored"
 
 
 class Traces:

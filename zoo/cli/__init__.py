@@ -13,6 +13,7 @@ COMMANDS = {
     "finetune": "zoo.cli.train:finetune",
     "export": "zoo.cli.groups:export",
     "generate": "zoo.cli.motion:generate",
+    "show": "zoo.cli.motion:show",
     "synthesize": "zoo.cli.video:synthesize",
     "reenact": "zoo.cli.video:reenact",
     "personalize": "zoo.cli.video:personalize",

@@ -68,8 +68,10 @@ def export_deepspeech(run: Path, out: Path, delay: float) -> None:
 def evaluate_deepspeech(speech: Path, weights: Path | None, as_json: bool) -> None:
     """Error rates of characters and words, greedy, on the rows of the split `test`.
 
-    For each corpus and for all; sentences that stand in the training rows as well are apart.
+    For each corpus and for all; sentences that stand in the training rows as well are apart. Rows
+    whose transcript has digits, signs, other scripts or no letters are counted and not judged.
     """
+    from toolkit.errors import ToolkitError
     from toolkit.features.transcribe import open_network
     from zoo.cli.tables import print_errors
     from zoo.data.transcripts import read_transcripts
@@ -79,6 +81,8 @@ def evaluate_deepspeech(speech: Path, weights: Path | None, as_json: bool) -> No
 
     network = open_network(find_run_weights(weights))
     rows = [row for row in read_transcripts(speech) if row.split == "test"]
+    if not rows:
+        raise ToolkitError(f"{speech}: no row is of the split test")
     with Bar("evaluate", "utterances") as bar:
         rates = measure_errors(bar.watch(transcribe_utterances(network, rows), len(rows)))
     if as_json:

@@ -9,6 +9,7 @@ import click
 from toolkit.cli.bar import Bar
 from toolkit.cli.base import Command, json_option, print_json, say_next
 from toolkit.dataset.options import PARTS
+from zoo.motion.blink_rate import BLINK_HELP, PERSON, parse_blink_rate
 from zoo.training.options import DEVICE_HELP, DEVICES
 
 
@@ -29,6 +30,7 @@ from zoo.training.options import DEVICE_HELP, DEVICES
     help="Begin as this clip does (its id, or the beginning of it); needs --shards.",
 )
 @click.option("--shards", type=click.Path(path_type=Path), help="Where that clip is.")
+@click.option("--blink-rate", metavar="RATE", default=PERSON, show_default=True, help=BLINK_HELP)
 @click.option("--weights", type=click.Path(path_type=Path), help="Of another acoustic model.")
 @click.option("--smooth", is_flag=True, help="Take out the fastest trembling.")
 @click.option("--device", default="auto", show_default=True, metavar=DEVICES, help=DEVICE_HELP)
@@ -39,6 +41,7 @@ def generate(
     identity: str | None,
     initial: str | None,
     shards: Path | None,
+    blink_rate: str,
     weights: Path | None,
     smooth: bool,
     device: str,
@@ -46,20 +49,53 @@ def generate(
     """Make motion for a recording: expression, head pose and blinks of every frame."""
     from zoo.data import find_clip
     from zoo.models.registry import open_model
-    from zoo.motion.motion_file import save_motion
+    from zoo.motion.motion_file import check_motion_place, save_motion
     from zoo.motion.speech import predict_scores
     from zoo.training.distributed import find_device
 
     if (initial is None) != (shards is None):
         raise click.UsageError("--initial and --shards belong together")
+    if initial is not None and identity is not None:
+        raise click.UsageError("--initial brings its own --identity: leave one of them away")
+    check_motion_place(out)
+    rate = parse_blink_rate(blink_rate)
     trained = open_model(model, find_device(device), makes="motion")
     clip = find_clip(shards, initial) if shards and initial else None
     scores = predict_scores(audio, trained.contract, weights)
-    motion = trained.generate(scores, identity=identity, initial=clip, smooth=smooth)
+    motion = trained.generate(
+        scores, identity=identity, initial=clip, smooth=smooth, blink_rate=rate
+    )
     save_motion(out, motion, trained.contract.fps)
     click.echo(f"{out}: {len(motion)} frames, {len(motion) / trained.contract.fps:.2f} s")
     quoted = shlex.quote(str(model)), shlex.quote(str(shards or "shards/"))
     say_next("zoo evaluate motion --model {} --shards {}".format(*quoted))
+
+
+@click.command(
+    "show",
+    cls=Command,
+    example="zoo show motion.npz --audio speech.wav --out motion.mp4",
+)
+@click.argument("motion", type=click.Path(path_type=Path))
+@click.option(
+    "--audio", type=click.Path(path_type=Path), help="The recording that the motion was made for."
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The video: .mp4, .mov, .mkv or .webm.",
+)
+def show(motion: Path, audio: Path | None, out: Path) -> None:
+    """Draw a MOTION file as a video: the mesh of the mean face, AU45 and head pose over time.
+
+    A motion file holds no sound: give the recording with --audio to hear it.
+    """
+    from zoo.motion.preview import show_motion
+
+    with Bar("show", "frames") as bar:
+        num_frames = show_motion(motion, out, audio=audio, watch=bar.watch)
+    click.echo(f"{out}: {num_frames} frames{'' if audio else ', without sound'}")
 
 
 @click.command(
@@ -87,7 +123,9 @@ def generate(
 )
 @click.option("--device", default="auto", show_default=True, metavar=DEVICES, help=DEVICE_HELP)
 @click.option(
-    "--plot", type=click.Path(path_type=Path), help="Draw the confusions of personal style here."
+    "--plot",
+    type=click.Path(path_type=Path),
+    help="Picture to draw: confusions of style; without --classifiers the error along a window.",
 )
 @json_option
 def evaluate_motion(
@@ -102,7 +140,7 @@ def evaluate_motion(
     """Compare generated motion with the real one of a part of the split.
 
     Beside the model stand the best constant of each identity, per-frame ridge regression, and the
-    real motion itself.
+    real motion itself. People the model was not trained on are marked as unseen.
     """
     from zoo.cli.tables import print_scores
     from zoo.evaluation.motion import evaluate_part

@@ -1,15 +1,21 @@
 """Tables of results for the terminal."""
 
+from collections import Counter
 from collections.abc import Sequence
+
+import click
 
 from toolkit.cli.tables import print_table
 from zoo.evaluation.motion import MotionScores
-from zoo.metrics.error_rates import ErrorRates
+from zoo.metrics.error_rates import ALL, ErrorRates
 from zoo.metrics.intervals import Interval
 
 
 def print_errors(rates: Sequence[ErrorRates]) -> None:
-    """A row per corpus; sentences that training has seen in a table of their own."""
+    """A row per corpus; sentences that training has seen in a table of their own.
+
+    Below them why utterances were not judged.
+    """
     titles = {False: "Sentences that training has not seen", True: "Sentences seen in training"}
     for in_train, title in titles.items():
         rows = [
@@ -17,18 +23,23 @@ def print_errors(rates: Sequence[ErrorRates]) -> None:
                 rate.corpus,
                 str(rate.num_utterances),
                 f"{rate.minutes:.1f}",
-                f"{rate.cer:.3f}",
-                f"{rate.wer:.3f}",
+                "–" if rate.cer is None else f"{rate.cer:.3f}",
+                "–" if rate.wer is None else f"{rate.wer:.3f}",
             ]
             for rate in rates
             if rate.in_train == in_train
         ]
         if rows:
             print_table(title, ("corpus", "utterances", "minutes", "CER", "WER"), rows)
+    doubts = sum((Counter(rate.not_judged) for rate in rates if rate.corpus == ALL), Counter())
+    if doubts:
+        reasons = ", ".join(f"{count} for {doubt}" for doubt, count in sorted(doubts.items()))
+        text = f"Transcripts that are not judged, and are in none of the figures: {reasons}."
+        click.echo(click.wrap_text(text, 80))
 
 
 def print_scores(scores: Sequence[MotionScores]) -> None:
-    """A row per method; then how each identity blinks."""
+    """A row per method; then how each identity blinks, and whom the model was not trained on."""
     columns = (
         "method",
         "expression, sd",
@@ -51,13 +62,25 @@ def print_scores(scores: Sequence[MotionScores]) -> None:
     ]
     print_table("Generated motion beside the real one, with 95 % intervals", columns, rows)
     blinks = [
-        [score.method, identity, _write_share(rate), _write_share(score.blink_duration[identity])]
+        [
+            score.method,
+            f"{identity}, unseen" if identity in score.unseen else identity,
+            _write_share(rate),
+            _write_share(score.blink_duration[identity]),
+        ]
         for score in scores
         for identity, rate in score.blink_rate.items()
     ]
     print_table(
         "Blinks, found over real", ("method", "identity", "rate", "duration"), blinks, names=(0, 1)
     )
+    unseen = next((score.unseen for score in scores if score.method == "model"), [])
+    if unseen:
+        text = (
+            f"Unseen: the model was not trained on {', '.join(unseen)}; it begins their clips with "
+            "the first frame of each and moves about its mean pose."
+        )
+        click.echo(click.wrap_text(text, 80))
 
 
 def _write_interval(interval: Interval) -> str:

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 def _out_option(function: Function) -> Function:
     return click.option(
-        "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The MP4."
+        "--out",
+        type=click.Path(dir_okay=False, path_type=Path),
+        required=True,
+        help="The video: .mp4, .mov, .mkv or .webm.",
     )(function)
 
 
@@ -72,7 +75,7 @@ def reenact(clip_id: str, out: Path, as_json: bool, **options: Any) -> None:
     """Draw a clip anew from its own motion, or with --motion-model from its own sound.
 
     CLIP_ID may be the beginning of an id that no other clip has. Beside the video its error map is
-    written, OUT-error.mp4: the difference to the stored frames, from black (none) to yellow
+    written, named OUT-error: the difference to the stored frames, from black (none) to yellow
     (64 of 255 levels and more). PSNR and SSIM are means over the whole clip, and over its frames
     that the renderer never saw in training, and those that it did.
     """

@@ -2,11 +2,16 @@
 
 Columns: `path` (from the folder), `speaker`, `corpus`, `licence`, `transcript`, `split` (`train` or
 `test`), and optionally `note`. Anything ffmpeg reads will do as sound.
+
+A transcript is compared in a–z, apostrophe and space: letters lose their accents, ligatures become
+their letters. What is read aloud but has no such letters (digits, signs, other scripts) cannot be
+compared: such a row is neither trained on nor judged.
 """
 
 import csv
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +46,7 @@ class Utterance:
         text: what is said: a–z, apostrophe and single spaces.
         split: `train` or `test`.
         note: what else the table says, such as `sentence-in-train`.
+        doubt: why its transcript cannot be compared, see `find_doubt`; empty where it can.
     """
 
     path: Path
@@ -50,6 +56,7 @@ class Utterance:
     text: str
     split: str
     note: str = ""
+    doubt: str = ""
 
     @property
     def in_train(self) -> bool:
@@ -91,13 +98,55 @@ def _read_row(folder: Path, row: dict[str, str], table: Path, line: int) -> Utte
         text=normalise_text(row["transcript"] or ""),
         split=row["split"],
         note=row.get("note") or "",
+        doubt=find_doubt(row["transcript"] or ""),
     )
 
 
 def normalise_text(text: str) -> str:
-    """Lower case, a–z, apostrophes within words and single spaces; everything else parts words."""
-    text = re.sub(r"[^a-z']+", " ", text.lower().replace("’", "'"))
+    """Lower case, a–z, apostrophes within words and single spaces; everything else parts words.
+
+    Letters lose their accents (Déjà: deja), ligatures and letters that Unicode does not take apart
+    are spelled out (æ: ae, ß: ss), an apostrophe of any kind is one.
+    """
+    text = re.sub(r"[^a-z']+", " ", _spell(text))
     return " ".join(word for word in (part.strip("'") for part in text.split()) if word)
+
+
+NO_LETTERS, DIGITS, SIGNS, OTHER_LETTERS = (
+    "no letters", "digits", "signs that are read aloud", "letters of another script",
+)  # fmt: skip
+
+
+def find_doubt(text: str) -> str:
+    """Why a normalised transcript is not what is said; empty where it is."""
+    spelled = _spell(text)
+    if any(c.isalpha() and not "a" <= c <= "z" for c in spelled):
+        return OTHER_LETTERS
+    if any(c.isnumeric() for c in spelled):
+        return DIGITS
+    if any(c in "&@%+=" or unicodedata.category(c) == "Sc" for c in spelled):
+        return SIGNS
+    return "" if normalise_text(text) else NO_LETTERS
+
+
+_LETTERS = str.maketrans(
+    dict.fromkeys("’‘‛ʼʹ′＇`´ʻ", "'")
+    | {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i"}
+    | {"ħ": "h", "ŧ": "t", "ŋ": "ng", "ß": "ss"}
+)
+"""What Unicode's decomposition leaves: apostrophes, and Latin letters with strokes or of their own.
+
+Compatible forms (ﬁ, ſ, fullwidth letters) it takes apart."""
+
+
+def _spell(text: str) -> str:
+    """Lower case without accents and unseen characters; Latin letters as a–z."""
+    parts = (
+        unicodedata.normalize("NFKD" if c.isalpha() else "NFD", c)
+        for c in text.casefold().translate(_LETTERS)
+    )
+    spelled = "".join(parts).casefold().translate(_LETTERS)
+    return "".join(c for c in spelled if unicodedata.category(c) not in ("Mn", "Cf"))
 
 
 def encode_text(text: str) -> npt.NDArray[np.int64]:

@@ -16,6 +16,9 @@ from toolkit.storage import write_whole
 from zoo.data import EXPRESSION, POSE
 from zoo.metrics.pictures import Picture
 
+FORMATS = (".png", ".pdf", ".svg", ".jpg")
+"""Endings of a figure's name, which decide its format."""
+
 EVERY = 6
 """Frames between two faces of a trace map."""
 
@@ -145,4 +148,4 @@ def _shade(value: float) -> tuple[float, float, float, float]:
 def _save(figure: Figure, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with write_whole(target) as temporary:
-        figure.savefig(temporary, format="png")
+        figure.savefig(temporary, format=target.suffix[1:])

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 
 from toolkit.dataset.paths import check_name
+from toolkit.storage import check_ending, check_place
 from zoo.data import (
     AU45,
     EXPRESSION,
@@ -27,6 +28,7 @@ from zoo.data import (
     load_clips,
 )
 from zoo.data.contract import make_contract
+from zoo.evaluation.figures import FORMATS, draw_positions
 from zoo.metrics.baselines import choose_ridge, fit_constant
 from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
 from zoo.metrics.confusion import Confusion, plot_confusion
@@ -65,6 +67,8 @@ class MotionScores:
         pose_range: rotation's deviation within clips over the truth's.
         blink_rate, blink_duration: identity -> found over true, less 1; None: no blink.
         personalization: pose, blink -> share of windows taken for their identity.
+        unseen: identities among the clips that the method was not trained on. A model begins their
+            clips with the first frame of each and moves about its mean pose.
         by_position: (128,) rms expression error at each frame of a window, 0, 127, … beginning
             anew; empty for shorter clips.
     """
@@ -78,6 +82,7 @@ class MotionScores:
     blink_rate: dict[str, float | None]
     blink_duration: dict[str, float | None]
     personalization: dict[str, float]
+    unseen: list[str]
     by_position: list[float]
 
 
@@ -114,8 +119,17 @@ def score_motion(
     method: Method,
     clips: ClipSet,
     classifiers: StyleJudge | None = None,
+    known: Iterable[str] | None = None,
 ) -> tuple[MotionScores, dict[str, Confusion]]:
-    """A method's figures over clips, and the confusions of the personalisation classifiers."""
+    """A method's figures over clips, and the confusions of the personalisation classifiers.
+
+    Args:
+        name: of the method.
+        method: what is measured.
+        clips: the real motion.
+        classifiers: tell whose style it is.
+        known: identities that the method was trained on; None: it needs no training.
+    """
     truth = list(clips)
     made = [method(clip) for clip in truth]
     labelled = [(clip.identity, motion) for clip, motion in zip(truth, made, strict=True)]
@@ -143,6 +157,7 @@ def score_motion(
         blink_rate={identity: error.rate for identity, error in compared.items()},
         blink_duration={identity: error.duration for identity, error in compared.items()},
         personalization={style: found.accuracy for style, found in confusions.items()},
+        unseen=[] if known is None else sorted(set(clips.identities) - set(known)),
         by_position=_measure_by_position(made, truth),
     )
     return scores, confusions
@@ -214,12 +229,17 @@ def evaluate_part(
         split: `train`, `val` or `test`.
         classifiers: of personal style, trained on real motion.
         device: where the generator runs.
-        plot: draw the confusions of personal style here.
+        plot: a picture to draw: the confusions of personal style or, without classifiers, the
+            error at each frame of a window.
 
     Raises:
         ToolkitError: a checkpoint is missing, or trained on data of another kind; an identity that
             `{identity}` would make a path of.
+        ValueError: the picture's name has none of the endings `FORMATS`.
     """
+    if plot is not None:
+        check_ending(plot, FORMATS)
+        check_place(plot)
     clips = load_clips(shards, split=split)
     paths = {name: _find_model(model, name, shards) for name in clips.identities}
     models: dict[Path, MotionModel] = {
@@ -231,23 +251,29 @@ def evaluate_part(
 
     def speak(clip: MotionClip) -> Motion:
         chosen = models[paths[clip.identity]]
-        known = clip.identity in chosen.normalisation.pose_means
-        if known:
+        if clip.identity in known["model"]:
             return chosen.generate(clip.audio, identity=clip.identity)
-        return chosen.generate(
-            clip.audio, initial=clip
-        )  # of an identity whose rest pose is unknown
+        return chosen.generate(clip.audio, initial=clip)  # their rest pose is unknown
 
+    known = dict.fromkeys(("constant", "ridge"), trained_on.identities)
+    known["model"] = tuple(
+        name for name, path in paths.items() if name in models[path].normalisation.pose_means
+    )
     first = next(iter(models.values()))
     baselines = make_baselines(trained_on, chosen_by, first.normalisation)
     methods: dict[str, Method] = {"model": speak, **baselines, "real": lambda clip: clip.motion}
     judges = open_model(classifiers, makes="identities") if classifiers else None
-    results = {name: score_motion(name, of, clips, judges) for name, of in methods.items()}
-    if plot is not None:
+    results = {
+        name: score_motion(name, of, clips, judges, known.get(name)) for name, of in methods.items()
+    }
+    scores = [found for found, _ in results.values()]
+    if plot is not None and judges is None:
+        draw_positions({s.method: s.by_position for s in scores if s.method != "real"}, plot)
+    elif plot is not None:
         shown = {
             f"{name}, {style}": found
             for name in ("real", "model")
             for style, found in results[name][1].items()
         }
         plot_confusion(shown, plot)
-    return [scores for scores, _ in results.values()]
+    return scores

@@ -1,7 +1,8 @@
 """Character and word error rates of a recogniser, corpus by corpus."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ALL = "all"
 
@@ -16,6 +17,7 @@ class Transcription:
         pred: what the recogniser wrote.
         seconds: how long it is.
         in_train: whether its sentence stands in the training rows as well, by other speakers.
+        doubt: why what is said cannot be compared with what was written; empty where it can.
     """
 
     corpus: str
@@ -23,6 +25,7 @@ class Transcription:
     pred: str
     seconds: float
     in_train: bool = False
+    doubt: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +35,20 @@ class ErrorRates:
     Attributes:
         corpus: the utterances', or `all`.
         in_train: whether their sentences stand in the training rows.
-        num_utterances: how many there are.
-        minutes: of sound.
-        cer: edits of characters, spaces counted, over the characters said.
-        wer: edits of words over the words said.
+        num_utterances: how many are judged.
+        minutes: of their sound.
+        cer: edits of characters, spaces counted, over the characters said; None: none is judged.
+        wer: edits of words over the words said; likewise.
+        not_judged: why utterances are not judged -> how many; they are in no other figure.
     """
 
     corpus: str
     in_train: bool
     num_utterances: int
     minutes: float
-    cer: float
-    wer: float
+    cer: float | None
+    wer: float | None
+    not_judged: dict[str, int] = field(default_factory=dict)
 
 
 def measure_errors(transcriptions: Iterable[Transcription]) -> list[ErrorRates]:
@@ -56,15 +61,17 @@ def measure_errors(transcriptions: Iterable[Transcription]) -> list[ErrorRates]:
     return [_pool(*key, groups[key]) for key in order]
 
 
-def _pool(in_train: bool, corpus: str, items: Sequence[Transcription]) -> ErrorRates:
+def _pool(in_train: bool, corpus: str, given: Sequence[Transcription]) -> ErrorRates:
+    items = [item for item in given if not item.doubt]
     texts = [item.pred for item in items], [item.target for item in items]
     return ErrorRates(
         corpus=corpus,
         in_train=in_train,
         num_utterances=len(items),
         minutes=sum(item.seconds for item in items) / 60,
-        cer=measure_cer(*texts),
-        wer=measure_wer(*texts),
+        cer=measure_cer(*texts) if items else None,
+        wer=measure_wer(*texts) if items else None,
+        not_judged=dict(sorted(Counter(item.doubt for item in given if item.doubt).items())),
     )
 
 

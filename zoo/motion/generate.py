@@ -3,7 +3,8 @@
 Windows of 128 frames start at 0, 127, 254, …: frame 0 of a window is the last frame of the one
 before, whose motion is the window's initial state; the state term of the loss (FACIAL, eq. 5)
 trains the network to begin there. What it misses the state by is taken off the window's first half
-second, all of it at frame 0 and then ever less, so that no step is seen. What is left at the end
+second, all of it at frame 0 and then ever less, so that no step is seen. What the first window
+misses a state by that was given is faded out likewise, at the end. What is left at the end
 is done by a window that starts at n − 128 with the state that stands there, and replaces what
 follows. A seam is the step from frame s to s + 1 of a window that starts at s. Shorter audio is
 one window, with zeros after the standardised audio.
@@ -66,8 +67,9 @@ def generate_motion(
         audio: (n, 29) as shards store it.
         pose_mean: (6,) rad, mm: the mean pose to move about, an identity's or a clip's.
         pose_deviation: (6,) the same's deviation, for a normalisation of kind `clip`.
-        state: (71,) normalised motion of frame 0, as a frame of `normalise_motion`; None is the
-            identity's rest: mean pose, neutral expression, open eyes.
+        state: (71,) normalised motion of frame 0, as a frame of `normalise_motion`: the motion
+            begins with it. None begins near the identity's rest: mean pose, neutral expression,
+            open eyes.
         smooth: apply `smooth_motion`.
 
     Returns:
@@ -84,7 +86,18 @@ def generate_motion(
     deviation = None if pose_deviation is None else np.asarray(pose_deviation, np.float32)
     mean = np.asarray(pose_mean, np.float32)
     motion = normalisation.denormalise_motion(normalised, mean, deviation)
-    return clip_au45(smooth_motion(motion) if smooth else np.asarray(motion, np.float32))
+    motion = smooth_motion(motion) if smooth else np.asarray(motion, np.float32)
+    if state is not None:
+        motion = begin_with(motion, normalisation.denormalise_motion(first[None], mean, deviation))
+    return clip_au45(motion)
+
+
+def begin_with(motion: npt.ArrayLike, first: npt.ArrayLike) -> Motion:
+    """Motion (n, 71) that begins with a frame (71,), all of it its own after `FADED_FRAMES`."""
+    begun = np.array(motion, np.float32)
+    fade = _make_fade()[: len(begun)]
+    begun[: len(fade)] += fade[:, None] * (np.asarray(first, np.float32) - begun[0])
+    return begun
 
 
 def smooth_motion(motion: npt.ArrayLike) -> Motion:

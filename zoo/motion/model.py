@@ -8,9 +8,11 @@ import numpy.typing as npt
 import torch
 
 from toolkit.errors import ToolkitError
-from zoo.data import POSE, MotionClip, Normalisation
+from zoo.data import AU45, POSE, MotionClip, Normalisation
 from zoo.data.contract import Contract
-from zoo.motion.generate import Motion, generate_motion
+from zoo.motion.blink_rate import PERSON
+from zoo.motion.blinks import move_lids
+from zoo.motion.generate import Motion, begin_with, clip_au45, generate_motion
 from zoo.motion.lids import LidMap
 
 
@@ -53,24 +55,28 @@ class MotionModel:
         identity: str | None = None,
         initial: MotionClip | None = None,
         smooth: bool = False,
+        blink_rate: float | str = PERSON,
     ) -> Motion:
         """Motion (n, 71) in stored units for scores (n, 29), of any length.
+
+        One function for every command, so that all make the same motion of the same sound.
 
         Args:
             audio: as shards store it.
             identity: about whose mean pose the head moves; may be left out where there is one.
             initial: begin with the first frame of this clip, and move about its mean pose.
             smooth: without the fastest trembling; see `smooth_motion`.
+            blink_rate: see `parse_blink_rate`.
         """
         known = self.normalisation
+        name = self.find_identity(identity) if initial is None else initial.identity
         if initial is None:
-            name = self.find_identity(identity)
             mean, deviation, state = known.pose_means[name], known.pose_deviations[name], None
         else:
             pose = initial.motion[:, POSE]
             mean, deviation = pose.mean(axis=0), np.maximum(pose.std(axis=0), 1e-4)
             state = known.normalise_motion(initial)[0]
-        return generate_motion(
+        motion = generate_motion(
             self.network,
             known,
             audio,
@@ -79,3 +85,8 @@ class MotionModel:
             state=state,
             smooth=smooth,
         )
+        lids = self.lids if self.lids is not None and self.lids.identity == name else None
+        motion[:, AU45.start] = move_lids(
+            motion[:, AU45.start], self.contract.fps, lids=lids, rate=blink_rate
+        )
+        return motion if initial is None else clip_au45(begin_with(motion, initial.motion[0]))

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
-from toolkit.storage import write_whole
+from toolkit.storage import check_ending, check_place, write_whole
 from zoo.data import AU45, EXPRESSION, MOTION_LAYOUT, MOTION_SIZE, POSE
 
 UNITS = (
@@ -47,9 +47,10 @@ def save_motion(path: Path, motion: npt.ArrayLike, fps: int) -> None:
     """Write motion (n, 71) in stored units; the same motion gives the same bytes.
 
     Raises:
-        ValueError: another shape.
+        ValueError: another shape, or see `check_motion_place`.
         StorageError: the disk refuses.
     """
+    check_motion_place(path)
     values = np.asarray(motion, np.float32)
     if values.ndim != 2 or values.shape[1] != MOTION_SIZE:
         raise ValueError(f"motion of shape {values.shape}, not (n, {MOTION_SIZE})")
@@ -65,6 +66,17 @@ def save_motion(path: Path, motion: npt.ArrayLike, fps: int) -> None:
     )
     with write_whole(path) as temporary:
         temporary.write_bytes(content.getvalue())
+
+
+def check_motion_place(path: Path) -> None:
+    """Refuse a file that motion could not be written into, before the work that goes into it.
+
+    Raises:
+        ValueError: its name does not end in `.npz`.
+        StorageError: see `check_place`.
+    """
+    check_ending(path, (".npz",))
+    check_place(path)
 
 
 def load_motion(path: Path) -> MotionFile:

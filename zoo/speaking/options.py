@@ -1,8 +1,10 @@
 """Options of `zoo synthesize`, `zoo reenact` and `zoo personalize`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from zoo.motion.blink_rate import BLINK_HELP, PERSON, parse_blink_rate
 from zoo.training.options import (
     DEVICE_HELP,
     DEVICES,
@@ -18,6 +20,10 @@ BACKGROUNDS = ("source", "crop")
 BACKGROUND_HELP = "Around the head: the picture of its clip's video, or nothing (crop)."
 
 
+def _blink_option() -> Any:
+    return field(default=PERSON, metadata={"help": BLINK_HELP, "metavar": "RATE"})
+
+
 @dataclass(frozen=True, kw_only=True)
 class SynthesisSettings:
     """Of `zoo synthesize`: a person's folder, or what lies in it one by one."""
@@ -31,12 +37,14 @@ class SynthesisSettings:
     motion_model: Path | None = option("Checkpoint of facial-gan.", default=None)
     renderer: Path | None = option("Checkpoint of zoo train renderer.", default=None)
     background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
+    blink_rate: str = _blink_option()
     weights: Path | None = option("Of another acoustic model.", default=None)
     device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
 
     def __post_init__(self) -> None:
         """Refuse what does not go together; raises ValueError."""
         check_options(self)
+        parse_blink_rate(self.blink_rate)
         names = ("identity", "shards", "motion_model", "renderer")
         missing = [name for name in names if getattr(self, name) is None]
         flags = ["--" + name.replace("_", "-") for name in missing]
@@ -57,11 +65,14 @@ class ReenactmentSettings:
         "Checkpoint of facial-gan: moves the clip by its own sound, not as it moved.", default=None
     )
     background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
+    blink_rate: str = _blink_option()
     device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
 
     def __post_init__(self) -> None:
         """Refuse values outside their limits; raises ValueError."""
         check_options(self)
+        if parse_blink_rate(self.blink_rate) != PERSON and self.motion_model is None:
+            raise ValueError("--blink-rate needs --motion-model: a clip's motion has its blinks")
 
 
 @dataclass(frozen=True, kw_only=True)

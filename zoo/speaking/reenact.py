@@ -8,14 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import cv2
 import numpy as np
 
 from toolkit.dataset.find import find_clip
 from toolkit.dataset.shard import ShardReader
-from toolkit.media.encode import write_video
+from toolkit.media.encode import find_container, write_video
 from toolkit.storage import check_place, guard_storage, write_whole
 from zoo.data import load_clips
 from zoo.data.contract import make_contract
@@ -23,6 +23,7 @@ from zoo.data.frames import Picture, RenderClip, Stretches, load_render_clips
 from zoo.data.source import find_dataset
 from zoo.metrics.pictures import measure_psnr, measure_ssim
 from zoo.models.registry import open_model
+from zoo.motion.blink_rate import PERSON, parse_blink_rate
 from zoo.motion.model import MotionModel
 from zoo.speaking.options import ReenactmentSettings
 from zoo.speaking.renderer import Renderer
@@ -78,7 +79,7 @@ def reenact(
     *,
     watch: Watch = lambda frames, total: iter(frames),
 ) -> Reenactment:
-    """Write a clip's video, and beside it the map of its errors, `<name>-error.mp4`.
+    """Write a clip's video, and beside it the map of its errors, `<name>-error` in the same format.
 
     Args:
         clip_id: or the beginning of it that no other clip has.
@@ -89,8 +90,10 @@ def reenact(
     Raises:
         ToolkitError: no such clip, models and clip do not fit together, or `out` is its source or
             cannot be written.
+        ValueError: no video can be written under the name of `out`.
     """
-    error_map = out.with_name(f"{out.stem}-error.mp4")
+    container = find_container(out)
+    error_map = out.with_name(f"{out.stem}-error{out.suffix}")
     check_place(out)
     check_place(error_map)
     device = find_device(settings.device)
@@ -106,15 +109,18 @@ def reenact(
     drawn = (
         draw_clip(renderer, clip)
         if model is None
-        else speak_clip(renderer, model, clip, settings.shards)
+        else speak_clip(
+            renderer, model, clip, settings.shards, parse_blink_rate(settings.blink_rate)
+        )
     )
     with tempfile.TemporaryFile(prefix="zoo-") as file:
         judge = _Judge(clip, file)
         shown = watch(scene.show(judge.look_at(drawn), clip.num_frames), clip.num_frames)
         pcm = clip.reader.read("audio/pcm", clip.index).astype(np.int16, copy=False)
         with write_whole(out) as video, write_whole(error_map) as errors:  # both or neither
-            write_video(video, shown, fps=clip.fps, pcm=pcm, comment=COMMENT)
-            write_video(errors, judge.draw_errors(), fps=clip.fps, comment=COMMENT)
+            known: dict[str, Any] = {"fps": clip.fps, "comment": COMMENT, "container": container}
+            write_video(video, shown, pcm=pcm, **known)
+            write_video(errors, judge.draw_errors(), **known)
     return Reenactment(
         path=out,
         error_map=error_map,
@@ -142,12 +148,17 @@ def draw_clip(renderer: Renderer, clip: RenderClip) -> Iterator[Picture]:
 
 
 def speak_clip(
-    renderer: Renderer, model: MotionModel, clip: RenderClip, shards: Path
+    renderer: Renderer,
+    model: MotionModel,
+    clip: RenderClip,
+    shards: Path,
+    blink_rate: float | str = PERSON,
 ) -> Iterator[Picture]:
     """Frames (S, S, 3) from motion made of the clip's own sound, as it is stored."""
     found = load_clips(shards, split=None, where=f"clip_id == {clip.id!r}", min_frames=1)
     model.contract.refuse_others(make_contract(found), str(clip.reader.path))
-    return draw_motion(renderer, clip, generate_at(model, found.clips[0].audio, clip))
+    motion = generate_at(model, found.clips[0].audio, clip, blink_rate)
+    return draw_motion(renderer, clip, motion)
 
 
 class _Judge:

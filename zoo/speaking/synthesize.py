@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
-from toolkit.media.encode import Sound, write_video
+from toolkit.media.encode import Sound, find_container, write_video
 from toolkit.storage import check_place
 from zoo.data import AU45, EXPRESSION, POSE
 from zoo.data.frames import Picture, RenderClip, load_render_clips
 from zoo.models.registry import open_model
+from zoo.motion.blink_rate import PERSON, parse_blink_rate
 from zoo.motion.generate import Motion
 from zoo.motion.model import MotionModel
 from zoo.motion.speech import predict_scores
@@ -60,7 +61,9 @@ def synthesize(
         ToolkitError: no sound in the recording, no such identity, a checkpoint of something else,
             models and clips that do not fit together, a source that is gone, or `out` is an input
             or cannot be written.
+        ValueError: no video can be written under the name of `out`.
     """
+    find_container(out)
     check_place(out)
     files = find_files(settings)
     device = find_device(settings.device)
@@ -73,7 +76,7 @@ def synthesize(
     check_model(model, clip)
     scene = Scene(clip, files.shards, settings.background)
     scores = predict_scores(settings.audio, model.contract, settings.weights)
-    motion = generate_at(model, scores, clip)
+    motion = generate_at(model, scores, clip, parse_blink_rate(settings.blink_rate))
     drawn = draw_motion(renderer, clip, motion)
     sound = Sound(settings.audio, len(motion) / clip.fps)
     frames = watch(scene.show(drawn, len(motion)), len(motion))
@@ -115,17 +118,20 @@ def check_model(model: MotionModel, clip: RenderClip) -> None:
     model.contract.refuse_others(expected, str(clip.reader.path))
 
 
-def generate_at(model: MotionModel, scores: npt.ArrayLike, clip: RenderClip) -> Motion:
+def generate_at(
+    model: MotionModel,
+    scores: npt.ArrayLike,
+    clip: RenderClip,
+    blink_rate: float | str = PERSON,
+) -> Motion:
     """Motion (n, 71) for scores (n, 29), from the identity's rest pose, where the clip's head is.
 
-    A head moves about its identity's mean pose; it is put to its clip's, whose crop and background
-    are shown: in other clips it may have been elsewhere in the picture. A fine-tuned model's lids
-    close as far and as long as the person's (`zoo.motion.lids`).
+    That of `MotionModel.generate`, but for where the head is: it moves about its identity's mean
+    pose and is put to its clip's, whose crop and background are shown, for in other clips it may
+    have been elsewhere in the picture.
     """
-    motion = model.generate(scores, identity=clip.identity)
+    motion = model.generate(scores, identity=clip.identity, blink_rate=blink_rate)
     motion[:, POSE] += clip.pose.mean(axis=0) - model.normalisation.pose_means[clip.identity]
-    if model.lids is not None and model.lids.identity == clip.identity:
-        motion[:, AU45.start] = model.lids.apply(motion[:, AU45.start])
     return motion
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -21,13 +22,16 @@ from tests.numbered import (
     HEIGHT,
     TURNS,
     WIDTH,
+    Picture,
     draw_number,
     draw_numbers,
     encode,
     encode_at,
+    find_clicks,
     find_real,
     find_reason,
     list_encoders,
+    make_clicks,
     make_tone,
     read_all,
     read_number,
@@ -37,6 +41,7 @@ from tests.numbered import (
     write_wav,
 )
 from toolkit.errors import SourceError, ToolkitError
+from toolkit.media.audio import read_sound
 from toolkit.media.decode import _Stamps, read_frames
 from toolkit.media.encode import Sound, _feed, write_video
 from toolkit.media.video import Streams, _read_focal, probe
@@ -489,6 +494,51 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     np.testing.assert_allclose(times, np.arange(10) / 25, atol=1e-3)
     assert info.audio_start == 0
     assert [path.name for path in tmp_path.iterdir()] == ["out.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "format_", "codecs"),
+    [
+        ("out.mp4", "mov,mp4", ["h264", "aac"]),
+        ("OUT.MOV", "mov,mp4", ["h264", "aac"]),
+        ("out.mkv", "matroska", ["h264", "opus"]),
+        ("out.webm", "matroska,webm", ["vp9", "opus"]),
+    ],
+)
+def test_a_file_holds_what_its_name_says(
+    name: str, format_: str, codecs: list[str], tmp_path: Path
+) -> None:
+    """With the pictures, the sound in its place, the note and the colours; twice the same bytes."""
+    pcm = np.round(make_clicks(0.8, 16_000, [0.5]) * 20_000).astype(np.int16)
+    for again in ("", "again"):
+        path = tmp_path / again / name
+        write_video(path, draw_numbers(20), fps=25, pcm=pcm, comment="synthetic: so")
+    assert path.read_bytes() == (tmp_path / name).read_bytes()
+    with av.open(str(path)) as container:
+        assert container.format.name.startswith(format_)
+        assert [stream.codec_context.name for stream in container.streams] == codecs
+        tags = {key.lower(): value for key, value in container.metadata.items()}
+        assert tags["comment"] == "synthetic: so"
+        assert next(container.decode(video=0)).color_range == 1
+    _, times, pictures = read_all(path)
+    assert [read_number(picture) for picture in pictures] == list(range(20))
+    np.testing.assert_allclose(times, np.arange(20) / 25, atol=2e-3)
+    sound = read_sound(path)
+    assert len(sound) / 16_000 == pytest.approx(0.8, abs=0.002)
+    assert find_clicks(sound) == pytest.approx([0.5], abs=0.003)
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.mp3", "out.avi", "out.webp", "out", ".mp4"])
+def test_a_name_that_no_video_can_be_written_under_is_refused(name: str, tmp_path: Path) -> None:
+    """No picture is asked for, and nothing is left."""
+
+    def draw() -> Iterator[Picture]:
+        raise AssertionError
+        yield
+
+    with pytest.raises(ValueError, match=r"the name must end in \.mp4, \.mov, \.mkv or \.webm$"):
+        write_video(tmp_path / name, draw(), fps=25)
+    assert not list(tmp_path.iterdir())
 
 
 def test_writing_says_what_is_wrong(tmp_path: Path) -> None:

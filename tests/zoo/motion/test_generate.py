@@ -181,6 +181,28 @@ def test_motion_begins_with_the_state_it_is_given() -> None:
         run(Chain(), 3, state=state[:70])
 
 
+class Misses(nn.Module):
+    """Never begins with its state: 3 everywhere, of any audio."""
+
+    def forward(self, audio: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(audio), audio.shape[1] - 15, 71), 3.0)
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+@pytest.mark.parametrize("num_frames", [1, 9, 200])
+def test_what_the_first_window_misses_its_state_by_fades_out_in_half_a_second(
+    num_frames: int, smooth: bool
+) -> None:
+    """As at a seam: all at frame 0, half at frame 8, none from 16 on; without a state as it is."""
+    state = np.ones(71, np.float32)
+    state[70] = 0.5
+    motion = run(Misses(), num_frames, state=state, smooth=smooth)
+    share = 0.5 + 0.5 * np.cos(np.pi * np.minimum(np.arange(num_frames) / 16, 1))
+    np.testing.assert_allclose(motion[:, :70], np.tile(3 - 2 * share[:, None], 70), atol=1e-5)
+    np.testing.assert_allclose(motion[:, 70], np.clip(15 - 12.5 * share, 0, 5), atol=1e-5)
+    np.testing.assert_allclose(run(Misses(), num_frames)[:, :70], 3)
+
+
 def test_motion_comes_in_stored_units_from_standardised_audio() -> None:
     """Audio less 3 over 2; expression × 4, pose × 5 about its mean, AU45 × 5."""
     normalisation = Normalisation(

@@ -16,6 +16,7 @@ from tests.networks import make_contract, make_normalisation, save_model
 from tests.numbered import make_tone, read_all, run_ffmpeg, write_wav
 from tests.runs import unwritable
 from toolkit.errors import ToolkitError
+from toolkit.features.blink import find_blinks
 from toolkit.media.encode import write_video
 from toolkit.schema import Provenance
 from toolkit.storage import hash_file
@@ -26,10 +27,11 @@ from zoo.models.renderer.model import TrainedRenderer
 from zoo.models.renderer.person import fit_person
 from zoo.motion.lids import LidMap
 from zoo.motion.model import MotionModel
+from zoo.motion.motion_file import load_motion
 from zoo.speaking import personalize as stages
 from zoo.speaking.person_file import PersonFile, load_person, save_person
 from zoo.speaking.synthesize import COMMENT, draw_motion, generate_at
-from zoo.training.checkpoint import save_checkpoint
+from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 
 SIZE, NUM_FRAMES = 32, 40
 
@@ -218,6 +220,46 @@ def test_a_fine_tuned_models_lids_are_the_persons(data):
         np.testing.assert_allclose(generate_at(model, heard, clip)[:, 70], level)
 
 
+def learn_lids(data):
+    """Make the motion model one that was fine-tuned to ann: her lids close where it dips."""
+    content = load_checkpoint(data / "motion.pt")
+    lids = LidMap.fit("ann", [np.linspace(0, 1, 300)], np.linspace(0, 4, 300))
+    content["model"]["lids"] = lids.to_state()
+    save_checkpoint(data / "motion.pt", content)
+
+
+@pytest.mark.parametrize("words", [(), ("--blink-rate", "0"), ("--blink-rate", "30")])
+def test_a_recording_is_the_same_motion_in_every_command(data, renderer, words):
+    """`zoo generate` beside what `zoo synthesize` draws: all but where the head is."""
+    learn_lids(data)
+    audio = write_speech(data / "speech.wav", 4.0)
+    assert synthesize(data, audio, *words).exit_code == 0
+    model = data / "motion.pt"
+    result = run("generate", "--model", model, "--audio", audio, "--out", data / "m.npz", *words)
+    assert result.exit_code == 0, result.output
+    motion, (asked,) = load_motion(data / "m.npz").motion, renderer["now"].asked
+    np.testing.assert_array_equal(motion[:, :64], asked["expression"])
+    np.testing.assert_array_equal(motion[:, 70], asked["au45"])
+    shift = load_clip(data).pose.mean(axis=0) - np.float32(0.1)  # the model's mean pose
+    drawn = renderer["now"].pose_map.apply(motion[:, 64:70] + shift)
+    np.testing.assert_allclose(drawn, asked["pose"], atol=1e-4)
+    count = len(find_blinks(motion[:, 70], 30))
+    assert count == 2 if "30" in words else not (count and words)
+
+
+def test_blinks_are_asked_for_where_motion_is_made_alone(data, renderer):
+    line = refused(data, reenact(data, "--blink-rate", "0"), code=2)
+    assert "--blink-rate needs --motion-model" in line
+    assert reenact(data, "--blink-rate", "0", "--motion-model", data / "motion.pt").exit_code == 0
+    assert not renderer["now"].asked[0]["au45"].any()
+    for command, given in COMMANDS.items():
+        out = data / ("x.npz" if command == "generate" else "x.mp4")
+        result = run(command, *given, "--out", out, "--blink-rate", "own")
+        assert result.exit_code == 2
+        words = "zoo: error: --blink-rate 'own': choose person, model or a number from 0 to 60"
+        assert result.stderr.splitlines()[-1] == words
+
+
 def test_a_persons_folder_brings_everything(data, renderer):
     folder = data
     files = PersonFile(
@@ -381,6 +423,34 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_made(data,
     assert line.endswith(f"cannot be written: {data / 'file'} is a file: choose a folder")
 
 
+COMMANDS = {
+    "synthesize": ("--audio", "a.wav", "--person", "nowhere"),
+    "reenact": ("zzz", "--shards", "nowhere", "--renderer", "r.pt"),
+    "generate": ("--model", "nowhere.pt", "--audio", "a.wav"),
+}
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.mp3", "out.mp4.txt", "out"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_name_of_another_kind_is_refused_before_anything_is_opened(tmp_path, command, name):
+    """None of the other files is there, and none is missed."""
+    result = run(command, *COMMANDS[command], "--out", tmp_path / name)
+    line = refused(tmp_path, result, code=2)
+    known = ".npz" if command == "generate" else ".mp4, .mov, .mkv or .webm"
+    assert line == f"zoo: error: {tmp_path / name}: the name must end in {known}"
+
+
+@pytest.mark.parametrize("name", ["out.webm", "out.MKV"])
+def test_a_clip_and_its_error_map_are_of_one_format(data, renderer, name):
+    result = reenact(data, "--out", data / name)
+    assert result.exit_code == 0, result.output
+    stem, dot, suffix = name.partition(".")
+    assert sorted(p.name for p in data.glob("*out*")) == [f"{stem}-error{dot}{suffix}", name]
+    for made in data.glob("*out*"):
+        with av.open(str(made)) as container:
+            assert container.format.name == "matroska,webm"
+
+
 def test_a_folder_that_is_not_writable_is_refused_before_anything_is_drawn(data, renderer):
     folder = data / "locked"
     folder.mkdir()
@@ -477,7 +547,8 @@ def test_a_file_is_no_persons_folder(data):
 
 
 def test_nothing_is_written_over_what_a_video_is_made_of(data, renderer):
-    audio, source = write_speech(data / "a.wav"), data / "data/videos/ann.mp4"
+    audio, source = data / "speech.mp4", data / "data/videos/ann.mp4"
+    run_ffmpeg("-i", write_speech(data / "a.wav"), audio)
     before = audio.read_bytes(), source.read_bytes()
     for out in (audio, source):
         line = refused(data, synthesize(data, audio, "--out", out))

@@ -10,7 +10,7 @@ from toolkit.features.deepspeech import DeepSpeechNetwork
 from toolkit.features.deepspeech_sizes import NetworkSizes
 from toolkit.features.transcribe import open_network
 from toolkit.schema import DEEPSPEECH_SYMBOLS
-from toolkit.storage import write_whole
+from toolkit.storage import check_ending, write_whole
 from zoo.models.deepspeech import FAMILY
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.options import find_preset
@@ -53,7 +53,11 @@ def export_weights(checkpoint: Path, target: Path, delay: float = 0.0) -> None:
         checkpoint: of a run.
         target: the file to write.
         delay: seconds by which the network was measured to be late.
+
+    Raises:
+        ValueError: the file's name does not end in `.safetensors`, by which such weights are known.
     """
+    check_ending(target, (".safetensors",))
     model = load_checkpoint(checkpoint, FAMILY.name)["model"]
     tensors = {
         name: tensor.half() if name.endswith(("weight", "bias")) or ".rnn." in name else tensor

@@ -6,6 +6,8 @@ deepspeech` take, beside what every run has.
 
 import copy
 import hashlib
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,11 +39,16 @@ from zoo.training.loop import BEST, Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
 
-LICENCES = ("CC BY 4.0", "public domain", "Apache-2.0", "free for commercial")
-"""How the licence of a row that is trained on begins."""
+LICENCES = (
+    "CC BY 4.0", "CC-BY-4.0", "CC0", "public domain", "Apache-2.0", "free for commercial", "own",
+)  # fmt: skip
+"""How the licence of a row that is trained on begins, in any case; `own`: one's own recordings."""
 
 SHARES = {"speechocean762": 0.35}
 """How much of a corpus an epoch sees, where it is not all: accents and children's voices."""
+
+NUM_REASONS = 3
+"""Why rows are not trained on: so many are named."""
 
 VALIDATION = 0.05
 """Share of the training rows that is kept to choose by; no sentence of it is trained on."""
@@ -80,8 +87,13 @@ class DeepSpeechTask(Task):
         kept = find_validation(rows)
         trained = [row for row in rows if row.text not in kept]
         self._validation = [row for row in rows if row.text in kept]
+        unused = describe_unused(given)
         if not trained or not self._validation:
-            raise ToolkitError(f"{recipe.speech}: too few rows of the split train to train on")
+            raise ToolkitError(
+                f"{recipe.speech}: too few rows of the split train to train on: {len(rows)}{unused}"
+            )
+        if unused:
+            warnings.warn(f"{recipe.speech}: {len(rows)} rows are trained on{unused}", stacklevel=2)
         avoid = kept | {row.text for row in given if row.split == "test"}
         synthetic = _open_synthetic(trained, avoid, recipe, out)
         self._materials = [_open_recordings(trained, out), *synthetic]
@@ -154,7 +166,7 @@ class DeepSpeechTask(Task):
         """Greedy character error rate of each corpus; `score` is that of all rows."""
         network = copy.deepcopy(self._mean).cpu()
         rates = measure_errors(self._transcribe(network))
-        figures = {f"cer {rate.corpus}": rate.cer for rate in rates}
+        figures = {f"cer {rate.corpus}": rate.cer for rate in rates if rate.cer is not None}
         return {"score": figures.pop(f"cer {ALL}"), **figures}
 
     def _transcribe(self, network: DeepSpeechNetwork) -> Iterator[Transcription]:
@@ -231,12 +243,28 @@ def _make_network(recipe: DeepSpeechRecipe) -> DeepSpeechNetwork:
 
 
 def choose_rows(rows: Sequence[Utterance]) -> list[Utterance]:
-    """Rows to train and choose on: split train, a licence of `LICENCES`, some text."""
-    return [
-        row
-        for row in rows
-        if row.split == "train" and row.text and row.licence.startswith(LICENCES)
-    ]
+    """Rows to train and choose on: split train, a licence of `LICENCES`, a text without doubt."""
+    return [row for row in rows if row.split == "train" and row.text and not explain_unused(row)]
+
+
+def explain_unused(row: Utterance) -> str:
+    """Why a row of the split train is not trained on; empty where it is."""
+    if not row.licence.casefold().startswith(tuple(map(str.casefold, LICENCES))):
+        return f"the licence {row.licence!r}" if row.licence else "no licence"
+    return row.doubt
+
+
+def describe_unused(rows: Sequence[Utterance]) -> str:
+    """What is not trained on of the split train, and what to do about it; empty for nothing."""
+    reasons = Counter(explain_unused(row) for row in rows if row.split == "train")
+    del reasons[""]
+    if not reasons:
+        return ""
+    parts = [f"{count} for {reason}" for reason, count in reasons.most_common(NUM_REASONS)]
+    if rest := reasons.total() - sum(count for _, count in reasons.most_common(NUM_REASONS)):
+        parts.append(f"{rest} others")
+    advice = f": a licence must begin with {', '.join(LICENCES)}" if "licence" in str(parts) else ""
+    return f"; not used: {', '.join(parts)}{advice}"
 
 
 def find_validation(rows: Sequence[Utterance]) -> set[str]:

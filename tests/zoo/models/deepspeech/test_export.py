@@ -45,8 +45,20 @@ def test_without_a_delay_there_is_none(run: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_run_is_one_clear_error(tmp_path: Path) -> None:
-    words = ["export", "deepspeech", "--run", str(tmp_path), "--out", str(tmp_path / "w")]
+    out = tmp_path / "w.safetensors"
+    words = ["export", "deepspeech", "--run", str(tmp_path), "--out", str(out)]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 1
     assert f"{tmp_path / 'best.pt'}: no such checkpoint" in result.stderr
-    assert not (tmp_path / "w").exists()
+    assert not out.exists()
+
+
+def test_weights_are_not_written_under_a_name_by_which_they_would_not_be_known(
+    run: Path, tmp_path: Path
+) -> None:
+    """`load_network` takes a file that ends otherwise for a pickled checkpoint."""
+    words = ["export", "deepspeech", "--run", str(run), "--out", str(tmp_path / "mine.pt")]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 2
+    assert "mine.pt: the name must end in .safetensors" in result.stderr
+    assert not (tmp_path / "mine.pt").exists()

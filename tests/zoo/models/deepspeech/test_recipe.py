@@ -32,6 +32,7 @@ from zoo.data.transcripts import (
     SpeechStore,
     Utterance,
     encode_text,
+    find_doubt,
     normalise_text,
     read_transcripts,
     store_utterances,
@@ -122,11 +123,47 @@ def test_a_table_with_a_fault_is_an_error_that_names_it(
         ("'quoted' rock 'n' roll", "quoted rock n roll"),
         ("42", ""),
         ("' '", ""),
-        ("naïve", "na ve"),
+        ("naïve", "naive"),
+        ("Déjà vu, Ångström, Łódź", "deja vu angstrom lodz"),
+        ("De\u0301ja\u0300", "deja"),  # accents as characters of their own
+        ("ﬁne Œuvre æther Straße ẞ", "fine oeuvre aether strasse ss"),
+        ("don’t donʼt don´t don`t ＤＯＮ＇Ｔ ‘n’", "don't don't don't don't don't n"),
+        ("İstanbul ısı", "istanbul isi"),
+        ("soft\u00adhyphen zero\u200bwidth", "softhyphen zerowidth"),
+        ("Foo™ bar", "foo bar"),
     ],
 )
 def test_texts_keep_letters_and_apostrophes_within_words(text: str, wanted: str) -> None:
     assert normalise_text(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "doubt"),
+    [
+        ("Déjà vu!", ""),
+        ("it's 'quoted' -- (twice) ...", ""),
+        ("Chapter 7", "digits"),
+        ("half a mile is ½", "digits"),
+        ("x²", "digits"),
+        ("rock & roll", "signs that are read aloud"),
+        ("five €", "signs that are read aloud"),
+        ("Привет", "letters of another script"),
+        ("the word λόγος", "letters of another script"),
+        ("一", "letters of another script"),
+        ("", "no letters"),
+        ("-- ' --", "no letters"),
+        ("\u0301", "no letters"),
+    ],
+)
+def test_a_transcript_that_is_not_what_is_said_is_doubted(text: str, doubt: str) -> None:
+    assert find_doubt(text) == doubt
+
+
+@given(st.text(max_size=40))
+def test_a_text_without_doubt_has_letters_and_no_other_ones(text: str) -> None:
+    if not find_doubt(text):
+        assert normalise_text(text)
+        assert not any(c.isnumeric() for c in text)
 
 
 @given(st.text(max_size=40))
@@ -214,6 +251,22 @@ def test_rates_are_those_of_each_corpus_and_known_sentences_are_apart() -> None:
         ("all", True): (1, 0.1, 1.0, 1.0),
     }
     assert list(found)[2] == ("all", False)
+
+
+def test_what_cannot_be_judged_is_counted_apart_and_is_no_error() -> None:
+    """One of 5 characters is wrong, though two rows' digits and one's letters are not read."""
+    items = [
+        Transcription(corpus="x", target="ab cd", pred="ab cx", seconds=30),
+        Transcription(corpus="x", target="chapter", pred="", seconds=0, doubt="digits"),
+        Transcription(corpus="y", target="room", pred="", seconds=0, doubt="digits"),
+        Transcription(corpus="y", target="", pred="", seconds=0, doubt="no letters"),
+    ]
+    rates = {rate.corpus: rate for rate in measure_errors(items)}
+    assert [rates[name].num_utterances for name in ("x", "y", "all")] == [1, 0, 1]
+    assert (rates["all"].cer, rates["all"].wer, rates["all"].minutes) == (0.2, 0.5, 0.5)
+    assert rates["y"].cer is rates["y"].wer is None
+    assert rates["all"].not_judged == {"digits": 2, "no letters": 1}
+    assert rates["x"].not_judged == {"digits": 1}
 
 
 # --- augmentation -------------------------------------------------------------------------------
@@ -383,8 +436,34 @@ def test_rows_are_chosen_by_split_licence_and_text() -> None:
         make_utterance("d", licence="CC BY-NC 4.0"),
         make_utterance("e", licence=""),
         make_utterance(""),
+        make_utterance("room", doubt="digits"),
     ]
     assert recipe.choose_rows([*bad, *good]) == good
+
+
+@pytest.mark.parametrize("licence", ["CC0-1.0", "cc-by-4.0", "Public Domain", "own recording"])
+def test_free_licences_as_people_write_them_are_trained_on(licence: str) -> None:
+    row = make_utterance("a", licence=licence)
+    assert recipe.choose_rows([row]) == [row]
+    assert recipe.describe_unused([row]) == ""
+
+
+def test_rows_that_are_not_trained_on_are_explained() -> None:
+    """The commonest reasons; the list of licences where one of them is missing there."""
+    rows = [
+        *[make_utterance("a", licence="my own")] * 3,
+        *[make_utterance("b", licence="my own", split="test")] * 9,
+        *[make_utterance("room", doubt="digits")] * 2,
+        make_utterance("c", licence=""),
+        make_utterance("", doubt="no letters"),
+        make_utterance("d"),
+    ]
+    assert recipe.describe_unused(rows) == (
+        "; not used: 3 for the licence 'my own', 2 for digits, 1 for no licence, 1 others: "
+        "a licence must begin with CC BY 4.0, CC-BY-4.0, CC0, public domain, Apache-2.0, "
+        "free for commercial, own"
+    )
+    assert recipe.describe_unused([*rows[12:14], rows[-1]]) == "; not used: 2 for digits"
 
 
 def test_neither_validation_nor_test_sentences_are_trained_on(
@@ -418,8 +497,22 @@ def test_neither_validation_nor_test_sentences_are_trained_on(
 def test_too_few_rows_are_an_error(tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", play_text("a"))
     write_table(tmp_path, [("a.wav", "s", "c", "CC BY-NC", "a", "train", "")])
-    with pytest.raises(ToolkitError, match="too few rows"):
+    words = "too few rows .*: 0; not used: 1 for the licence 'CC BY-NC': a licence must begin with"
+    with pytest.raises(ToolkitError, match=words):
         recipe.train_deepspeech(make_recipe(tmp_path), tmp_path / "run")
+
+
+def test_rows_that_training_leaves_out_are_told_where_the_others_are_enough(
+    speech: Path, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    folder = shutil.copytree(speech, tmp_path / "speech")
+    recipe.DeepSpeechTask(make_recipe(folder), tmp_path / "all")
+    assert not [w for w in recwarn if "trained on" in str(w.message)]
+    with (folder / "transcripts.csv").open("a") as file:
+        file.write("0.wav,s,tones,CC BY 4.0,Room 5,train,\n")
+    recipe.DeepSpeechTask(make_recipe(folder), tmp_path / "some")
+    (told,) = [str(w.message) for w in recwarn if "trained on" in str(w.message)]
+    assert told == f"{folder}: 60 rows are trained on; not used: 1 for digits"
 
 
 @pytest.mark.parametrize(
@@ -646,6 +739,38 @@ def test_evaluate_gives_the_rates_of_the_test_rows(
     table = CliRunner().invoke(zoo, words).stdout
     assert "Sentences seen in training" in table
     assert f"{found['all', False]['cer']:.3f}" in table
+
+
+def test_evaluate_says_which_rows_it_does_not_judge(
+    learned: recipe.DeepSpeechTask, speech: Path, tmp_path: Path
+) -> None:
+    """The figures of the others stay; a corpus of none is a dash, and null in JSON."""
+    open_learned(learned, tmp_path)
+    folder = shutil.copytree(speech, tmp_path / "speech")
+    words = ["evaluate", "deepspeech", "--speech", str(folder), "--weights", str(tmp_path)]
+    before = json.loads(CliRunner().invoke(zoo, [*words, "--json"]).stdout)
+    with (folder / "transcripts.csv").open("a") as file:
+        file.write("0.wav,s,numbers,own,Room 5,test,\n1.wav,s,tones,own,Привет,test,\n")
+    after = json.loads(CliRunner().invoke(zoo, [*words, "--json"]).stdout)
+    rates = {(rate["corpus"], rate["in_train"]): rate for rate in after}
+    for rate in before:
+        assert rates[rate["corpus"], rate["in_train"]]["cer"] == rate["cer"]
+    assert rates["numbers", False]["cer"] is None
+    assert rates["all", False]["not_judged"] == {"digits": 1, "letters of another script": 1}
+    lines = CliRunner().invoke(zoo, words).stdout.splitlines()
+    (row,) = [line.split() for line in lines if line.startswith("numbers")]
+    assert row == ["numbers", "0", "0.0", "–", "–"]
+    told = " ".join(lines[-2:])
+    assert told.endswith("none of the figures: 1 for digits, 1 for letters of another script.")
+    assert max(map(len, lines)) <= 80
+
+
+def test_evaluating_a_table_without_test_rows_is_one_clear_error(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", play_text("a"))
+    write_table(tmp_path, [("a.wav", "s", "c", "own", "a", "train", "")])
+    result = CliRunner().invoke(zoo, ["evaluate", "deepspeech", "--speech", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "no row is of the split test" in result.stderr
 
 
 def test_without_weights_there_is_one_clear_error(

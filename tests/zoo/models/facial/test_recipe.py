@@ -1,6 +1,7 @@
 """FACIAL-GAN under training: a killed run goes on as if it had not been, misfits are refused."""
 
 import dataclasses
+import json
 import math
 import wave
 from pathlib import Path
@@ -14,8 +15,9 @@ from torch import distributed, multiprocessing, nn
 
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.errors import ToolkitError
+from toolkit.features.blink import find_blinks
 from zoo.cli import main
-from zoo.data import AU45, WINDOW, Normalisation, load_clips
+from zoo.data import AU45, EXPRESSION, WINDOW, Normalisation, load_clips, pad_audio
 from zoo.evaluation.motion import evaluate_part
 from zoo.models.facial.model import open_facial_gan
 from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
@@ -149,6 +151,55 @@ def test_fine_tuning_learns_how_the_persons_lids_move(
     assert open_facial_gan(base / "best.pt").lids is None
 
 
+def test_a_fine_tuned_model_blinks_as_the_person_unless_it_is_asked_otherwise(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    """Its own AU45 through the map of lids; another identity's stays as it is made."""
+    train_facial(finetune(dataset, base), tmp_path)
+    model = open_facial_gan(tmp_path / "best.pt")
+    audio = np.concatenate([clip.audio for clip in load_clips(dataset, split="test")])
+    raw, shown = (
+        model.generate(audio, identity="person-1", blink_rate=rate) for rate in ("model", "person")
+    )
+    np.testing.assert_allclose(shown[:, 70], model.lids.apply(raw[:, 70]), atol=1e-5)
+    assert np.abs(shown[:, 70] - raw[:, 70]).max() > 0.1
+    np.testing.assert_array_equal(shown[:, :70], raw[:, :70])
+    other = model.generate(audio, identity="person-0")
+    np.testing.assert_array_equal(
+        other, model.generate(audio, identity="person-0", blink_rate="model")
+    )
+    often = model.generate(audio, identity="person-1", blink_rate=20.0)
+    assert len(find_blinks(often[:, 70], 30)) == round(20 * len(audio) / 1800)
+
+
+@pytest.mark.parametrize("tuned", [False, True])
+def test_motion_begins_as_the_clip_that_it_is_to_begin_with(
+    tuned: bool, dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    """Expression, pose and AU45; half a second later it is what the network makes of the sound.
+
+    Left to itself the network misses the first frame by more than the expression's own rms.
+    """
+    if tuned:
+        train_facial(finetune(dataset, base), tmp_path)
+    model = open_facial_gan((tmp_path if tuned else base) / "best.pt")
+    clip = load_clips(dataset, split="test", identity="person-1").clips[0]
+    motion = model.generate(clip.audio, initial=clip, smooth=tuned)
+    np.testing.assert_allclose(motion[0], clip.motion[0], rtol=1e-5, atol=1e-4)
+    state = model.normalisation.normalise_motion(clip)[0]
+    first = clip.audio[:WINDOW]
+    speech = torch.from_numpy(pad_audio(model.normalisation.normalise_audio(first)))[None]
+    with torch.inference_mode():
+        alone = model.network(speech, torch.from_numpy(state)[None])[0].numpy()
+    miss = np.sqrt(np.mean((alone[0] - state)[EXPRESSION] ** 2))
+    assert miss > np.sqrt(np.mean(state[EXPRESSION] ** 2))
+    if not tuned:
+        scale = model.normalisation.expression_scale
+        own = slice(16, clip.num_frames - WINDOW)  # what follows is the next window's
+        made = motion[own, EXPRESSION] / scale
+        np.testing.assert_allclose(made, alone[own, EXPRESSION], atol=1e-4)
+
+
 def test_a_person_of_whom_nothing_was_measured_can_be_learnt_all_the_same(
     dataset: Path, base: Path
 ) -> None:
@@ -260,6 +311,56 @@ def test_the_real_motion_scores_as_itself_and_ridge_better_than_a_constant(
     assert scores["ridge"].expression_error.high < scores["constant"].expression_error.low
     assert scores["constant"].pose_range < 1e-4
     assert len(scores["model"].by_position) == WINDOW
+
+
+def forget(base: Path, name: str, out: Path) -> Path:
+    """The base model as if it had never seen somebody."""
+    content = load_checkpoint(base / "best.pt")
+    known = content["model"]["normalisation"]
+    for table in ("pose_means", "pose_deviations"):
+        del known[table][name]
+    save_checkpoint(out, content)
+    return out
+
+
+def test_people_whom_the_model_was_not_trained_on_are_marked(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    """In the table, below it and in JSON; the baselines know them, and the real motion all."""
+    model = forget(base, "person-1", tmp_path / "one.pt")
+    words = ["evaluate", "motion", "--model", str(model), "--shards", str(dataset / "shards")]
+    result = CliRunner().invoke(main, [*words, "--device", "cpu"])
+    assert result.exit_code == 0, result.stderr
+    rows = [line.split()[:3] for line in result.stdout.splitlines()]
+    marked = [row[0] for row in rows if row[1:] == ["person-1,", "unseen"]]
+    assert marked == ["model"]
+    assert result.stdout.count("unseen") == 1
+    assert "Unseen: the model was not trained on person-1; it begins" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    found = json.loads(CliRunner().invoke(main, [*words, "--device", "cpu", "--json"]).stdout)
+    assert {score["method"]: score["unseen"] for score in found} == {
+        "model": ["person-1"], "constant": [], "ridge": [], "real": [],
+    }  # fmt: skip
+
+
+def test_a_plot_without_classifiers_is_the_error_along_a_window_and_the_table_is_printed(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    words = ["evaluate", "motion", "--shards", str(dataset / "shards"), "--device", "cpu"]
+    plot = tmp_path / "plot.svg"
+    result = CliRunner().invoke(
+        main, [*words, "--model", str(base / "best.pt"), "--plot", str(plot)]
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "Generated motion beside the real one" in result.stdout
+    assert "nseen" not in result.stdout
+    assert plot.read_text().startswith("<?xml")
+    assert "frame of the window" in plot.read_text()
+    for name in ("plot.mp3", "plot"):
+        plot = tmp_path / name
+        result = CliRunner().invoke(main, [*words, "--model", "none.pt", "--plot", str(plot)])
+        assert result.exit_code == 2
+        assert f"{name}: the name must end in .png, .pdf, .svg or .jpg" in result.stderr
 
 
 # --- several processes --------------------------------------------------------------------------

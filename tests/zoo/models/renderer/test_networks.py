@@ -142,6 +142,13 @@ def test_the_discriminators_loss_is_what_the_hand_makes_it() -> None:
     assert discriminator_loss(REAL, GENERATED).item() == pytest.approx((0.5 + 4 + 2 + 1) / 2)
 
 
+def test_a_discriminator_that_answers_one_half_to_everything_stands_at_three_quarters() -> None:
+    """Of three scales, whatever their features: (¼ + ¼) / 2 each, and ¼ each for the generator."""
+    half = [[torch.rand(1, 2, 4, 4), torch.full((1, 1, size, size), 0.5)] for size in (8, 4, 2)]
+    assert discriminator_loss(half, half).item() == pytest.approx(0.75)
+    assert adversarial_loss(half).item() == pytest.approx(0.75)
+
+
 def test_the_generators_adversarial_loss_is_what_the_hand_makes_it() -> None:
     """(0 − 1)² and (2 − 1)², whose mean is 1; and (1 − 1)²."""
     assert adversarial_loss(GENERATED).item() == pytest.approx(1 + 0)

@@ -1,0 +1,29 @@
+"""What `--blink-rate` may be; imports nothing, for it is read with every `--help`."""
+
+import math
+
+PERSON, MODEL = "person", "model"
+"""Rates that are no number: the person's, where a model has learnt it, and the model's as it is."""
+
+MOST = 60.0
+"""Highest number of blinks a minute that can be asked for: they must not run into one another."""
+
+BLINK_HELP = (
+    f"{PERSON}: as the person does, where the model was fine-tuned to them; {MODEL}: AU45 as the "
+    f"model makes it; or blinks a minute, 0 for none, at most {MOST:g}."
+)
+
+
+def parse_blink_rate(text: str) -> float | str:
+    """`person`, `model`, or a number of blinks a minute; ValueError for anything else."""
+    if text in (PERSON, MODEL):
+        return text
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 <= rate <= MOST:
+        raise ValueError(
+            f"--blink-rate {text!r}: choose {PERSON}, {MODEL} or a number from 0 to {MOST:g}"
+        )
+    return rate
