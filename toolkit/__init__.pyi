@@ -3,6 +3,7 @@ from .dataset.manifest import read_table
 from .dataset.shard import ShardReader
 from .dataset.split import SplitOptions, split_dataset
 from .dataset.stats import compute_stats, yield_funnel
+from .dataset.torch_windows import torch_dataset
 from .dataset.validate import validate_dataset
 from .dataset.windows import WindowReader
 from .errors import ToolkitError
@@ -27,6 +28,7 @@ __all__ = [
     "read_table",
     "render_clip",
     "split_dataset",
+    "torch_dataset",
     "validate_dataset",
     "yield_funnel",
 ]
