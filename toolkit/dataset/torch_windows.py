@@ -85,8 +85,9 @@ def torch_dataset(
     if split is not None:
         parts = read_table(dataset, "split")
         rows = rows[rows["clip_id"].isin(parts.loc[parts["split"] == split, "clip_id"])]
+    of = f" of {split}" if split else ""
     if rows.empty:
-        raise ToolkitError(f"{dataset}: no clip in {split or 'it'}: see ttk stats --by split")
+        raise ToolkitError(f"{dataset}: no clip{of} to read: see ttk stats --by split")
     windows = WindowReader(
         [ShardReader(dataset / shard) for shard in sorted(set(rows["shard"]))],
         list(dict.fromkeys([*names, MASK])),
@@ -98,7 +99,7 @@ def torch_dataset(
     )
     if not len(windows):
         raise ToolkitError(
-            f"{dataset}: every clip of {split or 'it'} is shorter than {num_frames} frames: "
-            f"the longest has {rows['num_frames'].max()}"
+            f"{dataset}: every clip{of} is shorter than {num_frames} frames: the longest has "
+            f"{rows['num_frames'].max()}"
         )
     return WindowDataset(windows)
