@@ -63,9 +63,11 @@ def find_blocks(text: str, language: str) -> Iterator[str]:
 
 
 def find_anchors(path: Path) -> set[str]:
-    """What can stand behind `#`: the headings as web pages write them."""
-    headings = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in headings}
+    """What can stand behind `#`: the headings as web pages write them, and words with an id."""
+    text = path.read_text("utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    words = set(re.findall(r'<a id="([^"]+)">', text))
+    return words | {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -167,6 +169,20 @@ def test_the_glossary_has_every_word_of_the_schema() -> None:
     for name in ARRAYS:
         parts = {part.rstrip("s") for part in name.split("/")[1].split("_")}
         assert parts & words, name
+
+
+@pytest.mark.parametrize(
+    ("page", "word"),
+    [
+        ("README.md", "onset-to-onset"),
+        ("docs/speaking.md", "score"),
+        ("docs/speaking.md", "spectrum-distance"),
+        ("docs/results.md", "expression-error"),
+    ],
+)
+def test_words_of_printed_tables_lead_to_the_glossary(page: str, word: str) -> None:
+    """From the page that shows or explains the table; that the link ends somewhere is above."""
+    assert f"glossary.md#{word})" in read_page(page)
 
 
 def test_words_of_the_glossary_are_in_order() -> None:

@@ -4,6 +4,7 @@ from .dataset.options import SplitOptions
 from .dataset.shard import ShardReader
 from .dataset.split import split_dataset
 from .dataset.stats import compute_stats, yield_funnel
+from .dataset.torch_windows import torch_dataset
 from .dataset.validate import validate_dataset
 from .dataset.windows import WindowReader
 from .errors import ToolkitError
@@ -28,6 +29,7 @@ __all__ = [
     "read_table",
     "render_clip",
     "split_dataset",
+    "torch_dataset",
     "validate_dataset",
     "yield_funnel",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.dataset.shard import ShardReader
+from toolkit.dataset.shard import ShardClip, ShardReader
 from toolkit.errors import ShardError
 from toolkit.schema import ARRAYS
 
@@ -176,6 +176,9 @@ class WindowReader(Windows):
         clips: ids of the clips to read, as those of one part of the split; all by default.
         mix_backends: read shards although other backends or weights made their arrays.
 
+    Attributes:
+        clips: the clips that are read, as `place` numbers them.
+
     Raises:
         ShardError: a shard lacks one of the arrays (names it and the option that makes it), or
             the shards' backends differ.
@@ -199,24 +202,29 @@ class WindowReader(Windows):
         columns = {name: [_find_column(reader, name) for reader in readers] for name in names}
         if not mix_backends:
             _check_backends(readers, names)
-        spans = _find_spans(readers, None if clips is None else set(clips))
+        found = _find_clips(readers, None if clips is None else set(clips))
+        self.clips = tuple(clip for _, clip in found)
+        spans = [Span(shard, clip.first_frame, clip.num_frames) for shard, clip in found]
         super().__init__(columns, spans, num_frames, stride=stride, context=context)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _open_again, (type(self), *self._arguments)
 
 
-def _find_spans(readers: Sequence[ShardReader], ids: set[str] | None) -> list[Span]:
+def _find_clips(
+    readers: Sequence[ShardReader], ids: set[str] | None
+) -> list[tuple[int, ShardClip]]:
+    """Place of the shard, and the clip, of all or of these ids."""
     found = [
-        (clip.id, Span(shard, clip.first_frame, clip.num_frames))
+        (shard, clip)
         for shard, reader in enumerate(readers)
         for clip in reader.clips
         if ids is None or clip.id in ids
     ]
-    missing = sorted((ids or set()) - {clip_id for clip_id, _ in found})
+    missing = sorted((ids or set()) - {clip.id for _, clip in found})
     if missing:
         raise ValueError(f"{len(missing)} clips are in none of the shards, as {missing[0]}")
-    return [span for _, span in found]
+    return found
 
 
 def _find_column(reader: ShardReader, name: str) -> npt.NDArray[Any]:

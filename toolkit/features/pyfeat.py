@@ -1,12 +1,16 @@
-"""AU45 from py-feat (Cheong et al., Affective Science 2023), where the user has installed it.
+"""AU45 from py-feat 2.1 (Cheong et al., Affective Science 2023), where the user has installed it.
 
-py-feat has no AU45. What it has is AU43, eyes closed, as a probability; a blink is a short AU43,
-so it is stored times five as `face/au45`, and the provenance says so.
+py-feat's 20 action units have no AU45. What they have is AU43, eyes closed, as a probability; a
+blink is a short AU43, so it is stored times five as `face/au45`, and the provenance says so. Of its
+two detectors this is `Detectorv2`: all its weights are safetensors; `Detectorv1` loads classifiers
+from a file that may name any Python type.
 """
 
+import contextlib
 import importlib.metadata
+import logging
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +23,7 @@ from toolkit.features.base import Arrays, Extractor
 from toolkit.features.openface import fill_invalid
 from toolkit.mesh import MAX_AU45
 from toolkit.schema import ClipInput, Provenance, Reason
+from toolkit.storage import hash_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,14 +31,24 @@ if TYPE_CHECKING:
 BATCH = 64
 """Pictures handed to py-feat at once: what lies in the temporary folder at any moment."""
 
+TRIED = "pip install py-feat==2.1.5"
+"""What brings the version that this was tried with."""
+
 _BOX = ["FaceRectX", "FaceRectY", "FaceRectWidth", "FaceRectHeight"]
 
 
-class PyFeatAU45(Extractor):
-    """Eyes closed (AU43) by py-feat's default models, 0 to 1, times five.
+FILES = {
+    "py-feat/retinaface_r34": "model.safetensors",
+    "py-feat/face_multitask_v2": "face_multitask_v28.safetensors",
+}
+"""What `Detectorv2` without identities loads: repository on huggingface.co -> file."""
 
-    Pictures reach it as PNG files: the one way in that every version since 0.6 has, and that
-    leaves colour order and range in no doubt. A picture that is shown twice is measured once.
+
+class PyFeatAU45(Extractor):
+    """Probability of eyes closed (AU43) by py-feat's `Detectorv2`, 0 to 1, times five.
+
+    Pictures reach it as PNG files, which leaves colour order and range in no doubt. A picture that
+    is shown twice is measured once.
     """
 
     arrays = ("face/au45",)
@@ -42,25 +57,32 @@ class PyFeatAU45(Extractor):
         """Load py-feat's models; it fetches them on first use.
 
         Raises:
-            SetupError: py-feat is not installed or its models cannot be loaded.
+            SetupError: py-feat is not installed or cannot run, or its models cannot be had.
         """
-        try:
-            from feat import Detector
-        except ImportError as error:
-            message = f"--au45 pyfeat needs py-feat ({error}): pip install 'ttk[pyfeat]'"
-            raise SetupError(message) from error
-        try:
-            self._detector: Any = Detector()
-        except Exception as error:
-            raise SetupError(f"py-feat cannot load its models: {error}") from error
+        import torch
+
+        make_detector, folder = _import_pyfeat()
+        weights = _find_weights(folder)
+        # py-feat turns gradients off for the whole process; within `no_grad` that ends here
+        with torch.no_grad():
+            try:
+                self._detector: Any = make_detector(
+                    device="cpu", identity_model=None, multitask_weights=str(weights[1])
+                )
+            except Exception as error:
+                files = " and ".join(map(str, weights))
+                message = f"py-feat cannot load {files}: delete the damaged one ({error})"
+                raise SetupError(message) from error
+        self._sha256 = hash_file(weights[1])
 
     def provenance(self) -> Provenance:
-        """Version of py-feat, and that this is AU43."""
-        try:
-            version = importlib.metadata.version("py-feat")
-        except importlib.metadata.PackageNotFoundError:
-            version = "unknown"
-        return Provenance(backend="pyfeat", version=version, note="AU43 (eyes closed) times 5")
+        """Version of py-feat, digest of the network that gives AU43, and that this is AU43."""
+        return Provenance(
+            backend="pyfeat",
+            version=importlib.metadata.version("py-feat"),
+            weights_sha256=self._sha256,
+            note="Detectorv2: probability of AU43 (eyes closed) times 5",
+        )
 
     def extract(self, clip: ClipInput) -> Arrays:
         """`face/au45` (n,) float32 and `face/valid`; frames without the face are interpolated."""
@@ -89,17 +111,69 @@ class PyFeatAU45(Extractor):
             rows = self._detect([str(path) for path in paths])
         missing = [name for name in ("AU43", "input", *_BOX) if name not in rows.columns]
         if missing:
-            raise SetupError(f"this py-feat gives no {', '.join(missing)}: use version 0.6 to 1.0")
+            raise SetupError(f"this py-feat gives no {', '.join(missing)}: {TRIED}")
         return _pick_faces(rows, [path.name for path in paths], crop)
 
     def _detect(self, paths: list[str]) -> "pd.DataFrame":
-        if hasattr(self._detector, "detect"):
-            rows: pd.DataFrame = self._detector.detect(
-                paths, data_type="image", batch_size=1, progress_bar=False
-            )
-            return rows
-        rows = self._detector.detect_image(paths, batch_size=1)
+        rows: pd.DataFrame = self._detector.detect(
+            paths, data_type="image", batch_size=1, progress_bar=False
+        )
         return rows
+
+
+def _import_pyfeat() -> tuple[Callable[..., Any], Path]:
+    """Its detector's class, and the folder that it keeps weights in."""
+    try:
+        import feat
+        from feat.utils.io import get_resource_path
+
+        return feat.Detectorv2, Path(get_resource_path())
+    except ModuleNotFoundError as error:
+        name = "py-feat" if error.name == "feat" else f"{error.name}, which py-feat imports,"
+        message = f"--au45 pyfeat: {name} is not installed: pip install 'ttk[pyfeat]'"
+        raise SetupError(message) from error
+    except AttributeError as error:
+        raise SetupError(f"this py-feat has no Detectorv2: {TRIED}") from error
+    except Exception as error:  # libraries that do not fit raise whatever they like
+        line = str(error).partition("\n")[0]
+        raise SetupError(
+            f"py-feat is there but cannot be imported ({line}): torchvision and torchcodec must be "
+            "builds of the same kind as torch (for CPU or CUDA), from the same index, and "
+            "torchcodec needs FFmpeg's shared libraries"
+        ) from error
+
+
+def _find_weights(folder: Path) -> list[Path]:
+    """Paths of `FILES` in py-feat's folder, fetched where they are not there yet."""
+    from huggingface_hub import hf_hub_download
+
+    def find(repo: str, only_local: bool) -> Path | None:
+        with contextlib.suppress(OSError, ValueError), _quiet_hub():
+            file = FILES[repo]
+            return Path(hf_hub_download(repo, file, cache_dir=folder, local_files_only=only_local))
+        return None
+
+    missing = [repo for repo in FILES if find(repo, only_local=True) is None]
+    if not all(find(repo, only_local=False) for repo in missing):
+        files = " and ".join(f"{repo}/{FILES[repo]}" for repo in missing)
+        raise SetupError(
+            f"py-feat's models are not here and cannot be fetched from huggingface.co: {files}; "
+            "where there is a network, run 'hf download REPOSITORY FILE --cache-dir FOLDER' for "
+            f"each and copy what is then in FOLDER to {folder}"
+        )
+    return [path for repo in FILES if (path := find(repo, only_local=True))]
+
+
+@contextlib.contextmanager
+def _quiet_hub() -> Iterator[None]:
+    """Within, huggingface_hub does not report every try of a download."""
+    logger = logging.getLogger("huggingface_hub")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _batches(

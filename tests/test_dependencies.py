@@ -1,0 +1,69 @@
+"""Pinned versions: of exactly what an installation brings, and of one OpenCV."""
+
+import importlib.metadata
+import re
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+PINS = {
+    canonicalize_name(name): version
+    for name, version in re.findall(
+        r"^([^#\s]+)==(\S+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE
+    )
+}
+
+
+def find_closure(requirements: list[str]) -> set[str]:
+    """Names of all that these need, directly or not, by the metadata of what is installed."""
+    found: set[tuple[str, str]] = set()
+    open_ = [(Requirement(text), "") for text in requirements]
+    while open_:
+        requirement, of_extra = open_.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": of_extra}):
+            continue
+        name = canonicalize_name(requirement.name)
+        for extra in {"", *requirement.extras} - {e for n, e in found if n == name}:
+            found.add((name, extra))
+            if name == PROJECT["name"]:
+                needs = PROJECT["optional-dependencies"].get(extra, PROJECT["dependencies"])
+            else:
+                needs = importlib.metadata.requires(name) or []
+            open_ += [(Requirement(text), extra) for text in needs]
+    return {name for name, _ in found} - {PROJECT["name"]}
+
+
+@pytest.fixture(scope="module")
+def closure() -> set[str]:
+    """What `pip install -c constraints.txt ".[dev]"` brings; skips beside other versions."""
+    for found in importlib.metadata.distributions():
+        pinned = PINS.get(canonicalize_name(found.name), found.version)
+        if found.version.partition("+")[0] != pinned.partition("+")[0]:
+            pytest.skip(f"{found.name} is {found.version} here, {pinned} in constraints.txt")
+    return find_closure([f"{PROJECT['name']}[dev]"])
+
+
+def test_every_pin_belongs_to_a_dependency_and_every_dependency_has_one(closure: set[str]) -> None:
+    assert sorted(PINS.keys() - closure) == []
+    assert sorted(closure - PINS.keys()) == []
+
+
+def test_one_opencv_is_installed(closure: set[str]) -> None:
+    """Its packages all write the folder `cv2`: of two, the last one installed is what runs."""
+    assert [name for name in closure if name.startswith("opencv")] == ["opencv-contrib-python"]
+
+
+def test_pins_name_one_opencv() -> None:
+    assert [name for name in PINS if name.startswith("opencv")] == ["opencv-contrib-python"]
+
+
+def test_pins_are_within_the_ranges_of_the_project() -> None:
+    texts = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    ranges = [Requirement(text) for text in texts if not text.startswith("ttk[")]
+    wrong = [r for r in ranges if not r.specifier.contains(PINS[canonicalize_name(r.name)])]
+    assert wrong == []
