@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from toolkit.ingest.jobs import Plan
     from toolkit.schema import Source
 
+_NUM_PARTS = 3
+"""Sources, or clips, that a split needs."""
+
 _SHOWN = 10
 """Sources that gave no clip, at most, that are named at the end."""
 
@@ -88,7 +91,7 @@ def ingest(
     if not _print_report(out, as_json):
         raise ToolkitError(f"{out}: no clip at all: everything was turned down, as listed above")
     if not as_json:
-        say_next(f"ttk split --data {shlex.quote(str(out))}")
+        say_next(_name_next(out))
 
 
 def _parse_slice(text: str | None) -> tuple[int, int]:
@@ -164,6 +167,18 @@ def _print_report(dataset: Path, as_json: bool) -> bool:
         _print_turned_down(dataset)
     done = read_done_jobs(dataset)
     return funnel.num_clips > 0 or any(job.id not in done for job in read_jobs(dataset))
+
+
+def _name_next(dataset: Path) -> str:
+    """The split, where there is enough for its parts."""
+    from toolkit.dataset.manifest import read_table
+
+    clips = read_table(dataset, "clips")
+    command = "stats"
+    if len(clips) >= _NUM_PARTS:
+        by_source = clips["source"].nunique() >= _NUM_PARTS
+        command = "split" if by_source else "split --by clip"
+    return f"ttk {command} --data {shlex.quote(str(dataset))}"
 
 
 def _print_turned_down(dataset: Path) -> None:
