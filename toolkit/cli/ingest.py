@@ -140,9 +140,10 @@ def _print_cost(cost: "Estimate", options: IngestOptions, workers: int) -> None:
     click.echo("every backend asked for can work")
     if cost.seconds is not None:
         click.echo(f"time: about {write_time(cost.seconds)}, with {max(1, workers)} at work")
+    more, free = _write_bytes(cost.temporary_bytes), _write_bytes(cost.free_bytes)
     click.echo(
-        f"disk: about {_write_bytes(cost.num_bytes)} ({hour} an hour {crops}), and up to "
-        f"{_write_bytes(cost.temporary_bytes)} while it runs; {_write_bytes(cost.free_bytes)} free"
+        f"disk: about {_write_bytes(cost.num_bytes)} ({hour} an hour {crops}), while it runs\n"
+        f"      up to {more} more; {free} free"
     )
     if cost.is_too_large:
         warnings.warn("the disk is too small for it: free some space", stacklevel=2)

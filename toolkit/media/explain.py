@@ -151,7 +151,7 @@ def describe_refusal(path: Path, error: OSError) -> str:
         raise error
     if error.errno == errno.ELOOP:
         return "a link that leads in a circle"
-    if path.is_symlink() and error.errno == errno.ENOENT:
+    if error.errno == errno.ENOENT and path.is_symlink():
         target = " ".join(os.fspath(path.readlink()).split())
         return f"a link to {target}, which is not there: get it first"
     if error.errno == errno.ENOENT:
