@@ -29,7 +29,8 @@ class Bar:
         self._bar: Any = None
         self._task: Any = None
         self._last_line = time.monotonic()
-        self._last_text, self._counted_from = "", (0.0, 0)
+        self._last_text = ""
+        self._counted_from: tuple[float, int] | None = None
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
@@ -73,7 +74,7 @@ class Bar:
 
     def count(self, done: int, total: int) -> None:
         """So many of so many are done, with the time left: what calls back reports by this."""
-        if not self._last_text:
+        if self._counted_from is None:
             self._counted_from = (
                 time.monotonic(),
                 done,

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from toolkit.ingest.jobs import Plan
     from toolkit.schema import Source
 
+_NUM_PARTS = 3
+"""Sources, or clips, that a split needs."""
+
 _SHOWN = 10
 """Sources that gave no clip, at most, that are named at the end."""
 
@@ -89,7 +92,7 @@ def ingest(
     if not _print_report(out, as_json):
         raise ToolkitError(f"{out}: no clip at all: everything was turned down, as listed above")
     if not as_json:
-        say_next(f"ttk split --data {shlex.quote(str(out))}")
+        say_next(_name_next(out))
 
 
 def _parse_slice(text: str | None) -> tuple[int, int]:
@@ -138,9 +141,10 @@ def _print_cost(cost: "Estimate", options: IngestOptions, workers: int) -> None:
     click.echo("every backend asked for can work")
     if cost.seconds is not None:
         click.echo(f"time: about {write_time(cost.seconds)}, with {max(1, workers)} at work")
+    more, free = _write_bytes(cost.temporary_bytes), _write_bytes(cost.free_bytes)
     click.echo(
-        f"disk: about {_write_bytes(cost.num_bytes)} ({hour} an hour {crops}), and up to "
-        f"{_write_bytes(cost.temporary_bytes)} while it runs; {_write_bytes(cost.free_bytes)} free"
+        f"disk: about {_write_bytes(cost.num_bytes)} ({hour} an hour {crops}), while it runs\n"
+        f"      up to {more} more; {free} free"
     )
     if cost.is_too_large:
         warnings.warn("the disk is too small for it: free some space", stacklevel=2)
@@ -165,6 +169,18 @@ def _print_report(dataset: Path, as_json: bool) -> bool:
         _print_turned_down(dataset)
     done = read_done_jobs(dataset)
     return funnel.num_clips > 0 or any(job.id not in done for job in read_jobs(dataset))
+
+
+def _name_next(dataset: Path) -> str:
+    """The split, where there is enough for its parts."""
+    from toolkit.dataset.manifest import read_table
+
+    clips = read_table(dataset, "clips")
+    command = "stats"
+    if len(clips) >= _NUM_PARTS:
+        by_source = clips["source"].nunique() >= _NUM_PARTS
+        command = "split" if by_source else "split --by clip"
+    return f"ttk {command} --data {shlex.quote(str(dataset))}"
 
 
 def _print_turned_down(dataset: Path) -> None:

@@ -184,9 +184,13 @@ class _Search:
     def _judge(self, path: Path, root: Path) -> None:
         """Take a file of a folder, or note why not."""
         suffix = path.suffix.lower()
-        if suffix in SUFFIXES and path.is_file():
+        try:
+            is_file = path.is_file()
+        except OSError:  # a link into a folder that may not be entered
+            is_file = False
+        if suffix in SUFFIXES and is_file:
             self._add(Place(path, root))
-        elif suffix in SUFFIXES | {""} and not path.is_file():
+        elif suffix in SUFFIXES | {""} and not is_file:
             self._problems[locate(path)] = find_problem(path)
         else:
             self._passed[locate(path)] = suffix or "without a suffix"

@@ -95,7 +95,9 @@ _TEXTS: tuple[tuple[str, str], ...] = (
 
 _PICTURES = {b"avif", b"avis", b"heic", b"heix", b"heif", b"mif1", b"msf1"}
 _BOXES = {b"ftyp", b"moov", b"mdat", b"moof", b"styp", b"sidx", b"wide", b"free", b"skip", b"pnot"}
-_LOCKS = (b"encv", b"enca", b"drmi", b"drms")
+_LOCK = re.compile(rb"(encv|enca|drmi|drms)\0{7}[\1-\xff]")
+"""How a track's description begins in an MP4 that is encrypted; its table is full of numbers."""
+
 _LOCKED = "an encrypted MP4 (copy protection): it cannot be decoded"
 _NO_START = "a segment of a stream (DASH, HLS) without its beginning: join it to its first part"
 
@@ -151,7 +153,7 @@ def describe_refusal(path: Path, error: OSError) -> str:
         raise error
     if error.errno == errno.ELOOP:
         return "a link that leads in a circle"
-    if path.is_symlink() and error.errno == errno.ENOENT:
+    if error.errno == errno.ENOENT and path.is_symlink():
         target = " ".join(os.fspath(path.readlink()).split())
         return f"a link to {target}, which is not there: get it first"
     if error.errno == errno.ENOENT:
@@ -171,6 +173,17 @@ def explain_file(path: Path) -> str:
             return _explain_head(head, size) or _explain_boxes(file, size) or _explain_text(head)
     except OSError:
         return ""
+
+
+def refuse_encrypted(path: Path) -> None:
+    """Refuse an MP4 with copy protection: ffmpeg opens it, and some of its noise may decode.
+
+    Raises:
+        SourceError: `unreadable`.
+    """
+    with path.open("rb") as file:
+        if _explain_boxes(file, os.fstat(file.fileno()).st_size) == _LOCKED:
+            raise SourceError(Reason.UNREADABLE, _LOCKED)
 
 
 def _explain_head(head: bytes, size: int) -> str:
@@ -200,7 +213,7 @@ def _explain_boxes(file: BinaryIO, size: int) -> str:
         return f"an MP4 whose index (moov) is not whole: {_CUT}"
     file.seek(index[0])
     content = file.read(min(index[1] - index[0], _MOST_OF_INDEX))
-    return _LOCKED if any(mark in content for mark in _LOCKS) else ""
+    return _LOCKED if _LOCK.search(content) else ""
 
 
 def _read_boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:

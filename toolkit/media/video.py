@@ -10,7 +10,13 @@ import av
 
 from toolkit.errors import SourceError
 from toolkit.media.colors import read_dynamic_range
-from toolkit.media.explain import explain_file, find_problem, require_file, word_error
+from toolkit.media.explain import (
+    explain_file,
+    find_problem,
+    refuse_encrypted,
+    require_file,
+    word_error,
+)
 from toolkit.media.ffmpeg_process import file_url
 from toolkit.media.filters import read_rotation
 from toolkit.schema import Reason, VideoInfo
@@ -113,6 +119,8 @@ def _read_length(container: Any) -> float | None:
 def _probe_container(
     container: Any, audio_track: int | None, path: Path
 ) -> tuple[VideoInfo, Streams]:
+    if "mov" in container.format.name:
+        refuse_encrypted(path)
     video, audio = choose_streams(container, audio_track)
     if video is None and audio is None and (text := explain_file(path)):
         raise SourceError(Reason.UNREADABLE, text)

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 import toolkit
 from tests import ROOT
+from tests.datasets import FakeClip, write_dataset
 from tests.runs import (
     FLAGS,
     command,
@@ -32,6 +33,7 @@ from tests.runs import (
 from toolkit.cli import COMMANDS, main
 from toolkit.cli.bar import Bar, write_time
 from toolkit.cli.base import Command, options_from
+from toolkit.cli.ingest import _name_next
 from toolkit.cli.progress import IngestProgress
 from toolkit.ingest.jobs import Plan
 from toolkit.ingest.options import IngestOptions
@@ -322,7 +324,7 @@ def test_an_ingest_reports_progress_in_plain_lines_and_prints_the_funnel(
     line = next(line for line in result.stdout.splitlines() if line.startswith("no clip of "))
     assert line.endswith(f"{silent.name}: the file has no audio stream (no_audio)")
     assert "sources in" not in result.stdout
-    assert result.stderr.splitlines()[-1] == f"next: ttk split --data '{tmp_path / 'a d'}'"
+    assert result.stderr.splitlines()[-1] == f"next: ttk stats --data '{tmp_path / 'a d'}'"
     again = run_ttk(*words, "--json")
     assert json.loads(again.stdout)["rejected"][0]["reason"] == "no_audio"
     assert "next:" not in again.stderr
@@ -330,6 +332,20 @@ def test_an_ingest_reports_progress_in_plain_lines_and_prints_the_funnel(
     assert json.loads(planned.stdout) == {
         "jobs": [], "num_done": 2, "moved": {}, "estimate": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sources", "command"),
+    [("ab", "stats"), ("aab", "split --by clip"), ("abc", "split"), ("aabc", "split")],
+)
+def test_what_comes_next_can_be_done_with_what_is_there(
+    sources: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = [FakeClip(source=f"{s}.mp4", start_frame=100 * k) for k, s in enumerate(sources)]
+    write_dataset(tmp_path / "d", {"j": clips})
+    line = _name_next(tmp_path / "d")
+    assert line == f"ttk {command} --data {tmp_path / 'd'}"
+    assert CliRunner().invoke(main, line.split()[1:]).exit_code == 0
 
 
 def test_an_ingest_that_ends_without_any_clip_is_an_error_and_says_what_became_of_the_files(

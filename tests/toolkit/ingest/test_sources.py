@@ -4,6 +4,7 @@ import os
 import random
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -99,6 +100,25 @@ def test_what_is_no_file_is_a_problem_and_is_never_opened(tmp_path: Path) -> Non
         "sub/up": f"a link to {tmp_path}, which it lies in",
     }
     assert not found.passed_over
+
+
+def test_a_link_into_a_folder_that_may_not_be_entered_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        write(tmp_path / name, name)
+    look = os.stat
+
+    def refuse(path: Path, *args: Any, **more: Any) -> os.stat_result:
+        if Path(path).name == "b.mp4":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, *args, **more)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    found = find_sources([tmp_path])
+    assert [path.name for path in found.places] == ["a.mp4"]
+    words = "it cannot be read (Permission denied): make it readable or leave it out"
+    assert found.problems == {tmp_path / "b.mp4": words}
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,15 @@ def test_an_encrypted_mp4_says_so(tmp_path: Path, videos: Path) -> None:
         probe(path)
 
 
+def test_the_word_for_encryption_among_an_indexs_numbers_means_nothing(
+    whole: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "whole.mp4"
+    place = whole.index(b"Lavf")  # text behind the tables
+    path.write_bytes(whole[:place] + b"encv" + whole[place + 4 :])
+    assert probe(path)[0].width == 256
+
+
 def test_a_codec_that_ffmpeg_does_not_know_does_not_stop_a_plan(
     whole: bytes, tmp_path: Path
 ) -> None:

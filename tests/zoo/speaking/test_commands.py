@@ -1,6 +1,7 @@
 """`zoo synthesize`, `reenact` and `personalize` as their user meets them; a stand-in draws."""
 
 import json
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -289,6 +290,12 @@ def test_a_persons_folder_brings_everything(data, renderer):
 def test_a_file_without_sound_is_refused(data, renderer, content):
     (data / "empty.wav").write_bytes(content)
     assert "no sound can be read" in refused(data, synthesize(data, data / "empty.wav"))
+
+
+def test_a_pipe_is_refused_as_audio_and_not_waited_for(data, renderer):
+    os.mkfifo(data / "pipe.wav")
+    line = refused(data, synthesize(data, data / "pipe.wav"))
+    assert line.endswith("pipe.wav: a pipe (fifo), no file: give a file")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
