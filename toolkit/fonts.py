@@ -24,8 +24,11 @@ PACKAGE = "weblate_fonts"
 FALLBACKS = ("KurintoSans", "KurintoSansSC", "KurintoSansTC", "KurintoSansJP", "KurintoSansKR")
 """Asked in this order for what DejaVu Sans lacks; Chinese characters are the simplified ones'."""
 
-_UNICODE_ENDS = ("R", "AL", "AN")
+_FROM_RIGHT = ("R", "AL", "AN")
 """Classes of direction of letters that are written from the right."""
+
+_LEFT_TO_RIGHT = "\u200e"
+"""A mark without width."""
 
 
 @functools.cache
@@ -45,9 +48,7 @@ def list_fonts(bold: bool = False) -> tuple[Path, ...]:
 def is_plain(text: str) -> bool:
     """Whether DejaVu Sans draws a text, letter by letter from left to right."""
     letters = _list_letters(list_fonts()[0])
-    return all(
-        ord(c) in letters and unicodedata.bidirectional(c) not in _UNICODE_ENDS for c in text
-    )
+    return all(ord(c) in letters and unicodedata.bidirectional(c) not in _FROM_RIGHT for c in text)
 
 
 def write_label(text: str) -> str:
@@ -66,8 +67,13 @@ def write_label(text: str) -> str:
 
 
 def write_plot_label(text: str) -> str:
-    """A name as matplotlib takes it: no formula between two $, and no `_` that hides it."""
+    """A name for matplotlib to begin a line with: no formula between two $, no `_` that hides it.
+
+    What follows it stands to its right, though the name be written from right to left.
+    """
     label = write_label(text).replace("$", r"\$")
+    if not is_plain(label):
+        return f"{_LEFT_TO_RIGHT}{label}{_LEFT_TO_RIGHT}"
     return f" {label}" if label.startswith("_") else label
 
 

@@ -65,13 +65,15 @@ def _fit_names(
     rows: list[list[str]], head: Sequence[str], gap: int, names: Sequence[int], width: int
 ) -> list[list[str]]:
     """The rows, with names so short that the other columns need not be broken, if that can be."""
-    columns = [max(map(cell_len, column)) for column in zip(head, *rows, strict=True)]
-    others = sum(size + gap for index, size in enumerate(columns) if index not in names)
-    room = max(MIN_NAME, (width - others - gap * (len(names) - 1)) // len(names))
-    return [
-        [shorten(cell, room) if index in names else cell for index, cell in enumerate(row)]
-        for row in rows
-    ]
+    sizes = [max(map(cell_len, column)) for column in zip(head, *rows, strict=True)]
+    room = width - gap * (len(head) - 1)
+    room -= sum(size for index, size in enumerate(sizes) if index not in names)
+    for num_left, index in zip(
+        range(len(names), 0, -1), sorted(names, key=sizes.__getitem__), strict=True
+    ):
+        sizes[index] = min(sizes[index], max(MIN_NAME, room // num_left))
+        room -= sizes[index]
+    return [[shorten(cell, size) for cell, size in zip(row, sizes, strict=True)] for row in rows]
 
 
 def shorten(text: str, width: int) -> str:

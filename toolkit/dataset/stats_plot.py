@@ -174,9 +174,8 @@ def _draw_rows(axes: "Axes", distribution: Distribution, names: list[str] | None
     )
     axes.set_ylim(number - 0.5, -0.5)
     step = -(-number // _MAX_NAMES)
-    axes.set_yticks(range(0, number, step))
-    shown = names[::step] if names else []
-    axes.set_yticklabels([_cut(name) for name in shown] or [""] * len(axes.get_yticks()))
+    shown = [_cut(name) for name in names or ()][::step]
+    axes.set_yticks(range(0, len(shown) * step, step), shown)
     axes.tick_params(axis="y", labelsize=7, length=0)
 
 
@@ -209,6 +208,9 @@ def _write_legend(
     for axes in spare:
         axes.set_axis_off()
     if not names:
+        if len(spare):
+            text = "a row for each group; the darker, the\nlarger the share of its values"
+            spare[0].text(0, 0.5, text, va="center")
         return
     handles = []
     for name, color, (_, rows) in zip(names, COLORS, groups, strict=False):

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.fonts import use_fonts, write_plot_label
 from toolkit.storage import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +60,11 @@ def plot_confusion(confusions: Mapping[str, Confusion], path: Path) -> None:
     """
     if not confusions:
         raise ValueError("no confusion matrix to draw")
+    with use_fonts(), write_whole(path) as temporary:
+        _draw(confusions).savefig(temporary, dpi=120, format=path.suffix[1:] or "png")
+
+
+def _draw(confusions: Mapping[str, Confusion]) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.2 * len(confusions), 4.2), layout="constrained")
@@ -66,10 +76,9 @@ def plot_confusion(confusions: Mapping[str, Confusion], path: Path) -> None:
             color = "white" if share > 0.5 else "black"
             axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", color=color, size=9)
         axes.set_title(f"{title}: {confusion.accuracy:.2f}", fontsize=11)
-        ticks = range(len(confusion.names))
-        axes.set_xticks(ticks, confusion.names, rotation=45, ha="right", fontsize=9)
-        axes.set_yticks(ticks, confusion.names, fontsize=9)
+        ticks, names = range(len(confusion.names)), list(map(write_plot_label, confusion.names))
+        axes.set_xticks(ticks, names, rotation=45, ha="right", fontsize=9)
+        axes.set_yticks(ticks, names, fontsize=9)
         axes.set_xlabel("taken for")
         axes.set_ylabel("is")
-    with write_whole(path) as temporary:
-        figure.savefig(temporary, dpi=120, format=path.suffix[1:] or "png")
+    return figure

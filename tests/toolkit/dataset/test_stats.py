@@ -28,10 +28,10 @@ from tests.datasets import (
 )
 from toolkit.cli import main
 from toolkit.cli.tables import BAR, draw_bar
-from toolkit.dataset.blink_plot import plot_blinks
 from toolkit.dataset.blink_stats import count_stretches, describe_blinks
 from toolkit.dataset.manifest import find_part, read_table, write_part, write_split
 from toolkit.dataset.stats import compute_stats, describe_clips, warn_of_borders, yield_funnel
+from toolkit.dataset.stats_plot import measure_distributions, plot_stats
 from toolkit.errors import ManifestError, StorageError
 from toolkit.schema import Reason
 
@@ -262,25 +262,84 @@ def test_stretches_count_onset_frames_exactly(frames: set[int], num_frames: int)
     assert found.tolist() == wanted
 
 
+def test_distributions_are_counted_for_each_group() -> None:
+    """Lengths of 10, 2 and 30 s; ranges in degrees; the blinks of the two groups side by side."""
+    groups = [("ann", make_table(ANN, EVE)), ("bob", make_table(BOB))]
+    found = {d.title: d for d in measure_distributions(groups)}
+    lengths = found["length of a clip (s)"]
+    assert lengths.counts.sum(axis=1).tolist() == [2, 1]
+    assert (lengths.edges[0], lengths.edges[-1]) == (
+        min(d for _, rows in groups for d in rows["duration"]),
+        max(d for _, rows in groups for d in rows["duration"]),
+    )
+    assert lengths.shares.sum(axis=1).tolist() == [100, 100]
+    blinks = found["blinks in 4 s"]
+    assert blinks.counts.tolist() == [[0, 1, 1], [6, 1, 0]]
+    assert blinks.edges.tolist() == [-0.5, 0.5, 1.5, 2.5]
+    assert blinks.human == pytest.approx((1.12, 1.8))
+    durations = found["duration of a blink (s)"]
+    assert np.argwhere(durations.counts).tolist() == [[0, 3], [0, 6], [0, 9], [1, 6]]
+    assert durations.edges[4] == pytest.approx(3.5 / 30)
+
+
+def test_pose_ranges_are_drawn_in_degrees() -> None:
+    table = make_table(ANN).assign(yaw_min=-0.1, yaw_max=0.2)
+    (found,) = [d for d in measure_distributions([("ann", table)]) if d.title.startswith("yaw")]
+    assert np.mean(found.edges) == pytest.approx(math.degrees(0.3))
+
+
+def test_numbers_that_no_clip_has_are_left_out() -> None:
+    """Without AU45, pose and agreement: no panel, and no failure."""
+    table = make_table(ANN).assign(
+        num_blinks=None, blink_onsets=None, blink_offsets=None, yaw_min=np.nan, speech_share=np.nan
+    )
+    titles = {d.title for d in measure_distributions([("ann", table)])}
+    assert "length of a clip (s)" in titles
+    assert not {t for t in titles if t.startswith(("blinks", "yaw", "duration", "time"))}
+
+
 def test_the_figure_is_a_picture_of_the_size_asked_for(tmp_path: Path) -> None:
-    """9 inches at 150 dpi; nothing to draw, too many groups, a wrong suffix: said so."""
-    blinks = describe_blinks("all", make_table(ANN, BOB))
-    plot_blinks([blinks], tmp_path / "x.png")
+    """12 inches at 150 dpi; nothing to draw, or a wrong suffix: said so."""
+    groups = [("all", make_table(ANN, BOB))]
+    plot_stats(groups, tmp_path / "x.png")
     content = (tmp_path / "x.png").read_bytes()
     assert content.startswith(b"\x89PNG")
-    assert struct.unpack(">I", content[16:20]) == (1350,)
-    with pytest.raises(ValueError, match="no clip has blinks"):
-        plot_blinks([describe_blinks("eve", make_table(EVE).iloc[:0])], tmp_path / "x.png")
-    with pytest.raises(ValueError, match="too many"):
-        plot_blinks([blinks] * 9, tmp_path / "x.png")
+    assert struct.unpack(">I", content[16:20]) == (1800,)
+    for nothing in ([], [("eve", make_table(EVE).iloc[:0])]):
+        with pytest.raises(ValueError, match="no clip to plot"):
+            plot_stats(nothing, tmp_path / "x.png")
     with pytest.raises(ValueError, match="xyz"):
-        plot_blinks([blinks], tmp_path / "x.xyz")
+        plot_stats(groups, tmp_path / "x.xyz")
+
+
+def test_any_number_of_groups_is_drawn(tmp_path: Path) -> None:
+    """Six as bars of their own colours, more as rows, which grow to a height of their own."""
+    table = make_table(ANN, BOB)
+    heights = {}
+    for number in (6, 7, 150):
+        plot_stats([(f"person {k}", table) for k in range(number)], tmp_path / "x.png")
+        with Image.open(tmp_path / "x.png") as picture:
+            heights[number] = picture.height
+            colors = {color for _, color in picture.convert("RGB").getcolors(1 << 24)}
+        assert ((0xD9, 0x82, 0x2B) in colors) == (number == 6)
+    assert heights[6] == heights[7] < heights[150]
+    assert heights[150] == 4 * 20 * 150  # four rows of panels, 20 inches at most
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_figure_takes_every_name(tmp_path: Path) -> None:
+    """No formula, no name left out, no line broken."""
+    names = ["$x$", "_hidden", "a\nb", "x" * 300, "$", "Jörg"]
+    plot_stats([(name, make_table(ANN)) for name in names], tmp_path / "x.svg")
+    text = (tmp_path / "x.svg").read_text("utf-8")
+    for name in ("$x$", "_hidden", r"a\nb", "Jörg"):
+        assert f"{name}: 1 clips" in text
 
 
 def test_a_group_without_blinks_has_its_own_colour_in_the_figure(tmp_path: Path) -> None:
     """And not the colour of matplotlib's next line, which is no group's."""
-    silent = describe_blinks("eve", make_table(EVE).iloc[:0])
-    plot_blinks([describe_blinks("ann", make_table(ANN)), silent], tmp_path / "x.png")
+    groups = [("ann", make_table(ANN)), ("eve", make_table(EVE).iloc[:0])]
+    plot_stats(groups, tmp_path / "x.png")
     with Image.open(tmp_path / "x.png") as picture:
         colors = {color for _, color in picture.convert("RGB").getcolors(1 << 24)}
     assert (0x1F, 0x77, 0xB4) not in colors
@@ -297,7 +356,7 @@ def test_a_figure_that_cannot_be_written_leaves_the_former_one(
     (tmp_path / "x.png").write_bytes(b"former")
     monkeypatch.setattr(Figure, "savefig", fail)
     with pytest.raises(StorageError, match=r"x\.png: .*disk is full"):
-        plot_blinks([describe_blinks("all", make_table(ANN, BOB))], tmp_path / "x.png")
+        plot_stats([("all", make_table(ANN, BOB))], tmp_path / "x.png")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("x.png", b"former")]
 
 
@@ -336,7 +395,7 @@ def test_stats_as_json_is_one_document_without_nan(dataset: Path) -> None:
     [
         (["--where", "smile > 1"], 2, "no column 'smile'"),
         (["--by", "split"], 1, "run ttk split"),
-        (["--where", "identity == 'eve'", "--plot", "x.png"], 2, "no clip has blinks"),
+        (["--where", "identity == 'nobody'", "--plot", "x.png"], 2, "no clip to plot"),
     ],
 )
 def test_stats_says_in_one_line_what_is_wrong(
