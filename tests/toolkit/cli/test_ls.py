@@ -1,8 +1,11 @@
 """`ttk ls`, and choosing in `ttk show`: what is printed, what is written, what is refused."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -232,8 +235,40 @@ def test_every_family_says_what_follows_its_training() -> None:
 
 def test_no_page_has_an_id_that_a_fresh_demo_need_not_have() -> None:
     """Ids depend on the videos' bytes, and those on the encoder's version."""
-    import re
-
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         found = re.findall(r"(?:ttk show|zoo reenact) [0-9a-f]{6,}", page.read_text("utf-8"))
         assert found == [], page.name
+
+
+# --- help of zoo --------------------------------------------------------------------------------
+
+
+def list_zoo_commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Words of every command of a group."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        if isinstance(found, click.Group):
+            yield from list_zoo_commands(found, (*words, name))
+        else:
+            yield (*words, name)
+
+
+FREE_TEXT = {"--identity", "--model"}
+"""Options of zoo that may be anything."""
+
+
+@pytest.mark.parametrize("words", list(list_zoo_commands(zoo)), ids=" ".join)
+def test_zoo_says_which_values_an_option_may_have(words: tuple[str, ...]) -> None:
+    text = CliRunner().invoke(zoo, [*words, "--help"]).output
+    assert set(re.findall(r"(--[\w-]+) TEXT", text)) <= FREE_TEXT
+
+
+def test_a_value_that_an_option_may_not_have_is_refused_with_those_it_may() -> None:
+    words = ["train", "facial-gan", "--shards", "x", "--out", "y", "--without"]
+    result = CliRunner().invoke(zoo, [*words, "eyes"])
+    assert result.exit_code == 2
+    assert "'temporal', 'local'" in result.stderr
+    for command, option in (("synthesize", "--background"), ("evaluate", "--split")):
+        more = ["motion"] if command == "evaluate" else []
+        assert CliRunner().invoke(zoo, [command, *more, option, "none"]).exit_code == 2

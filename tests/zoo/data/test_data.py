@@ -28,6 +28,7 @@ from zoo.data import (
     MotionClip,
     MotionWindows,
     Normalisation,
+    find_clip,
     load_clips,
 )
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
@@ -623,3 +624,22 @@ def test_held_frames_need_a_holdout(dataset: Path) -> None:
     """A caller's mistake."""
     with pytest.raises(ValueError, match="need a holdout"):
         load_clips(dataset, split=None, held=True)
+
+
+# --- one clip -----------------------------------------------------------------------------------
+
+
+def test_a_clip_is_found_by_its_id_or_the_beginning_of_it_in_dataset_or_shards(
+    tmp_path: Path,
+) -> None:
+    """As `ttk show` finds it; an ambiguous beginning is an error that names the candidates."""
+    clips = [FakeClip(source=f"{k}.mp4", num_frames=40 + k) for k in range(3)]
+    write_dataset(tmp_path, {"j": clips})
+    for folder in (tmp_path, tmp_path / "shards"):
+        for text in (clips[1].id, clips[1].id[:8]):
+            assert find_clip(folder, text).num_frames == 41
+    with pytest.raises(ToolkitError, match="several clips' ids begin with ''") as failure:
+        find_clip(tmp_path, "")
+    assert all(clip.id in str(failure.value) for clip in clips)
+    with pytest.raises(ToolkitError, match="no clip's id begins with 'zz'"):
+        find_clip(tmp_path, "zz")

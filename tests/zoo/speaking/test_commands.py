@@ -423,10 +423,6 @@ def test_clips_without_frames_are_refused(data, renderer):
     [
         (("--identity", "ann"), "give --shards, --motion-model, --renderer, or --person"),
         (("--person", "x", "--identity", "ann"), "--person brings its own --identity"),
-        (
-            ("--person", "x", "--background", "none"),
-            "--background 'none': choose from source, crop",
-        ),
     ],
 )
 def test_options_that_cannot_be_meant_are_usage_errors(tmp_path, words, message):
