@@ -1,13 +1,14 @@
 """`ttk show`: clips with what was measured drawn in, and what was turned down."""
 
 import shlex
-import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from toolkit.cli.bar import Bar, write_left
 from toolkit.cli.base import command, data_option, say_next, write_data
 from toolkit.schema import Reason
 
@@ -54,7 +55,7 @@ def show(
 ) -> None:
     """Show clips with mesh, pose axes and running AU45, pose and speech traces drawn in.
 
-    CLIP_ID is a clip's id as `ttk ls` lists it, or the beginning of it that no other clip has.
+    CLIP_ID is what `ttk ls` lists, or any beginning of an id that no other clip has.
     Where several clips are chosen, --out and --sheet name folders. --rejected draws a contact
     sheet of what was turned down: the middle picture of each stretch, and why.
     """
@@ -97,9 +98,7 @@ def _show_clips(data: Path, clips: "pd.DataFrame", out: Path | None, sheet: Path
             click.echo(render_sheet(data, clip_id, target))
         if out is not None:
             target = out / f"{short_id}.mp4" if several else out
-            with click.progressbar(
-                length=1, label=f"{short_id}, frames", show_pos=True, file=sys.stderr
-            ) as bar:
+            with Bar(short_id, "frames") as bar:
                 render_clip(data, clip_id, target, progress=_follow(bar))
             click.echo(target)
     say_next(_choose_next(data))
@@ -120,7 +119,7 @@ def _show_rejected(
     from toolkit.preview import render_rejected
 
     rows = choose_rejected(data, identity=identity, source=source, reason=reason)
-    with click.progressbar(length=1, label="stretches", show_pos=True, file=sys.stderr) as bar:
+    with Bar("rejected", "stretches") as bar:
         drawn = render_rejected(data, rows, sheet, progress=_follow(bar))
     more = f", {drawn.num_left_out} shorter ones left out" if drawn.num_left_out else ""
     click.echo(f"{sheet}: {drawn.num_drawn} stretches{more}")
@@ -128,10 +127,13 @@ def _show_rejected(
         click.echo(describe_scraps(drawn.scraps))
 
 
-def _follow(bar: "click._termui_impl.ProgressBar[int]") -> Callable[[int, int], None]:
-    def advance(_: int, total: int) -> None:
-        bar.length = total
-        bar.update(1)
+def _follow(bar: Bar) -> Callable[[int, int], None]:
+    began = time.monotonic()
+
+    def advance(done: int, total: int) -> None:
+        if done == 1:
+            bar.open(total)
+        bar.show(done, total, write_left(time.monotonic() - began, done, total - done))
 
     return advance
 

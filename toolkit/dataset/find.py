@@ -1,6 +1,8 @@
 """Clips, sources and rejected stretches by what a person calls them: id, person, file, part."""
 
-from collections.abc import Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -24,20 +26,44 @@ def find_clip(dataset: Path, clip_id: str) -> tuple[str, Path, int]:
 
     Args:
         dataset: the dataset's folder.
-        clip_id: an id, or the beginning of one that only one clip has.
+        clip_id: an id, or the beginning of one that only one clip has, or as `ttk ls` has it: the
+            beginning of its source's digest and, behind a dash, its first frame.
 
     Raises:
         ToolkitError: no clip's id begins so, or several do; names some of them.
     """
     table = read_table(dataset, "clips").drop_duplicates("clip_id")
     ids = [str(each) for each in table["clip_id"]]
-    fits = [each for each in ids if each.startswith(clip_id)]
-    found = clip_id if clip_id in ids else fits[0] if len(fits) == 1 else None
-    if found is None:
+    fits = match_ids(ids, clip_id)
+    if len(fits) != 1:
         problem = "several clips' ids begin with" if fits else "no clip's id begins with"
-        raise ToolkitError(f"{dataset}: {problem} {clip_id!r}: {_name_some(fits or ids)}")
-    row: pd.Series = table.iloc[ids.index(found)]
-    return found, dataset / str(row["shard"]), int(row["index"])
+        short = shorten_ids(ids)
+        known = _name_some([short[each] for each in fits or ids])
+        raise ToolkitError(f"{dataset}: {problem} {clip_id!r}: {known}")
+    row: pd.Series = table.iloc[ids.index(fits[0])]
+    return fits[0], dataset / str(row["shard"]), int(row["index"])
+
+
+def match_ids(ids: Sequence[str], text: str) -> list[str]:
+    """Ids that a text may mean: itself; else those of this digest and first frame; else all that
+    begin so.
+    """
+    digest, _, frame = text.partition("-")
+    if text in ids:
+        return [text]
+    start = int(frame) if frame.isdecimal() else None
+    named = [
+        each
+        for each in ids
+        if start is not None and _find_start(each) == start and each.startswith(digest)
+    ]
+    return named or [each for each in ids if each.startswith(text)]
+
+
+def _find_start(clip_id: str) -> int | None:
+    """The first frame, as an id that ingest gave says it."""
+    parts = re.fullmatch(r"[0-9a-f]{16}-(\d+)-\d+", clip_id)
+    return int(parts[1]) if parts else None
 
 
 def choose_clips(
@@ -58,8 +84,7 @@ def choose_clips(
         where: those for which this expression over the columns is true.
 
     Returns:
-        The table's columns, `split` ("" where a clip has none) and `short_id`, the shortest
-        beginning of the id, from 8 characters, that no other clip of the dataset has.
+        The table's columns, `split` ("" where a clip has none) and `short_id`, see `shorten_ids`.
 
     Raises:
         ToolkitError: no such identity or source, no split to choose from, or nothing is left.
@@ -140,14 +165,24 @@ def describe_scraps(scraps: dict[str, int]) -> str:
     return f"{sum(scraps.values())} scraps under {SCRAP:g} s: {reasons}"
 
 
-def shorten_ids(ids: Sequence[str]) -> dict[str, str]:
-    """Id -> its shortest beginning, of 8 characters or more, that no other id has."""
-    ordered = sorted(set(ids))
-    shared = [0, *map(_count_shared, ordered, ordered[1:]), 0]
-    return {
-        each: each[: max(MIN_PREFIX, before + 1, after + 1)]
-        for each, before, after in zip(ordered, shared, shared[1:], strict=False)
-    }
+def shorten_ids(ids: Iterable[str]) -> dict[str, str]:
+    """Id -> what `find_clip` finds it by, as short as that may be.
+
+    It is the beginning of the source's digest, 8 characters or more, that no other has; where the
+    source has several clips, with the first frame behind it: `60fb69b9-180`.
+    """
+    clips = defaultdict[str, list[str]](list)
+    for each in sorted(set(ids)):
+        clips[each if _find_start(each) is None else each.partition("-")[0]].append(each)
+    shared = [0, *map(_count_shared, clips, list(clips)[1:]), 0]
+    short = {}
+    for (digest, of_source), before, after in zip(clips.items(), shared, shared[1:], strict=False):
+        head = digest[: max(MIN_PREFIX, before + 1, after + 1)]
+        starts = [_find_start(each) for each in of_source]
+        for each, start in zip(of_source, starts, strict=True):
+            several = f"{head}-{start}" if starts.count(start) == 1 else each
+            short[each] = head if len(of_source) == 1 else several
+    return short
 
 
 def _count_shared(first: str, second: str) -> int:

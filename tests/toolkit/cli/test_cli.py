@@ -136,6 +136,12 @@ def test_help_loads_no_large_library(words: list[str]) -> None:
     assert not _loaded_by(code) & set(HEAVY)
 
 
+@pytest.mark.parametrize("words", [["--help"], ["generate", "--help"], ["evaluate", "--help"]])
+def test_help_of_zoo_loads_no_large_library(words: list[str]) -> None:
+    code = f"from zoo.cli import main\nmain({words!r}, standalone_mode=False)"
+    assert not _loaded_by(code) & set(HEAVY)
+
+
 def test_public_names_are_sorted_and_all_there() -> None:
     assert toolkit.__all__ == sorted(toolkit.__all__)
     for name in toolkit.__all__:

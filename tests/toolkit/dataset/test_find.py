@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.datasets import FakeClip, make_row, write_dataset
@@ -15,6 +15,7 @@ from toolkit.dataset.find import (
     choose_sources,
     describe_scraps,
     find_clip,
+    match_ids,
     part_scraps,
     shorten_ids,
 )
@@ -143,14 +144,39 @@ def test_sources_are_chosen_by_person(dataset: Path) -> None:
 
 def test_short_ids_are_as_long_as_it_takes_and_at_least_eight_letters() -> None:
     known = ["0123456789ab", "0123456789cd", "f" * 12]
-    assert shorten_ids(known) == {
-        known[0]: known[0][:11],
-        known[1]: known[1][:11],
-        "f" * 12: "f" * 8,
-    }
+    assert list(shorten_ids(known).values()) == ["0123456789a", "0123456789c", "f" * 8]
 
 
-@given(st.sets(st.text("01", min_size=12, max_size=12), min_size=1, max_size=40))
-def test_a_short_id_fits_one_id_alone(known: set[str]) -> None:
-    for each, short in shorten_ids(sorted(known)).items():
-        assert [other for other in known if other.startswith(short)] == [each]
+def test_clips_of_one_source_are_told_apart_by_their_first_frame(tmp_path: Path) -> None:
+    """The digest alone is as long as it need be to tell sources apart."""
+    one, other = "60fb69b90000aaaa", "60fb69b90001aaaa"
+    known = [f"{one}-000000-00120", f"{one}-000180-00120", f"{other}-000180-00120"]
+    short = shorten_ids(known)
+    assert list(short.values()) == ["60fb69b90000-0", "60fb69b90000-180", "60fb69b90001"]
+    rows = [make_row(FakeClip()) | {"clip_id": name} for name in known]
+    write_part(tmp_path, "clips", "j", rows)
+    for name, text in short.items():
+        assert find_clip(tmp_path, text)[0] == name
+    with pytest.raises(ToolkitError, match=r"several .*'60fb69b9-180': .*60fb69b90000-180, "):
+        find_clip(tmp_path, "60fb69b9-180")
+
+
+def test_a_beginning_may_end_within_the_frame_unless_that_frame_begins_a_clip() -> None:
+    """`-0` is frame 0; `-0001` no clip's first frame, and so the beginning of 000180."""
+    known = ["a" * 16 + "-000000-00120", "a" * 16 + "-000180-00120", "a" * 15 + "b-000180-00120"]
+    assert match_ids(known, "a" * 16 + "-0") == known[:1]
+    assert match_ids(known, "a" * 16 + "-0001") == known[1:2]
+    assert match_ids(known, "a" * 16) == known[:2]
+    assert match_ids(known, known[2]) == known[2:]
+
+
+DIGESTS = st.text("01", min_size=16, max_size=16)
+STRETCHES = st.tuples(DIGESTS, st.integers(0, 300), st.integers(1, 2))
+
+
+@example({("0" * 16, 0, 1), ("0" * 16, 180, 1), ("0" * 15 + "1", 0, 1), ("0" * 15 + "1", 1, 1)})
+@given(st.sets(STRETCHES, min_size=1, max_size=40))
+def test_a_short_id_fits_one_id_alone(stretches: set[tuple[str, int, int]]) -> None:
+    known = [f"{digest}-{start:06d}-{num:05d}" for digest, start, num in stretches]
+    for each, short in shorten_ids(known).items():
+        assert match_ids(known, short) == [each]

@@ -96,7 +96,7 @@ def test_an_unknown_id_is_an_error_that_names_some_known_ones(dataset: Path) -> 
         find_clip(dataset, "nobody")
     text = str(failure.value)
     assert "'nobody'" in text
-    assert sum(clip.id in text for clip in CLIPS) == 5
+    assert sum(clip.id[:8] in text for clip in CLIPS) == 5
     assert "and 2 more" in text
 
 

@@ -640,6 +640,6 @@ def test_a_clip_is_found_by_its_id_or_the_beginning_of_it_in_dataset_or_shards(
             assert find_clip(folder, text).num_frames == 41
     with pytest.raises(ToolkitError, match="several clips' ids begin with ''") as failure:
         find_clip(tmp_path, "")
-    assert all(clip.id in str(failure.value) for clip in clips)
+    assert all(clip.id[:8] in str(failure.value) for clip in clips)
     with pytest.raises(ToolkitError, match="no clip's id begins with 'zz'"):
         find_clip(tmp_path, "zz")
