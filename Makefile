@@ -29,7 +29,7 @@ demo: $(INSTALLED)  ## sample videos, ingest, split, statistics, in under five m
 	$(BIN)/ttk sample $(DEMO)/videos --identities 5 --clips 4 --seconds 10
 	$(BIN)/ttk ingest $(DEMO)/videos --out $(DEMO)
 	$(BIN)/ttk split --data $(DEMO)
-	$(BIN)/ttk stats --data $(DEMO) --blinks --plot $(DEMO)/blinks.png
+	$(BIN)/ttk stats --data $(DEMO) --blinks --plot $(DEMO)/stats.png
 	$(BIN)/ttk validate --data $(DEMO)
 
 bench: $(INSTALLED)  ## speed: ratios measured in one run

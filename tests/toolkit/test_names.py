@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from toolkit.names import find_similar, names_no_person, normalise_name
+from toolkit.names import find_similar, names_no_person, normalise_name, write_name
 
 
 @pytest.mark.parametrize("name", ["José Müller", "Żółć", "가나", "Ann"])
@@ -33,3 +33,10 @@ def test_names_that_differ_in_more_than_case_accents_and_signs_are_not_similar()
     groups = [("ANN", "A nn", "Ann"), ("Jose", "José"), ("s_1", "s1")]
     found = find_similar(name for group in groups for name in group)
     assert found == [("A nn", "ANN", "Ann"), ("Jose", "José"), ("s1", "s_1")]
+
+
+def test_a_name_is_written_on_one_line_and_moves_nothing_but_itself() -> None:
+    """Joiners within Persian and Indic words stay: they are part of the spelling."""
+    assert write_name("a\nb\tc\x1b[1m\u202e\u2028") == r"a\nb\tc\x1b[1m\u202e\u2028"
+    for name in ("می\u200cخواهم", "क्\u200dष", "Jörg", "李 雷", "\U0001f600"):
+        assert write_name(name) == name

@@ -35,7 +35,7 @@ _CELL, _PICTURE, _CAPTION, _GAP, _HEADER = 288, 162, 88, 8, 60
 _LINE, _MESSAGE_LINES = 46, 2
 
 Progress = Callable[[int, int], None]
-"""Told after each picture: pictures done, pictures in all."""
+"""Called after each picture: pictures done, pictures in all."""
 
 
 @dataclass(frozen=True, kw_only=True)
