@@ -67,3 +67,14 @@ if after[0] or after[1] == "trained":
 print("as described")
 PYTHON
 "$folder/venv/bin/python" "$folder/check.py"
+
+# Seen, Linux x86-64:
+# py-feat 2.1.5 torch 2.14.1+cu130
+# Detectorv1 makes it: True
+# Detectorv2 makes it: True
+# before: gradients enabled True trained
+# after the face detector was made: gradients enabled False RuntimeError: element 0 of tensors does
+#     not require grad and does not have a grad_fn
+# parameters say requires_grad: True
+# made inside no_grad(): gradients enabled True trained
+# as described
