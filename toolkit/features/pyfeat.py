@@ -138,8 +138,7 @@ def _import_pyfeat() -> tuple[Callable[..., Any], Path]:
         line = str(error).partition("\n")[0]
         raise SetupError(
             f"py-feat is there but cannot be imported ({line}): torchvision and torchcodec must be "
-            "builds of the same kind as torch (for CPU or CUDA), from the same index, and "
-            "torchcodec needs FFmpeg's shared libraries"
+            "builds of the same kind as torch (for CPU or CUDA), from the same index"
         ) from error
 
 
