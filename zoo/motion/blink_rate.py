@@ -9,8 +9,8 @@ MOST = 60.0
 """Highest number of blinks a minute that can be asked for: they must not run into one another."""
 
 BLINK_HELP = (
-    f"{PERSON}: as the person does, where the model was fine-tuned to them; {MODEL}: AU45 as the "
-    f"model makes it; or blinks a minute, 0 for none, at most {MOST:g}."
+    f"How often the eyes close: {PERSON}, as theirs do, where the model was fine-tuned to them; "
+    f"{MODEL}, as it makes AU45; or blinks a minute, 0 for none, at most {MOST:g}."
 )
 
 
