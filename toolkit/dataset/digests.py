@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _KEY = b"digests"
+_NOTE = "note "
+"""Stands before the names of what else the metadata holds."""
 
 
 def add_digests(content: Any) -> Any:
@@ -27,13 +29,15 @@ def find_changed(content: Any) -> list[str]:
         known: dict[str, str] = dict(json.loads(noted))
     except (ValueError, TypeError):
         return ["digests"]
-    found = _digest_all(content, {k: v for k, v in notes.items() if k.decode() in known})
-    return [name for name in found if found[name] != known.get(name)]
+    found = _digest_all(content, {k: v for k, v in notes.items() if _NOTE + k.decode() in known})
+    lost = [name for name in known if name.startswith(_NOTE) and name not in found]
+    return lost + [name for name in found if found[name] != known.get(name)]
 
 
 def _digest_all(content: Any, notes: dict[bytes, bytes]) -> dict[str, str]:
     columns = {name: _digest_column(content[name]) for name in content.schema.names}
-    return columns | {k.decode(): hashlib.sha256(v).hexdigest()[:16] for k, v in notes.items()}
+    texts = {_NOTE + k.decode(): hashlib.sha256(v).hexdigest()[:16] for k, v in notes.items()}
+    return columns | texts
 
 
 def _digest_column(column: Any) -> str:
