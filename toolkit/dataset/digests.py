@@ -4,10 +4,12 @@ import hashlib
 import json
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 _KEY = b"digests"
+_NOTE = "note "
+"""Stands before the names of what else the metadata holds."""
 
 
 def add_digests(content: Any) -> Any:
@@ -27,34 +29,41 @@ def find_changed(content: Any) -> list[str]:
         known: dict[str, str] = dict(json.loads(noted))
     except (ValueError, TypeError):
         return ["digests"]
-    found = _digest_all(content, {k: v for k, v in notes.items() if k.decode() in known})
-    return [name for name in found if found[name] != known.get(name)]
+    found = _digest_all(content, {k: v for k, v in notes.items() if _NOTE + k.decode() in known})
+    lost = [name for name in known if name.startswith(_NOTE) and name not in found]
+    return lost + [name for name in found if found[name] != known.get(name)]
 
 
 def _digest_all(content: Any, notes: dict[bytes, bytes]) -> dict[str, str]:
     columns = {name: _digest_column(content[name]) for name in content.schema.names}
-    return columns | {k.decode(): hashlib.sha256(v).hexdigest()[:16] for k, v in notes.items()}
+    texts = {_NOTE + k.decode(): hashlib.sha256(v).hexdigest()[:16] for k, v in notes.items()}
+    return columns | texts
 
 
 def _digest_column(column: Any) -> str:
     """Sixteen hexadecimal digits of a column's values, however a file stores them."""
-    digest = hashlib.sha256()
-    _hash_values(digest, pa.concat_arrays(column.chunks) if column.num_chunks else None)
+    digest, chunks = hashlib.sha256(), column.chunks or [pa.array([], column.type)]
+    _hash_values(digest, chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks))
     return digest.hexdigest()[:16]
 
 
 def _hash_values(digest: Any, values: Any) -> None:
-    if values is None or not len(values):
+    """Add an array of texts, of lists, or of anything of eight bytes."""
+    if values.null_count:
+        digest.update(values.is_null().to_numpy(zero_copy_only=False).tobytes())
+        values = values.drop_null()
+    count = len(values)
+    digest.update(count.to_bytes(8, "little"))
+    if not count:
         return
-    digest.update(values.is_null().to_numpy(zero_copy_only=False).tobytes())
-    values = values.drop_null()
     if pa.types.is_list(values.type):
-        _hash_values(digest, pc.list_value_length(values))
+        digest.update(np.diff(values.offsets.to_numpy()).tobytes())
         _hash_values(digest, values.flatten())
-    elif pa.types.is_string(values.type):
-        _hash_values(digest, pc.binary_length(values))
-        whole = pa.ListArray.from_arrays([0, len(values)], values.cast(pa.binary()))
-        digest.update(pc.binary_join(whole, b"")[0].as_buffer())
+        return
+    _, places, *data = values.buffers()
+    if pa.types.is_string(values.type):
+        ends = np.frombuffer(places, np.int32, count + 1, 4 * values.offset)
+        digest.update(np.diff(ends).tobytes())
+        digest.update(memoryview(data[0] or b"")[ends[0] : ends[-1]])
     else:
-        plain = values.cast(pa.int64()) if pa.types.is_timestamp(values.type) else values
-        digest.update(plain.to_numpy().tobytes())
+        digest.update(np.frombuffer(places, np.int64, count, 8 * values.offset).tobytes())

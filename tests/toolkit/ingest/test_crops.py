@@ -21,6 +21,7 @@ from tests.numbered import (
 from toolkit.clock import show_frames
 from toolkit.errors import SourceError
 from toolkit.ingest.crops import encode_crops, read_crops, read_pictures
+from toolkit.ingest.prepare import to_crop
 from toolkit.media.decode import read_frames
 from toolkit.media.picture_store import PictureStore, plan_store
 from toolkit.media.video import probe
@@ -137,6 +138,14 @@ def test_nothing_is_stored_where_no_frames_are_wanted(tmp_path: Path) -> None:
     pass2 = encode_crops(crops, landmarks, tmp_path / "j", size=64, store=False)
     assert list(pass2.read_jpegs()) == []
     assert (tmp_path / "j").stat().st_size == 0
+
+
+def test_landmarks_of_a_crop_are_scaled_in_width_height_and_depth(tmp_path: Path) -> None:
+    """A crop of 100 px drawn at 256: its middle, 5 px deep."""
+    path = encode(tmp_path / "a.mkv", draw_numbers(5, 48, 48), *FORMATS["h264_b.mkv"])
+    clip = make_clip(path, [frame / 30 for frame in range(5)], 0, 2, (10, 20, 110, 120))
+    points = np.tile(np.array([60, 70, 5], np.float32), (2, 478, 1))
+    np.testing.assert_allclose(to_crop(points, clip, 256), np.tile([128, 128, 12.8], (2, 478, 1)))
 
 
 def test_sharpness_is_the_median_of_every_fifth_frame(tmp_path: Path) -> None:

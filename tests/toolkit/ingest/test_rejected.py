@@ -1,16 +1,20 @@
 """Reasons for turning something down."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from toolkit.dataset.writer import Rejection
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.ingest.rejected import (
+    Stretch,
     check_source,
     explain_failure,
     merge_scraps,
     reject_missing,
+    reject_silence,
 )
 from toolkit.schema import Reason, Source, VideoInfo
 
@@ -70,3 +74,18 @@ def test_long_stretches_and_scraps_by_themselves_stay_as_they_are() -> None:
     ]
     assert merge_scraps(reversed(rows)) == rows
     assert merge_scraps([]) == []
+
+
+def test_stretches_that_are_silent_are_turned_down_each_for_itself(tmp_path: Path) -> None:
+    """Frame 30 of 30 a second begins with sample 16000: there alone is sound, of −50 dBFS."""
+    pcm = np.zeros(48_000, np.int16)
+    pcm[16_000] = 104  # 104 / 32768: −49.97 dBFS
+    pcm[32_000] = 30  # −60.8 dBFS, silent
+    pcm.tofile(tmp_path / "sound.s16")
+    dark = Stretch(60, 30, Reason.NO_FACE, "no face")
+    given = [Stretch(0, 30), Stretch(30, 30), dark, Stretch(60, 30), Stretch(0, 90)]
+    found = list(reject_silence(given, tmp_path / "sound.s16", 30))
+    assert [stretch.reason for stretch in found] == [
+        Reason.SILENT, None, Reason.NO_FACE, Reason.SILENT, None,
+    ]  # fmt: skip
+    assert [(s.start, s.num) for s in found] == [(s.start, s.num) for s in given]

@@ -120,6 +120,9 @@ def test_a_scene_is_of_frames_that_the_renderer_was_trained_on(shards):
     assert (chosen.id, chosen.first, chosen.num_frames) == (long.id, 2, 7)
     np.testing.assert_array_equal(chosen.pose, long.pose[2:9])
     np.testing.assert_array_equal(chosen.read_frame(0), long.read_frame(2))
+    part = chosen.take(1, 4)
+    assert (part.first, part.num_frames) == (3, 3)
+    np.testing.assert_array_equal(part.read_frame(2), long.read_frame(5))
     frames = list(Scene(chosen, shards, "source").show((flat(255, 32, 32) for _ in range(7)), 7))
     found = [float(frame[:, 110:].mean()) for frame in frames]
     np.testing.assert_allclose(found, [20 * t for t in range(2, 9)], atol=3)
