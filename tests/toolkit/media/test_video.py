@@ -8,8 +8,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -39,6 +41,7 @@ from tests.numbered import (
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.media.decode import _Stamps, read_frames
 from toolkit.media.encode import Sound, _feed, write_video
+from toolkit.media.filters import apply_filters, read_plane
 from toolkit.media.video import Streams, _read_focal, probe
 from toolkit.schema import VideoInfo
 
@@ -87,6 +90,17 @@ def test_a_mirrored_picture_is_shown_as_its_matrix_says(
     expected = expected[::down, ::right]
     assert pictures[2].shape == expected.shape
     assert np.abs(pictures[2].astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("name", ["rgb24", "gbrp", "yuv420p"])
+def test_rows_that_lie_from_the_bottom_up_are_read_from_the_top_down(name: str) -> None:
+    frame = av.VideoFrame.from_ndarray(draw_number(5), format="rgb24").reformat(format=name)
+    frame.pts, frame.time_base = 0, Fraction(1, 25)
+    rows = [read_plane(frame, place) for place in range(len(frame.planes))]
+    (flipped,) = apply_filters([frame], lambda _: [("vflip", "")])
+    assert flipped.planes[0].line_size < 0
+    for place, plane in enumerate(rows):
+        np.testing.assert_array_equal(read_plane(flipped, place), plane[::-1])
 
 
 @pytest.mark.parametrize("name", ["mpeg4.mp4", "vp9.webm", "h264_444.mkv"])
