@@ -125,14 +125,16 @@ def judge_faces(
         shown = timeline.shown[stretch.start : stretch.start + stretch.num]
         first, last = max(0, int(shown[0])), int(shown[-1])
         turn = _find_turn(track.turns, first, last)
-        height = track.too_small[first : last + 1].max()
+        frame = first + int(track.too_small[first : last + 1].argmax())
+        height = track.too_small[frame]
         if turn:
             lies, filters = _LIES[turn]
             message = TURNED.format(lies=lies, filters=filters)
             yield replace(stretch, reason=Reason.TURNED, message=message)
         elif stretch.reason and height:
-            size = fit_size(info)
-            least = least_height(*size) * info.width / size[0]
+            part = track.info_at(frame, info)
+            size = fit_size(part)
+            least = least_height(*size) * part.width / size[0]
             yield replace(stretch, message=TOO_SMALL.format(height=height, least=least))
         else:
             yield stretch
