@@ -5,8 +5,10 @@ import math
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import av
 import numpy as np
@@ -42,13 +44,15 @@ def decode_audio(path: Path, streams: Streams, target: Path) -> int:
 
     Raises:
         SourceError: `no_audio`, where there is no such stream or nothing in it decodes.
+        StorageError: the target's folder is full.
     """
     if streams.audio is None:
         text = "no such audio stream: it has {}" if streams.num_sounds else "no audio stream"
         raise SourceError(Reason.NO_AUDIO, f"the file has {text.format(streams.num_sounds)}")
     try:
-        with target.open("wb") as file:
-            num_samples = _write_sound(path, file, streams.audio, origin=streams.start)
+        with target.open("wb", 0) as file:
+            sound = _Target(file, target.parent)
+            num_samples = _write_sound(path, sound, streams.audio, origin=streams.start)
     except (av.FFmpegError, ValueError) as error:
         raise SourceError(Reason.NO_AUDIO, f"the audio stream: {word_error(error)}") from error
     if not num_samples:
@@ -74,9 +78,9 @@ def open_sound(path: Path) -> Iterator[npt.NDArray[np.int16]]:
         ToolkitError: there is no such file, or no sound in it decodes.
         StorageError: the folder for temporary files is full.
     """
-    with tempfile.TemporaryFile(prefix="ttk-") as file:
+    with tempfile.TemporaryFile(buffering=0, prefix="ttk-") as file:
         try:
-            num_samples = _write_sound(path, file)
+            num_samples = _write_sound(path, _Target(file, Path(tempfile.gettempdir())))
         except (av.FFmpegError, ValueError) as error:
             raise ToolkitError(f"{path}: no sound can be read: {_explain(path, error)}") from error
         if not num_samples:
@@ -104,15 +108,30 @@ def write_original(path: Path, target: Path) -> int:
     return 1 if layout == "mono" else 2
 
 
+@dataclass(frozen=True)
+class _Target:
+    """A file without a buffer, whose close would else fail again, and the folder it lies in."""
+
+    file: FileIO
+    folder: Path
+
+    def write(self, block: npt.NDArray[np.int16]) -> None:
+        """All of the samples; StorageError where the disk refuses."""
+        data = block.data.cast("B")
+        with guard_storage(self.folder):
+            while len(data):
+                data = data[self.file.write(data) :]
+
+
 def _write_sound(
-    path: Path, file: BinaryIO, index: int | None = None, origin: float | None = None
+    path: Path, file: _Target, index: int | None = None, origin: float | None = None
 ) -> int:
     """Decode into a file, a second time where mixing cancels channels out; number of samples."""
     heard = _decode_into(path, file, index, origin, None)
     channel = heard.find_cancelled()
     if channel is not None:
-        file.seek(0)
-        file.truncate()
+        file.file.seek(0)
+        file.file.truncate()
         heard = _decode_into(path, file, index, origin, channel)
         side = ("left", "right")[channel]
         text = f"{path}: its two channels cancel each other out: the {side} one is heard alone"
@@ -123,15 +142,13 @@ def _write_sound(
 
 
 def _decode_into(
-    path: Path, file: BinaryIO, index: int | None, origin: float | None, channel: int | None
+    path: Path, file: _Target, index: int | None, origin: float | None, channel: int | None
 ) -> Heard:
     heard = Heard()
     with open_container(path, DEMUXERS if index is not None else SOUND_DEMUXERS) as container:
         stream = _first_sound(container, path) if index is None else container.streams[index]
         for block in decode_sound(container, stream, heard, origin=origin, channel=channel):
-            with guard_storage(Path(tempfile.gettempdir())):
-                file.write(block.data)
-    file.flush()
+            file.write(block)
     return heard
 
 
