@@ -14,6 +14,7 @@ from toolkit.ingest.rejected import (
     judge_faces,
     merge_scraps,
     reject_missing,
+    reject_stuck,
 )
 from toolkit.ingest.timeline import lay_out
 from toolkit.schema import Reason, Source, VideoInfo
@@ -61,6 +62,16 @@ def test_the_least_height_is_that_of_the_part_of_the_source_in_which_the_face_is
         "the face is about 70 px high, the least is 77 px",
         "the face is about 45 px high, the least is 48 px",
     ]
+
+
+def test_pictures_at_one_time_are_a_row_as_long_as_they_would_be() -> None:
+    """At 30 a second: 30 pictures, 60 more at the time of the last, one that follows."""
+    times = [*(k / 30 for k in range(30)), *[29 / 30] * 60, 1.0]
+    (row,) = reject_stuck(make_track("f" * 91, times=times))
+    assert (row.start, row.reason) == (pytest.approx(29 / 30), Reason.UNREADABLE)
+    assert row.duration == pytest.approx(2.0)
+    assert row.message.startswith("61 pictures stand at one time")
+    assert not list(reject_stuck(make_track("f" * 90)))
 
 
 def test_scraps_that_follow_one_another_are_one_row_with_the_reason_of_the_longest() -> None:

@@ -33,7 +33,7 @@ TONE = make_tone(2, 48_000)
 def read_video(path: Path) -> Pcm:
     _, streams = probe(path)
     sound = path.with_suffix(".s16")
-    return read_samples(sound, 0, decode_audio(path, streams, sound))
+    return read_samples(sound, 0, decode_audio(path, streams, sound).num_samples)
 
 
 def listen(read: Callable[[Path], Pcm], path: Path) -> tuple[Pcm, str]:
