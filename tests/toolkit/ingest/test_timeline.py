@@ -127,8 +127,8 @@ def test_a_hole_does_not_lower_the_source_s_rate() -> None:
 
 # --- times that are wrong -----------------------------------------------------------------------
 
-JOINED = np.append(steady(25), [*[3.96] * 100, *(3.96 + np.arange(1, 101) / 25)])
-"""Four seconds, as many at one instant, and four that go on."""
+JOINED = np.append(steady(25), [*[3.96] * 300, *(3.96 + np.arange(1, 101) / 25)])
+"""Four seconds, twelve at one instant, and four that go on."""
 
 
 def test_frames_at_one_time_change_no_rate_and_are_not_stale() -> None:
