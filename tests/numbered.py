@@ -3,7 +3,8 @@
 import functools
 import struct
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,26 @@ def encode_at(path: Path, times_ms: Sequence[int]) -> Path:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def move_packets(source: Path, target: Path, move: Callable[[str, int, int], float]) -> Path:
+    """Copy a file, its packets moved in time.
+
+    `move`: "video" or "audio", a packet's number and how many there are -> s to add to its times.
+    """
+    with av.open(str(source)) as given, av.open(str(target), "w") as container:
+        streams = {s.index: container.add_stream_from_template(s) for s in given.streams}
+        packets = [packet for packet in given.demux() if packet.size]
+        totals = Counter(packet.stream.type for packet in packets)
+        counts: Counter[str] = Counter()
+        for packet in packets:
+            kind = packet.stream.type
+            step = round(move(kind, counts[kind], totals[kind]) / packet.time_base)
+            counts[kind] += 1
+            packet.pts, packet.dts = packet.pts + step, (packet.dts or 0) + step
+            packet.stream = streams[packet.stream.index]
+            container.mux_one(packet)
+    return target
 
 
 def write_wav(path: Path, samples: Samples, sample_rate: int) -> Path:

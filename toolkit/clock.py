@@ -26,6 +26,13 @@ the next one, and only so that none is lost."""
 _REACH = 15
 """Clock frames that are shifted at most so that one source frame is not lost."""
 
+_FEW, _CROWDED = 8, 0.1
+"""Frames stand still where more than so many in a row come by steps of at most this share of the
+usual one: a few in a row do in many files, after a stall for example."""
+
+HOLE = 0.2
+"""Seconds between frames that are no rate's, in a source that has shorter ones too."""
+
 
 def suits_25(source_fps: float, fps: int) -> bool:
     """Whether a source's frames fit a clock of 25 (to 6 %), but are repeated on this faster one."""
@@ -68,6 +75,45 @@ def show_frames(
     shown = np.searchsorted(times, clock / fps + TOLERANCE, side="right").astype(np.int64) - 1
     _recover_lost(shown[: np.searchsorted(shown, len(times) - 1) + 1], times * fps)
     return shown[first:last]
+
+
+def find_stuck(times: "npt.NDArray[np.float64]") -> "npt.NDArray[np.bool_]":
+    """Frames whose times stand still, as those of recordings joined without their times do.
+
+    The usual step is the one up to which steps fill half of the time, holes aside: so it does not
+    depend on how many frames stand still.
+
+    Args:
+        times: (F,) presentation times, s, ascending.
+
+    Returns:
+        (F,) bool; the first frame at such a time is none of them.
+    """
+    import numpy as np
+
+    steps = np.diff(times)
+    by_length = np.sort(steps[steps <= HOLE])
+    filled = np.cumsum(by_length)
+    usual = by_length[np.searchsorted(filled, filled[-1] / 2)] if len(filled) else 0.0
+    return keep_runs(np.append(False, steps <= _CROWDED * usual), _FEW + 1)
+
+
+def keep_runs(flags: "npt.NDArray[np.bool_]", shortest: int) -> "npt.NDArray[np.bool_]":
+    """The flags (N,) whose run is at least so long."""
+    import numpy as np
+
+    kept = np.zeros(len(flags), bool)
+    for start, stop in find_runs(flags):
+        kept[start:stop] = stop - start >= shortest
+    return kept
+
+
+def find_runs(flags: "npt.NDArray[np.bool_]") -> list[tuple[int, int]]:
+    """(first, one past the last) of each run of flags (N,)."""
+    import numpy as np
+
+    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2)
+    return [(start, stop) for start, stop in edges.tolist()]
 
 
 def _recover_lost(shown: "npt.NDArray[np.int64]", times: "npt.NDArray[np.float64]") -> None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
+from toolkit.dataset.blink_plot import plot_blinks
+
 from tests.results.judged import Judged
 from tests.results.people import find_longest, train_without_eyes
 from tests.results.setup import Setup, Table
-from toolkit.dataset.blink_plot import plot_blinks
 from zoo.data.frames import RenderClip
 from zoo.evaluation.lids import Lids, describe_lids, score_lids
 from zoo.evaluation.videos import look_at

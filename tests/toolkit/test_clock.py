@@ -1,12 +1,21 @@
 """The clock against loops that do what DESIGN says, one frame at a time."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.clock import FRAME_RATES, SAMPLE_RATE, count_samples, frame_to_sample, show_frames
+from toolkit.clock import (
+    FRAME_RATES,
+    SAMPLE_RATE,
+    count_samples,
+    find_stuck,
+    frame_to_sample,
+    show_frames,
+)
 
 Times = npt.NDArray[np.float64]
 RATES = st.sampled_from(FRAME_RATES)
@@ -142,3 +151,50 @@ def test_60_a_second_on_a_clock_of_30_drops_every_other_frame() -> None:
 
 def test_nothing_is_shown_before_the_first_frame() -> None:
     assert show_frames(np.array([0.1]), 0, 5, 30).tolist() == [-1, -1, -1, 0, 0]
+
+
+# --- times that stand still ---------------------------------------------------------------------
+
+
+def flag(times: Sequence[float] | npt.NDArray[np.float64]) -> list[int]:
+    return np.flatnonzero(find_stuck(np.asarray(times, float))).tolist()
+
+
+def test_frames_at_one_time_stand_still_but_for_the_first() -> None:
+    """119 pictures, as many at the time of the last one, and ten that go on."""
+    good = np.arange(119) / 30
+    times = [*good, *[good[-1]] * 119, *(good[-1] + np.arange(1, 11) / 30)]
+    assert flag(times) == list(range(119, 238))
+
+
+@pytest.mark.parametrize("step", [0.0, 0.001, 0.0033])
+def test_frames_that_follow_far_closer_than_others_stand_still(step: float) -> None:
+    """A copy of joined recordings has them a tick apart; the limit is a tenth of 1/30 s."""
+    good = np.arange(30) / 30
+    assert flag([*good, *(good[-1] + step * np.arange(1, 101))]) == list(range(30, 130))
+
+
+@pytest.mark.parametrize(("num", "found"), [(8, []), (9, list(range(30, 39)))])
+def test_a_few_frames_at_one_time_are_usual(num: int, found: list[int]) -> None:
+    good = np.arange(60) / 30
+    assert flag([*good[:30], *[good[29]] * num, *good[30:]]) == found
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [0.0],
+        [],
+        np.arange(300) / 1000,
+        np.arange(40) / 0.5,
+        np.append(np.arange(300) / 30, 10 + np.arange(100) / 240),
+        np.append(np.arange(300) / 4, 75 + np.arange(100) / 30),
+    ],
+    ids=["one", "none", "1000 a second", "slides", "30 and 240 a second", "4 and 30 a second"],
+)
+def test_no_rate_stands_still(times: Sequence[float]) -> None:
+    assert flag(times) == []
+
+
+def test_where_no_time_passes_all_frames_but_the_first_stand_still() -> None:
+    assert flag([2.0] * 20) == list(range(1, 20))

@@ -89,8 +89,11 @@ def _label_frames(track: Track, timeline: Timeline) -> npt.NDArray[np.int8]:
 
 
 def _find_starts(track: Track, timeline: Timeline) -> npt.NDArray[np.int64]:
-    """Clock frames on which another shot is first seen; slides of a slide show are none."""
-    shot = np.cumsum(track.starts)[timeline.shown[timeline.first :]]
+    """Clock frames on which another shot is first seen; slides of a slide show are none.
+
+    One begins as well where pictures were left out because their times stand still.
+    """
+    shot = np.cumsum(track.starts | track.stuck)[timeline.shown[timeline.first :]]
     still = timeline.still[timeline.first :]
     return np.flatnonzero((np.diff(shot) != 0) & ~(still[1:] & still[:-1])) + 1
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import frame_to_sample
+from toolkit.clock import find_runs, frame_to_sample
 from toolkit.dataset.writer import Rejection
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.small_faces import least_height
 from toolkit.ingest.timeline import Timeline
 from toolkit.ingest.track import Track
 from toolkit.media.audio import SILENCE_DBFS, measure_peak
-from toolkit.media.video import fit_size
+from toolkit.media.video import count_anew, fit_size
 from toolkit.schema import Reason, Source, VideoInfo
 
 NO_FACE = "no face is found"
@@ -29,6 +29,7 @@ DAMAGED = "decoding fails: the picture may be damaged up to the next key frame"
 SOUND_STARTS_LATER = "the sound starts later"
 SOUND_ENDS_EARLIER = "the sound ends earlier"
 STILL = "no new picture for more than 5 frames on end"
+STUCK = "{num} pictures stand at one time: only the last of them can be shown: {advice}"
 TOO_SHORT = "{num} frames, of {min_frames} needed"
 """Messages of the stretches that `cut_clips` and `judge_faces` turn down."""
 
@@ -125,14 +126,16 @@ def judge_faces(
         shown = timeline.shown[stretch.start : stretch.start + stretch.num]
         first, last = max(0, int(shown[0])), int(shown[-1])
         turn = _find_turn(track.turns, first, last)
-        height = track.too_small[first : last + 1].max()
+        frame = first + int(track.too_small[first : last + 1].argmax())
+        height = track.too_small[frame]
         if turn:
             lies, filters = _LIES[turn]
             message = TURNED.format(lies=lies, filters=filters)
             yield replace(stretch, reason=Reason.TURNED, message=message)
         elif stretch.reason and height:
-            size = fit_size(info)
-            least = least_height(*size) * info.width / size[0]
+            part = track.info_at(frame, info)
+            size = fit_size(part)
+            least = least_height(*size) * part.width / size[0]
             yield replace(stretch, message=TOO_SMALL.format(height=height, least=least))
         else:
             yield stretch
@@ -153,6 +156,14 @@ def reject_missing(info: VideoInfo, end: float) -> Iterator[Rejection]:
     if missing >= _MISSING:
         message = f"the file claims {info.duration:.1f} s and ends after {end:.1f}: is it whole?"
         yield Rejection(end, missing, Reason.UNREADABLE, message)
+
+
+def reject_stuck(track: Track) -> Iterator[Rejection]:
+    """Pictures that no clock can show because their times stand still: each run of them."""
+    for first, stop in find_runs(track.stuck):
+        message = STUCK.format(num=stop - first + 1, advice=count_anew())
+        seconds = (stop - first) * track.frame_seconds
+        yield Rejection(float(track.times[first]), seconds, Reason.UNREADABLE, message)
 
 
 def merge_scraps(rejections: Iterable[Rejection]) -> list[Rejection]:

@@ -37,6 +37,7 @@ from toolkit.ingest.rejected import (
     merge_scraps,
     reject_missing,
     reject_silence,
+    reject_stuck,
 )
 from toolkit.ingest.runners import open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
@@ -292,7 +293,8 @@ class ShardMaker:
                 stretch = Stretch(clip.start_frame, clip.num_frames, reason, message)
                 rejections.append(stretch.to_rejection(fps))
         ends = [num_samples / SAMPLE_RATE, *((s.start + s.num) / fps for s in stretches)]
-        missing = list(reject_missing(info, max(ends)))
+        missing = list(reject_stuck(track))
+        missing += reject_missing(info, max(ends) + sum(m.duration for m in missing))
         rejections[:] = merge_scraps([*rejections, *missing])
         return sum(m.duration for m in missing) + sum(s.num / fps for s in stretches)
 

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from toolkit.errors import SourceError
@@ -29,7 +30,7 @@ def extract_sound(path: Path, target: Path, track: int | None) -> tuple[VideoInf
     path = path.parent.resolve() / path.name  # as warnings are to name it
     info, streams = probe(path, track)
     try:
-        return info, streams, _decode(path, streams, target)
+        return _decode(path, info, streams, target)
     except SourceError as error:
         if track is not None or error.reason not in (Reason.NO_AUDIO, Reason.SILENT):
             raise
@@ -39,7 +40,7 @@ def extract_sound(path: Path, target: Path, track: int | None) -> tuple[VideoInf
         if others.audio == streams.audio:
             continue
         try:
-            num_samples = _decode(path, others, target)
+            found = _decode(path, info, others, target)
         except SourceError:
             continue
         warnings.warn(
@@ -47,14 +48,18 @@ def extract_sound(path: Path, target: Path, track: int | None) -> tuple[VideoInf
             "counted from 0; --audio-track takes another",
             stacklevel=2,
         )
-        return info, others, num_samples
+        return found
     raise failure
 
 
-def _decode(path: Path, streams: Streams, target: Path) -> int:
-    num_samples = decode_audio(path, streams, target)
+def _decode(
+    path: Path, info: VideoInfo, streams: Streams, target: Path
+) -> tuple[VideoInfo, Streams, int]:
+    heard = decode_audio(path, streams, target)
     check_silence(target)
-    return num_samples
+    if heard.num_astray:  # the file claims to last as long
+        info = replace(info, duration=None)
+    return info, streams, heard.num_samples
 
 
 def warn_of_recordings(sources: Iterable[Path]) -> None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import TOLERANCE, show_frames
+from toolkit.clock import TOLERANCE, keep_runs, show_frames
 from toolkit.ingest.track import Track
+from toolkit.media.video import check_span
 
 MAX_REPEATS = 5
 """Clock frames in a row that may show a picture again; more of them belong to no clip."""
@@ -52,11 +53,16 @@ class Timeline:
 
 
 def lay_out(track: Track, fps: int) -> Timeline:
-    """The timeline of a source on a clock of `fps` frames a second."""
+    """The timeline of a source on a clock of `fps` frames a second.
+
+    Raises:
+        SourceError: see `check_span`.
+    """
+    check_span(track.times)
     shown = show_frames(track.times, 0, count_picture_frames(track, fps), fps)
     copies = track.changes <= SAME
     pictures = _number(copies, shown)
-    usual = _measure_interval(track.times[~copies], fps)
+    usual = _measure_interval(track.times[~copies & ~track.stuck], fps)
     return Timeline(shown, pictures, _find_stale(track, shown, usual, fps), _find_still(pictures))
 
 
@@ -85,7 +91,7 @@ def _measure_interval(times: npt.NDArray[np.float64], fps: int) -> float:
 def _find_stale(
     track: Track, shown: npt.NDArray[np.int64], usual: float, fps: int
 ) -> npt.NDArray[np.bool_]:
-    copies = _keep_runs(track.changes <= SAME, 2)  # one alone may be a quiet moment
+    copies = keep_runs(track.changes <= SAME, 2)  # one alone may be a quiet moment
     pictures, times = _number(copies, shown), track.times[~copies]
     end = track.times[-1] + track.frame_seconds
     stays = np.diff(times, append=end) > _OVERDUE * usual
@@ -97,15 +103,6 @@ def _find_stale(
 def _find_still(pictures: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Long repeats, and what is too short between them to be anything else."""
     repeated = (np.diff(pictures, prepend=-1) == 0) & (pictures >= 0)
-    still = _keep_runs(repeated, MAX_REPEATS + 1)
+    still = keep_runs(repeated, MAX_REPEATS + 1)
     visible = pictures >= 0
-    return visible & ~_keep_runs(visible & ~still, MAX_REPEATS + 1) if still.any() else still
-
-
-def _keep_runs(flags: npt.NDArray[np.bool_], shortest: int) -> npt.NDArray[np.bool_]:
-    """The flags (N,) whose run is at least so long."""
-    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False)).reshape(-1, 2)
-    kept = np.zeros(len(flags), bool)
-    for start, stop in edges[edges[:, 1] - edges[:, 0] >= shortest].tolist():
-        kept[start:stop] = True
-    return kept
+    return visible & ~keep_runs(visible & ~still, MAX_REPEATS + 1) if still.any() else still

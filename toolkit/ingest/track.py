@@ -9,11 +9,13 @@ import math
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from toolkit.clock import HOLE, find_stuck
 from toolkit.errors import SourceError
 from toolkit.features.face_detectors import Picture
 from toolkit.features.landmarks import FaceMesh, Mesh
@@ -40,9 +42,6 @@ _CHECK_TURN, _CHECK_TURN_EVERY = (0, 10, 20, 40), 150
 """Frames of a face at which it is checked whether it stands upright: these, then every so many."""
 _PREDICTED = 3
 """Frames shown before a damaged one that may be predicted from it: as many B-frames are usual."""
-
-_HOLE = 0.2
-"""Seconds between frames that are no rate's, in a source that has shorter ones too."""
 
 _ROW = NUM_LANDMARKS * 3 * 4
 _MEAN = np.full(NUM_LANDMARKS, 1 / NUM_LANDMARKS, np.float32)
@@ -85,16 +84,27 @@ class Track:
 
     @property
     def mean_fps(self) -> float:
-        """Source frames a second, from their times, holes aside; 0 where there is only one."""
-        steps = np.diff(self.times)
-        holes = steps[steps > _HOLE] if np.any(steps <= _HOLE) else steps[:0]
-        span = float(self.times[-1] - self.times[0] - holes.sum())
+        """Source frames a second, from their times, holes and frames at one time aside.
+
+        0 where there is only one.
+        """
+        times = self.times[~self.stuck]
+        steps = np.diff(times)
+        steps = steps[steps > 0]
+        holes = steps[steps > HOLE] if np.any(steps <= HOLE) else steps[:0]
+        span = float(times[-1] - times[0] - holes.sum())
         return (len(steps) - len(holes)) / span if span > 0 else 0.0
 
     @property
     def frame_seconds(self) -> float:
         """How long the last frame is shown: the median time between frames, or 1/25 s."""
-        return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.04
+        times = self.times[~self.stuck]
+        return float(np.median(np.diff(times))) if len(times) > 1 else 0.04
+
+    @cached_property
+    def stuck(self) -> npt.NDArray[np.bool_]:
+        """(F,) bool: frames at times that stand still, which no clock frame shows."""
+        return find_stuck(self.times)
 
     def info_at(self, frame: int, info: VideoInfo) -> VideoInfo:
         """What the probe said, with the size of the picture at a source frame."""

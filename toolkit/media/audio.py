@@ -5,8 +5,10 @@ import math
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import av
 import numpy as np
@@ -15,7 +17,13 @@ import numpy.typing as npt
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.media.explain import explain_file, word_error
 from toolkit.media.sound import Heard, decode_sound
-from toolkit.media.video import DEMUXERS, SOUND_DEMUXERS, Streams, open_container
+from toolkit.media.video import (
+    DEMUXERS,
+    SOUND_DEMUXERS,
+    Streams,
+    find_picture_end,
+    open_container,
+)
 from toolkit.schema import Reason
 from toolkit.storage import guard_storage
 
@@ -31,29 +39,32 @@ Of known shifts of real clips of 3 to 30 s, 98 % are found to two frames above i
 """
 
 
-def decode_audio(path: Path, streams: Streams, target: Path) -> int:
+def decode_audio(path: Path, streams: Streams, target: Path) -> Heard:
     """Write a source's sound to a file: 16 kHz mono int16, sample 0 at the container's start.
 
     Gaps in the track become silence, and so does what does not decode, of which a warning tells.
     Several channels are mixed down; where that cancels them out, the loudest is taken alone.
 
     Returns:
-        Number of samples.
+        What was met: `num_samples` are in the file.
 
     Raises:
-        SourceError: `no_audio`, where there is no such stream or nothing in it decodes.
+        SourceError: `no_audio`, where there is no such stream or nothing in it decodes;
+            `unreadable`, see `check_span`.
+        StorageError: the target's folder is full.
     """
     if streams.audio is None:
         text = "no such audio stream: it has {}" if streams.num_sounds else "no audio stream"
         raise SourceError(Reason.NO_AUDIO, f"the file has {text.format(streams.num_sounds)}")
     try:
-        with target.open("wb") as file:
-            num_samples = _write_sound(path, file, streams.audio, origin=streams.start)
+        with target.open("wb", 0) as file:
+            sound = _Target(file, target.parent)
+            heard = _write_sound(path, sound, streams)
     except (av.FFmpegError, ValueError) as error:
         raise SourceError(Reason.NO_AUDIO, f"the audio stream: {word_error(error)}") from error
-    if not num_samples:
+    if not heard.num_samples:
         raise SourceError(Reason.NO_AUDIO, "the audio stream does not decode")
-    return num_samples
+    return heard
 
 
 def read_sound(path: Path) -> npt.NDArray[np.int16]:
@@ -74,12 +85,12 @@ def open_sound(path: Path) -> Iterator[npt.NDArray[np.int16]]:
         ToolkitError: there is no such file, or no sound in it decodes.
         StorageError: the folder for temporary files is full.
     """
-    with tempfile.TemporaryFile(prefix="ttk-") as file:
+    with tempfile.TemporaryFile(buffering=0, prefix="ttk-") as file:
         try:
-            num_samples = _write_sound(path, file)
+            heard = _write_sound(path, _Target(file, Path(tempfile.gettempdir())))
         except (av.FFmpegError, ValueError) as error:
             raise ToolkitError(f"{path}: no sound can be read: {_explain(path, error)}") from error
-        if not num_samples:
+        if not heard.num_samples:
             raise ToolkitError(f"{path}: no sound can be read: nothing in it decodes")
         yield np.memmap(file, np.int16, "r")
 
@@ -104,34 +115,45 @@ def write_original(path: Path, target: Path) -> int:
     return 1 if layout == "mono" else 2
 
 
-def _write_sound(
-    path: Path, file: BinaryIO, index: int | None = None, origin: float | None = None
-) -> int:
-    """Decode into a file, a second time where mixing cancels channels out; number of samples."""
-    heard = _decode_into(path, file, index, origin, None)
+@dataclass(frozen=True)
+class _Target:
+    """A file without a buffer, whose close would else fail again, and the folder it lies in."""
+
+    file: FileIO
+    folder: Path
+
+    def write(self, block: npt.NDArray[np.int16]) -> None:
+        """All of the samples; StorageError where the disk refuses."""
+        data = block.data.cast("B")
+        with guard_storage(self.folder):
+            while len(data):
+                data = data[self.file.write(data) :]
+
+
+def _write_sound(path: Path, file: _Target, streams: Streams | None = None) -> Heard:
+    """Decode into a file, a second time where mixing cancels channels out."""
+    heard = _decode_into(path, file, streams, None)
     channel = heard.find_cancelled()
     if channel is not None:
-        file.seek(0)
-        file.truncate()
-        heard = _decode_into(path, file, index, origin, channel)
+        file.file.seek(0)
+        file.file.truncate()
+        heard = _decode_into(path, file, streams, channel)
         side = ("left", "right")[channel]
         text = f"{path}: its two channels cancel each other out: the {side} one is heard alone"
         warnings.warn(text, stacklevel=4)
     if heard.num_samples and (text := heard.describe_lost()):
         warnings.warn(f"{path}: {text}", stacklevel=4)
-    return heard.num_samples
+    return heard
 
 
-def _decode_into(
-    path: Path, file: BinaryIO, index: int | None, origin: float | None, channel: int | None
-) -> Heard:
-    heard = Heard()
-    with open_container(path, DEMUXERS if index is not None else SOUND_DEMUXERS) as container:
-        stream = _first_sound(container, path) if index is None else container.streams[index]
-        for block in decode_sound(container, stream, heard, origin=origin, channel=channel):
-            with guard_storage(Path(tempfile.gettempdir())):
-                file.write(block.data)
-    file.flush()
+def _decode_into(path: Path, file: _Target, streams: Streams | None, channel: int | None) -> Heard:
+    heard, timing = Heard(), dict[str, Any]()
+    if streams is not None:
+        timing = {"origin": streams.start, "find_end": lambda: find_picture_end(path, streams)}
+    with open_container(path, SOUND_DEMUXERS if streams is None else DEMUXERS) as container:
+        stream = container.streams[streams.audio] if streams else _first_sound(container, path)
+        for block in decode_sound(container, stream, heard, channel=channel, **timing):
+            file.write(block)
     return heard
 
 

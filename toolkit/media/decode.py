@@ -31,7 +31,7 @@ from toolkit.media.filters import (
     read_plane,
 )
 from toolkit.media.picture_store import PictureStore
-from toolkit.media.video import Streams, measure_upright, open_container
+from toolkit.media.video import Streams, count_anew, measure_upright, open_container
 from toolkit.schema import Reason, VideoInfo
 
 _MAX_RETURN = 1.0
@@ -42,6 +42,15 @@ _MAX_BEHIND = 8
 
 
 Size = tuple[int, int]
+
+_APART = "give them one by one, or count their times anew: "
+_ADVICE = {
+    "mpegts": "ffmpeg -i it -c copy new.mkv mends that",
+    "mov,mp4,m4a,3gp,3g2,mj2": f"{_APART}ffmpeg -i it -c copy it.mkv && {count_anew('it.mkv')}",
+}
+"""Container -> what to do about times that begin anew. ffmpeg expects these of broadcasts alone: in
+a copy of another file all that follows stands at one instant. Frames of an MP4 that do not come in
+order are not shown, unless they were copied before."""
 
 _JOIN = 1
 """Packets between one that is called corrupt and the key frame of the next recording."""
@@ -91,7 +100,8 @@ def read_frames(
         SourceError: `unreadable`, when no frame decodes, or times begin anew.
     """
     damages = _Damages()
-    clock = _Clock(streams.start + streams.delay, 1 / info.fps if info.fps else 0.04)
+    advice = _ADVICE.get(streams.container, _APART + count_anew())
+    clock = _Clock(streams.start + streams.delay, 1 / info.fps if info.fps else 0.04, advice)
     with contextlib.closing(_decode(path, streams, start, damages)) as decoded:
         for (width, height), run in itertools.groupby(decoded, key=operator.itemgetter(1)):
             part = replace(info, width=width, height=height)
@@ -293,8 +303,9 @@ class _Damages:
 class _Clock:
     """Presentation times (s) that never run backwards; `step` s apart where there are none."""
 
-    def __init__(self, origin: float, step: float) -> None:
-        self._origin, self._step, self._num_behind = origin, step, 0
+    def __init__(self, origin: float, step: float, advice: str) -> None:
+        self._origin, self._step, self._advice = origin, step, advice
+        self._num_behind = 0
         self._last = -step
         self.has_begun = False
 
@@ -309,7 +320,7 @@ class _Clock:
             raise SourceError(
                 Reason.UNREADABLE,
                 f"presentation times begin anew after {self._last:.2f} s (recordings joined as "
-                "they are?): ffmpeg -i it -c copy new.mkv mends that",
+                f"they are?): {self._advice}",
             )
         self._last = max(measured, self._last)
         return self._last

@@ -73,10 +73,14 @@ def pull(graph: Any) -> Iterator[Any]:
 
 
 def read_plane(frame: av.VideoFrame, place: int) -> npt.NDArray[np.uint8]:
-    """The rows of a frame's plane as they lie in memory, padding included: (rows, bytes)."""
+    """The rows of a frame's plane from the top down, padding included: (rows, bytes).
+
+    Where they lie in memory from the bottom up, as `vflip` leaves them, the line size is negative.
+    """
     plane: Any = frame.planes[place]
-    rows: npt.NDArray[np.uint8] = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    return rows
+    size: int = plane.line_size
+    rows: npt.NDArray[np.uint8] = np.frombuffer(plane, np.uint8).reshape(-1, abs(size))
+    return rows if size > 0 else rows[::-1]
 
 
 def _open_graph(frame: av.VideoFrame, steps: list[Step]) -> Any:

@@ -7,6 +7,7 @@ change its channels, rate or sample format wherever it likes.
 import contextlib
 import errno
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,9 @@ means a correlation of −0.8, codecs having spoilt the −1 of inverted phase.
 
 _MIN_GAP = 0.1
 """Seconds of a jump of timestamps that is a loss and not a container's rounding."""
+
+_MAX_SILENCE = 60.0
+"""Seconds of silence that a jump of timestamps may ask for without a look at the picture's end."""
 
 _FULL_SCALE = {"uint8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31, "int64": 2.0**63}
 
@@ -61,6 +65,7 @@ class Heard:
         num_bad: packets that do not decode.
         failure: ffmpeg's word for the first of them.
         lost: s that such packets, and jumps of timestamps, leave out.
+        num_astray: frames left out because they stand behind the picture's end, far from the rest.
         left: energy of stereo's left channel, where it was measured: full scale squared times s.
         right: of the right one.
         product: of the two, the same way.
@@ -70,17 +75,22 @@ class Heard:
     num_bad: int = 0
     failure: str = ""
     lost: float = 0.0
+    num_astray: int = 0
     left: float = 0.0
     right: float = 0.0
     product: float = 0.0
 
     def describe_lost(self) -> str:
         """How much cannot be read, and why; "" where everything is there."""
-        if not self.num_bad and not self.lost:
-            return ""
-        bad = f"{self.num_bad} packets do not decode: {self.failure}"
-        why = bad if self.num_bad else "it is missing in the file"
-        return f"{self.lost:.2f} s of sound cannot be read ({why})"
+        texts = []
+        if self.num_bad or self.lost:
+            bad = f"{self.num_bad} packets do not decode: {self.failure}"
+            why = bad if self.num_bad else "it is missing in the file"
+            texts.append(f"{self.lost:.2f} s of sound cannot be read ({why})")
+        if self.num_astray:
+            text = "packets of sound are stamped far behind the picture's end: they are left out"
+            texts.append(f"{self.num_astray} {text}")
+        return "; ".join(texts)
 
     def find_cancelled(self) -> int | None:
         """The louder channel of stereo (0 left, 1 right) that mixing cancels; None elsewhere."""
@@ -95,6 +105,7 @@ def decode_sound(
     heard: Heard,
     *,
     origin: float | None = None,
+    find_end: Callable[[], float] = lambda: math.inf,
     channel: int | None = None,
     rate: int = SAMPLE_RATE,
     layout: str = "mono",
@@ -107,6 +118,7 @@ def decode_sound(
         heard: filled in meanwhile.
         origin: time (s) on the container's clock of sample 0: gaps become silence and what lies
             before is left out. None: no timestamp is looked at.
+        find_end: when the picture ends, s from the origin; asked where long silence would be made.
         channel: the one to hear; None mixes all of them.
         rate: samples a second to give.
         layout: channels to give, as ffmpeg calls them.
@@ -122,7 +134,7 @@ def decode_sound(
     steps.append(("aformat", f"sample_fmts=s16:channel_layouts={layout}:sample_rates={rate}"))
     one = [] if channel is None else [("pan", f"mono|c0=c{channel}")]
     frames = _convert(
-        _decode_frames(container, stream, heard),
+        _decode_frames(container, stream, heard, _Silence(stream, origin, find_end)),
         lambda frame: [*one, *steps] if frame.layout.nb_channels == 2 else steps,
     )
     for frame in frames if origin is None else _place(frames):
@@ -142,7 +154,30 @@ def _trim_padding(container: Any, stream: Any) -> list[Step]:
     return [("atrim", f"end_pts={(stream.start_time or 0) + stream.duration}")]
 
 
-def _decode_frames(container: Any, stream: Any, heard: Heard) -> Iterator[av.AudioFrame]:
+class _Silence:
+    """How much silence a track's timestamps ask for: a wrong one may ask for years of it."""
+
+    def __init__(self, stream: Any, origin: float | None, find_end: Callable[[], float]) -> None:
+        self._unit, self._origin = float(stream.time_base), origin
+        self._find_end, self._end = find_end, -math.inf
+        self._seconds = 0.0  # of sound so far
+
+    def excludes(self, pts: int, seconds: float) -> bool:
+        """Whether the next frame stands behind the picture's end and far from the others."""
+        if self._origin is None:
+            return False
+        time = pts * self._unit - self._origin
+        if time > self._seconds + _MAX_SILENCE:
+            self._end = self._find_end() if self._end < 0 else self._end
+            if time > self._end:
+                return True
+        self._seconds += seconds
+        return False
+
+
+def _decode_frames(
+    container: Any, stream: Any, heard: Heard, silence: _Silence
+) -> Iterator[av.AudioFrame]:
     """Frames that decode, each with a timestamp."""
     end: int | None = None
     counter = itertools.count()
@@ -165,6 +200,9 @@ def _decode_frames(container: Any, stream: Any, heard: Heard) -> Iterator[av.Aud
             if next(counter) % _EVERY == 0 and frame.layout.nb_channels == 2:
                 _measure(frame, heard)
             frame.pts = (end or 0) if frame.pts is None else frame.pts
+            if silence.excludes(frame.pts, frame.samples / frame.sample_rate):
+                heard.num_astray += 1
+                continue
             gap = 0.0 if end is None else float((frame.pts - end) * stream.time_base)
             heard.lost += gap if gap > _MIN_GAP else 0.0
             end = frame.pts + round(frame.samples / frame.sample_rate / stream.time_base)

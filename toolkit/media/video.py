@@ -1,5 +1,6 @@
 """Open a video and say what it holds; with the rest of this package, all that knows ffmpeg."""
 
+import contextlib
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
+import numpy.typing as npt
 
 from toolkit.errors import SourceError
 from toolkit.media.colors import read_dynamic_range
@@ -41,6 +44,15 @@ SUFFIXES = frozenset(f".{name}" for name in _SUFFIXES.split())
 MAX_SIDE = 1920
 """Longest side (px) at which pass 1 looks for faces; larger pictures are scaled down to it."""
 
+MAX_SPAN = 24 * 3600.0
+"""Seconds from which on a source's length is doubted: a wrong time stamp may claim years."""
+
+_LEAST_SHARE = 0.1
+"""The share of so long a span that pictures must fill, each for a second at most."""
+
+_LEAST_BYTES = 100
+"""What a second of so long a file takes at least: pictures and sound take ten times as much."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Streams:
@@ -53,6 +65,7 @@ class Streams:
         codec: name of the picture's decoder.
         delay: s by which the picture's stamps are late: AVI stamps when frames are decoded.
         num_sounds: sound tracks in the file.
+        container: ffmpeg's name of its kind.
     """
 
     video: int
@@ -61,6 +74,7 @@ class Streams:
     codec: str = ""
     delay: float = 0.0
     num_sounds: int = 0
+    container: str = ""
 
 
 def open_container(path: Path, demuxers: str = DEMUXERS) -> Any:
@@ -107,13 +121,65 @@ def read_duration(path: Path) -> float:
 
 
 def _read_length(container: Any) -> float | None:
-    """Seconds from the container's start to its end; Matroska and ASF may state the end alone."""
+    """Seconds from the container's start to its end; Matroska and ASF may state the end alone.
+
+    None where it does not say, or says more than its bytes could hold.
+    """
     if not container.duration:
         return None
     start = float(container.start_time or 0) / av.time_base
     length = float(container.duration) / av.time_base
     counts_from_zero = {"matroska", "asf"} & set(container.format.name.split(","))
-    return length - start if counts_from_zero and 0 < start < length else length
+    length -= start if counts_from_zero and 0 < start < length else 0.0
+    is_absurd = length > MAX_SPAN and container.size < _LEAST_BYTES * length
+    return None if is_absurd else length
+
+
+def count_anew(name: str = "it") -> str:
+    """The command that encodes pictures and sound as they follow one another, whatever their time
+    stamps say.
+    """
+    return f"ffmpeg -i {name} -vf setpts=N/FRAME_RATE/TB -af asetpts=N/SR/TB new.mp4"
+
+
+def find_picture_end(path: Path, streams: Streams) -> float:
+    """When the last picture stands, s from the container's start: reads all packets.
+
+    Raises:
+        SourceError: see `check_span`.
+    """
+    with open_container(path) as container:
+        stream = container.streams[streams.video]
+        stamps: list[int | None] = []
+        with contextlib.suppress(av.FFmpegError):
+            stamps.extend(p.dts if p.pts is None else p.pts for p in container.demux(stream))
+        known = np.array([stamp for stamp in stamps if stamp is not None], float)
+        times = np.sort(known) * float(stream.time_base) - streams.start
+    if not len(times):
+        return math.inf
+    check_span(times)
+    return float(times[-1])
+
+
+def check_span(times: npt.NDArray[np.float64]) -> None:
+    """Refuse times that a wrong stamp spreads over days: what is made per clock frame would be
+    as long.
+
+    Args:
+        times: (F,) of a source's pictures, s from its start, ascending.
+
+    Raises:
+        SourceError: `unreadable`.
+    """
+    if times[-1] <= MAX_SPAN:
+        return
+    filled = np.minimum(np.diff(times, prepend=0.0), 1.0).sum()
+    if filled < _LEAST_SHARE * times[-1]:
+        raise SourceError(
+            Reason.UNREADABLE,
+            f"a picture stands at {times[-1] / 3600:,.0f} h, and hardly any before it (a wrong "
+            f"time stamp?): count the times anew: {count_anew()}",
+        )
 
 
 def _probe_container(
@@ -149,6 +215,7 @@ def _probe_container(
         codec=video.codec_context.name,
         delay=delay if container.format.name == "avi" else 0.0,
         num_sounds=len(container.streams.audio),
+        container=container.format.name,
     )
 
 

@@ -17,6 +17,7 @@ from tests.numbered import (
     list_encoders,
     read_all,
     read_number,
+    set_display_matrix,
 )
 from toolkit.clock import show_frames
 from toolkit.errors import SourceError
@@ -216,6 +217,20 @@ def test_crops_from_the_store_are_those_of_a_second_decode(
         again, kept, held = read_both(path, store, first, last, crop)
         assert held
         np.testing.assert_array_equal(again, kept)
+
+
+@pytest.mark.parametrize("turn", list(itertools.product((-1, 1), (-1, 1), (False, True))))
+def test_crops_from_the_store_are_those_of_a_second_decode_however_the_picture_lies(
+    turn: tuple[int, int, bool], tmp_path: Path
+) -> None:
+    """Of the eight ways to lay a picture down, a vertical flip alone copies nothing."""
+    right, down, is_swapped = turn
+    path = encode(tmp_path / "laid.mp4", draw_numbers(20, 64, 64), *FORMATS["h264.mp4"])
+    set_display_matrix(path, (0, down, right, 0) if is_swapped else (right, 0, 0, down))
+    store = keep_pictures(path, tmp_path / "kept", None)
+    again, kept, held = read_both(path, store, 0, 20, (2, 0, 58, 56))
+    assert held
+    np.testing.assert_array_equal(again, kept)
 
 
 def test_the_store_keeps_a_region_and_gives_no_crop_that_leaves_it(tmp_path: Path) -> None:

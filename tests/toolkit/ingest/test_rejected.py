@@ -6,16 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.toolkit.ingest.test_clips import make_track
 from toolkit.dataset.writer import Rejection
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.ingest.rejected import (
     Stretch,
     check_source,
     explain_failure,
+    judge_faces,
     merge_scraps,
     reject_missing,
     reject_silence,
+    reject_stuck,
 )
+from toolkit.ingest.timeline import lay_out
 from toolkit.schema import Reason, Source, VideoInfo
 
 
@@ -48,6 +52,29 @@ def test_what_a_file_claims_beyond_its_end_is_missing(
     assert [(r.start, r.duration, r.reason) for r in found] == [
         (9.0, seconds, Reason.UNREADABLE) for seconds in missing
     ]
+
+
+def test_the_least_height_is_that_of_the_part_of_the_source_in_which_the_face_is() -> None:
+    """1920 x 1080, whose least is 1080 / 14 = 77 px, then 640 x 360, whose least is 48 px."""
+    seen = make_track("." * 60)
+    seen.sizes[:30], seen.sizes[30:] = (1920, 1080), (640, 360)
+    seen.too_small[10], seen.too_small[40] = 70, 45
+    info = VideoInfo(width=1920, height=1080, fps=30, duration=None, audio_start=None)
+    parts = (Stretch(0, 30, Reason.NO_FACE, "-"), Stretch(30, 30, Reason.NO_FACE, "-"))
+    assert [s.message for s in judge_faces(parts, seen, lay_out(seen, 30), info)] == [
+        "the face is about 70 px high, the least is 77 px",
+        "the face is about 45 px high, the least is 48 px",
+    ]
+
+
+def test_pictures_at_one_time_are_a_row_as_long_as_they_would_be() -> None:
+    """At 30 a second: 30 pictures, 60 more at the time of the last, one that follows."""
+    times = [*(k / 30 for k in range(30)), *[29 / 30] * 60, 1.0]
+    (row,) = reject_stuck(make_track("f" * 91, times=times))
+    assert (row.start, row.reason) == (pytest.approx(29 / 30), Reason.UNREADABLE)
+    assert row.duration == pytest.approx(2.0)
+    assert row.message.startswith("61 pictures stand at one time")
+    assert not list(reject_stuck(make_track("f" * 90)))
 
 
 def test_scraps_that_follow_one_another_are_one_row_with_the_reason_of_the_longest() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.media import run_ffmpeg, vary
+from tests.numbered import move_packets
 from tests.runs import (
     FLAGS,
     OPTIONS,
@@ -113,6 +114,42 @@ def test_time_without_new_pictures_is_not_measured(tmp_path: Path, videos: Path)
     assert ("hole", "still", 15) in rejected
     assert ("still", "still", 45) in rejected
     assert yield_funnel(tmp_path / "out").num_slow_sources == 2
+
+
+def test_wrong_time_stamps_cost_one_source_its_clips_and_no_other(
+    tmp_path: Path, videos: Path
+) -> None:
+    """The last picture at 1e8 s; 45 pictures, and as many at one time; the last sound at 1e8 s."""
+    given = [videos / f"person0{k // 2}" / f"clip0{k}.mp4" for k in range(4)]
+    folder, out = tmp_path / "videos", tmp_path / "out"
+    folder.mkdir()
+    shutil.copy(given[0], folder / "good.mp4")
+    for name, kind, source in (("far", "video", given[1]), ("sound", "audio", given[2])):
+
+        def move(stream: str, number: int, total: int, kind: str = kind) -> float:
+            return 1e8 if stream == kind and number == total - 1 else 0
+
+        move_packets(source, folder / f"{name}.mkv", move)
+    run_ffmpeg("-i", given[3], "-c", "copy", tmp_path / "part.mkv")
+    part = (tmp_path / "part.mkv").read_bytes()
+    (tmp_path / "joined.mkv").write_bytes(part + part)
+    run_ffmpeg("-i", tmp_path / "joined.mkv", "-c", "copy", folder / "stuck.mkv")
+    with pytest.warns(UserWarning, match="1 packets of sound are stamped far behind"):
+        ingest(folder, TINY, out=out)
+    clips = {Path(row["source"]).stem: row for row in read_rows(out, "clips")}
+    assert clips.keys() == {"good", "sound", "stuck"}
+    assert clips["stuck"]["source_fps"] == pytest.approx(30, abs=0.1)
+    assert clips["stuck"]["num_frames"] in (44, 45)
+    rejected = [
+        (Path(row["source"]).stem, row["message"], row["duration"])
+        for row in read_rows(out, "rejected")
+        if row["reason"] == "unreadable"
+    ]
+    assert [name for name, _, _ in rejected] == ["far", "stuck"]
+    assert rejected[0][2] == 0
+    assert "46 pictures stand at one time" in rejected[1][1]
+    assert rejected[1][2] == pytest.approx(1.5, abs=0.04)
+    assert yield_funnel(out).hours_in < 8 / 3600
 
 
 def test_a_finished_run_leaves_shards_and_manifest_and_nothing_else(reference: Path) -> None:

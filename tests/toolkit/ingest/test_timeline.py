@@ -17,10 +17,12 @@ from tests.numbered import (
     run_ffmpeg,
 )
 from toolkit.clock import show_frames
+from toolkit.errors import SourceError
 from toolkit.ingest.clips import cut_clips
 from toolkit.ingest.shots import ShotDetector
 from toolkit.ingest.timeline import lay_out
 from toolkit.ingest.track import Track
+from toolkit.media.video import check_span
 
 Times = npt.NDArray[np.float64]
 
@@ -121,6 +123,50 @@ def test_a_hole_does_not_lower_the_source_s_rate() -> None:
     assert make_track(np.delete(steady(30, 6), range(60, 150))).mean_fps == pytest.approx(30)
     assert make_track(steady(1, 20)).mean_fps == pytest.approx(1)
     assert make_track([0.0]).mean_fps == 0
+
+
+# --- times that are wrong -----------------------------------------------------------------------
+
+JOINED = np.append(steady(25), [*[3.96] * 300, *(3.96 + np.arange(1, 101) / 25)])
+"""Four seconds, twelve at one instant, and four that go on."""
+
+
+def test_frames_at_one_time_change_no_rate_and_are_not_stale() -> None:
+    """25 a second; the clock of 30 repeats every sixth picture, which is not stale."""
+    track = make_track(JOINED)
+    assert track.mean_fps == pytest.approx(25)
+    assert track.frame_seconds == pytest.approx(0.04)
+    assert find_stale(JOINED) == []
+    assert make_track([0.0, 0.04, 0.04, 0.08, 0.12]).mean_fps == pytest.approx(25)
+    assert make_track([0.0] * 20).mean_fps == 0
+
+
+def test_a_clip_ends_where_frames_stand_at_one_time() -> None:
+    """The last of those at 3.96 s is the first of the second clip."""
+    assert cut(make_track(JOINED), 25) == [(0, 99, "clip"), (99, 101, "clip")]
+
+
+@pytest.mark.parametrize("far", [1e6, 1e8, 1e300])
+@pytest.mark.parametrize("place", [0, 60, 119])
+def test_a_wrong_time_stamp_makes_a_source_unreadable_and_no_array(far: float, place: int) -> None:
+    """The times after a wrong one are the same, as they never run backwards."""
+    times = steady(30)
+    times[place:] = far
+    with pytest.raises(SourceError, match="a wrong time stamp") as caught:
+        cut(make_track(times))
+    assert caught.value.reason == "unreadable"
+
+
+def test_two_pictures_a_day_apart_are_taken_as_they_stand_and_no_more() -> None:
+    check_span(np.array([0.0, 86_400.0]))
+    with pytest.raises(SourceError, match="stands at 24 h"):
+        check_span(np.array([0.0, 86_401.0]))
+
+
+def test_long_recordings_with_pauses_are_taken_as_they_stand() -> None:
+    """A picture a second for three hours, 23 h of nothing, and that again: a fifth is filled."""
+    hours = np.arange(3 * 3600.0)
+    check_span(np.append(hours, 26 * 3600 + hours))
 
 
 # --- repeats that are too short to be holes -----------------------------------------------------

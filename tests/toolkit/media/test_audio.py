@@ -1,5 +1,6 @@
 """Sound at 16 kHz mono on the picture's clock, and what is measured of it, by hand calculation."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,13 @@ from tests.numbered import (
     find_clicks,
     make_clicks,
     make_tone,
+    move_packets,
     read_all,
     run_ffmpeg,
     write_wav,
 )
 from toolkit.errors import SourceError
+from toolkit.ingest.sound import extract_sound
 from toolkit.media.audio import (
     decode_audio,
     measure_agreement,
@@ -38,7 +41,7 @@ WHITE = np.full((48, 64, 3), 255, np.uint8)
 def decode(path: Path) -> tuple[VideoInfo, npt.NDArray[np.int16]]:
     info, streams = probe(path)
     sound = path.with_suffix(".s16")
-    count = decode_audio(path, streams, sound)
+    count = decode_audio(path, streams, sound).num_samples
     samples = read_samples(sound, 0, count)
     assert len(samples) == count == sound.stat().st_size // 2
     return info, samples
@@ -125,6 +128,55 @@ def test_a_change_of_channels_within_a_stream_does_not_move_what_follows(tmp_pat
     _, samples = decode(path)
     np.testing.assert_allclose(find_clicks(samples), [0.52, 2.52], atol=0.03)
     assert len(samples) / 16_000 == pytest.approx(4, abs=0.05)
+
+
+@pytest.mark.parametrize("far", [100.0, 20_000.0])
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_sound_stamped_far_behind_the_picture_is_left_out(
+    far: float, suffix: str, tmp_path: Path
+) -> None:
+    """One packet, with which silence would be written up to its time."""
+    tone = write_wav(tmp_path / "tone.wav", make_tone(3, 48_000), 48_000)
+    codecs = (*H264, "-c:a", "aac")
+    whole = encode(tmp_path / f"a.{suffix}", [BLACK] * 75, *codecs, inputs=("-i", tone))
+    path = tmp_path / f"far.{suffix}"
+    move_packets(
+        whole, path, lambda kind, n, total: far if kind == "audio" and n == total - 1 else 0
+    )
+    with pytest.warns(UserWarning, match="1 packets of sound are stamped far behind the picture"):
+        info, samples = decode(path)
+    assert len(samples) / 16_000 == pytest.approx(3, abs=0.1)
+    with pytest.warns(UserWarning, match="far behind"):
+        info, _, count = extract_sound(path, tmp_path / "s", None)
+    assert info.duration is None
+    assert count == len(samples)
+
+
+@pytest.mark.parametrize("late", [70, 0])
+def test_sound_that_comes_back_while_there_is_a_picture_is_heard(late: int, tmp_path: Path) -> None:
+    """A picture a second for 90 s; sound for the first two seconds and the last ten, or these."""
+    clicks = make_clicks(90, 8_000, [1, 85.0])
+    sound = write_wav(tmp_path / "c.wav", clicks, 8_000)
+    keep = "aselect='gt(t,80)+lt(t,2)*gt(70,0)'".replace("70", str(70 - late))
+    path = encode(
+        tmp_path / "gap.mkv", [BLACK] * 90, *H264, "-af", f"asetnsamples=80,{keep}", *PCM,
+        rate=1, inputs=("-i", sound),
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, samples = decode(path)
+    expected = [1.0, 85.0] if late == 0 else [85.0]
+    np.testing.assert_allclose(find_clicks(samples), expected, atol=0.021)
+
+
+def test_picture_and_sound_stamped_years_later_make_a_source_unreadable(tmp_path: Path) -> None:
+    tone = write_wav(tmp_path / "tone.wav", make_tone(3, 48_000), 48_000)
+    whole = encode(tmp_path / "a.mkv", [BLACK] * 75, *H264, *PCM, inputs=("-i", tone))
+    path = tmp_path / "far.mkv"
+    move_packets(whole, path, lambda _, number, total: 1e8 if number == total - 1 else 0)
+    with pytest.raises(SourceError, match="a picture stands at 27,778 h") as caught:
+        decode(path)
+    assert caught.value.reason == "unreadable"
 
 
 # --- channels, rates, choice --------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """One reader of sound for videos and recordings: any format, damaged, mixed, inverted."""
 
+import resource
+import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from tests.numbered import (
     run_ffmpeg,
     write_wav,
 )
-from toolkit.errors import SourceError, ToolkitError
+from toolkit.errors import SourceError, StorageError, ToolkitError
 from toolkit.media.audio import decode_audio, measure_loudness, read_samples, read_sound
 from toolkit.media.encode import Sound, write_video
 from toolkit.media.video import probe
@@ -31,7 +33,7 @@ TONE = make_tone(2, 48_000)
 def read_video(path: Path) -> Pcm:
     _, streams = probe(path)
     sound = path.with_suffix(".s16")
-    return read_samples(sound, 0, decode_audio(path, streams, sound))
+    return read_samples(sound, 0, decode_audio(path, streams, sound).num_samples)
 
 
 def listen(read: Callable[[Path], Pcm], path: Path) -> tuple[Pcm, str]:
@@ -233,3 +235,35 @@ def test_stereo_that_does_not_cancel_out_is_averaged(
     expected = measure_loudness(one) + 20 * np.log10(abs(left + right) / 2)
     assert measure_loudness(pcm) == pytest.approx(expected, abs=0.05)
     assert not said
+
+
+# --- a full disk --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may be larger than half of the two seconds at 16 kHz."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (32_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_named_by_the_folder_that_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """The sound of a video lies in the folder asked for, that of a recording among temporary ones.
+
+    The error is the storage's, also where closing the file fails again.
+    """
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "asked").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    tone = write_wav(tmp_path / "tone.wav", TONE, 48_000)
+    path = encode(tmp_path / "v.mkv", PICTURES, *H264, "-c:a", "pcm_s16le", inputs=("-i", tone))
+    _, streams = probe(path)
+    request.getfixturevalue("small_files")
+    with pytest.raises(StorageError, match="/asked: cannot be written: the file would be larger"):
+        decode_audio(path, streams, tmp_path / "asked" / "sound")
+    with pytest.raises(StorageError, match="/temporary: cannot be written"):
+        read_sound(tone)

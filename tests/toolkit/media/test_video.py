@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -33,6 +34,7 @@ from tests.numbered import (
     list_encoders,
     make_clicks,
     make_tone,
+    move_packets,
     read_all,
     read_number,
     read_numbers,
@@ -44,7 +46,8 @@ from toolkit.errors import SourceError, ToolkitError
 from toolkit.media.audio import read_sound
 from toolkit.media.decode import _Stamps, read_frames
 from toolkit.media.encode import Sound, _feed, write_video
-from toolkit.media.video import Streams, _read_focal, probe
+from toolkit.media.filters import apply_filters, read_plane
+from toolkit.media.video import Streams, _read_focal, probe, read_duration
 from toolkit.schema import VideoInfo
 
 COUNT = 13
@@ -92,6 +95,17 @@ def test_a_mirrored_picture_is_shown_as_its_matrix_says(
     expected = expected[::down, ::right]
     assert pictures[2].shape == expected.shape
     assert np.abs(pictures[2].astype(int) - expected).mean() < 3
+
+
+@pytest.mark.parametrize("name", ["rgb24", "gbrp", "yuv420p"])
+def test_rows_that_lie_from_the_bottom_up_are_read_from_the_top_down(name: str) -> None:
+    frame = av.VideoFrame.from_ndarray(draw_number(5), format="rgb24").reformat(format=name)
+    frame.pts, frame.time_base = 0, Fraction(1, 25)
+    rows = [read_plane(frame, place) for place in range(len(frame.planes))]
+    (flipped,) = apply_filters([frame], lambda _: [("vflip", "")])
+    assert flipped.planes[0].line_size < 0
+    for place, plane in enumerate(rows):
+        np.testing.assert_array_equal(read_plane(flipped, place), plane[::-1])
 
 
 @pytest.mark.parametrize("name", ["mpeg4.mp4", "vp9.webm", "h264_444.mkv"])
@@ -222,18 +236,50 @@ def test_a_change_of_size_within_a_stream_is_scaled_to_the_first(tmp_path: Path)
     assert read_numbers(path) == list(range(40))
 
 
+JOINED = {
+    "a.ts": (*H264, "-c:a", "aac"),
+    "a.mpg": ("-c:v", "mpeg2video", "-q:v", "3", "-c:a", "mp2"),
+    "a.mp4": (*H264_B, "-c:a", "aac", "-movflags", "cmaf+skip_trailer", "-frag_duration", "400000"),
+    "a.mkv": (*H264, "-c:a", "pcm_s16le"),
+    "a.webm": ("-c:v", "libvpx", "-deadline", "realtime", "-b:v", "1M", "-c:a", "libopus"),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
 def test_recordings_joined_byte_by_byte_are_turned_down_and_the_advice_mends_them(
-    tmp_path: Path,
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    part = encode(tmp_path / "part.ts", draw_numbers(60), *H264).read_bytes()
-    path = tmp_path / "joined.ts"
-    path.write_bytes(part + part)
-    with pytest.raises(SourceError, match=r"begin anew after 2\.36 s.* -c copy new\.mkv"):
-        read_all(path)
-    run_ffmpeg("-i", path, "-c", "copy", tmp_path / "new.mkv")
-    _, times, pictures = read_all(tmp_path / "new.mkv")
+    if JOINED[name][1] not in list_encoders():
+        pytest.skip(f"this ffmpeg cannot encode {JOINED[name][1]}")
+    tone = write_wav(tmp_path / "tone.wav", make_tone(2.4, 48_000), 48_000)
+    options = (*JOINED[name], "-g", "10")
+    part = encode(tmp_path / name, draw_numbers(60), *options, inputs=("-i", tone)).read_bytes()
+    (tmp_path / "it").write_bytes(part + part)
+    with pytest.raises(SourceError, match=r"begin anew after 2\.\d\d s") as caught:
+        read_all(tmp_path / "it")
+    monkeypatch.chdir(tmp_path)
+    advice = str(caught.value).rpartition(": ")[2].removesuffix(" mends that")
+    for command in advice.split(" && "):
+        run_ffmpeg(*command.split()[1:])
+    (new,) = tmp_path.glob("new.*")
+    info, times, pictures = read_all(new)
     assert [read_number(picture) for picture in pictures] == [*range(60), *range(60)]
-    assert np.all(np.diff(times) > 0)
+    np.testing.assert_allclose(np.diff(times), 0.04, atol=0.002)
+    assert info.duration == pytest.approx(4.8, abs=0.1)
+
+
+@pytest.mark.parametrize("claimed", [90_000.0, 1e8])
+def test_a_length_that_a_file_cannot_hold_is_none(claimed: float, tmp_path: Path) -> None:
+    """90,001 s at 100 bytes each are 9.0001 MB."""
+    path = tmp_path / "far.mkv"
+    whole = encode(tmp_path / "whole.mkv", draw_numbers(25), *H264)
+    move_packets(whole, path, lambda _, number, total: claimed if number == total - 1 else 0)
+    assert read_duration(path) == 0
+    assert probe(path)[0].duration is None
+    os.truncate(path, 9_000_000)
+    assert read_duration(path) == 0
+    os.truncate(path, 9_001_000)
+    assert read_duration(path) == (pytest.approx(90_001) if claimed == 90_000 else 0)
 
 
 def test_the_default_streams_are_chosen(tmp_path: Path) -> None:
