@@ -21,7 +21,8 @@ from tests.results.runs import PRECISION
 from tests.results.setup import Setup, Table
 from tests.runs import kill_group, read_clips
 from zoo.training.checkpoint import load_checkpoint
-from zoo.training.loop import LAST, LOG
+from zoo.training.log import LOG
+from zoo.training.loop import LAST
 
 SECONDS = 24.0
 """Of the longest video: hardly more than is needed."""

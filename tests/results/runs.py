@@ -13,7 +13,8 @@ from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
 from zoo.models.facial.recipe import train_facial
 from zoo.models.style.options import PersonalizationRecipe
 from zoo.models.style.recipe import train_personalization
-from zoo.training.loop import BEST, LAST, LOG
+from zoo.training.log import LOG
+from zoo.training.loop import BEST, LAST
 
 PRECISION = "bf16"
 """Of the networks: a step takes half the time of fp32 on processors that multiply bf16."""

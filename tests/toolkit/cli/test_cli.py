@@ -330,7 +330,7 @@ def test_an_ingest_reports_progress_in_plain_lines_and_prints_the_funnel(
     assert "next:" not in again.stderr
     planned = run_ttk(*words, "--json", "--dry-run")
     assert json.loads(planned.stdout) == {
-        "jobs": [], "num_done": 2, "moved": {}, "estimate": None,
+        "jobs": [], "num_done": 2, "moved": {}, "left": [], "estimate": None,
     }  # fmt: skip
 
 

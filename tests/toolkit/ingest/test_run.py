@@ -487,7 +487,7 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, three: Path) -> None:
 def test_a_dry_run_of_a_slice_prints_that_slice(tmp_path: Path, three: Path) -> None:
     words = ("ingest", three, "--out", tmp_path / "d", "--shard-minutes", "0.01", "--dry-run")
     slices = [run_ttk(*words, "--job-slice", part).stdout for part in ("0/2", "1/2")]
-    sources = [line for text in slices for line in text.splitlines() if line.startswith("  ")]
+    sources = [line for text in slices for line in text.splitlines() if line.endswith("[three]")]
     names = [Path(line.removesuffix("  [three]")).name for line in sources]
     assert sorted(names) == ["a.mp4", "b.mp4", "c.mp4"]
 

@@ -19,7 +19,7 @@ from toolkit.sample import SampleOptions, make_samples
 from zoo.cli import main
 from zoo.speaking.options import ReenactmentSettings
 from zoo.speaking.reenact import reenact
-from zoo.training.loop import LOG
+from zoo.training.log import LOG
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
