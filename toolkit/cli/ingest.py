@@ -120,8 +120,9 @@ def _print_plan(
         click.echo(f"job {job.id}: {len(job.sources)} sources, {minutes:.1f} min")
         for source in job.sources:
             click.echo(f"  {source.path}  {_describe(source)}")
-    for former, source in plan.moved.items():
-        click.echo(f"moved: {former} lies at {source.path} now")
+    for former, source in plan.moved:
+        if former != source.path:
+            click.echo(f"moved: {former} lies at {source.path} now")
     click.echo(f"{len(plan.jobs)} jobs to run; {plan.num_done} sources are done already")
     if cost is not None:
         _print_cost(cost, options, min(workers, len(plan.jobs)))

@@ -12,6 +12,7 @@ from toolkit.dataset.manifest import (
     find_part,
     has_split,
     read_done_jobs,
+    read_history,
     read_jobs,
     read_split_where,
     read_table,
@@ -64,7 +65,7 @@ def validate_dataset(
             progress(dataset / str(shard))
         problems += _check_shard(dataset, str(shard), rows, deep)
     problems += _check_files(dataset, clips)
-    problems += _find_gone(dataset, sources)
+    problems += [*_find_gone(dataset, sources), *_find_replaced(dataset, sources)]
     problems += _check_jobs(dataset)
     if has_split(dataset):
         problems += _check_split(dataset)
@@ -99,9 +100,9 @@ def _check_rows(dataset: Path, clips: pd.DataFrame) -> Iterator[Problem]:
 
 def _check_sources(dataset: Path, clips: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Problem]:
     """Sources that gave another number of clips than there are rows of."""
-    found = clips.groupby(["job", "source"]).size().to_dict()
+    found = clips.groupby(["job", "source", "source_sha256"]).size().to_dict()
     for row in sources.itertuples():
-        number = found.get((row.job, row.source), 0)
+        number = found.get((row.job, row.source, row.sha256), 0)
         if number != row.num_clips:
             yield Problem(
                 path=find_part(dataset, "clips", str(row.job)),
@@ -121,6 +122,19 @@ def _find_gone(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
             yield Problem(path=path, message=message, is_note=True)
         elif path.stat().st_size != row.size:
             message = "another file than was ingested: run ttk ingest on it"
+            yield Problem(path=path, message=message, is_note=True)
+
+
+def _find_replaced(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
+    """Content that clips were cut from and whose path holds other content now: notes."""
+    last = sources.set_index("source")["sha256"]
+    rows = read_history(dataset).drop_duplicates(["source", "sha256"], keep="last")
+    for row in rows.itertuples():
+        if row.mtime_ns and row.num_clips and row.sha256 != last[row.source]:
+            message = (
+                f"another video lies there now: the {row.num_clips} clips of the one before stay"
+            )
+            path = dataset / decode_path(str(row.source))
             yield Problem(path=path, message=message, is_note=True)
 
 

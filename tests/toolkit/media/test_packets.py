@@ -16,7 +16,7 @@ from tests.numbered import (
     run_ffmpeg,
     write_wav,
 )
-from toolkit.media.packets import hash_packets
+from toolkit.media.packets import hash_packets, is_current, same_packets
 
 CODECS = {
     "h264": ("mp4", (*H264_B, "-c:a", "aac")),
@@ -29,7 +29,7 @@ CODECS = {
 COPIES = {
     "h264": ("mkv", "ts", "mov", "flv", "avi"),
     "hevc": ("mkv", "ts", "mov", "avi"),
-    "mpeg4": ("mkv", "ts", "mov", "avi"),
+    "mpeg4": ("mkv", "mov", "avi"),
     "mpeg2": ("ts", "mp4", "vob"),
     "mjpeg": ("mkv", "mov"),
     "vp9": ("mkv", "mp4"),
@@ -40,7 +40,7 @@ COPIES = {
 def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A file of two seconds with sound for each codec that this ffmpeg encodes."""
     folder = tmp_path_factory.mktemp("packets")
-    sound = write_wav(folder / "tone.wav", make_tone(2, 16_000), 16_000)
+    sound = write_wav(folder / "tone.wav", make_tone(2, 44_100), 44_100)
     made = {}
     for name, (suffix, words) in CODECS.items():
         if {word for word in words if word.startswith("lib")} <= list_encoders():
@@ -62,8 +62,9 @@ def test_the_same_packets_in_another_container_have_one_digest(
     if name not in originals:
         pytest.skip("this ffmpeg lacks the encoder")
     path = originals[name]
-    assert len(hash_packets(path)) == 64
-    assert hash_packets(copy(path, tmp_path / f"copy.{suffix}")) == hash_packets(path)
+    digest = hash_packets(path)
+    assert is_current(digest)
+    assert same_packets(hash_packets(copy(path, tmp_path / f"copy.{suffix}")), digest)
 
 
 @pytest.mark.parametrize("name", ["h264", "hevc"])
@@ -74,9 +75,9 @@ def test_a_chain_of_containers_and_other_metadata_change_no_digest(
     path = originals[name]
     for number, suffix in enumerate(("mkv", "ts", "mp4", "mkv")):
         path = copy(path, tmp_path / f"{number}.{suffix}", "-metadata", f"title={number}")
-        assert hash_packets(path) == hash_packets(originals[name])
+        assert same_packets(hash_packets(path), hash_packets(originals[name]))
     fragments = copy(path, tmp_path / "f.mp4", "-movflags", "frag_keyframe+empty_moov")
-    assert hash_packets(fragments) == hash_packets(originals[name])
+    assert same_packets(hash_packets(fragments), hash_packets(originals[name]))
 
 
 def test_other_pictures_or_another_sound_are_another_digest(
@@ -128,5 +129,6 @@ def test_real_videos_keep_their_digest_in_other_containers(tmp_path: Path) -> No
     for name in names:
         path = tmp_path / Path(name).name
         shutil.copy(folder / name, path)
-        digests = {hash_packets(copy(path, path.with_suffix(s))) for s in (".mkv", ".ts", ".mov")}
-        assert digests == {hash_packets(path)}
+        for suffix in (".mkv", ".ts", ".mov"):
+            other = copy(path, path.with_suffix(suffix))
+            assert same_packets(hash_packets(other), hash_packets(path))
