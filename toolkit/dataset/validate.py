@@ -127,14 +127,15 @@ def _find_gone(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
 
 def _find_replaced(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
     """Content that clips were cut from and whose path holds other content now: notes."""
-    last = sources.set_index("source")["sha256"]
+    last = set(zip(sources["source"].tolist(), sources["sha256"].tolist(), strict=True))
     rows = read_history(dataset).drop_duplicates(["source", "sha256"], keep="last")
-    for row in rows.itertuples():
-        if row.mtime_ns and row.num_clips and row.sha256 != last[row.source]:
+    rows = rows[(rows["num_clips"] > 0) & (rows["mtime_ns"] > 0)]
+    for row in rows.to_dict("records"):
+        if (row["source"], row["sha256"]) not in last:
             message = (
-                f"another video lies there now: the {row.num_clips} clips of the one before stay"
+                f"another video lies there now: {row['num_clips']} clips of the one before stay"
             )
-            path = dataset / decode_path(str(row.source))
+            path = dataset / decode_path(row["source"])
             yield Problem(path=path, message=message, is_note=True)
 
 

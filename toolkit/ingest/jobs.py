@@ -265,22 +265,36 @@ def _group(
 ) -> Iterator[Job]:
     """Jobs of about `shard_minutes`; smaller ones where there is little, for all workers' sake.
 
-    `waiting` s of video lie in jobs before before: counted in, so that a plan that was killed
-    while it was before goes on with jobs of the same size.
+    Copies are in the job of what they are copies of, behind it. `waiting` s of video lie in jobs
+    recorded before: counted in, so that a plan that was killed while it was recorded goes on with
+    jobs of the same size.
     """
-    sources = list(sources)
+    sources = _put_copies_behind(list(sources))
     total = waiting + sum(map(_guess_seconds, sources))
     longest = min(60 * shard_minutes, max(_MIN_SECONDS, total / _MIN_JOBS))
     batch: list[Source] = []
-    seconds = 0.0
+    seconds, first = 0.0, ""
     for source in sources:
-        if batch and seconds + _guess_seconds(source) > longest:
+        is_copy = first and source.duplicate_of == first
+        if batch and not is_copy and seconds + _guess_seconds(source) > longest:
             yield _make_job(batch, options, attempts)
             batch, seconds = [], 0.0
         batch.append(source)
+        first = first if is_copy else source.path
         seconds += _guess_seconds(source)
     if batch:
         yield _make_job(batch, options, attempts)
+
+
+def _put_copies_behind(sources: list[Source]) -> list[Source]:
+    """In the same order, but each copy behind what it is a copy of."""
+    place = {source.path: number for number, source in enumerate(sources)}
+
+    def rank(source: Source) -> tuple[int, bool]:
+        first = place.get(source.duplicate_of or "")
+        return (place[source.path], False) if first is None else (first, True)
+
+    return sorted(sources, key=rank)
 
 
 def _guess_seconds(source: Source) -> float:

@@ -208,6 +208,7 @@ class ShardMaker:
         self._job, self._dataset, self._spool, self._report = job, dataset, spool, report
         self._options = IngestOptions.from_arrays(dict(job.options))
         self._backends = load_backends(self._options)
+        self._without_clips: dict[str, str] = {}
         self.writer = DatasetWriter(
             dataset,
             job.id,
@@ -222,6 +223,8 @@ class ShardMaker:
         """Ingest one source; whatever is its own fault becomes rows in `rejected`."""
         self._report(Progress("source", self._job.id, source.path))
         rejections: list[Rejection] = []
+        if self._without_clips.get(source.duplicate_of or "", source.sha256) != source.sha256:
+            source = replace(source, duplicate_of=None)  # another container may give clips
         try:
             check_source(source, crash)
             duration = self._ingest_source(source, rejections)
@@ -230,6 +233,8 @@ class ShardMaker:
             rejections = [Rejection(0.0, duration, *explain_failure(error, source.path))]
             source = forget_content(source, self._dataset)
         num_clips = self.writer.add_source(replace(source, duration=duration), rejections)
+        if not num_clips:
+            self._without_clips[source.path] = source.sha256
         self._report(Progress("done", self._job.id, source.path, num_clips))
 
     def _ingest_source(self, source: Source, rejections: list[Rejection]) -> float:

@@ -33,8 +33,8 @@ def hash_packets(path: Path, audio_track: int | None = None) -> str:
     """What ingest would take of a file; "" if unknown.
 
     `2:`, the SHA-256 of coded picture and sound and of how the picture is to be shown, `:` and
-    times in ms: when, at the mean, a picture is shown, how long picture and sound last, and how
-    long after the picture the sound begins. Compare them with `same_packets`.
+    times in ms from the first picture on: the mean and the last of the pictures' and of the
+    sound's. Compare them with `same_packets`.
 
     `ffmpeg -c copy` from one to another of MP4, MOV, MKV, MPEG-TS, FLV and AVI keeps it for
     H.264, HEVC and MPEG-4 (this not in MPEG-TS) with AAC or MP3, where the new container keeps
@@ -135,13 +135,14 @@ def _read_look(packet: Any, stream: Any) -> str:
 
 
 def _measure_times(times: list[list[float]]) -> Iterator[float]:
-    """Of each stream how long after the picture it begins and how long it lasts; a mean, in s."""
-    picture = times[0] or [0.0]
-    first = min(picture)
-    yield sum(picture) / len(picture) - first
+    """When a stream is shown or heard at the mean and at last, from the first picture on; s.
+
+    Not when sound begins: in fragments of MP4 the packet that an encoder put first may stand apart.
+    """
+    first = min(times[0], default=0.0)
     for stamps in filter(None, times):
-        yield min(stamps) - first
-        yield max(stamps) - min(stamps)
+        yield sum(stamps) / len(stamps) - first
+        yield max(stamps) - first
 
 
 def _choose_form(codec: Any) -> Callable[[memoryview], Iterable[bytes | memoryview]]:
