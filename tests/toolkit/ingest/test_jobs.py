@@ -326,6 +326,17 @@ def test_content_that_a_source_held_before_is_not_cut_into_the_same_clips_again(
     assert run() == []
 
 
+def test_a_copy_is_in_the_job_of_what_it_is_a_copy_of_and_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many minutes that makes: there it can be looked at where the first gives no clip."""
+    monkeypatch.setattr(jobs, "hash_packets", read_marker)
+    for name, content in (("a", "p|1"), ("b", "q|1"), ("c", "r|1"), ("d", "p|2"), ("e", "q|2")):
+        write(tmp_path / "v" / f"{name}.mp4", content + " " * 60)
+    made = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=1)
+    assert names(made) == [["a.mp4", "d.mp4"], ["b.mp4", "e.mp4"], ["c.mp4"]]
+
+
 def test_a_copy_of_what_is_done_or_recorded_is_a_duplicate_later_too(tmp_path: Path) -> None:
     write(tmp_path / "v" / "m.mp4", "same")
     first = plan(tmp_path / "v", dataset=tmp_path / "d")
@@ -375,9 +386,13 @@ def test_a_copy_in_another_container_takes_the_place_of_one_that_failed(
     for job in first.jobs:
         finish(job, tmp_path / "d", clips=0)
     again = plan(tmp_path / "v", dataset=tmp_path / "d", minutes=10, retry_rejected=True)
-    assert [[s.duplicate_of for job in p.jobs for s in job.sources] for p in (first, again)] == [
-        [None, "../v/a.avi"], ["../v/b.mp4", None],
-    ]  # fmt: skip
+    copies = [
+        [(s.path, s.duplicate_of) for job in p.jobs for s in job.sources] for p in (first, again)
+    ]
+    assert copies == [
+        [("../v/a.avi", None), ("../v/b.mp4", "../v/a.avi")],
+        [("../v/b.mp4", None), ("../v/a.avi", "../v/b.mp4")],
+    ]
 
 
 def test_packets_are_read_of_new_content_alone(

@@ -438,7 +438,8 @@ def test_a_copy_in_another_container_is_looked_at_where_the_first_gave_no_clip(
     """Of the same run; a copy to the byte would give none either."""
     for name in ("b", "c"):
         (three / f"{name}.mp4").unlink()
-    run_ffmpeg("-i", three / "a.mp4", "-c", "copy", three / "d.mkv")
+    for name in ("d.mkv", "e.ts"):
+        run_ffmpeg("-i", three / "a.mp4", "-c", "copy", three / name)
     shutil.copy(three / "a.mp4", three / "z.mp4")
     look = stage.track_faces
 
@@ -450,10 +451,12 @@ def test_a_copy_in_another_container_is_looked_at_where_the_first_gave_no_clip(
     monkeypatch.setattr(stage, "track_faces", fail_on_a)
     (job,) = ingest(three, TINY, out=dataset).jobs
     copies = [(Path(s.path).name, bool(s.duplicate_of)) for s in job.sources]
-    assert copies == [("a.mp4", False), ("d.mkv", True), ("z.mp4", True)]
+    assert copies == [("a.mp4", False), ("d.mkv", True), ("e.ts", True), ("z.mp4", True)]
     assert {Path(row["source"]).name for row in read_rows(dataset, "clips")} == {"d.mkv"}
-    rows = [(Path(r["source"]).name, r["reason"]) for r in read_rows(dataset, "rejected")]
-    assert sorted(rows) == [("a.mp4", "failed"), ("z.mp4", "duplicate")]
+    rows = {Path(row["source"]).name: row for row in read_rows(dataset, "rejected")}
+    reasons = {name: row["reason"] for name, row in rows.items()}
+    assert reasons == {"a.mp4": "failed", "e.ts": "duplicate", "z.mp4": "duplicate"}
+    assert rows["e.ts"]["message"].endswith("d.mkv")
     assert not ingest(three, TINY, out=dataset).jobs
     assert not validate_dataset(dataset)
 
