@@ -140,6 +140,13 @@ def read_history(dataset: Path) -> pd.DataFrame:
     return sources.sort_values(order, kind="stable").drop(columns="came").reset_index(drop=True)
 
 
+def match_sources(rows: pd.DataFrame, sources: pd.DataFrame) -> "pd.Series[bool]":
+    """Which rows the same job made of the same content, of the source that lies at their path."""
+    sources = sources.set_index("source")
+    same_job = rows["source"].map(sources["job"]) == rows["job"]
+    return same_job & (rows["source"].map(sources["sha256"]) == rows["source_sha256"])
+
+
 def has_split(dataset: Path) -> bool:
     """Whether a split has been made."""
     return (dataset / FOLDER / "split.parquet").is_file()
@@ -224,14 +231,7 @@ def _read_latest(dataset: Path, table: str) -> pd.DataFrame:
     if table == "sources":
         return latest.reset_index(drop=True)
     rejected = _read_parts(dataset, "rejected")
-    return rejected[_is_of(rejected, latest)].reset_index(drop=True)
-
-
-def _is_of(rows: pd.DataFrame, sources: pd.DataFrame) -> "pd.Series[bool]":
-    """Which rows the same job made of the same content, of the source that lies at their path."""
-    sources = sources.set_index("source")
-    same_job = rows["source"].map(sources["job"]) == rows["job"]
-    return same_job & (rows["source"].map(sources["sha256"]) == rows["source_sha256"])
+    return rejected[match_sources(rejected, latest)].reset_index(drop=True)
 
 
 def filter_rows(frame: pd.DataFrame, where: str) -> pd.DataFrame:

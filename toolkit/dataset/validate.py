@@ -1,5 +1,6 @@
 """Are shards, manifest and split whole and consistent? Looks only; changes nothing."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,17 +127,16 @@ def _find_gone(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
 
 
 def _find_replaced(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
-    """Content that clips were cut from and whose path holds other content now: notes."""
+    """Paths that hold other content than clips that name them were cut from: notes."""
     last = set(zip(sources["source"].tolist(), sources["sha256"].tolist(), strict=True))
     rows = read_history(dataset).drop_duplicates(["source", "sha256"], keep="last")
-    rows = rows[(rows["num_clips"] > 0) & (rows["mtime_ns"] > 0)]
-    for row in rows.to_dict("records"):
+    counts = Counter[str]()
+    for row in rows[rows["mtime_ns"] > 0].to_dict("records"):
         if (row["source"], row["sha256"]) not in last:
-            message = (
-                f"another video lies there now: {row['num_clips']} clips of the one before stay"
-            )
-            path = dataset / decode_path(row["source"])
-            yield Problem(path=path, message=message, is_note=True)
+            counts[row["source"]] += row["num_clips"]
+    for source, count in sorted((+counts).items()):
+        message = f"another video lies there now: {count} clips of what was there before stay"
+        yield Problem(path=dataset / decode_path(source), message=message, is_note=True)
 
 
 def _check_jobs(dataset: Path) -> Iterator[Problem]:

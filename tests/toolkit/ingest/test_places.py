@@ -258,7 +258,8 @@ def test_afterwards_nothing_is_left_to_do_and_the_tables_agree(case: Case, tmp_p
     assert rejected & {f"../v/{name}.mp4" for name in case.folders[-1]} == empty
     problems = [p.message for p in validate_dataset(dataset) if not p.is_note]
     assert all("missing: put it back" in message for message in problems)  # shards, left out here
-    assert yield_funnel(dataset).num_sources == len(rows)
+    funnel = yield_funnel(dataset)
+    assert (funnel.num_sources, funnel.num_clips) == (len(rows), rows["num_clips"].sum())
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -476,9 +476,12 @@ def test_videos_renamed_onto_each_others_names_keep_their_clips(dataset: Path, t
     assert lies[hash_file(three / "a.mp4")] == "a.mp4"
     assert lies[hash_file(three / "b.mp4")] == "b.mp4"
     assert lies[hash_file(kept)] == "a.mp4"
+    funnel = yield_funnel(dataset)  # what lies there now counts
+    assert (funnel.num_sources, funnel.num_clips) == (2, 2)
+    assert funnel.hours_out <= funnel.hours_in
     (note,) = validate_dataset(dataset)
     assert note.is_note
-    assert "another video lies there now: 1 clips of the one before stay" in note.message
+    assert "another video lies there now: 1 clips of what was there before stay" in note.message
     shutil.move(kept, three / "d.mp4")
     assert not ingest(three, TINY, out=dataset).jobs
     lies = {row["source_sha256"]: Path(row["source"]).name for row in read_rows(dataset, "clips")}
