@@ -21,7 +21,7 @@ from pandas.api.types import is_numeric_dtype
 from toolkit.dataset.paths import check_id, check_inside, check_shard
 from toolkit.errors import ManifestError
 from toolkit.memory import require_memory
-from toolkit.schema import TABLES, Job, Source
+from toolkit.schema import TABLES, Job, Reason, Source
 from toolkit.storage import write_whole
 
 FOLDER = "manifests"
@@ -136,7 +136,7 @@ def read_history(dataset: Path) -> pd.DataFrame:
     sources = _read_parts(dataset, "sources")
     came = sources["moved_at"].where(sources["moved_at"] > sources["ingested_at"])
     sources["came"] = came.fillna(sources["ingested_at"])
-    order = ["source", "came", "ingested_at", "job"]
+    order = ["source", "came", "num_clips", "ingested_at", "job"]  # a copy may have its first's too
     return sources.sort_values(order, kind="stable").drop(columns="came").reset_index(drop=True)
 
 
@@ -231,7 +231,9 @@ def _read_latest(dataset: Path, table: str) -> pd.DataFrame:
     if table == "sources":
         return latest.reset_index(drop=True)
     rejected = _read_parts(dataset, "rejected")
-    return rejected[match_sources(rejected, latest)].reset_index(drop=True)
+    given = latest.loc[latest["num_clips"] > 0, "source"]
+    is_former = (rejected["reason"] == Reason.DUPLICATE) & rejected["source"].isin(given)
+    return rejected[match_sources(rejected, latest) & ~is_former].reset_index(drop=True)
 
 
 def filter_rows(frame: pd.DataFrame, where: str) -> pd.DataFrame:

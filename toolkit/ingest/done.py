@@ -99,20 +99,27 @@ class Places:
         return self._take(source, self._by_digest[source.sha256])
 
     def find_twin(self, source: Source) -> Source | None:
-        """The row, with clips, of another file of the same packets, which is gone.
+        """The row, with clips, of another file of the same packets or content, which is gone.
 
         Its path may be the source's own: only metadata, or the container, were changed in place.
         """
         known, packets = self._done.packets, source.packets_sha256
-        rows = self._by_streams[name_streams(packets)] if packets else []
-        return self._take(source, (r for r in rows if same_packets(known[r.sha256], packets)))
+        rows = [row for row in self._by_digest[source.sha256] if not self.is_empty(row)]
+        if packets:
+            likely = self._by_streams[name_streams(packets)]
+            rows += [row for row in likely if same_packets(known[row.sha256], packets)]
+        return self._take(source, rows)
+
+    def is_empty(self, row: Source) -> bool:
+        """Whether a row gave no clip."""
+        return (row.path, row.sha256) in self._done.without_clips
 
     def _take(self, source: Source, rows: Iterable[Source]) -> Source | None:
         name = Path(source.path).name
 
         def rank(row: Source) -> tuple[bool, bool, bool, str]:
-            is_empty = (row.path, row.sha256) in self._done.without_clips
-            return row.path != source.path, Path(row.path).name != name, is_empty, row.path
+            is_other = row.path != source.path
+            return is_other, Path(row.path).name != name, self.is_empty(row), row.path
 
         free = (row for row in rows if (row.path, row.sha256) not in self._taken)
         row = min((row for row in free if not self._holds(row)), key=rank, default=None)

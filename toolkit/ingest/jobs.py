@@ -141,18 +141,23 @@ def _sort_out(
     state = _Sorted()
     rows = {path: places.find(source) for path, source in given.items()}
     for path, source in given.items():
-        last, row = done.sources.get(source.path), rows[path]
+        last = done.sources.get(source.path)
         if source.problem and last is not None and last.sha256:
             state.shut.append(source)
             continue
-        full = _add_packets(source, path, done, options) if row is None else source
-        row = row or places.find_twin(full)
+        row, full = rows[path], source
+        if row is None:
+            full = _add_packets(source, path, done, options)
+        elif places.is_empty(row):  # a copy's perhaps, whose first is gone now
+            full = replace(source, packets_sha256=done.packets.get(source.sha256, ""))
+        if row is None or places.is_empty(row):
+            row = places.find_twin(full) or row
         if row is None:
             state.fresh.append(full)
             continue
         if row != last or row.sha256 != source.sha256:
             state.moved.append((row.path, replace(source, sha256=row.sha256)))
-        if retry_rejected and (row.path, row.sha256) in done.without_clips:
+        if retry_rejected and places.is_empty(row):
             state.fresh.append(_add_packets(source, path, done, options))
         else:
             state.done.append((row, source))

@@ -111,6 +111,25 @@ CASES = {
         ({"a": A1}, {"b": A2, "c": A1}),
         fresh={"b": "c"}, moves={("a", "c")}, num_done=1, clips={("c", A1)},
     ),
+    "copied, then the first removed": Case(
+        ({"a": A1}, {"a": A1, "b": A1}, {"b": A1}),
+        moves={("a", "b")}, num_done=1, clips={("b", A1)},
+    ),
+    "copied in another container, then the first removed": Case(
+        ({"a": A1, "b": A2}, {"b": A2}), moves={("a", "b")}, num_done=1, clips={("b", A1)}
+    ),
+    "copied, the first removed, then moved": Case(
+        ({"a": A1, "b": A1}, {"b": A1}, {"q": A1}),
+        moves={("b", "q")}, num_done=1, clips={("q", A1)},
+    ),
+    "copied later, the first removed, then moved": Case(
+        ({"a": A1}, {"a": A1, "b": A1}, {"b": A1}, {"q": A1}),
+        moves={("b", "q")}, num_done=1, clips={("q", A1)},
+    ),
+    "copied twice, then the first replaced": Case(
+        ({"a": A1, "b": A1, "c": A2}, {"a": B1, "b": A1, "c": A2}),
+        fresh={"a": None}, moves={("a", "b")}, num_done=2, clips={("a", B1), ("b", A1)},
+    ),
     "no clip, as it was": Case(({"a": NO1}, {"a": NO1}), num_done=1),
     "no clip, moved": Case(({"a": NO1}, {"b": NO1}), moves={("a", "b")}, num_done=1),
     "no clip, moved onto a taken path": Case(
