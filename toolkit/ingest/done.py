@@ -5,7 +5,6 @@ is known by both.
 """
 
 import functools
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -130,7 +129,11 @@ class Places:
     def _holds(self, row: Source) -> bool:
         """Whether a row's path holds the row's content, or cannot be looked at."""
         path = source_path(row, self._dataset)
-        if not os.path.lexists(path):
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError:
+            return True
         now = self._now.get(row.path) or describe_source(path, row.path, "", row)
         return bool(now.problem) or now.sha256 == row.sha256

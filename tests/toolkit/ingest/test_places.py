@@ -331,6 +331,16 @@ def test_a_path_that_is_not_given_is_looked_at_before_its_content_counts_as_move
     assert made.jobs == ()
 
 
+def test_a_link_whose_file_was_moved_leads_nowhere_and_the_file_is_found(tmp_path: Path) -> None:
+    kept = write(tmp_path / "kept" / "a.mp4", A1)
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v" / "a.mp4").symlink_to(kept)
+    run(tmp_path / "d")
+    kept.rename(tmp_path / "kept" / "b.mp4")
+    made = plan(tmp_path / "kept", dataset=tmp_path / "d")
+    assert [(f, s.path) for f, s in made.moved] == [("../v/a.mp4", "../kept/b.mp4")]
+
+
 def test_a_file_that_cannot_be_looked_at_has_not_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
