@@ -165,6 +165,7 @@ def make_source_row(clips: list[FakeClip], job: str = "j") -> dict[str, object]:
         "num_clips": len(clips),
         "job": job,
         "ingested_at": WHEN,
+        "moved_at": None,
     }
 
 
@@ -200,8 +201,9 @@ def write_dataset(
                 writer.add_clip(make_clip(clip, seed, frame_size, with_arrays=shards))
             for source in make_job(job, group_by_source(clips)).sources:
                 path = dataset / source.path  # most are not there
-                size = path.stat().st_size if path.is_file() else source.size
-                writer.add_source(replace(source, size=size))
+                state = path.stat() if path.is_file() else None
+                now = {"size": state.st_size, "mtime_ns": state.st_mtime_ns} if state else {}
+                writer.add_source(replace(source, **now))
         if not shards:
             (dataset / "shards" / f"{job}.h5").unlink(missing_ok=True)
     return dataset

@@ -58,5 +58,6 @@ def find_similar(names: Iterable[str]) -> list[tuple[str, ...]]:
 def _fold(name: str) -> str:
     letters = unicodedata.normalize("NFKD", name.casefold())
     bare = "".join(c for c in letters if not unicodedata.combining(c))
-    # between two digits a sign counts: s1-1 is not s11
+    # between two digits signs count, as one: s1-1 is not s11, and s1--1 is s1-1
+    bare = re.sub(r"(?<=\d)[\s_.\-]+(?=\d)", "-", bare)
     return re.sub(r"(?<!\d)[\s_.\-]+|[\s_.\-]+(?!\d)", "", bare) or name

@@ -47,7 +47,8 @@ class Source:
 
     `path` is relative to the dataset's folder, with `/` between parts; bytes that are not UTF-8
     stand in it as `\xNN`. `duplicate_of` is the path of the source that holds the same content.
-    `packets_sha256` is the digest of what is coded in it, whatever its container; "" if unknown.
+    `packets_sha256` says what is coded in it and when it is shown, whatever its container: see
+    `toolkit.media.packets.hash_packets`; "" if unknown.
     `problem` says why it cannot be read: then size, time, digest and duration are 0 or "".
     """
 
@@ -328,7 +329,7 @@ SOURCE_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("source", "string", "", "path from the dataset's folder"),
     ColumnSpec("size", "int64", "byte", "of the file"),
     ColumnSpec("mtime_ns", "int64", "ns", "of the file"),
-    ColumnSpec("sha256", "string", "", "digest of the file"),
+    ColumnSpec("sha256", "string", "", "digest of the file, as its clips name it"),
     ColumnSpec("identity", "string", "", "person"),
     ColumnSpec(
         "duration", "double", "s", "of the picture, or as claimed where it was turned down whole"
@@ -336,6 +337,9 @@ SOURCE_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("num_clips", "int64", "", "clips it gave"),
     ColumnSpec("job", "string", "", "id of the job that made the row"),
     ColumnSpec("ingested_at", "timestamp[us, tz=UTC]", "", "when"),
+    ColumnSpec(
+        "moved_at", "timestamp[us, tz=UTC]", "", "when it was met here, if it was moved", added=True
+    ),
 )
 
 SPLIT_COLUMNS: tuple[ColumnSpec, ...] = (

@@ -110,16 +110,18 @@ def _print_plan(
     from toolkit.ingest.estimate import estimate
 
     cost = estimate(plan, options, out, workers) if plan.jobs else None
+    moved = {former: source for former, source in plan.moved if former != source.path}
     if as_json:
         costs = {"estimate": cost and dataclasses.asdict(cost)}
-        print_json(dataclasses.asdict(plan) | costs)
+        places = {former: dataclasses.asdict(source) for former, source in moved.items()}
+        print_json(dataclasses.asdict(plan) | {"moved": places} | costs)
         return
     for job in plan.jobs:
         minutes = sum(source.duration for source in job.sources) / 60
         click.echo(f"job {job.id}: {len(job.sources)} sources, {minutes:.1f} min")
         for source in job.sources:
             click.echo(write_name(f"  {source.path}  {_describe(source)}"))
-    for former, source in plan.moved.items():
+    for former, source in moved.items():
         click.echo(write_name(f"moved: {former} lies at {source.path} now"))
     click.echo(f"{len(plan.jobs)} jobs to run; {plan.num_done} sources are done already")
     if cost is not None:

@@ -64,7 +64,8 @@ class IngestProgress(Bar):
         self._work = {source.path: _Work(source.duration * _FPS) for source in sources}
         self._began = time.monotonic()
         minutes = sum(source.duration for source in sources) / 60
-        moved = f", {len(plan.moved)} of them moved since" if plan.moved else ""
+        num_moved = sum(former != source.path for former, source in plan.moved)
+        moved = f", {num_moved} of them moved since" if num_moved else ""
         self.say(
             f"{len(sources)} sources in {len(plan.jobs)} jobs, {minutes:.1f} min "
             f"of video; {plan.num_done} sources done before{moved}"

@@ -8,7 +8,8 @@ Columns: `toolkit.schema.TABLES`. Every file is written whole or not at all.
 import ast
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from toolkit.dataset.paths import check_id, check_inside, check_shard, decode_pa
 from toolkit.dataset.ranges import NEVER_NULL
 from toolkit.errors import ManifestError
 from toolkit.memory import require_memory
-from toolkit.schema import TABLES, Job, Source
+from toolkit.schema import TABLES, Job, Reason, Source
 from toolkit.storage import write_whole
 
 FOLDER = "manifests"
@@ -103,9 +104,9 @@ def read_split_where(dataset: Path) -> str | None:
 def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFrame:
     """Read a table whole.
 
-    Of a source that several jobs took up, the job with the latest `ingested_at` counts: `sources`
-    has its row alone, `rejected` its rows alone. Rejections of a job that has not ended are left
-    out.
+    Of a path that several jobs took up, or that other content was moved to, what came there last
+    counts: `sources` has its row alone, `rejected` its rows alone. Rejections of a job that has
+    not ended are left out.
 
     Args:
         dataset: the dataset's folder.
@@ -128,6 +129,22 @@ def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFr
     else:
         frame = _read_latest(dataset, table)
     return frame if where is None else filter_rows(frame, where)
+
+
+def read_history(dataset: Path) -> pd.DataFrame:
+    """Every row of `sources`, those too whose path holds other content now; the last come last."""
+    sources = _read_parts(dataset, "sources")
+    came = sources["moved_at"].where(sources["moved_at"] > sources["ingested_at"])
+    sources["came"] = came.fillna(sources["ingested_at"])
+    order = ["source", "came", "num_clips", "ingested_at", "job"]  # a copy may have its first's too
+    return sources.sort_values(order, kind="stable").drop(columns="came").reset_index(drop=True)
+
+
+def match_sources(rows: pd.DataFrame, sources: pd.DataFrame) -> "pd.Series[bool]":
+    """Which rows the same job made of the same content, of the source that lies at their path."""
+    sources = sources.set_index("source")
+    same_job = rows["source"].map(sources["job"]) == rows["job"]
+    return same_job & (rows["source"].map(sources["sha256"]) == rows["source_sha256"])
 
 
 def has_split(dataset: Path) -> bool:
@@ -234,14 +251,13 @@ def _to_frame(content: Any) -> pd.DataFrame:
 
 
 def _read_latest(dataset: Path, table: str) -> pd.DataFrame:
-    order = ["source", "ingested_at", "job"]
-    sources = _read_parts(dataset, "sources")
-    latest = sources.sort_values(order, kind="stable").drop_duplicates("source", keep="last")
+    latest = read_history(dataset).drop_duplicates("source", keep="last")
     if table == "sources":
         return latest.reset_index(drop=True)
     rejected = _read_parts(dataset, "rejected")
-    counts = rejected["source"].map(latest.set_index("source")["job"]) == rejected["job"]
-    return rejected[counts].reset_index(drop=True)
+    given = latest.loc[latest["num_clips"] > 0, "source"]
+    is_former = (rejected["reason"] == Reason.DUPLICATE) & rejected["source"].isin(given)
+    return rejected[match_sources(rejected, latest) & ~is_former].reset_index(drop=True)
 
 
 def filter_rows(frame: pd.DataFrame, where: str) -> pd.DataFrame:
@@ -340,46 +356,64 @@ def _read_job(path: Path) -> Job:
         ) from error
 
 
-def move_sources(dataset: Path, moved: Mapping[str, Source]) -> None:
+def move_sources(dataset: Path, moves: Iterable[tuple[str, Source]]) -> None:
     """Write into every record and table where sources lie now; shards keep the path at ingest.
 
     The parts of `sources` come last: where this is killed, they still have the former path.
 
     Args:
         dataset: the dataset's folder.
-        moved: former path -> the source; of it `path`, `size` and `mtime_ns` are written.
+        moves: former path and source now: of the content that its `sha256` names, the path, size
+            and time are written.
     """
-    for job in read_jobs(dataset) if moved else []:
-        if any(source.path in moved for source in job.sources):
-            sources = tuple(_move_source(source, moved) for source in job.sources)
+    moved = {(former, source.sha256): source for former, source in moves}
+    jobs = read_jobs(dataset) if moved else []
+    twins: dict[str, set[str]] = {}  # digest of packets -> those of the files that hold them
+    for source in (source for job in jobs for source in job.sources if source.packets_sha256):
+        twins.setdefault(source.packets_sha256, set()).add(source.sha256)
+    for job in jobs:
+        sources = tuple(_move_source(source, moved, twins) for source in job.sources)
+        if sources != job.sources:
             write_job(dataset, dataclasses.replace(job, sources=sources))
+    now = datetime.now(UTC)
     for table in PARTS if moved else ():
         for path in _list_parts(dataset, table):
-            _move_rows(dataset, path, table, moved)
+            _move_rows(dataset, path, table, moved, now)
 
 
-def _move_source(source: Source, moved: Mapping[str, Source]) -> Source:
-    if (first := moved.get(source.duplicate_of or "")) is not None:
-        source = dataclasses.replace(source, duplicate_of=first.path)
-    if (now := moved.get(source.path)) is None:
+def _move_source(
+    source: Source, moved: Mapping[tuple[str, str], Source], twins: Mapping[str, set[str]]
+) -> Source:
+    first = source.duplicate_of or ""
+    same = {source.sha256, *twins.get(source.packets_sha256, ())}
+    firsts = [moved[first, digest].path for digest in sorted(same) if (first, digest) in moved]
+    if firsts:
+        source = dataclasses.replace(source, duplicate_of=firsts[0])
+    if (now := moved.get((source.path, source.sha256))) is None:
         return source
     return dataclasses.replace(source, path=now.path, size=now.size, mtime_ns=now.mtime_ns)
 
 
-def _move_rows(dataset: Path, path: Path, table: str, moved: Mapping[str, Source]) -> None:
-    content = _read_part(dataset, path, table)
-    now = [moved.get(source) for source in content["source"].to_pylist()]
-    if not any(now):
+def _move_rows(
+    dataset: Path,
+    path: Path,
+    table: str,
+    moved: Mapping[tuple[str, str], Source],
+    when: datetime,
+) -> None:
+    rows = _read_part(dataset, path, table).to_pylist()
+    digest = "sha256" if table == "sources" else "source_sha256"
+    places = [moved.get((row["source"], row[digest])) for row in rows]
+    if not any(places):
         return
-    for column, name in (("source", "path"), ("size", "size"), ("mtime_ns", "mtime_ns")):
-        if column in content.schema.names:
-            before = content[column].to_pylist()
-            values = [getattr(n, name) if n else v for n, v in zip(now, before, strict=True)]
-            place = content.schema.get_field_index(column)
-            kind = content.schema.field(column)
-            content = content.set_column(place, kind, pa.array(values, kind.type))
-    with write_whole(path) as temporary:
-        pq.write_table(add_digests(content), temporary)
+    _write(path, table, [_move_row(*pair, when) for pair in zip(rows, places, strict=True)])
+
+
+def _move_row(row: dict[str, object], now: Source | None, when: datetime) -> dict[str, object]:
+    if now is None:
+        return row
+    state = {"size": now.size, "mtime_ns": now.mtime_ns, "moved_at": when}
+    return row | {"source": now.path} | {k: state[k] for k in state.keys() & row.keys()}
 
 
 def read_done_jobs(dataset: Path) -> frozenset[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from toolkit.clock import suits_25
-from toolkit.dataset.manifest import read_table
+from toolkit.dataset.manifest import match_sources, read_table
 from toolkit.dataset.options import GROUP_COLUMNS
 
 MUCH_OUTSIDE = 0.1
@@ -162,7 +162,7 @@ def yield_funnel(dataset: Path) -> YieldFunnel:
     """
     sources, clips = read_table(dataset, "sources"), read_table(dataset, "clips")
     rejected = read_table(dataset, "rejected")
-    clips = clips[clips["source"].map(sources.set_index("source")["job"]) == clips["job"]]
+    clips = clips[match_sources(clips, sources)]
     seconds_in, seconds_out = sources["duration"].sum(), clips["duration"].sum()
     reasons = [
         Rejected(

@@ -1,5 +1,6 @@
 """Are shards, manifest and split whole and consistent? Looks only; changes nothing."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from toolkit.dataset.manifest import (
     find_part,
     has_split,
     read_done_jobs,
+    read_history,
     read_jobs,
     read_split_where,
     read_table,
@@ -75,7 +77,7 @@ def validate_dataset(
             progress(dataset / str(shard))
         problems += _check_shard(dataset, str(shard), rows, deep, recompute)
     problems += _check_files(dataset, clips)
-    problems += _find_gone(dataset, sources)
+    problems += [*_find_gone(dataset, sources), *_find_replaced(dataset, sources)]
     problems += _check_jobs(dataset)
     if has_split(dataset):
         problems += _check_split(dataset)
@@ -121,16 +123,17 @@ def _check_ranges(dataset: Path, table: str, rows: pd.DataFrame) -> Iterator[Pro
 
 def _check_sources(dataset: Path, clips: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Problem]:
     """Sources that gave another number of clips than there are rows of."""
-    by_source = clips.groupby(["job", "source"])["source_sha256"]
-    found, contents = by_source.size().to_dict(), by_source.agg(set).to_dict()
+    found = clips.groupby(["job", "source", "source_sha256"]).size().to_dict()
+    contents = clips.groupby(["job", "source"])["source_sha256"].agg(set).to_dict()
     for row in sources.itertuples():
-        number = found.get((row.job, row.source), 0)
         if contents.get((row.job, row.source), {row.sha256}) != {row.sha256}:
             yield Problem(
                 path=find_part(dataset, "clips", str(row.job)),
                 message=f"source_sha256 of {row.source} is not what manifests/sources has: "
                 f"{_redo(str(row.job))}",
             )
+            continue
+        number = found.get((row.job, row.source, row.sha256), 0)
         if number != row.num_clips:
             yield Problem(
                 path=find_part(dataset, "clips", str(row.job)),
@@ -151,6 +154,19 @@ def _find_gone(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
         elif path.stat().st_size != row.size:
             message = "another file than was ingested: run ttk ingest on it"
             yield Problem(path=path, message=message, is_note=True)
+
+
+def _find_replaced(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
+    """Paths that hold other content than clips that name them were cut from: notes."""
+    last = set(zip(sources["source"].tolist(), sources["sha256"].tolist(), strict=True))
+    rows = read_history(dataset).drop_duplicates(["source", "sha256"], keep="last")
+    counts = Counter[str]()
+    for row in rows[rows["mtime_ns"] > 0].to_dict("records"):
+        if (row["source"], row["sha256"]) not in last:
+            counts[row["source"]] += row["num_clips"]
+    for source, count in sorted((+counts).items()):
+        message = f"another video lies there now: {count} clips of what was there before stay"
+        yield Problem(path=dataset / decode_path(source), message=message, is_note=True)
 
 
 def _check_jobs(dataset: Path) -> Iterator[Problem]:

@@ -251,4 +251,5 @@ class DatasetWriter:
             "identity": source.identity,
             "duration": source.duration,
             "num_clips": self._num_clips[source.path],
+            "moved_at": None,
         }

@@ -15,11 +15,12 @@ from toolkit.dataset.manifest import (
     move_sources,
     read_done_jobs,
     read_jobs,
-    read_table,
     write_job,
 )
 from toolkit.dataset.paths import encode_path, source_path
 from toolkit.errors import OptionsError, ToolkitError
+from toolkit.ingest.copies import Copies, mark_duplicates
+from toolkit.ingest.done import Done, Places, read_done
 from toolkit.ingest.identities import find_doubts, find_near_equal, name_identities
 from toolkit.ingest.sources import Found, describe_source, find_sources, is_unchanged, locate
 from toolkit.ingest.workspace import is_running
@@ -39,13 +40,15 @@ class Plan:
     Attributes:
         jobs: to run, in order; those recorded by an earlier run come first.
         num_done: sources given that are done already.
-        moved: path at which a source that is done lay -> the source where it lies now.
+        moved: of each source that is done and was moved, or is known by another name of its
+            content: the path at which it lay, and the source where it lies now, with the digest
+            that its clips name. Path and digest say which row it is.
         left: ids of recorded jobs that stay as they are: see `_may_run`.
     """
 
     jobs: tuple[Job, ...]
     num_done: int
-    moved: Mapping[str, Source] = field(default_factory=dict)
+    moved: tuple[tuple[str, Source], ...] = ()
     left: tuple[str, ...] = ()
 
 
@@ -75,24 +78,19 @@ def make_plan(
     Raises:
         OptionsError: the dataset was made with other options.
     """
-    recorded, done = _read_recorded(dataset, options), _read_done(dataset)
+    recorded = _read_recorded(dataset, options)
+    done = read_done(dataset, recorded)
     found = find_sources(inputs, exclude)
     names = name_identities(found.places, identity)
     pending = [job for job in recorded if job.id not in done.jobs]
     stale = [job for job in pending if not _still_applies(job, found, dataset)]
     pending = [job for job in pending if job not in stale]
-    given = {encode_path(path, dataset) for path in names} if pending else set[str]()
-    left = [job for job in pending if not _may_run(job, given, dataset)]
+    here = {encode_path(path, dataset) for path in (*names, *found.problems)}
+    left = [job for job in pending if not _may_run(job, here, dataset)]
     pending = [job for job in pending if job not in left]
-    planned = {source.path for job in pending for source in job.sources}
+    planned = {source.path: source for job in pending for source in job.sources}
     cache = {s.path: s for job in recorded for s in job.sources} | done.sources
-    packets = {s.sha256: s.packets_sha256 for job in recorded for s in job.sources}
-    gone = _Gone(done, dataset)
-    fresh: list[Source] = []
-    renamed: list[tuple[Source, Source]] = []
-    moved: dict[str, Source] = {}
-    shut: list[Source] = []
-    num_done = 0
+    given: dict[Path, Source] = {}
     for path in sorted({*names, *found.problems}):
         encoded = encode_path(path, dataset)
         if encoded in planned:
@@ -100,35 +98,28 @@ def make_plan(
         on_source(path)
         name, problem = names.get(path, ""), found.problems.get(path, "")
         source = describe_source(path, encoded, name, cache.get(encoded), problem)
-        row = done.sources.get(encoded) or gone.take(source)
-        if source.problem and row is not None and row.sha256:
-            shut.append(source)
-            num_done += 1
-            continue
-        if row is None or row.sha256 != source.sha256:
-            fresh.append(_add_packets(source, path, packets))
-            continue
-        if row.path != encoded:
-            moved[row.path] = source
-        if retry_rejected and row.path in done.without_clips:
-            fresh.append(_add_packets(source, path, packets))
-        else:
-            num_done += 1
-            renamed += [(row, source)] if source.identity != row.identity else []
-    doubts = _find_doubts(found, names, identity, done) if fresh else []
-    told = [*_describe_left(left), *_describe_renamed(renamed), *_describe_shut(shut), *doubts]
-    told += found.describe_passed()
-    for text in told:
+        is_new = source.sha256 not in done.digests
+        given[path] = _add_packets(source, path, done, options) if is_new else source
+    places = Places(done, planned | {source.path: source for source in given.values()}, dataset)
+    state = _sort_out(given, done, places, options, retry_rejected)
+    doubts = _find_doubts(found, names, identity, done) if state.fresh else []
+    told = (*_describe_left(left), *_describe_renamed(state.renamed), *_describe_shut(state.shut))
+    for text in (*told, *doubts, *found.describe_passed()):
         warnings.warn(text, stacklevel=2)
-    taken = _list_taken(done, pending, recorded, moved)
     attempts = _count_attempts(recorded)
-    attempts |= {to.path: attempts.get(path, 0) for path, to in moved.items()}
+    for former, to in state.moved:
+        attempts[to.path] = max(attempts.get(to.path, 0), attempts.get(former, 0))
     waiting = sum(_guess_seconds(source) for job in pending for source in job.sources)
-    copies = {s.path for job in recorded for s in job.sources if s.duplicate_of}
-    marked = _mark_duplicates(fresh, taken, done.without_clips - copies)
+    copies = {(s.path, s.sha256) for job in recorded for s in job.sources if s.duplicate_of}
+    taken = _list_taken(done, pending, state.moved)
+    marked = mark_duplicates(state.fresh, taken, done.without_clips - copies)
     jobs = _group(marked, options, shard_minutes, attempts, waiting)
-    left_ids = tuple(job.id for job in left)
-    return Plan(jobs=(*pending, *jobs), num_done=num_done, moved=moved, left=left_ids)
+    return Plan(
+        jobs=(*pending, *jobs),
+        num_done=state.num_done,
+        moved=tuple(state.moved),
+        left=tuple(job.id for job in left),
+    )
 
 
 def _may_run(job: Job, given: Container[str], dataset: Path) -> bool:
@@ -149,9 +140,60 @@ def _describe_left(left: list[Job]) -> Iterator[str]:
         )
 
 
-def _find_doubts(
-    found: Found, names: Mapping[Path, str], identity: str, done: "_Done"
-) -> list[str]:
+@dataclass
+class _Sorted:
+    """Sources given: those to run, those done as (row, source), moves, those done and shut now."""
+
+    fresh: list[Source] = field(default_factory=list)
+    done: list[tuple[Source, Source]] = field(default_factory=list)
+    moved: list[tuple[str, Source]] = field(default_factory=list)
+    shut: list[Source] = field(default_factory=list)
+
+    @property
+    def num_done(self) -> int:
+        return len(self.done) + len(self.shut)
+
+    @property
+    def renamed(self) -> list[tuple[Source, Source]]:
+        """Those done whose person has another name now."""
+        return [(row, source) for row, source in self.done if row.identity != source.identity]
+
+
+def _sort_out(
+    given: Mapping[Path, Source],
+    done: Done,
+    places: Places,
+    options: Mapping[str, object],
+    retry_rejected: bool,
+) -> _Sorted:
+    """Which sources are done: by their bytes, and of the rest by their packets."""
+    state = _Sorted()
+    rows = {path: places.find(source) for path, source in given.items()}
+    for path, source in given.items():
+        last = done.sources.get(source.path)
+        if source.problem and last is not None and last.sha256:
+            state.shut.append(source)
+            continue
+        row, full = rows[path], source
+        if row is None:
+            full = _add_packets(source, path, done, options)
+        elif places.is_empty(row):  # a copy's perhaps, whose first is gone now
+            full = replace(source, packets_sha256=done.packets.get(source.sha256, ""))
+        if row is None or places.is_empty(row):
+            row = places.find_twin(full) or row
+        if row is None:
+            state.fresh.append(full)
+            continue
+        if row != last or row.sha256 != source.sha256:
+            state.moved.append((row.path, replace(source, sha256=row.sha256)))
+        if retry_rejected and places.is_empty(row):
+            state.fresh.append(_add_packets(source, path, done, options))
+        else:
+            state.done.append((row, source))
+    return state
+
+
+def _find_doubts(found: Found, names: Mapping[Path, str], identity: str, done: Done) -> list[str]:
     people = {*names.values(), *(source.identity for source in done.sources.values())}
     return [*find_doubts(found.places, names, identity), *find_near_equal(people)]
 
@@ -209,43 +251,6 @@ def _count_attempts(recorded: Iterable[Job]) -> dict[str, int]:
     return attempts
 
 
-@dataclass(frozen=True)
-class _Done:
-    """Jobs that are done; the last row of every source by path; paths that gave no clip.
-
-    `contents` has the digest of every content that clips were cut from, and by which path: a
-    source may have changed since, its clips are still there.
-    """
-
-    jobs: frozenset[str]
-    sources: dict[str, Source]
-    without_clips: frozenset[str]
-    contents: dict[str, str]
-
-
-def _read_done(dataset: Path) -> _Done:
-    jobs = read_done_jobs(dataset)
-    if not jobs:
-        return _Done(jobs, {}, frozenset(), {})
-    rows = read_table(dataset, "sources").to_dict("records")
-    sources = {
-        row["source"]: Source(
-            path=row["source"],
-            size=row["size"],
-            mtime_ns=row["mtime_ns"],
-            sha256=row["sha256"],
-            identity=row["identity"],
-            duration=row["duration"],
-        )
-        for row in rows
-    }
-    clips = read_table(dataset, "clips")
-    clips = clips[clips["job"].isin(list(jobs))]
-    contents = dict(zip(clips["source_sha256"].tolist(), clips["source"].tolist(), strict=True))
-    without_clips = frozenset(row["source"] for row in rows if not row["num_clips"])
-    return _Done(jobs, sources, without_clips, contents)
-
-
 def _read_recorded(dataset: Path, options: Mapping[str, object]) -> list[Job]:
     recorded = read_jobs(dataset)
     for job in recorded:
@@ -264,70 +269,25 @@ def _compare_options(job: Job, options: Mapping[str, object]) -> None:
             )
 
 
-class _Gone:
-    """Sources that are done and whose files are gone, by content: each may lie elsewhere now."""
-
-    def __init__(self, done: _Done, dataset: Path) -> None:
-        self._done, self._dataset = done, dataset
-        self._rows: dict[str, list[Source]] = {}
-        for row in (row for row in done.sources.values() if row.sha256):
-            self._rows.setdefault(row.sha256, []).append(row)
-
-    def take(self, source: Source) -> Source | None:
-        """The row of the same content whose file is gone, each once: of the same name if any is."""
-        rows = self._rows.get(source.sha256, [])
-        gone = [row for row in rows if not source_path(row, self._dataset).exists()]
-        name = Path(source.path).name
-
-        def rank(row: Source) -> tuple[bool, bool, str]:
-            return Path(row.path).name != name, row.path in self._done.without_clips, row.path
-
-        row = min(gone, key=rank, default=None)
-        if row is not None:
-            rows.remove(row)
-        return row
-
-
-def _add_packets(source: Source, path: Path, known: Mapping[str, str]) -> Source:
+def _add_packets(source: Source, path: Path, done: Done, options: Mapping[str, object]) -> Source:
     """With the digest of its packets, which are read once for each content."""
-    if source.problem:
+    if source.problem or source.packets_sha256:
         return source
-    return replace(source, packets_sha256=known.get(source.sha256) or hash_packets(path))
+    known = done.packets.get(source.sha256)
+    track = options.get("audio_track")
+    track = track if isinstance(track, int) else None
+    return replace(source, packets_sha256=known or hash_packets(path, track))
 
 
-def _list_taken(
-    done: _Done, pending: list[Job], recorded: list[Job], moved: Mapping[str, Source]
-) -> dict[str, str]:
-    """Digest of content or packets that has its clips, or will have -> the path of its source."""
-    taken = dict(done.contents)
-    for source in (s for job in recorded for s in job.sources):
-        if source.sha256 in done.contents and source.packets_sha256:
-            taken[source.packets_sha256] = done.contents[source.sha256]
+def _list_taken(done: Done, pending: list[Job], moved: list[tuple[str, Source]]) -> Copies:
+    """What has its clips, or will have, by the path of its source."""
+    now = {(former, to.sha256): to.path for former, to in moved}
+    taken = Copies()
+    for digest, path in done.contents.items():
+        taken.add(digest, done.packets.get(digest, ""), now.get((path, digest), path))
     for source in (s for job in pending for s in job.sources if not s.duplicate_of):
-        taken |= dict.fromkeys(_list_digests(source), source.path)
-    return {digest: moved[path].path if path in moved else path for digest, path in taken.items()}
-
-
-def _list_digests(source: Source) -> list[str]:
-    return [digest for digest in (source.sha256, source.packets_sha256) if digest]
-
-
-def _mark_duplicates(
-    sources: list[Source], taken: Mapping[str, str], failed: frozenset[str]
-) -> Iterator[Source]:
-    """Each with the path of the one that holds the same.
-
-    That is not one of `failed`, if it can be helped: another container may be read where it failed.
-    """
-    first: dict[str, str] = {}
-    for source in sorted(sources, key=lambda source: source.path in failed):
-        for digest in _list_digests(source):
-            first.setdefault(digest, source.path)
-    for source in sources:
-        digests = _list_digests(source)
-        same = [taken[digest] for digest in digests if digest in taken]
-        same += [first[digest] for digest in digests if first[digest] != source.path]
-        yield replace(source, duplicate_of=same[0] if same else None)
+        taken.add(source.sha256, source.packets_sha256, source.path)
+    return taken
 
 
 def _group(
@@ -339,22 +299,36 @@ def _group(
 ) -> Iterator[Job]:
     """Jobs of about `shard_minutes`; smaller ones where there is little, for all workers' sake.
 
-    `waiting` s of video lie in jobs before before: counted in, so that a plan that was killed
-    while it was before goes on with jobs of the same size.
+    Copies are in the job of what they are copies of, behind it. `waiting` s of video lie in jobs
+    recorded before: counted in, so that a plan that was killed while it was recorded goes on with
+    jobs of the same size.
     """
-    sources = list(sources)
+    sources = _put_copies_behind(list(sources))
     total = waiting + sum(map(_guess_seconds, sources))
     longest = min(60 * shard_minutes, max(_MIN_SECONDS, total / _MIN_JOBS))
     batch: list[Source] = []
-    seconds = 0.0
+    seconds, first = 0.0, ""
     for source in sources:
-        if batch and seconds + _guess_seconds(source) > longest:
+        is_copy = first and source.duplicate_of == first
+        if batch and not is_copy and seconds + _guess_seconds(source) > longest:
             yield _make_job(batch, options, attempts)
             batch, seconds = [], 0.0
         batch.append(source)
+        first = first if is_copy else source.path
         seconds += _guess_seconds(source)
     if batch:
         yield _make_job(batch, options, attempts)
+
+
+def _put_copies_behind(sources: list[Source]) -> list[Source]:
+    """In the same order, but each copy behind what it is a copy of."""
+    place = {source.path: number for number, source in enumerate(sources)}
+
+    def rank(source: Source) -> tuple[int, bool]:
+        first = place.get(source.duplicate_of or "")
+        return (place[source.path], False) if first is None else (first, True)
+
+    return sorted(sources, key=rank)
 
 
 def _guess_seconds(source: Source) -> float:

@@ -213,6 +213,8 @@ class ShardMaker:
         self._job, self._dataset, self._spool, self._report = job, dataset, spool, report
         self._options = IngestOptions.from_arrays(dict(job.options))
         self._backends = load_backends(self._options)
+        self._without_clips: dict[str, str] = {}
+        self._instead: dict[str, str] = {}
         self.writer = DatasetWriter(
             dataset,
             job.id,
@@ -227,6 +229,8 @@ class ShardMaker:
         """Ingest one source; whatever is its own fault becomes rows in `rejected`."""
         self._report(Progress("source", self._job.id, source.path))
         rejections: list[Rejection] = []
+        first = source.duplicate_of or ""
+        source = self._reconsider(source)
         try:
             check_source(source, crash)
             duration = self._ingest_source(source, rejections)
@@ -235,7 +239,20 @@ class ShardMaker:
             rejections = [Rejection(0.0, duration, *explain_failure(error, source.path))]
             source = forget_content(source, self._dataset)
         num_clips = self.writer.add_source(replace(source, duration=duration), rejections)
+        if not num_clips:
+            self._without_clips[source.path] = source.sha256
+        elif first:
+            self._instead[first] = source.path
         self._report(Progress("done", self._job.id, source.path, num_clips))
+
+    def _reconsider(self, source: Source) -> Source:
+        """A copy of what gave no clip is looked at itself, until one in another container does."""
+        digest = self._without_clips.get(source.duplicate_of or "")
+        if source.duplicate_of is None or digest is None:
+            return source
+        instead = self._instead.get(source.duplicate_of)
+        is_same_file = digest == source.sha256
+        return replace(source, duplicate_of=source.duplicate_of if is_same_file else instead)
 
     def _ingest_source(self, source: Source, rejections: list[Rejection]) -> float:
         """The journey of one source; adds to its rejections; length of its picture, s."""

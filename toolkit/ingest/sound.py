@@ -67,6 +67,7 @@ def warn_of_recordings(sources: Iterable[Path]) -> None:
     beside = [
         (path, wav)
         for path in sources
+        if path.suffix.lower() != ".wav"  # a recording that was given itself
         for wav in (path.with_suffix(".wav"), path.with_suffix(".WAV"))
         if wav.is_file()
     ]

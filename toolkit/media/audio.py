@@ -157,6 +157,25 @@ def _decode_into(path: Path, file: _Target, streams: Streams | None, channel: in
     return heard
 
 
+def is_heard(path: Path, index: int) -> bool:
+    """Whether a stream has sound that is not silent; no more of it is decoded than that takes."""
+    channel: int | None = None
+    try:
+        for _ in range(2):  # a second time where mixing cancels channels out
+            heard = Heard()
+            with open_container(path) as container:
+                stream = container.streams[index]
+                for block in decode_sound(container, stream, heard, channel=channel):
+                    if find_peak(block) >= SILENCE_DBFS:
+                        return True
+            channel = heard.find_cancelled()
+            if channel is None:
+                break
+    except (av.FFmpegError, ValueError):
+        return False
+    return False
+
+
 def _first_sound(container: Any, path: Path) -> Any:
     if not container.streams.audio:
         raise ToolkitError(f"{path}: has no sound")

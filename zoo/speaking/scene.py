@@ -13,12 +13,12 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.dataset.manifest import read_table
+from toolkit.dataset.manifest import read_history, read_table
 from toolkit.dataset.paths import decode_path
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.ingest.crops import JPEG_QUALITY, read_stretch
 from toolkit.media.video import probe
-from toolkit.storage import guard_storage
+from toolkit.storage import guard_storage, hash_file
 from zoo.data.frames import Picture, RenderClip, Stretches
 from zoo.data.source import find_dataset
 from zoo.speaking.compose import Pasting
@@ -139,15 +139,23 @@ def locate_source(clip: RenderClip, shards: Path) -> Path:
 def find_source(clip: RenderClip, shards: Path) -> Path:
     """Where a clip's source lies; ToolkitError where it is gone, or another file in its place."""
     path = locate_source(clip, shards)
-    sources = read_table(find_dataset(shards), "sources")
-    sizes = sources.loc[sources["source"] == clip.source, "size"].tolist()
-    if not path.is_file() or path.stat().st_size not in sizes:
+    if not path.is_file() or not _holds_source(path, clip, find_dataset(shards)):
         what = "is another file now" if path.is_file() else "is gone"
         raise ToolkitError(
             f"{path}: the video that clip {clip.id} was cut from {what}: put it back, or show the "
             "head alone with --background crop"
         )
     return path
+
+
+def _holds_source(path: Path, clip: RenderClip, dataset: Path) -> bool:
+    """Whether a file holds what a clip was cut from: as ingest left it, else by its digest."""
+    clips, rows = read_table(dataset, "clips"), read_history(dataset)
+    digests = clips.loc[clips["clip_id"] == clip.id, "source_sha256"].tolist()
+    rows = rows[(rows["source"] == clip.source) & rows["sha256"].isin(digests)]
+    state = path.stat()
+    known = zip(rows["size"].tolist(), rows["mtime_ns"].tolist(), strict=True)
+    return (state.st_size, state.st_mtime_ns) in known or hash_file(path) in digests
 
 
 @contextlib.contextmanager

@@ -23,7 +23,9 @@ from toolkit.dataset.manifest import (
     delete_job,
     filter_rows,
     find_part,
+    move_sources,
     read_done_jobs,
+    read_history,
     read_jobs,
     read_split_where,
     read_table,
@@ -32,7 +34,7 @@ from toolkit.dataset.manifest import (
     write_split,
 )
 from toolkit.errors import ManifestError, StorageError
-from toolkit.schema import TABLES, Reason
+from toolkit.schema import TABLES, Reason, Source
 
 ANN = FakeClip(source="ä\n'b.mp4", row={"blink_onsets": [0.1, 1.5], "blink_offsets": [0.2, 1.7]})
 BOB = FakeClip(identity="bob", source="bob.mp4", num_frames=90, row={"face_size": 60.0})
@@ -169,6 +171,25 @@ def test_of_a_source_run_again_the_latest_job_counts(dataset: Path) -> None:
     assert sources["job"].to_dict() == {ANN.source: "a", "bob.mp4": "0"}
     assert sources.loc["bob.mp4", "duration"] == 9.0
     assert read_table(dataset, "rejected")["source"].tolist() == [ANN.source]
+
+
+def test_of_two_contents_at_one_path_the_one_that_came_last_counts(dataset: Path) -> None:
+    """Bob's video was renamed onto Ann's path; then a third was ingested there."""
+    content = read_table(dataset, "sources").set_index("source")["sha256"]
+    for source, job in ((ANN.source, "a"), ("bob.mp4", "b")):
+        row = make_rejected_row(source, Reason.TOO_SHORT, 1.0, job)
+        write_part(dataset, "rejected", job, [row | {"source_sha256": content[source]}])
+    bob = Source(path=ANN.source, size=7, mtime_ns=8, sha256=content["bob.mp4"], identity="bob",
+                 duration=1.0)  # fmt: skip
+    move_sources(dataset, [("bob.mp4", bob)])
+    (row,) = read_table(dataset, "sources").to_dict("records")
+    assert (row["source"], row["sha256"], row["size"]) == (ANN.source, content["bob.mp4"], 7)
+    assert read_table(dataset, "rejected")["source_sha256"].tolist() == [content["bob.mp4"]]
+    assert read_history(dataset)["sha256"].tolist() == [content[ANN.source], content["bob.mp4"]]
+    third = {"sha256": "3", "ingested_at": row["moved_at"] + timedelta(seconds=1)}
+    write_part(dataset, "sources", "0", [make_source_row([ANN], "0") | third])
+    assert read_table(dataset, "sources")["sha256"].tolist() == ["3"]
+    assert len(read_history(dataset)) == 3
 
 
 def test_rejections_of_a_job_that_has_not_ended_do_not_count(dataset: Path) -> None:

@@ -38,6 +38,7 @@ from toolkit.ingest.rejected import Stretch
 from toolkit.ingest.run import ingest, plan_ingest, run_job
 from toolkit.ingest.workspace import lock_dataset, open_workspace
 from toolkit.schema import Reason
+from toolkit.storage import hash_file
 
 TINY = IngestOptions(
     min_frames=27, shard_minutes=0.01, frame_size=0, pose="none", au45="none", deepspeech="none",
@@ -526,6 +527,65 @@ def test_a_copy_in_another_container_is_a_duplicate(dataset: Path, three: Path) 
     assert names == {"a.mp4", "b.mp4", "c.mp4"}
     rows = [(Path(r["source"]).name, r["reason"]) for r in read_rows(dataset, "rejected")]
     assert rows == [("d.mkv", "duplicate"), ("e.ts", "duplicate")]
+
+
+def test_a_copy_in_another_container_is_looked_at_where_the_first_gave_no_clip(
+    dataset: Path, three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same run; a copy to the byte would give none either."""
+    for name in ("b", "c"):
+        (three / f"{name}.mp4").unlink()
+    for name in ("d.mkv", "e.ts"):
+        run_ffmpeg("-i", three / "a.mp4", "-c", "copy", three / name)
+    shutil.copy(three / "a.mp4", three / "z.mp4")
+    look = stage.track_faces
+
+    def fail_on_a(path: Path, *args: Any, **more: Any) -> Any:
+        if path.name == "a.mp4":
+            raise RuntimeError("a container that cannot be read")
+        return look(path, *args, **more)
+
+    monkeypatch.setattr(stage, "track_faces", fail_on_a)
+    (job,) = ingest(three, TINY, out=dataset).jobs
+    copies = [(Path(s.path).name, bool(s.duplicate_of)) for s in job.sources]
+    assert copies == [("a.mp4", False), ("d.mkv", True), ("e.ts", True), ("z.mp4", True)]
+    assert {Path(row["source"]).name for row in read_rows(dataset, "clips")} == {"d.mkv"}
+    rows = {Path(row["source"]).name: row for row in read_rows(dataset, "rejected")}
+    reasons = {name: row["reason"] for name, row in rows.items()}
+    assert reasons == {"a.mp4": "failed", "e.ts": "duplicate", "z.mp4": "duplicate"}
+    assert rows["e.ts"]["message"].endswith("d.mkv")
+    assert not ingest(three, TINY, out=dataset).jobs
+    assert not validate_dataset(dataset)
+
+
+def test_videos_renamed_onto_each_others_names_keep_their_clips(dataset: Path, three: Path) -> None:
+    """A is deleted, b becomes a, c becomes b; then a comes back under a new name."""
+    ingest(three, TINY, out=dataset)
+    before = {row["source_sha256"]: row["clip_id"] for row in read_rows(dataset, "clips")}
+    kept = shutil.copy(three / "a.mp4", dataset.parent / "kept.mp4")
+    (three / "b.mp4").rename(three / "a.mp4")
+    (three / "c.mp4").rename(three / "b.mp4")
+    plan = ingest(three, TINY, out=dataset)
+    assert (plan.jobs, plan.num_done, len(plan.moved)) == ((), 2, 2)
+    clips = read_rows(dataset, "clips")
+    assert {row["source_sha256"]: row["clip_id"] for row in clips} == before
+    lies = {row["source_sha256"]: Path(row["source"]).name for row in clips}
+    assert lies[hash_file(three / "a.mp4")] == "a.mp4"
+    assert lies[hash_file(three / "b.mp4")] == "b.mp4"
+    assert lies[hash_file(kept)] == "a.mp4"
+    funnel = yield_funnel(dataset)  # what lies there now counts
+    assert (funnel.num_sources, funnel.num_clips) == (2, 2)
+    assert funnel.hours_out <= funnel.hours_in
+    (note,) = validate_dataset(dataset)
+    assert note.is_note
+    assert "another video lies there now: 1 clips of what was there before stay" in note.message
+    shutil.move(kept, three / "d.mp4")
+    assert not ingest(three, TINY, out=dataset).jobs
+    lies = {row["source_sha256"]: Path(row["source"]).name for row in read_rows(dataset, "clips")}
+    assert lies == {hash_file(three / f"{n}.mp4"): f"{n}.mp4" for n in "abd"}
+    assert not [
+        problem for problem in validate_dataset(dataset) if "c.mp4" not in str(problem.path)
+    ]
 
 
 @pytest.mark.parametrize("move", ["videos", "dataset"])

@@ -112,6 +112,17 @@ def test_without_a_wav_nothing_is_told(tmp_path: Path, recwarn: pytest.WarningsR
     assert not recwarn
 
 
+@pytest.mark.parametrize("names", [["a.wav"], ["a.WAV"], ["a.wav", "a.WAV"]])
+def test_a_recording_given_itself_does_not_lie_beside_a_video(
+    names: list[str], tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    paths = [tmp_path / name for name in names]
+    for path in paths:
+        path.touch()
+    warn_of_recordings(paths)
+    assert not recwarn
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_warnings_of_sound_reach_the_user_from_every_runner(
     workers: int, videos: Path, dataset: Path, tmp_path: Path

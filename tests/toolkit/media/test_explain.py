@@ -141,7 +141,7 @@ def test_a_codec_that_ffmpeg_does_not_know_does_not_stop_a_plan(
     path.write_bytes(whole.replace(b"avc1", b"zzz1"))
     with pytest.raises(SourceError, match="ffmpeg has no decoder for its codec"):
         probe(path)
-    assert len(hash_packets(path)) == 64
+    assert hash_packets(path) == ""
 
 
 @pytest.mark.parametrize("suffix", ["wav", "mp3", "m4a", "flac"])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.datasets import FPS, FakeClip, make_row, write_dataset, write_shard
-from toolkit.dataset.manifest import move_sources, write_part, write_split
+from toolkit.dataset.manifest import move_sources, read_table, write_part, write_split
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.windows import Span, Windows
 from toolkit.errors import ManifestError, ShardError, ToolkitError
@@ -569,13 +569,12 @@ def test_the_last_share_of_source_time_is_held_out(dataset: Path) -> None:
 
 def test_sources_that_were_moved_are_held_out_as_before(dataset: Path) -> None:
     """The manifest has their new paths, the shards the former ones."""
-    moved = {
-        f"videos/{name}.mp4": Source(
-            path=f"far/{name}.mp4", size=1, mtime_ns=1, sha256="", identity="", duration=1.0
-        )
-        for name in "abc"
-    }
-    move_sources(dataset, moved)
+    rows = read_table(dataset, "sources").set_index("source")["sha256"]
+    for name in "abc":
+        source = f"videos/{name}.mp4"
+        now = Source(path=f"far/{name}.mp4", size=1, mtime_ns=1, sha256=rows[source], identity="",
+                     duration=1.0)  # fmt: skip
+        move_sources(dataset, [(source, now)])
     holdout = Holdout(share=0.2, identity="ann", gap=20)
     kept = load_clips(dataset, split=None, holdout=holdout, min_frames=1)
     held = load_clips(dataset, split=None, holdout=holdout, held=True, min_frames=1)

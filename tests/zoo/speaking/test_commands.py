@@ -31,6 +31,7 @@ from zoo.motion.model import MotionModel
 from zoo.motion.motion_file import load_motion
 from zoo.speaking import personalize as stages
 from zoo.speaking.person_file import PersonFile, load_person, save_person
+from zoo.speaking.scene import find_source
 from zoo.speaking.synthesize import COMMENT, draw_motion, generate_at
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -476,6 +477,21 @@ def test_another_file_in_the_sources_place_is_refused(data, renderer):
     line = refused(data, synthesize(data, write_speech(data / "a.wav")))
     assert "is another file now: put it back" in line
     assert "--background crop" in line
+
+
+def test_another_file_of_as_many_bytes_is_refused_and_the_same_one_copied_back_is_taken(data):
+    """What counts is the digest that the clip names, at whatever time the file was written."""
+    source = data / "data" / "videos" / "ann.mp4"
+    content = source.read_bytes()
+    times = {"video/source_time": np.arange(NUM_FRAMES) / 30}
+    clip = ClipOfFile(file=source, num_frames=NUM_FRAMES, arrays=times)
+    write_dataset(data / "data", {"j": [clip]}, frame_size=SIZE)
+    clip, shards = load_clip(data), data / "data" / "shards"
+    source.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(ToolkitError, match="is another file now: put it back"):
+        find_source(clip, shards)
+    source.write_bytes(content)
+    assert find_source(clip, shards).samefile(source)
 
 
 def test_a_source_that_is_gone_is_missed_before_anything_is_drawn(data, renderer):
