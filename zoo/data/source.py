@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import numpy.typing as npt
 import pandas as pd
 
-from toolkit.dataset.manifest import FOLDER, filter_rows, read_table
+from toolkit.dataset.manifest import FOLDER, read_table
 from toolkit.dataset.paths import check_inside
 from toolkit.dataset.shard import ShardClip, ShardReader
+from toolkit.dataset.where import filter_rows
 from toolkit.errors import ManifestError, ShardError, ToolkitError
 from toolkit.schema import Provenance
 from zoo.data.holdout import Cut, Holdout, find_cuts

@@ -21,7 +21,6 @@ from tests.datasets import (
 from toolkit import storage
 from toolkit.dataset.manifest import (
     delete_job,
-    filter_rows,
     find_part,
     move_sources,
     read_done_jobs,
@@ -33,6 +32,7 @@ from toolkit.dataset.manifest import (
     write_part,
     write_split,
 )
+from toolkit.dataset.where import filter_rows
 from toolkit.errors import ManifestError, StorageError
 from toolkit.schema import TABLES, Reason, Source
 
