@@ -220,7 +220,8 @@ def _read_file(path: Path, table: str) -> Any:
         raise ManifestError(
             f"{path}: columns of another version of ttk ({', '.join(differ)}): ingest again"
         )
-    for name in NEVER_NULL if table == "clips" else schema.names:
+    always = [column.name for column in TABLES[table] if not column.added]
+    for name in NEVER_NULL if table == "clips" else always:
         if content[name].null_count:
             raise ManifestError(f"{path}: damaged ({name} is missing in a row): put back a copy")
     return content

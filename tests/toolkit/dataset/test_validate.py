@@ -190,7 +190,7 @@ def test_sources_and_rejections_that_cannot_be_are_found(
     dataset: Path, table: str, change: dict[str, object]
 ) -> None:
     rejected = make_rejected_row("0.mp4", Reason.NO_FACE, 1.0, "a")
-    rows = read_table(dataset, "sources")
+    rows = read_table(dataset, "sources").assign(moved_at=None)
     rows = [rejected] if table == "rejected" else rows[rows["job"] == "a"].to_dict("records")
     write_part(dataset, table, "a", rows)
     assert not validate_dataset(dataset, deep=False)
