@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from toolkit.dataset.blink_plot import plot_blinks
-
 from tests.results.judged import Judged
 from tests.results.people import find_longest, train_without_eyes
 from tests.results.setup import Setup, Table
+from toolkit.dataset.stats_plot import count_blinks, plot_distributions
 from zoo.data.frames import RenderClip
 from zoo.evaluation.lids import Lids, describe_lids, score_lids
 from zoo.evaluation.videos import look_at
@@ -38,7 +37,9 @@ def run_eyes(setup: Setup) -> dict[str, Table]:
         ]
     target = setup.figures / "results_eyes.png"
     shown = (SOURCE, WITH, WITHOUT)
-    plot_blinks([describe_lids(name, lids[name], judged.fps) for name in shown], target)
+    stats = [describe_lids(name, lids[name], judged.fps) for name in shown]
+    notes = [f"{sum(group.stretches)} stretches" for group in stats]
+    plot_distributions(list(count_blinks(stats)), list(zip(shown, notes, strict=True)), target)
     return {
         "eyes-blinks": Table(rows),
         "eyes-figure": Table(

@@ -82,7 +82,7 @@ def measure_distributions(groups: Sequence[tuple[str, pd.DataFrame]]) -> list[Di
         _count(title, [scale * _read_column(rows, column) for _, rows in groups])
         for title, (column, scale) in _COLUMNS.items()
     ]
-    found += _count_blinks([describe_blinks(name, rows) for name, rows in groups])
+    found += count_blinks([describe_blinks(name, rows) for name, rows in groups])
     return [distribution for distribution in found if distribution.counts.any()]
 
 
@@ -100,7 +100,8 @@ def _count(title: str, values: Sequence[Floats]) -> Distribution:
     return Distribution(title=title, edges=edges, counts=counts, of="clips")
 
 
-def _count_blinks(groups: Sequence[BlinkStats]) -> Iterator[Distribution]:
+def count_blinks(groups: Sequence[BlinkStats]) -> Iterator[Distribution]:
+    """How many blinks 4-second stretches have, and how long blinks last."""
     counts = _stack([group.stretches for group in groups])
     low, high = HUMAN_RATE
     yield Distribution(
@@ -136,7 +137,25 @@ def plot_stats(groups: Sequence[tuple[str, pd.DataFrame]], path: Path) -> None:
     distributions = measure_distributions(groups) if groups else []
     if not distributions:
         raise ValueError("no clip to plot")
-    names = [write_plot_label(name) for name, _ in groups]
+    plot_distributions(distributions, [_describe(*group) for group in groups], path)
+
+
+def _describe(name: str, rows: pd.DataFrame) -> tuple[str, str]:
+    rate = describe_blinks("", rows).rate
+    blinks = "no blinks" if rate is None else f"{rate:.2f} blinks/s"
+    return write_plot_label(name), f"{len(rows)} clips, {blinks}"
+
+
+def plot_distributions(
+    distributions: Sequence[Distribution], groups: Sequence[tuple[str, str]], path: Path
+) -> None:
+    """Draw distributions of the same groups, each of which has a name and a note; see `plot_stats`.
+
+    Raises:
+        ValueError: a suffix that matplotlib does not know.
+        StorageError: the disk refuses.
+    """
+    names = [name for name, _ in groups]
     as_bars = len(names) <= MAX_BARS
     height = 2.6 if as_bars else min(max(2.6, _ROW * len(names) + 0.8), _TALLEST)
     with use_fonts():
@@ -151,7 +170,7 @@ def plot_stats(groups: Sequence[tuple[str, pd.DataFrame]], path: Path) -> None:
             else:
                 _draw_rows(axes, distribution, names if index % _PANEL_COLUMNS == 0 else None)
             _finish(axes, distribution, as_bars)
-        _write_legend(panels[len(distributions) :], groups, names if as_bars else [])
+        _write_legend(panels[len(distributions) :], groups, as_bars)
         with write_whole(path) as temporary:
             figure.savefig(temporary, dpi=150, format=path.suffix[1:] or "png")
 
@@ -199,22 +218,19 @@ def _finish(axes: "Axes", distribution: Distribution, as_bars: bool) -> None:
     axes.set_title(text if as_bars else "", fontsize=9, color="0.4")
 
 
-def _write_legend(
-    spare: "Grid", groups: Sequence[tuple[str, pd.DataFrame]], names: Sequence[str]
-) -> None:
-    """Colours, and the number of clips and blinks, in the first panel that is left over."""
+def _write_legend(spare: "Grid", groups: Sequence[tuple[str, str]], as_bars: bool) -> None:
+    """Colours, and what is noted of each group, in the first panel that is left over."""
     from matplotlib.patches import Patch
 
     for axes in spare:
         axes.set_axis_off()
-    if not names:
+    if not as_bars:
         if len(spare):
             text = "a row for each group; the darker, the\nlarger the share of its values"
             spare[0].text(0, 0.5, text, va="center")
         return
-    handles = []
-    for name, color, (_, rows) in zip(names, COLORS, groups, strict=False):
-        rate = describe_blinks("", rows).rate
-        blinks = "no blinks" if rate is None else f"{rate:.2f} blinks/s"
-        handles.append(Patch(color=color, label=f"{_cut(name)}: {len(rows)} clips, {blinks}"))
+    labels = [f"{_cut(name)}: {note}" for name, note in groups]
+    handles = [
+        Patch(color=color, label=label) for color, label in zip(COLORS, labels, strict=False)
+    ]
     spare[0].legend(handles=handles, loc="center left", frameon=False)

@@ -125,8 +125,11 @@ def _check_sources(dataset: Path, clips: pd.DataFrame, sources: pd.DataFrame) ->
     """Clips of contents that no source had, and sources with another number of clips than rows."""
     found = clips.groupby(["job", "source", "source_sha256"]).size().to_dict()
     history = read_history(dataset)[["job", "source", "sha256"]]
-    known = set(history.itertuples(index=False, name=None))
-    unknown = {(job, source) for job, source, digest in found if (job, source, digest) not in known}
+    contents = clips[["job", "source", "source_sha256"]].drop_duplicates().to_numpy().tolist()
+    known = set(map(tuple, history.to_numpy().tolist()))
+    unknown = {
+        (job, source) for job, source, digest in contents if (job, source, digest) not in known
+    }
     for job, source in sorted(unknown):
         yield Problem(
             path=find_part(dataset, "clips", job),

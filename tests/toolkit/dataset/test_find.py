@@ -1,6 +1,5 @@
 """Clips, sources and rejected stretches are found by what a person calls them."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.datasets import FakeClip, make_row, write_dataset
+from tests.datasets import FakeClip, make_rejected_row, make_row, write_dataset
 from toolkit.dataset.find import (
     choose_clips,
     choose_rejected,
@@ -21,6 +20,7 @@ from toolkit.dataset.find import (
 )
 from toolkit.dataset.manifest import write_part, write_split
 from toolkit.errors import ToolkitError
+from toolkit.schema import Reason
 
 CLIPS = [
     FakeClip(identity="ann", source="videos/ann/1.mp4", start_frame=100),
@@ -31,11 +31,8 @@ CLIPS = [
 
 
 def make_rejection(source: str, start: float, duration: float, reason: str) -> dict[str, object]:
-    return {
-        "source": source, "source_sha256": "", "start": start, "duration": duration,
-        "reason": reason, "message": "why", "job": "j",
-        "ingested_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
-    }  # fmt: skip
+    row = make_rejected_row(source, Reason(reason), duration, "j")
+    return row | {"start": start, "message": "why"}
 
 
 @pytest.fixture
