@@ -67,8 +67,8 @@ def generate(
     )
     save_motion(out, motion, trained.contract.fps)
     click.echo(f"{out}: {len(motion)} frames, {len(motion) / trained.contract.fps:.2f} s")
-    quoted = shlex.quote(str(model)), shlex.quote(str(shards or "shards/"))
-    say_next("zoo evaluate motion --model {} --shards {}".format(*quoted))
+    words = ["zoo", "show", out, "--audio", audio, "--out", out.with_suffix(".mp4")]
+    say_next(shlex.join(map(str, words)))
 
 
 @click.command(
