@@ -4,7 +4,7 @@
 # Expected: the wheel carries one voice activity detector in several formats. Its description calls
 # the safetensors file "separate weights in safetensors format (for simplicity we provided just the
 # 16k model)"; it lies beside silero_vad.jit and silero_vad.onnx, its tensors have the names and
-# shapes of the same layers, and its transform is the same. So whoever wants plain tensors that
+# shapes of the same layers, and its transform is the same. So a user who wants plain tensors that
 # execute nothing, for a port to NumPy, Rust or a browser, would expect the same probabilities.
 #
 # What happens: of its fifteen tensors only the fixed Fourier basis equals that of the .jit. The

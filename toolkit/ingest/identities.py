@@ -119,7 +119,7 @@ def _describe_levels(places: Mapping[Path, Place], rule: str) -> str:
         names = sorted({_spell(path.parents[level - 1].name) for path in inside})
         if not all(map(names_no_person, names)):
             gives.append(f"--identity folder:{level} gives {_shorten(names)}")
-    return f" ({'; '.join([*gives, 'a table, --identity FILE.csv, names anybody'])})"
+    return f" ({'; '.join([*gives, 'a table, --identity FILE.csv, names each'])})"
 
 
 def _shorten(names: list[str]) -> str:

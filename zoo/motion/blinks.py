@@ -1,4 +1,4 @@
-"""How often somebody blinks who is made to speak: as they do, as the model says, or as asked for.
+"""How often a speaking person blinks: as in their video, as the model says, or as asked for.
 
 Legend: n frames.
 """
@@ -18,7 +18,7 @@ CLOSING_SECONDS, OPENING_SECONDS = 0.12, 0.24
 """From open to closed lids and back: 0.18 s at half the intensity."""
 
 OPEN_AU45, CLOSED_AU45 = 0.0, 3.5
-"""Before and in a blink of somebody whose own are not known."""
+"""Before and in a blink of a person whose own blinks are not known."""
 
 OPEN_LEVEL, CLOSED_LEVEL = 250, 495
 """Of the 501 quantiles of a person's AU45: the median, and what one frame in a hundred exceeds."""

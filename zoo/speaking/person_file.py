@@ -1,6 +1,6 @@
 """`person.json`: where everything of a person lies that is to speak; paths from its own folder.
 
-They stay in that folder: a person's file from somebody else opens nothing outside of it.
+They stay in that folder: a person's file from elsewhere opens nothing outside of it.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Datasets from somebody else, changed in every way: no command opens a file outside of them."""
+"""Datasets from elsewhere, changed in every way: no command opens a file outside of them."""
 
 import json
 import os

@@ -69,7 +69,7 @@ def test_a_shard_that_lies_elsewhere_is_refused_by_every_reader(
     place = content.schema.get_field_index("shard")
     column = content.column("shard").cast("string").to_pylist()
     content = content.set_column(place, "shard", pa.array([shard] * len(column)))
-    pq.write_table(content.replace_schema_metadata(None), part)  # whoever changes it can do that
+    pq.write_table(content.replace_schema_metadata(None), part)  # as a tamperer can
     for read in (lambda: read_table(dataset, "clips"), lambda: validate_dataset(dataset)):
         with pytest.raises(ManifestError, match="no shard of this dataset"):
             read()

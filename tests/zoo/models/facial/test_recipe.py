@@ -314,7 +314,7 @@ def test_the_real_motion_scores_as_itself_and_ridge_better_than_a_constant(
 
 
 def forget(base: Path, name: str, out: Path) -> Path:
-    """The base model as if it had never seen somebody."""
+    """The base model as if it had never seen a person."""
     content = load_checkpoint(base / "best.pt")
     known = content["model"]["normalisation"]
     for table in ("pose_means", "pose_deviations"):
