@@ -206,7 +206,7 @@ def list_content(folder: Path) -> dict[str, bytes]:
     }
 
 
-@settings(max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=20, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(draw=st.data(), changes=st.lists(st.sampled_from(CHANGES), min_size=1, max_size=3))
 def test_no_command_opens_a_file_outside_of_a_changed_dataset(
     original: Path,
