@@ -176,6 +176,9 @@ def run_all(root: Path, data: Path) -> Iterator[str]:
         ("validate", "--quick", *where),
         ("stats", *where),
         ("stats", "--by", "split", "--blinks", *where),
+        ("ls", *where),
+        ("ls", "rejected", *where),
+        ("ls", "sources", *where),
         ("show", CLIPS[0].id, "--sheet", str(root / "sheet.png"), *where),
         ("split", "--reassign", "--ratio", "1-1-1", *where),
     ):
