@@ -204,6 +204,16 @@ def test_what_the_first_window_misses_its_state_by_fades_out_in_half_a_second(
     np.testing.assert_allclose(run(Misses(), num_frames)[:, :70], 3)
 
 
+def test_without_fading_windows_stand_as_the_network_makes_them() -> None:
+    """3 everywhere, whatever they should begin with; with it half way between at frame 8."""
+    state = np.ones(71, np.float32)
+    for fade, level in ((True, 2), (False, 3)):
+        motion = run(Misses(), 200, state=state, fade=fade)
+        np.testing.assert_allclose(motion[8, :70], level, rtol=1e-6)
+    jumps = run(Chain(1.0), 200, fade=False)
+    np.testing.assert_array_equal(jumps[72:75, 0] - jumps[72, 0], [0, 2, 3])
+
+
 def test_motion_comes_in_stored_units_from_standardised_audio() -> None:
     """Audio less 3 over 2; expression × 4, pose × 5 about its mean, AU45 as it is."""
     normalisation = Normalisation(
