@@ -1,6 +1,6 @@
 """Train FACIAL-GAN on the windows of a dataset, or fine-tune it to one identity.
 
-Zhang et al., ICCV 2021, sections 3.2 and 5.1.
+Zhang et al., ICCV 2021, sections 3.2 (losses) and 5.1 (schedule, ω1 to ω6, T).
 """
 
 import functools
