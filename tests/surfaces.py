@@ -3,6 +3,7 @@
 import numpy as np
 
 from toolkit.facemodel.model import FaceModel, load_default
+from zoo.graphics.eyes import EyeRegions
 from zoo.graphics.surface import Surface, list_incidence
 
 FRONT = (0.0, 0.0, 0.0, 0.0, 0.0, 600.0)
@@ -20,7 +21,7 @@ def make_surface(shape, triangles, light=None, albedo=100.0) -> Surface:
         albedo=np.full(shape.shape, albedo),
         light=ambient if light is None else light,
         triangles=triangles,
-        eyes=np.zeros(len(triangles), bool),
+        eyes=EyeRegions(np.zeros(len(triangles), bool), np.zeros((len(shape), 4))),
         incidence=list_incidence(triangles, len(shape)),
     )
 

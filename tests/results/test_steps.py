@@ -49,7 +49,7 @@ class StandIn:
         self.trained_on = {clip.id: (0, NUM_FRAMES - HELD - 10)}
         self.held_out = {clip.id: (NUM_FRAMES - HELD, NUM_FRAMES)}
 
-    def draw(self, camera, *, expression, pose, au45):
+    def draw(self, camera, *, expression, pose, au45, smooth=True):
         for t in range(len(pose)):
             yield np.minimum(self.clip.read_frame(t % NUM_FRAMES), 250) + np.uint8(5)
 

@@ -48,4 +48,4 @@ def convert_facial_official(checkpoint: Path, out: Path) -> None:
 
     save_checkpoint(out, convert_official(checkpoint))
     click.echo(f"{out}: the generator of {checkpoint}")
-    say_next(f"zoo generate --model {shlex.quote(str(out))} --audio speech.wav --out motion.npz")
+    say_next(f"zoo generate --model {shlex.quote(str(out))} --scores logits.npy --out motion.npz")

@@ -19,7 +19,7 @@ from zoo.data.normalise import Normalisation
 from zoo.data.order import Batches, Places, cut_order, draw_order
 
 STRIDE = 5
-"""Frames between the starts of a clip's windows (FACIAL, section 4.1)."""
+"""Frames between the starts of a clip's windows (FACIAL, section 5.1)."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,7 +60,7 @@ class MotionBatch:
 
 
 class MotionWindows:
-    """All windows of some clips: each clip's every `stride` frames, and its last.
+    """All windows of some clips: each clip's every `stride` frames, and with `last` its last.
 
     Everything numeric is normalised once and lies in memory, so that a window is one slice; nothing
     of a shard is held. Worker processes that are forked share the memory.
@@ -78,11 +78,12 @@ class MotionWindows:
         num_frames: int = WINDOW,
         stride: int = STRIDE,
         identities: Sequence[str] | None = None,
+        last: bool = True,
     ) -> None:
         """Normalise clips and place their windows; clips shorter than T have none.
 
         Raises:
-            ToolkitError: every clip is shorter than T.
+            ToolkitError: every clip is shorter than T, or without `last` as short.
             ValueError: T or stride below 1, or a clip of an identity that is not in `identities`.
         """
         clips = list(clips)
@@ -105,12 +106,20 @@ class MotionWindows:
             stride,
             {"audio": Context(*CONTEXT)},
         )
+        self._kept = np.arange(len(self._windows))
+        if not last:
+            clip, start = self._windows.place(self._kept)
+            ends = np.array([clip.num_frames for clip in clips])[clip]
+            self._kept = self._kept[start + num_frames < ends]
+        if not len(self._kept):
+            raise ToolkitError(f"no clip is longer than a window of {num_frames} frames")
 
     def __len__(self) -> int:
-        return len(self._windows)
+        return len(self._kept)
 
     def gather(self, windows: Places) -> MotionBatch:
         """Copies of (B,) windows, which are numbered from 0 in the order of clips and frames."""
+        windows = self._kept[windows]
         clip, start = self._windows.place(windows)
         arrays = self._windows.read(windows) | {
             "identity": self._identity[clip],

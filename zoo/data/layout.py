@@ -11,7 +11,7 @@ EXPRESSION, POSE, AU45 = slice(0, 64), slice(64, 70), slice(70, 71)
 MOTION_SIZE = 71
 
 WINDOW = 128
-"""T: frames of a window (FACIAL, section 3.2)."""
+"""T: frames of a window (FACIAL, section 5.1, and section 1 of its supplement)."""
 
 CONTEXT = (8, 7)
 """Frames before and after t in its local window of 16, `a[t - 8 : t + 8]`: index 8 is t."""

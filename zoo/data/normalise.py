@@ -3,6 +3,7 @@
 n frames of a clip.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -12,12 +13,16 @@ import numpy.typing as npt
 import torch
 
 from toolkit.mesh import MAX_AU45
+from toolkit.schema import DEEPSPEECH_SYMBOLS
 from zoo.data.clips import MotionClip
 from zoo.data.layout import AU45, CONTEXT, EXPRESSION, POSE
 
 Floats = npt.NDArray[np.float32]
 
 KINDS = ("split", "clip")
+
+EVEN_ODDS = {"log_prob": -math.log(len(DEEPSPEECH_SYMBOLS)), "logit": 0.0}
+"""Score of each symbol, by scale, where all are as likely."""
 
 _FLOOR = 1e-4
 """Least deviation that is divided by: a constant column stays near zero."""
@@ -29,15 +34,19 @@ class Normalisation:
 
     Of kind `split`: audio per symbol; pose minus its clip's mean, over the deviation within clips
     of the whole split, so that where a head is does not drown how it moves; expression over one
-    scale, so that its components keep their weight; AU45 over 5.
+    scale, so that its components keep their weight; AU45 as stored, so that ω3 of the paper weighs
+    its units.
     Of kind `clip`, as in the code that the FACIAL authors released: pose less its clip's mean over
-    its clip's deviation, everything else as stored.
+    its clip's deviation, everything else as stored. That code takes logits and pads them with
+    zeros, which are even odds of all symbols; of log-probabilities those of even odds, −ln 29, are
+    taken off, so that zeros say the same.
 
     Attributes:
         kind: `split` or `clip`.
         audio_mean, audio_scale: (29,) float32.
         pose_scale: (6,) float32, rad and mm.
         expression_scale: in standard deviations.
+        au45_scale: 1; 5 in checkpoints of kind `split` that do not name it.
         pose_means: identity -> (6,) mean pose, rad and mm.
         pose_deviations: identity -> (6,) deviation within its clips.
     """
@@ -47,12 +56,21 @@ class Normalisation:
     audio_scale: Floats
     pose_scale: Floats
     expression_scale: float
+    au45_scale: float = 1.0
     pose_means: dict[str, Floats] = field(default_factory=dict)
     pose_deviations: dict[str, Floats] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, clips: Iterable[MotionClip], kind: str = "split") -> Self:
-        """Statistics of these clips, each at least one frame long; ValueError for no clip."""
+    def fit(
+        cls, clips: Iterable[MotionClip], kind: str = "split", *, scale: str = "log_prob"
+    ) -> Self:
+        """Statistics of these clips, each at least one frame long; ValueError for no clip.
+
+        Args:
+            clips: to learn from.
+            kind: see above.
+            scale: what their audio holds, `log_prob` or `logit`.
+        """
         clips = list(clips)
         if not clips or kind not in KINDS:
             raise ValueError(f"needs a clip and a kind of {KINDS}, not {len(clips)} and {kind!r}")
@@ -61,7 +79,7 @@ class Normalisation:
         as_stored = kind == "clip"
         return cls(
             kind=kind,
-            audio_mean=np.zeros_like(audio_mean) if as_stored else audio_mean,
+            audio_mean=np.full_like(audio_mean, EVEN_ODDS[scale]) if as_stored else audio_mean,
             audio_scale=np.ones_like(audio_scale) if as_stored else audio_scale,
             pose_scale=_measure_within(clips),
             expression_scale=1.0 if as_stored else float(np.sqrt(np.mean(expression**2))),
@@ -88,7 +106,7 @@ class Normalisation:
         scale = self._scale_of(_measure([pose])[1] if self.kind == "clip" else None)
         motion[:, POSE] = (pose - pose.mean(axis=0, dtype=np.float64)) / scale
         motion[:, EXPRESSION] /= self.expression_scale
-        motion[:, AU45] /= self._au45_scale
+        motion[:, AU45] /= self.au45_scale
         return motion
 
     def denormalise_motion(
@@ -104,12 +122,8 @@ class Normalisation:
         motion = np.array(motion, np.float32)
         motion[:, POSE] = motion[:, POSE] * self._scale_of(pose_deviation) + pose_mean
         motion[:, EXPRESSION] *= self.expression_scale
-        motion[:, AU45] *= self._au45_scale
+        motion[:, AU45] *= self.au45_scale
         return motion
-
-    @property
-    def _au45_scale(self) -> float:
-        return MAX_AU45 if self.kind == "split" else 1.0
 
     def _scale_of(self, deviation: Floats | None) -> Floats:
         if self.kind == "split":
@@ -123,6 +137,7 @@ class Normalisation:
         return {
             "kind": self.kind,
             "expression_scale": self.expression_scale,
+            "au45_scale": self.au45_scale,
             **{name: _to_tensor(getattr(self, name)) for name in _VECTORS},
             **{
                 name: {key: _to_tensor(value) for key, value in getattr(self, name).items()}
@@ -132,12 +147,14 @@ class Normalisation:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
-        """What `to_state` gave."""
+        """What `to_state` gave; AU45 was divided by 5 where a state does not say."""
+        divisor = MAX_AU45 if state["kind"] == "split" else 1.0
         vectors = {name: state[name].numpy() for name in _VECTORS}
         tables = {name: _to_arrays(state[name]) for name in _BY_IDENTITY}
         return cls(
             kind=state["kind"],
             expression_scale=float(state["expression_scale"]),
+            au45_scale=float(state.get("au45_scale", divisor)),
             **vectors,
             **tables,
         )

@@ -193,15 +193,32 @@ def interpolate(
 
 
 @_compiled
-def _paint(values: Any, seen: Any, eyes: Any, picture: Any) -> None:
-    """RGB and eye flag (H, H, 4) uint8 of one frame, from its colours (H, H, 3)."""
-    size = len(seen)
+def _keep_eyes(seen: Any, eyes: Any, kept: Any) -> None:
+    """Of the triangles that pixels show (H, H) those that may show an eye; −1 for the others."""
+    for j in range(len(seen)):
+        for i in range(len(seen)):
+            kept[j, i] = seen[j, i] if seen[j, i] >= 0 and eyes[seen[j, i]] else -1
+
+
+@_compiled
+def _paint(values: Any, kept: Any, at: Any, picture: Any) -> None:
+    """RGB and eye flag (H, H, 4) uint8 of one frame.
+
+    Args:
+        values: (H, H, 3) colours.
+        kept: (H, H) triangles that may show an eye, −1 for none.
+        at: (H, H, 4) places of what they show, see `EyeRegions`.
+        picture: filled.
+    """
+    size = len(values)
     for j in range(size):
         for i in range(size):
             for k in range(3):
                 value = min(max(values[j, i, k], 0.0), 255.0)
                 picture[j, i, k] = np.uint8(np.floor(value + 0.5))
-            picture[j, i, 3] = 255 if seen[j, i] >= 0 and eyes[seen[j, i]] else 0
+            x0, y0, x1, y1 = at[j, i, 0], at[j, i, 1], at[j, i, 2], at[j, i, 3]
+            inside = x0 * x0 + y0 * y0 < 1 or x1 * x1 + y1 * y1 < 1
+            picture[j, i, 3] = 255 if inside and kept[j, i] >= 0 else 0
 
 
 @_compiled
@@ -214,6 +231,7 @@ def draw_frames(
     light: Any,
     factors: Any,
     eyes: Any,
+    places: Any,
     pictures: Any,
 ) -> None:
     """Draw frames into pictures (B, H, H, 4) uint8 from points (B, V, 3) and poses (B, 3, 4)."""
@@ -221,11 +239,13 @@ def draw_frames(
     screen, depth = np.empty((V, 2), np.int64), np.empty(V)
     normals, colors = np.empty((V, 3)), np.empty((V, 3))
     nearest, seen = np.empty((size, size)), np.empty((size, size), np.int32)
-    values = np.empty((size, size, 3))
+    values, at, kept = np.empty((size, size, 3)), np.empty((size, size, 4)), np.empty_like(seen)
     for n in range(len(points)):
         project_vertices(points[n], pose[n], camera, screen, depth)
         add_normals(points[n], triangles, normals)
         color_vertices(normals, pose[n], albedo, light, factors, colors)
         find_triangles(screen, depth, triangles, nearest, seen)
         interpolate(screen, depth, triangles, colors, nearest, seen, values)
-        _paint(values, seen, eyes, pictures[n])
+        _keep_eyes(seen, eyes, kept)
+        interpolate(screen, depth, triangles, places, nearest, kept, at)
+        _paint(values, kept, at, pictures[n])

@@ -95,7 +95,8 @@ class FaceRenderer:
         def draw(rows: slice) -> None:
             kernels.draw_frames(
                 points[rows], rigid[rows], camera, surface.triangles, surface.albedo,
-                surface.light, self._factors, surface.eyes, pictures[rows],
+                surface.light, self._factors, surface.eyes.triangles, surface.eyes.places,
+                pictures[rows],
             )  # fmt: skip
 
         threads = min(torch.get_num_threads(), B)
@@ -113,12 +114,17 @@ class FaceRenderer:
         screen, depth, colors = self.place_vertices(expression, rigid)
         triangles = self._on_device("triangles", self.surface.triangles)
         found = raster.find_triangles(screen, depth, triangles, self._finer.size)
-        values = raster.interpolate(found, screen, depth, triangles, colors)
-        rgb = (values.clamp(0, 255) + 0.5).floor().to(torch.uint8)
-        flags = torch.cat(
-            [self._on_device("eyes", self.surface.eyes), triangles.new_zeros(1).bool()]
+        places = self._on_device("places", self.surface.eyes.places).expand(len(colors), -1, -1)
+        values = raster.interpolate(
+            found, screen, depth, triangles, torch.cat([colors, places], dim=2)
         )
-        eye = flags[found.seen].to(torch.uint8) * 255
+        rgb = (values[..., :3].clamp(0, 255) + 0.5).floor().to(torch.uint8)
+        flags = torch.cat(
+            [self._on_device("eyes", self.surface.eyes.triangles), triangles.new_zeros(1).bool()]
+        )
+        x0, y0, x1, y1 = values[..., 3:].unbind(dim=-1)
+        inside = (x0 * x0 + y0 * y0 < 1) | (x1 * x1 + y1 * y1 < 1)
+        eye = (flags[found.seen] & inside).to(torch.uint8) * 255
         return torch.cat([rgb, eye[..., None]], dim=-1)
 
     def place_vertices(self, expression: Floats, rigid: Floats) -> tuple[Tensor, Tensor, Tensor]:

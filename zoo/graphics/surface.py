@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from toolkit.facemodel.light import AMBIENT, NUM_BANDS
 from toolkit.facemodel.model import FaceModel
-from zoo.graphics.eyes import mark_eye_triangles
+from zoo.graphics.eyes import EyeRegions, find_regions
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class Surface:
         albedo: (V, 3) RGB 0 to 255.
         light: (9, 3) harmonics of each channel, ambient light included.
         triangles: (F, 3) int64; `(b − a) × (c − a)` points outwards.
-        eyes: (F,) bool, see `zoo.graphics.eyes`.
+        eyes: which of the triangles may show an eye, and where.
         incidence: (V, D) int64 triangles at each vertex, rising; F where there are fewer.
     """
 
@@ -35,7 +35,7 @@ class Surface:
     albedo: Floats
     light: Floats
     triangles: npt.NDArray[np.int64]
-    eyes: npt.NDArray[np.bool_]
+    eyes: EyeRegions
     incidence: npt.NDArray[np.int64]
 
     @classmethod
@@ -47,6 +47,7 @@ class Surface:
         texture: npt.ArrayLike,
         illumination: npt.ArrayLike,
         threshold: float | None = None,
+        whole_triangles: bool = False,
     ) -> Self:
         """A person's surface.
 
@@ -56,6 +57,7 @@ class Surface:
             texture: (80,) standard deviations.
             illumination: (27,) nine harmonics of red, then green, then blue.
             threshold: mm², of eq. 9; the model's own where none is given.
+            whole_triangles: see `find_regions`.
         """
         light = np.asarray(illumination, np.float64).reshape(3, NUM_BANDS).T.copy()
         light[0] += AMBIENT
@@ -67,7 +69,7 @@ class Surface:
             albedo=np.ascontiguousarray(model.albedo(texture)),
             light=light,
             triangles=triangles,
-            eyes=mark_eye_triangles(model, threshold),
+            eyes=find_regions(model, threshold, whole_triangles=whole_triangles),
             incidence=list_incidence(triangles, model.num_vertices),
         )
 

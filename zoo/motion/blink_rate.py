@@ -14,6 +14,14 @@ BLINK_HELP = (
 )
 
 
+def refuse_plain_rate(text: str) -> None:
+    """ValueError for a number of blinks beside --plain."""
+    if text not in (PERSON, MODEL):
+        raise ValueError(
+            f"--plain shows AU45 as the model makes it: leave it or --blink-rate {text} away"
+        )
+
+
 def parse_blink_rate(text: str) -> float | str:
     """`person`, `model`, or a number of blinks a minute; ValueError for anything else."""
     if text in (PERSON, MODEL):

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from toolkit.errors import ToolkitError
-from zoo.data import AU45, POSE, MotionClip, Normalisation
+from zoo.data import AU45, POSE, WINDOW, MotionClip, Normalisation
 from zoo.data.contract import Contract
 from zoo.motion.blink_rate import PERSON
 from zoo.motion.blinks import move_lids
@@ -26,6 +26,7 @@ class MotionModel:
         normalisation: it was trained with.
         contract: what it can be fed with.
         lids: how its AU45 becomes that of the person it was fine-tuned to; None of a base model.
+        window: T that it was trained on.
     """
 
     path: Path
@@ -33,6 +34,7 @@ class MotionModel:
     normalisation: Normalisation
     contract: Contract
     lids: LidMap | None = None
+    window: int = WINDOW
 
     def find_identity(self, name: str | None) -> str:
         """An identity whose rest pose is known: `name`, or the only one there is.
@@ -55,6 +57,7 @@ class MotionModel:
         identity: str | None = None,
         initial: MotionClip | None = None,
         smooth: bool = False,
+        fade: bool = True,
         blink_rate: float | str = PERSON,
     ) -> Motion:
         """Motion (n, 71) in stored units for scores (n, 29), of any length.
@@ -66,6 +69,7 @@ class MotionModel:
             identity: about whose mean pose the head moves; may be left out where there is one.
             initial: begin with the first frame of this clip, and move about its mean pose.
             smooth: without the fastest trembling; see `smooth_motion`.
+            fade: see `generate_motion`.
             blink_rate: see `parse_blink_rate`.
         """
         known = self.normalisation
@@ -84,9 +88,13 @@ class MotionModel:
             pose_deviation=None if known.kind == "split" else deviation,
             state=state,
             smooth=smooth,
+            fade=fade,
+            window=self.window,
         )
         lids = self.lids if self.lids is not None and self.lids.identity == name else None
         motion[:, AU45.start] = move_lids(
             motion[:, AU45.start], self.contract.fps, lids=lids, rate=blink_rate
         )
-        return motion if initial is None else clip_au45(begin_with(motion, initial.motion[0]))
+        if initial is None or not fade:
+            return motion
+        return clip_au45(begin_with(motion, initial.motion[0]))

@@ -22,12 +22,12 @@ from toolkit.errors import ToolkitError
 from toolkit.storage import check_ending, check_place, write_whole
 from zoo.data import AU45, EXPRESSION, MOTION_LAYOUT, MOTION_SIZE, POSE
 
-UNITS = (
-    ("expression", "standard deviations of the face model's basis"),
-    ("pose", "pitch, yaw, roll: rad; tx, ty, tz: mm"),
-    ("au45", "intensity, 0 to 5"),
-    ("fps", "frames a second"),
-)
+UNITS = {
+    "expression": "standard deviations of the face model's basis",
+    "pose": "pitch, yaw, roll: rad; tx, ty, tz: mm",
+    "au45": "intensity, 0 to 5",
+    "fps": "frames a second",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +43,22 @@ class MotionFile:
     fps: int
 
 
-def save_motion(path: Path, motion: npt.ArrayLike, fps: int) -> None:
+def save_motion(
+    path: Path,
+    motion: npt.ArrayLike,
+    fps: int,
+    *,
+    layout: str = MOTION_LAYOUT,
+    pose_unit: str = UNITS["pose"],
+) -> None:
     """Write motion (n, 71) in stored units; the same motion gives the same bytes.
+
+    Args:
+        path: the file.
+        motion: in the toolkit's order, whatever its layout.
+        fps: frames a second.
+        layout: name and version of what the numbers are.
+        pose_unit: of `pose`, where the layout is another.
 
     Raises:
         ValueError: another shape, or see `check_motion_place`.
@@ -61,8 +75,8 @@ def save_motion(path: Path, motion: npt.ArrayLike, fps: int) -> None:
         pose=values[:, POSE],
         au45=values[:, AU45.start],
         fps=np.int64(fps),
-        layout=np.array(MOTION_LAYOUT),
-        units=np.array(UNITS),
+        layout=np.array(layout),
+        units=np.array([*(UNITS | {"pose": pose_unit}).items()]),
     )
     with write_whole(path) as temporary:
         temporary.write_bytes(content.getvalue())
@@ -96,5 +110,8 @@ def load_motion(path: Path) -> MotionFile:
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
         raise ToolkitError(f"{path}: damaged or no motion: {error}") from error
     if layout != MOTION_LAYOUT or motion.shape[1] != MOTION_SIZE:
-        raise ToolkitError(f"{path}: motion of layout {layout}, not {MOTION_LAYOUT}")
+        raise ToolkitError(
+            f"{path}: motion of layout {layout}, not {MOTION_LAYOUT}: it can be read with numpy, "
+            "not drawn"
+        )
     return MotionFile(motion, fps)

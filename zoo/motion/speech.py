@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
+from toolkit.errors import ToolkitError
 from toolkit.features.deepspeech import DeepSpeech, DeepSpeechCheckpoint
 from toolkit.media.audio import SILENCE_DBFS, find_peak, open_sound
 from zoo.data import describe_backend
@@ -27,8 +28,13 @@ def predict_scores(
 
     Raises:
         ToolkitError: no sound can be read, or the model was trained on the scores of another
-            acoustic model.
+            acoustic model, or on logits.
     """
+    if contract.scale == "logit":
+        raise ToolkitError(
+            f"{path}: the model was converted from the released FACIAL code and takes raw logits "
+            "of DeepSpeech 0.1.0, no recording: zoo generate --scores FILE.npy"
+        )
     backend = DeepSpeech() if weights is None else DeepSpeechCheckpoint(weights=weights)
     made = Contract(
         layout=contract.layout,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zoo.motion.blink_rate import BLINK_HELP, PERSON, parse_blink_rate
+from zoo.motion.blink_rate import BLINK_HELP, MODEL, PERSON, parse_blink_rate, refuse_plain_rate
 from zoo.training.options import (
     DEVICE_HELP,
     DEVICES,
@@ -38,13 +38,24 @@ class SynthesisSettings:
     renderer: Path | None = option("Checkpoint of zoo train renderer.", default=None)
     background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
     blink_rate: str = _blink_option()
+    no_fade: bool = option("Leave the seams of windows as the network makes them.", default=False)
+    no_smoothing: bool = option("Draw expression and pose as they are.", default=False)
+    no_recentring: bool = option(
+        "Leave the head about its mean over all clips, not that of the clip shown.", default=False
+    )
+    plain: bool = option("All three, and --blink-rate model: the paper alone.", default=False)
     weights: Path | None = option("Of another acoustic model.", default=None)
     device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together; raises ValueError."""
+        """Settle what --plain says, refuse what does not go together; raises ValueError."""
         check_options(self)
         parse_blink_rate(self.blink_rate)
+        if self.plain:
+            refuse_plain_rate(self.blink_rate)
+            object.__setattr__(self, "blink_rate", MODEL)
+            for name in ("no_fade", "no_smoothing", "no_recentring"):
+                object.__setattr__(self, name, True)
         names = ("identity", "shards", "motion_model", "renderer")
         missing = [name for name in names if getattr(self, name) is None]
         flags = ["--" + name.replace("_", "-") for name in missing]

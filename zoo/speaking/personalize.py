@@ -140,6 +140,7 @@ class Personalization:
             identity=self.find_identity(),
             preset=base["preset"],
             without=base["without"],
+            window=base.get("window", WINDOW),
             epochs=settings.motion_epochs,
             holdout=settings.holdout,
             precision=settings.precision,

@@ -46,5 +46,6 @@ class Renderer(Protocol):
         expression: npt.ArrayLike,
         pose: npt.ArrayLike,
         au45: npt.ArrayLike,
+        smooth: bool = True,
     ) -> Iterator[Picture]:
-        """Frames (S, S, 3) of a motion (n, 64), (n, 6), (n,), in order."""
+        """Frames (S, S, 3) of a motion (n, 64), (n, 6), (n,), in order; smoothed or as it is."""

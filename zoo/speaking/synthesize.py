@@ -76,8 +76,15 @@ def synthesize(
     check_model(model, clip)
     scene = Scene(clip, files.shards, settings.background)
     scores = predict_scores(settings.audio, model.contract, settings.weights)
-    motion = generate_at(model, scores, clip, parse_blink_rate(settings.blink_rate))
-    drawn = draw_motion(renderer, clip, motion)
+    motion = generate_at(
+        model,
+        scores,
+        clip,
+        parse_blink_rate(settings.blink_rate),
+        fade=not settings.no_fade,
+        recentre=not settings.no_recentring,
+    )
+    drawn = draw_motion(renderer, clip, motion, smooth=not settings.no_smoothing)
     sound = Sound(settings.audio, len(motion) / clip.fps)
     frames = watch(scene.show(drawn, len(motion)), len(motion))
     write_video(out, frames, fps=clip.fps, sound=sound, comment=COMMENT)
@@ -123,23 +130,30 @@ def generate_at(
     scores: npt.ArrayLike,
     clip: RenderClip,
     blink_rate: float | str = PERSON,
+    *,
+    fade: bool = True,
+    recentre: bool = True,
 ) -> Motion:
     """Motion (n, 71) for scores (n, 29), from the identity's rest pose, where the clip's head is.
 
     That of `MotionModel.generate`, but for where the head is: it moves about its identity's mean
     pose and is put to its clip's, whose crop and background are shown, for in other clips it may
-    have been elsewhere in the picture.
+    have been elsewhere in the picture; without `recentre` it stays about the identity's.
     """
-    motion = model.generate(scores, identity=clip.identity, blink_rate=blink_rate)
-    motion[:, POSE] += clip.pose.mean(axis=0) - model.normalisation.pose_means[clip.identity]
+    motion = model.generate(scores, identity=clip.identity, fade=fade, blink_rate=blink_rate)
+    if recentre:
+        motion[:, POSE] += clip.pose.mean(axis=0) - model.normalisation.pose_means[clip.identity]
     return motion
 
 
-def draw_motion(renderer: Renderer, clip: RenderClip, motion: Motion) -> Iterator[Picture]:
+def draw_motion(
+    renderer: Renderer, clip: RenderClip, motion: Motion, *, smooth: bool = True
+) -> Iterator[Picture]:
     """Frames (size, size, 3) of motion (n, 71) in stored units, through a clip's camera."""
     return renderer.draw(
         clip.camera,
         expression=motion[:, EXPRESSION],
         pose=renderer.pose_map.apply(motion[:, POSE]),
         au45=motion[:, AU45.start],
+        smooth=smooth,
     )

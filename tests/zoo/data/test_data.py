@@ -1,6 +1,7 @@
 """Clips, normalisation, windows and batches: against hand calculation and direct indexing."""
 
 import dataclasses
+import math
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
@@ -306,7 +307,7 @@ def test_statistics_are_those_worked_out_by_hand() -> None:
     motion = normalisation.normalise_motion(two)
     assert motion[0, POSE] == pytest.approx([-2 / np.sqrt(2.5)] * 6)
     assert motion[0, EXPRESSION] == pytest.approx([10 / deviation] * 64)
-    assert motion[0, AU45] == pytest.approx([2.0])
+    assert motion[0, AU45] == pytest.approx([10.0])
 
 
 def test_where_a_head_is_does_not_drown_how_it_moves() -> None:
@@ -353,7 +354,7 @@ def test_denormalising_gives_back_the_motion(kind: str) -> None:
 
 
 def test_the_kind_clip_is_the_released_codes() -> None:
-    """Pose z-scored per clip; audio, expression and AU45 as stored."""
+    """Pose z-scored per clip; expression and AU45 as stored; scores against even odds, −ln 29."""
     clips = make_clips((40, 30))
     clips[1].motion[:, POSE] *= 50
     normalisation = Normalisation.fit(clips, "clip")
@@ -363,9 +364,53 @@ def test_the_kind_clip_is_the_released_codes() -> None:
         np.testing.assert_allclose(motion[:, POSE].std(axis=0), np.ones(6), atol=1e-4)
         np.testing.assert_array_equal(motion[:, EXPRESSION], clip.motion[:, EXPRESSION])
         np.testing.assert_array_equal(motion[:, AU45], clip.motion[:, AU45])
-        np.testing.assert_array_equal(normalisation.normalise_audio(clip.audio), clip.audio)
+        audio = normalisation.normalise_audio(clip.audio)
+        np.testing.assert_allclose(audio, clip.audio + math.log(29), rtol=1e-6)
+        logits = Normalisation.fit(clips, "clip", scale="logit").normalise_audio(clip.audio)
+        np.testing.assert_array_equal(logits, clip.audio)
     with pytest.raises(ValueError, match="needs a clip's or an identity's pose deviation"):
         normalisation.denormalise_motion(clips[0].motion, np.zeros(6, np.float32))
+
+
+def test_what_the_kind_clip_pads_with_is_even_odds_of_all_symbols() -> None:
+    """As the zeros that the released code puts around raw logits."""
+    normalisation = Normalisation.fit([make_clip()], "clip")
+    row = np.full((1, 29), -math.log(29), np.float32)
+    assert np.exp(row).sum() == pytest.approx(1)
+    np.testing.assert_array_equal(normalisation.normalise_audio(row), np.zeros((1, 29)))
+
+
+@pytest.mark.parametrize(("kind", "divisor"), [("split", 5), ("clip", 1)])
+def test_a_checkpoint_that_does_not_say_divided_au45_by_five(kind: str, divisor: int) -> None:
+    """All of kind `split` did, before AU45 was trained in its own unit; `clip` never."""
+    clip = make_clip()
+    normalisation = Normalisation.fit([clip], kind)
+    np.testing.assert_array_equal(
+        normalisation.normalise_motion(clip)[:, AU45], clip.motion[:, AU45]
+    )
+    state = normalisation.to_state()
+    del state["au45_scale"]
+    before = Normalisation.from_state(state)
+    motion = before.normalise_motion(clip)
+    np.testing.assert_allclose(motion[:, AU45], clip.motion[:, AU45] / divisor)
+    back = before.denormalise_motion(motion, np.zeros(6, np.float32), np.ones(6, np.float32))
+    np.testing.assert_allclose(back[:, AU45], clip.motion[:, AU45], rtol=1e-6)
+
+
+def test_the_last_window_can_be_left_out() -> None:
+    """As the released code does: of 20 frames starts 0 to 3, not 4; of 16 frames none."""
+    clips = make_clips((20, 16))
+    normalisation = Normalisation.fit(clips)
+    windows = MotionWindows(clips, normalisation, num_frames=T, stride=1, last=False)
+    batch = windows.gather(np.arange(len(windows)))
+    assert batch.clip.tolist() == [0, 0, 0, 0]
+    assert batch.start.tolist() == [0, 1, 2, 3]
+    np.testing.assert_array_equal(  # the context reads on to the clip's own end
+        batch.audio[3],
+        MotionWindows(clips, normalisation, num_frames=T, stride=1).gather(np.array([3])).audio[0],
+    )
+    with pytest.raises(ToolkitError, match="no clip is longer than a window of 16 frames"):
+        MotionWindows(make_clips((16,)), normalisation, num_frames=T, last=False)
 
 
 def test_statistics_survive_a_checkpoint(tmp_path: Path) -> None:

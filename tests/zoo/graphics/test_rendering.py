@@ -1,5 +1,6 @@
 """Rendered faces: pixels by hand, two rasterisers that agree, light, eyes, windows, persons."""
 
+import dataclasses
 import subprocess
 import sys
 
@@ -318,6 +319,39 @@ def test_the_eye_region_is_equation_nine():
         centres = [shape[model.keypoints[a:b]].mean(axis=0) for a, b in ((36, 42), (42, 48))]
         found.append(any((x - c[0]) ** 2 / 4 + (y - c[1]) ** 2 < 30 for c in centres))
     assert eyes.mark_eyes(model, 30.0).tolist() == found
+
+
+def test_an_eye_is_painted_as_an_ellipse_whatever_the_mesh():
+    """Within two triangles without a corner in it: half axes of 20 and 10 px, area 200·π px."""
+    corners = [(x, y, 0.0) for x in (-100.0, 100.0) for y in (-100.0, 100.0)]
+    surface = make_surface(corners, [(0, 1, 2), (2, 1, 3)])
+    places = np.array([(x / 20, y / 10, 9, 9) for x, y, _ in corners])  # the other eye is away
+    surface = dataclasses.replace(surface, eyes=eyes.EyeRegions(np.ones(2, bool), places))
+    renderer = FaceRenderer(surface, CropCamera(intrinsics=(600.0, 600.0, 32.0, 32.0), size=64))
+    picture = renderer.render(np.zeros((1, 64)), [FRONT])[0, ..., 3].numpy()
+    y, x = np.mgrid[:64, :64] + 0.5 - 32
+    assert np.unique(picture).tolist() == [0, 255]
+    np.testing.assert_array_equal(picture > 0, (x / 20) ** 2 + (y / 10) ** 2 < 1)
+    assert (picture > 0).sum() == pytest.approx(200 * np.pi, rel=0.02)
+
+
+def test_painted_eyes_of_the_embedded_model_are_the_ellipses_of_their_threshold():
+    """67 mm²: 32.7 × 16.4 mm; whole triangles, as renderers of before have them, are smaller."""
+    model = load_default()
+    sizes = {}
+    for whole in (False, True):
+        found = eyes.find_regions(model, whole_triangles=whole)
+        surface = make_surface(model.mean_shape, model.triangles)
+        surface = dataclasses.replace(surface, eyes=found)
+        camera = CropCamera(intrinsics=(3000.0, 3000.0, 512.0, 512.0), size=1024)
+        far = [(0.0, 0.0, 0.0, 0.0, 0.0, 3000.0)]  # 1 px is about 1 mm, so far that depth is none
+        picture = FaceRenderer(surface, camera, antialias=4).render(np.zeros((1, 64)), far)
+        painted = picture[0, :, :512, 3].numpy() > 127
+        sizes[whole] = [int(painted.any(axis=a).sum()) for a in (0, 1)]
+        if not whole:
+            assert painted.sum() == pytest.approx(np.pi * 2 * 67, rel=0.05)
+    assert sizes[False] == pytest.approx([4 * 67**0.5, 2 * 67**0.5], abs=1.5)
+    assert sizes[True] == pytest.approx([30, 11], abs=1.5)
 
 
 def test_a_model_of_bfms_size_has_the_authors_number_of_eye_vertices():

@@ -200,12 +200,22 @@ def test_what_the_first_window_misses_its_state_by_fades_out_in_half_a_second(
     motion = run(Misses(), num_frames, state=state, smooth=smooth)
     share = 0.5 + 0.5 * np.cos(np.pi * np.minimum(np.arange(num_frames) / 16, 1))
     np.testing.assert_allclose(motion[:, :70], np.tile(3 - 2 * share[:, None], 70), atol=1e-5)
-    np.testing.assert_allclose(motion[:, 70], np.clip(15 - 12.5 * share, 0, 5), atol=1e-5)
+    np.testing.assert_allclose(motion[:, 70], 3 - 2.5 * share, atol=1e-5)
     np.testing.assert_allclose(run(Misses(), num_frames)[:, :70], 3)
 
 
+def test_without_fading_windows_stand_as_the_network_makes_them() -> None:
+    """3 everywhere, whatever they should begin with; with it half way between at frame 8."""
+    state = np.ones(71, np.float32)
+    for fade, level in ((True, 2), (False, 3)):
+        motion = run(Misses(), 200, state=state, fade=fade)
+        np.testing.assert_allclose(motion[8, :70], level, rtol=1e-6)
+    jumps = run(Chain(1.0), 200, fade=False)
+    np.testing.assert_array_equal(jumps[72:75, 0] - jumps[72, 0], [0, 2, 3])
+
+
 def test_motion_comes_in_stored_units_from_standardised_audio() -> None:
-    """Audio less 3 over 2; expression × 4, pose × 5 about its mean, AU45 × 5."""
+    """Audio less 3 over 2; expression × 4, pose × 5 about its mean, AU45 as it is."""
     normalisation = Normalisation(
         kind="split",
         audio_mean=np.full(29, 3, np.float32),
@@ -223,7 +233,7 @@ def test_motion_comes_in_stored_units_from_standardised_audio() -> None:
     motion = generate_motion(Echo(), normalisation, audio, pose_mean=mean)
     np.testing.assert_allclose(motion[:, EXPRESSION], 2)
     np.testing.assert_allclose(motion[:, POSE], np.tile(2.5 + mean, (2, 1)))
-    np.testing.assert_allclose(motion[:, 70], 2.5)
+    np.testing.assert_allclose(motion[:, 70], 0.5)
 
 
 def test_motion_of_the_official_kind_needs_a_deviation_of_the_pose() -> None:

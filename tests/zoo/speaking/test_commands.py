@@ -22,13 +22,16 @@ from toolkit.media.encode import write_video
 from toolkit.schema import Provenance
 from toolkit.storage import hash_file
 from zoo.cli import main
+from zoo.data import POSE
 from zoo.data.frames import load_render_clips
 from zoo.models import registry
+from zoo.models.facial.model import open_facial_gan
 from zoo.models.renderer.model import TrainedRenderer
 from zoo.models.renderer.person import fit_person
 from zoo.motion.lids import LidMap
 from zoo.motion.model import MotionModel
 from zoo.motion.motion_file import load_motion
+from zoo.motion.speech import predict_scores
 from zoo.speaking import personalize as stages
 from zoo.speaking.person_file import PersonFile, load_person, save_person
 from zoo.speaking.scene import find_source
@@ -45,8 +48,9 @@ class StandIn(TrainedRenderer):
     clip: object
     asked: list = field(default_factory=list)
 
-    def draw(self, camera, *, expression, pose, au45):
-        self.asked.append({"expression": expression, "pose": pose, "au45": au45})
+    def draw(self, camera, *, expression, pose, au45, smooth=True):
+        asked = {"expression": expression, "pose": pose, "au45": au45, "smooth": smooth}
+        self.asked.append(asked)
         for t in range(len(pose)):
             yield self.clip.read_frame(t % self.clip.num_frames)
 
@@ -209,6 +213,70 @@ def test_the_head_rests_where_the_clips_head_is_and_pose_is_mapped_to_the_models
     np.testing.assert_allclose(asked["pose"], stand_in.person.pose_map.apply(mean), atol=1e-4)
     assert asked["expression"].shape == (9, 64)
     assert asked["au45"].shape == (9,)
+
+
+def test_without_recentring_the_head_stays_about_the_identitys_mean(data):
+    """0.1 everywhere, wherever the head of the clip is."""
+    clip = load_clip(data)
+    model = MotionModel(data, Rest(), make_normalisation("ann"), make_contract())
+    motion = generate_at(model, np.zeros((9, 29), np.float32), clip, recentre=False)
+    np.testing.assert_allclose(motion[:, POSE], 0.1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "switched"),
+    [
+        ((), set()),
+        (("--no-fade",), {"fade"}),
+        (("--no-recentring",), {"recentre"}),
+        (("--no-smoothing",), {"smooth"}),
+        (("--blink-rate", "model"), {"lids"}),
+        (("--plain",), {"fade", "recentre", "smooth", "lids"}),
+    ],
+)
+def test_what_the_paper_does_not_have_can_be_switched_off(data, renderer, words, switched):
+    """Each by itself, or all."""
+    learn_lids(data)
+    audio = write_speech(data / "a.wav", 9.0)  # 270 frames: seams at 127 and 142
+    assert synthesize(data, audio, "--background", "crop", *words).exit_code == 0
+    stand_in = renderer["now"]
+    (asked,) = stand_in.asked
+    assert asked["smooth"] is ("smooth" not in switched)
+    model, clip = open_facial_gan(data / "motion.pt"), load_clip(data)
+    scores = predict_scores(audio, model.contract)
+    wanted = generate_at(
+        model, scores, clip, "model" if "lids" in switched else "person",
+        fade="fade" not in switched, recentre="recentre" not in switched,
+    )  # fmt: skip
+    np.testing.assert_array_equal(asked["expression"], wanted[:, :64])
+    np.testing.assert_array_equal(asked["au45"], wanted[:, 70])
+    as_usual = generate_at(model, scores, clip)
+    changed = {
+        "fade": np.any(asked["expression"] != as_usual[:, :64]),
+        "recentre": np.any(asked["pose"][0] != stand_in.pose_map.apply(as_usual[:1, POSE])[0]),
+        "lids": np.any(asked["au45"][:100] != as_usual[:100, 70]),
+    }
+    assert {name for name, is_so in changed.items() if is_so} == switched - {"smooth"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--plain", "--blink-rate", "20"), "leave it or --blink-rate 20 away"),
+        (("--plain", "--smooth"), "leave it or --smooth away"),
+        (("--scores", "b.npy"), "give --audio or --scores"),
+        (("--pose-like", "b.npy"), "--pose-like belongs to --scores"),
+    ],
+)
+def test_options_of_generate_that_do_not_go_together_are_refused(data, words, message):
+    """In one line each."""
+    audio = write_speech(data / "a.wav")
+    result = run(
+        "generate", "--model", data / "motion.pt", "--audio", audio, "--out", data / "m.npz", *words
+    )
+    assert result.exit_code != 0
+    assert message in result.stderr
+    assert not (data / "m.npz").exists()
 
 
 def test_a_fine_tuned_models_lids_are_the_persons(data):

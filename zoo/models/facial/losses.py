@@ -2,7 +2,8 @@
 
 Legend: B batch, T frames, 71 = expression 64, pose 6, AU45 1 (`MOTION_LAYOUT`).
 Norms are sums over frames and dimensions, averaged over the batch; the whole of eq. 8 is divided
-once by 71·T, so that its terms keep their ratios and its size does not depend on T.
+once by 71·T, so that its terms keep their ratios and its size does not depend on T. The paper does
+not say in which units: here expression is over one scale, pose over its deviation, AU45 0 to 5.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from torch.nn import functional
 from zoo.data.layout import AU45, EXPRESSION, MOTION_SIZE, POSE
 
 __all__ = [
+    "PAPER_WEIGHTS",
     "LossWeights",
     "Objective",
     "Terms",
@@ -52,6 +54,9 @@ class LossWeights:
     gan: float = 0.1
 
 
+PAPER_WEIGHTS = LossWeights()
+
+
 @dataclass(frozen=True)
 class Objective:
     """The losses of a preset.
@@ -69,9 +74,8 @@ class Objective:
     uses_gan: bool
 
 
-def make_paper_objective(gan_weight: float = LossWeights.gan) -> Objective:
-    """Eqs. 4–8 with the paper's weights, but for that of the adversarial term (ω6)."""
-    weights = LossWeights(gan=gan_weight)
+def make_paper_objective(weights: LossWeights = PAPER_WEIGHTS) -> Objective:
+    """Eqs. 4–8 with these weights."""
     return Objective(
         regression=partial(regression_loss, weights=weights),
         adversarial=partial(adversarial_loss, weights=weights),

@@ -11,12 +11,14 @@ import torch
 from torch import nn
 
 from toolkit.errors import ToolkitError
-from zoo.data import Normalisation
+from zoo.data import WINDOW, Normalisation
 from zoo.data.contract import Contract
 from zoo.models.facial import FAMILY
-from zoo.models.facial.losses import Objective
+from zoo.models.facial.losses import PAPER_WEIGHTS, LossWeights, Objective
 from zoo.models.facial.networks import Discriminator
+from zoo.models.facial.official import OfficialGenerator
 from zoo.models.facial.presets import PRESETS, check_part
+from zoo.models.facial.released import make_released_model
 from zoo.motion.lids import LidMap
 from zoo.motion.model import MotionModel
 from zoo.training.checkpoint import load_checkpoint
@@ -48,7 +50,7 @@ class FacialGan(nn.Module):
 
 
 def create_facial_gan(
-    preset: str = "paper", *, without: str = "", gan_weight: float = 0.1
+    preset: str = "paper", *, without: str = "", weights: LossWeights = PAPER_WEIGHTS
 ) -> FacialGan:
     """FACIAL-GAN with random weights.
 
@@ -56,7 +58,7 @@ def create_facial_gan(
         preset: one of `PRESETS`.
         without: `temporal` leaves G_tem out, so that the FC sees c alone (ablation, Fig. 8);
             `local` leaves G_loc out, so that it sees z alone.
-        gan_weight: of the generator's adversarial term; 0: no discriminator is trained.
+        weights: of the losses; without an adversarial term no discriminator is trained.
 
     Raises:
         ValueError: an unknown preset or part, or a part of `official`.
@@ -64,38 +66,40 @@ def create_facial_gan(
     chosen = find_preset(PRESETS, preset)
     check_part(preset, without)
     generator = pkgutil.resolve_name(chosen.generator)(**({without: False} if without else {}))
-    return FacialGan(preset, generator, pkgutil.resolve_name(chosen.objective)(gan_weight))
+    return FacialGan(preset, generator, pkgutil.resolve_name(chosen.objective)(weights))
 
 
 def open_facial_gan(path: Path, device: torch.device | str = "cpu") -> MotionModel:
-    """The generator of a checkpoint.
+    """The generator of a checkpoint, one converted from the released code included.
 
     Raises:
-        ToolkitError: no such checkpoint, one of something else, or one without normalisation
-            (converted from the released code: it cannot be fed from shards).
+        ToolkitError: no such checkpoint, or one of something else.
     """
     content = load_checkpoint(path, FAMILY.name)["model"]
-    if "normalisation" not in content:
-        raise ToolkitError(
-            f"{path}: converted from the released code: it takes raw logits and its own motion "
-            "layout, which shards do not hold; train a model with --preset official instead"
-        )
-    model = create_facial_gan(content["preset"], without=content["without"])
+    model = create_facial_gan(content["preset"], without=content.get("without", ""))
     load_weights(model, content, path)
+    if isinstance(model.generator, OfficialGenerator) and "normalisation" not in content:
+        return make_released_model(path, model.generator, content, device)
     return MotionModel(
         path=path,
         network=model.generator.eval().to(device),
         normalisation=Normalisation.from_state(content["normalisation"]),
         contract=Contract.from_state(content["contract"]),
         lids=LidMap.from_state(content["lids"]) if content.get("lids") else None,
+        window=content.get("window", WINDOW),
     )
 
 
-def load_weights(model: FacialGan, content: dict[str, Any], path: Path) -> None:
-    """Put a checkpoint's weights into networks of the same preset; ToolkitError if of another."""
+def load_weights(
+    model: FacialGan, content: dict[str, Any], path: Path, *, discriminator: bool = True
+) -> None:
+    """Put a checkpoint's weights into networks of the same preset; ToolkitError if of another.
+
+    Its discriminator is left alone where there is none, or none is asked for.
+    """
     try:
         model.generator.load_state_dict(content["generator"])
-        if "discriminator" in content:
+        if discriminator and "discriminator" in content:
             model.discriminator.load_state_dict(content["discriminator"])
     except RuntimeError as error:
         raise ToolkitError(

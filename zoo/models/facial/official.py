@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from zoo.data.layout import AU45, CONTEXT, EXPRESSION, MOTION_SIZE, POSE
-from zoo.models.facial.losses import Objective, Terms
+from zoo.models.facial.losses import PAPER_WEIGHTS, LossWeights, Objective, Terms
 from zoo.models.facial.networks import (
     NUM_FEATURES,
     LocalNetwork,
@@ -138,16 +138,14 @@ _WEIGHTS = {"expression": (20, 200), "pose": (1, 10), "eye": (0.5, 1)}
 
 _STATE_WEIGHT = 10
 
-GAN_WEIGHT = 0.1
 
-
-def make_official_objective(gan_weight: float = GAN_WEIGHT) -> Objective:
-    """Least squares and means, with this weight of the adversarial term."""
+def make_official_objective(weights: LossWeights = PAPER_WEIGHTS) -> Objective:
+    """Least squares and means; of the weights that of the adversarial term counts alone."""
     return Objective(
         regression=regression_loss,
-        adversarial=partial(adversarial_loss, weight=gan_weight),
+        adversarial=partial(adversarial_loss, weight=weights.gan),
         discriminator=discriminator_loss,
-        uses_gan=gan_weight > 0,
+        uses_gan=weights.gan > 0,
     )
 
 
@@ -178,7 +176,7 @@ def regression_loss(pred: torch.Tensor, target: torch.Tensor) -> Terms:
 
 
 def adversarial_loss(
-    logits: torch.Tensor, num_frames: int = 0, weight: float = GAN_WEIGHT
+    logits: torch.Tensor, num_frames: int = 0, weight: float = PAPER_WEIGHTS.gan
 ) -> torch.Tensor:
     """Of the generator: how far generated motion is judged from 1; means know no T."""
     return weight * (logits.float() - 1).square().mean()

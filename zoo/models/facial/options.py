@@ -3,24 +3,48 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from zoo.data.layout import WINDOW
+from zoo.models.facial.losses import PAPER_WEIGHTS, LossWeights
 from zoo.models.facial.presets import PRESETS, check_part
-from zoo.training.options import ClipRunOptions, option
+from zoo.training.options import ClipRunOptions, find_preset, option
 
 PARTS = ("", "temporal", "local")
+
+_EPOCHS = "An epoch is every item once. 0: the preset's."
+_BATCH_SIZE = "Items of a step, over all processes. 0: the preset's."
 
 
 @dataclass(frozen=True, kw_only=True)
 class FacialRecipe(ClipRunOptions):
-    """Options of a run; the defaults are the paper's (section 5.1)."""
+    """Options of a run; those of the presets paper and small are the paper's (section 5.1)."""
 
     preset: str = option(
-        "Networks and losses; small: a narrower discriminator.",
+        "Networks, losses and schedule; small: a narrower discriminator.",
         default="paper",
         one_of=tuple(PRESETS),
     )
-    learning_rate: float = option("Of Adam, for both networks.", default=1e-4, above=0)
+    epochs: int = option(_EPOCHS, default=0, at_least=0)
+    batch_size: int = option(_BATCH_SIZE, default=0, at_least=0)
+    learning_rate: float = option(
+        "Of Adam, for both networks. 0: the preset's.", default=0.0, at_least=0
+    )
+    window: int = option(
+        "T, frames of a window: a multiple of 4, of 32 with official.", default=WINDOW, at_least=32
+    )
+    stride: int = option("Frames from window to window. 0: the preset's.", default=0, at_least=0)
+    expression_weight: float = option("ω1 of eq. 4.", default=PAPER_WEIGHTS.expression, at_least=0)
+    pose_weight: float = option("ω2 of eq. 4.", default=PAPER_WEIGHTS.pose, at_least=0)
+    eye_weight: float = option(
+        "ω3 of eq. 4, of AU45 from 0 to 5.", default=PAPER_WEIGHTS.eye, at_least=0
+    )
+    state_weight: float = option(
+        "ω4 of eq. 4, of the first frame.", default=PAPER_WEIGHTS.state, at_least=0
+    )
+    motion_weight: float = option(
+        "ω5 of eq. 6, of the steps between frames.", default=PAPER_WEIGHTS.motion, at_least=0
+    )
     gan_weight: float = option(
-        "ω6 of eq. 8; 0 trains without a discriminator.", default=0.1, at_least=0
+        "ω6 of eq. 8; 0 trains without a discriminator.", default=PAPER_WEIGHTS.gan, at_least=0
     )
     without: str = option(
         "Leave out G_tem (temporal) or G_loc (local) (Fig. 8).", default="", one_of=PARTS
@@ -28,10 +52,49 @@ class FacialRecipe(ClipRunOptions):
     identity: str = option("Whose time --holdout holds out. Default: everyone's.", default="")
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together; raises ValueError."""
+        """Take the preset's schedule, refuse what does not go together; raises ValueError."""
         super().__post_init__()
         check_part(self.preset, self.without)
         self._check_identity()
+        self._check_weights()
+        chosen = find_preset(PRESETS, self.preset)
+        if self.window % chosen.multiple:
+            raise ValueError(
+                f"--window {self.window}: the {self.preset} preset takes multiples of "
+                f"{chosen.multiple}"
+            )
+        epochs, batch_size = self._find_schedule()
+        for name, value in {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": chosen.learning_rate,
+            "stride": chosen.stride,
+        }.items():
+            object.__setattr__(self, name, getattr(self, name) or value)
+
+    @property
+    def weights(self) -> LossWeights:
+        """ω1 to ω6."""
+        return LossWeights(
+            expression=self.expression_weight,
+            pose=self.pose_weight,
+            eye=self.eye_weight,
+            state=self.state_weight,
+            motion=self.motion_weight,
+            gan=self.gan_weight,
+        )
+
+    def _find_schedule(self) -> tuple[int, int]:
+        """Epochs and batch size of the preset."""
+        return PRESETS[self.preset].epochs, PRESETS[self.preset].batch_size
+
+    def _check_weights(self) -> None:
+        others = LossWeights(gan=self.gan_weight)
+        if self.weights != others and not PRESETS[self.preset].weighted:
+            raise ValueError(
+                f"the {self.preset} preset has weights of its own: of all weights it takes "
+                "--gan-weight alone"
+            )
 
     def _check_identity(self) -> None:
         if self.identity and not self.holdout:
@@ -48,8 +111,9 @@ class FinetuneRecipe(FacialRecipe):
 
     base: Path = option("Checkpoint to begin with, as runs/facial/best.pt.")
     identity: str = option("Who is to be learnt.")
-    epochs: int = option("An epoch is every item once.", default=10, at_least=1)
-    batch_size: int = option("Items of a step, over all processes.", default=16, at_least=1)
+
+    def _find_schedule(self) -> tuple[int, int]:
+        return PRESETS[self.preset].tuning_epochs, PRESETS[self.preset].tuning_batch_size
 
     def _check_identity(self) -> None:
         """Without a holdout, too, it says who is learnt."""

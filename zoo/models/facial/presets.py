@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from zoo.data.batches import STRIDE
 from zoo.training.options import find_preset
 
 
@@ -11,10 +12,18 @@ class Preset:
 
     Attributes:
         generator: "module:class".
-        objective: "module:function" from the weight of the adversarial term to the losses.
+        objective: "module:function" from `LossWeights` to the losses.
         discriminator_width: its first channels.
         normalisation: kind of `zoo.data.Normalisation`.
         parts: of the generator, that may be left out.
+        weighted: whether ω1 to ω5 may be chosen.
+        multiple: that T is one of.
+        learning_rate: of Adam, for both networks.
+        stride: frames between the starts of windows.
+        last_window: whether a clip's last window is trained on.
+        fresh_discriminator: fine-tuning begins with a new one, not with the base model's.
+        epochs, batch_size: of general training.
+        tuning_epochs, tuning_batch_size: of fine-tuning.
     """
 
     generator: str = "zoo.models.facial.networks:Generator"
@@ -22,6 +31,16 @@ class Preset:
     discriminator_width: int = 64
     normalisation: str = "split"
     parts: tuple[str, ...] = ("temporal", "local")
+    weighted: bool = True
+    multiple: int = 4
+    learning_rate: float = 1e-4
+    stride: int = STRIDE
+    last_window: bool = True
+    fresh_discriminator: bool = False
+    epochs: int = 50
+    batch_size: int = 64
+    tuning_epochs: int = 10
+    tuning_batch_size: int = 16
 
 
 PRESETS = {
@@ -32,10 +51,20 @@ PRESETS = {
         objective="zoo.models.facial.official:make_official_objective",
         normalisation="clip",
         parts=(),
+        weighted=False,
+        multiple=32,
+        learning_rate=1e-5,
+        stride=1,
+        last_window=False,
+        fresh_discriminator=True,
+        epochs=11,
+        batch_size=16,
+        tuning_epochs=11,
     ),
 }
-"""`paper`, as printed; `small`, the same with a discriminator a quarter as wide, for CPUs;
-`official`, as the released code has it."""
+"""`paper`, as printed (section 5.1); `small`, the same with a discriminator a quarter as wide, for
+CPUs; `official`, as the released code has it, which fine-tunes alone: general training is done in
+the same way."""
 
 
 def check_part(preset: str, part: str) -> None:

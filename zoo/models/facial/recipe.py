@@ -1,6 +1,6 @@
 """Train FACIAL-GAN on the windows of a dataset, or fine-tune it to one identity.
 
-Zhang et al., ICCV 2021, sections 3.2 and 5.1.
+Zhang et al., ICCV 2021, sections 3.2 (losses) and 5.1 (schedule, ω1 to ω6, T).
 """
 
 import functools
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from toolkit.errors import ToolkitError
 from zoo.data import (
     AU45,
     EXPRESSION,
@@ -43,6 +44,10 @@ from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
 
+UNITS = 2
+"""Of what networks see, in a run's state; 1, without a name: AU45 over 5, log-probabilities of the
+kind `clip` as stored."""
+
 
 @trainer
 def train_facial(recipe: FacialRecipe, setting: Setting) -> "FacialTask":
@@ -65,11 +70,12 @@ def choose_clips(recipe: FacialRecipe) -> tuple[ClipSet, ClipSet]:
     """
     identity, holdout = recipe.identity or None, None
     if recipe.holdout:
-        holdout = Holdout(share=recipe.holdout, identity=identity)
+        holdout = Holdout(share=recipe.holdout, identity=identity, gap=recipe.window)
+    load = functools.partial(load_clips, min_frames=recipe.window)
     if isinstance(recipe, FinetuneRecipe):
-        return load_parts(load_clips, recipe.shards, identity=identity, holdout=holdout)
-    trained = load_clips(recipe.shards, split="train", holdout=holdout)
-    return trained, load_clips(recipe.shards, split="val", holdout=holdout)
+        return load_parts(load, recipe.shards, identity=identity, holdout=holdout)
+    trained = load(recipe.shards, split="train", holdout=holdout)
+    return trained, load(recipe.shards, split="val", holdout=holdout)
 
 
 class FacialTask(Task):
@@ -88,7 +94,8 @@ class FacialTask(Task):
         """Make the networks, or take those of the base model.
 
         Raises:
-            ToolkitError: the base model knows data of another kind, or is of another preset.
+            ToolkitError: the base model knows data of another kind, or is of another preset or
+                length of windows.
         """
         torch.manual_seed(recipe.seed)
         self._recipe, self._distributed = recipe, distributed
@@ -96,15 +103,25 @@ class FacialTask(Task):
         self._contract = make_contract(trained)
         self._contract.refuse_others(make_contract(chosen_by), "the validation part")
         self._model = create_facial_gan(
-            recipe.preset, without=recipe.without, gan_weight=recipe.gan_weight
+            recipe.preset, without=recipe.without, weights=recipe.weights
         )
-        self._normalisation = Normalisation.fit(trained, kind=PRESETS[recipe.preset].normalisation)
+        preset = PRESETS[recipe.preset]
+        self._normalisation = Normalisation.fit(trained, preset.normalisation, scale=trained.scale)
         if isinstance(recipe, FinetuneRecipe):
             self._take_base(recipe, trained)
         self._lids: LidMap | None = None
         self._real_au45 = _gather_au45(trained)
-        self._windows = MotionWindows(trained, self._normalisation)
-        self._chosen_by = MotionWindows(chosen_by, self._normalisation, stride=WINDOW)
+        self._windows = MotionWindows(
+            trained,
+            self._normalisation,
+            num_frames=recipe.window,
+            stride=recipe.stride,
+            last=preset.last_window,
+        )
+        length = max(recipe.window, WINDOW)  # spectra are of so many frames
+        self._chosen_by = MotionWindows(
+            chosen_by, self._normalisation, num_frames=length, stride=length
+        )
         self._model.to(distributed.device)
         self._gan = Adversaries(
             self._model.generator,
@@ -117,7 +134,12 @@ class FacialTask(Task):
     def _take_base(self, recipe: FinetuneRecipe, trained: ClipSet) -> None:
         base = load_checkpoint(recipe.base, FAMILY.name)["model"]
         Contract.from_state(base["contract"]).refuse_others(self._contract, str(recipe.shards))
-        load_weights(self._model, base, recipe.base)
+        if (window := base.get("window", WINDOW)) != recipe.window:
+            raise ToolkitError(
+                f"{recipe.base}: was trained on windows of {window} frames: add --window {window}"
+            )
+        fresh = PRESETS[recipe.preset].fresh_discriminator
+        load_weights(self._model, base, recipe.base, discriminator=not fresh)
         known = Normalisation.from_state(base["normalisation"])
         self._normalisation = known.add_identities(trained)
 
@@ -196,9 +218,20 @@ class FacialTask(Task):
     def state_dict(self) -> dict[str, Any]:
         lids = self._lids and self._lids.to_state()
         optimisers = self._gan.state_dict()
-        return {"model": self._model.state_dict(), "optimisers": optimisers, "lids": lids}
+        return {
+            "model": self._model.state_dict(),
+            "optimisers": optimisers,
+            "lids": lids,
+            "units": UNITS,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises ToolkitError for a run that saw its clips in other units than this version."""
+        if state.get("units") != UNITS:
+            raise ToolkitError(
+                "the run was begun by a version that trained on motion and scores in other units: "
+                "fine-tune its best.pt, or train anew in another --out"
+            )
         self._model.load_state_dict(state["model"])
         self._lids = LidMap.from_state(state["lids"]) if state["lids"] else None
         self._gan.load_state_dict(state["optimisers"])
@@ -206,6 +239,7 @@ class FacialTask(Task):
     def export(self) -> dict[str, Any]:
         return {
             "preset": self._recipe.preset,
+            "window": self._recipe.window,
             "without": self._recipe.without,
             "generator": copy_to_cpu(self._model.generator),
             "discriminator": copy_to_cpu(self._model.discriminator),

@@ -25,6 +25,9 @@ from zoo.models.renderer.windows import RenderedWindows
 from zoo.motion.pose_map import smooth_motion
 from zoo.training.options import find_preset
 
+ELLIPSES = "ellipses"
+"""How eyes are painted, in checkpoints; those that do not say saw whole triangles."""
+
 
 @dataclass(frozen=True, eq=False)
 class NamedFaceModel:
@@ -81,11 +84,19 @@ class WindowMaker:
 
     @classmethod
     def of_person(
-        cls, person: Person, model: FaceModel, threshold: float, *, preset: str, without: str
+        cls,
+        person: Person,
+        model: FaceModel,
+        threshold: float,
+        *,
+        preset: str,
+        without: str,
+        whole_triangles: bool = False,
     ) -> "WindowMaker":
-        """With eye regions by a threshold in mm², see `zoo.graphics.eyes`."""
+        """With eye regions by a threshold in mm², see `zoo.graphics.eyes.find_regions`."""
         shape = find_preset(PRESETS, preset).window
-        return cls(person.make_surface(model, threshold=threshold), shape, without != "eyes")
+        surface = person.make_surface(model, threshold=threshold, whole_triangles=whole_triangles)
+        return cls(surface, shape, without != "eyes")
 
     def make(
         self,
@@ -95,6 +106,7 @@ class WindowMaker:
         pose: npt.ArrayLike,
         au45: npt.ArrayLike,
         device: torch.device | str = "cpu",
+        smooth: bool = True,
     ) -> RenderedWindows:
         """The windows of a motion, none of it smoothed: expression and pose are, AU45 stays.
 
@@ -104,12 +116,13 @@ class WindowMaker:
             pose: (n, 6) `face/model_pose`.
             au45: (n,) 0 to 5.
             device: where it is rendered.
+            smooth: False leaves expression and pose as they are, too.
         """
         au45 = np.asarray(au45, np.float32)
         return RenderedWindows(
             FaceRenderer(self.surface, camera, device=device),
-            expression=smooth_motion(expression),
-            pose=smooth_motion(pose),
+            expression=smooth_motion(expression) if smooth else np.asarray(expression),
+            pose=smooth_motion(pose) if smooth else np.asarray(pose),
             au45=au45 if self.has_eyes else np.zeros_like(au45),
             shape=self.shape,
         )

@@ -16,7 +16,7 @@ from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import FEATURES, Picture, RenderClip, Stretches
 from zoo.graphics.render import FaceRenderer
 from zoo.models.renderer import FAMILY
-from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures
+from zoo.models.renderer.inputs import ELLIPSES, WindowMaker, find_face_model, to_pictures
 from zoo.models.renderer.networks import create_generator, place_network
 from zoo.models.renderer.person import Person
 from zoo.motion.pose_map import PoseMap, smooth_motion
@@ -88,6 +88,7 @@ class TrainedRenderer:
         expression: npt.ArrayLike,
         pose: npt.ArrayLike,
         au45: npt.ArrayLike,
+        smooth: bool = True,
     ) -> Iterator[Picture]:
         """Frames of a motion of any length, in order: (H, H, 3) uint8 RGB each.
 
@@ -96,13 +97,19 @@ class TrainedRenderer:
             expression: (n, 64) standard deviations, not smoothed.
             pose: (n, 6) `face/model_pose`, not smoothed.
             au45: (n,) 0 to 5.
+            smooth: expression and pose, as in training.
 
         Raises:
             ToolkitError: a camera of another size.
         """
         self._check_camera(camera)
         windows = self.maker.make(
-            camera, expression=expression, pose=pose, au45=au45, device=self.device
+            camera,
+            expression=expression,
+            pose=pose,
+            au45=au45,
+            device=self.device,
+            smooth=smooth,
         )
         for window in windows:  # on a CPU core a batch takes as long as its frames one by one
             seen = window[None].contiguous(memory_format=torch.channels_last)
@@ -179,6 +186,7 @@ def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
             float(content["threshold"]),
             preset=content["preset"],
             without=content["without"],
+            whole_triangles=content.get("eyes") != ELLIPSES,
         ),
         device=torch.device(device),
     )

@@ -45,14 +45,17 @@ class Person:
     backends: dict[str, str]
     num_frames: int
 
-    def make_surface(self, model: FaceModel, *, threshold: float | None = None) -> Surface:
-        """What is drawn of this person; `threshold` (mm²) as in `zoo.graphics.eyes`."""
+    def make_surface(
+        self, model: FaceModel, *, threshold: float | None = None, whole_triangles: bool = False
+    ) -> Surface:
+        """What is drawn of this person; `threshold` (mm²) and triangles as in `find_regions`."""
         return Surface.of_model(
             model,
             identity=self.identity_coefficients,
             texture=self.texture_coefficients,
             illumination=self.illumination,
             threshold=threshold,
+            whole_triangles=whole_triangles,
         )
 
     def to_state(self) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 HALF_WINDOW = 5
-"""N_w: a window has 2·N_w frames, t − 5 … t + 4 (FACIAL, section 3.4)."""
+"""N_w: a window has 2·N_w frames, t − 5 … t + 4 (FACIAL, section 3.4).
+
+The paper gives no N_w: 5 is the released code's.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from toolkit.errors import ToolkitError
 from zoo.data import Holdout
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.frames import Picture, RenderClip, load_render_clips, note_stretches, take_fingerprint
@@ -21,7 +22,7 @@ from zoo.data.source import load_parts
 from zoo.graphics.eyes import choose_threshold
 from zoo.models.renderer import FAMILY
 from zoo.models.renderer.batches import ClipFrames, FrameBatch
-from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures
+from zoo.models.renderer.inputs import ELLIPSES, WindowMaker, find_face_model, to_pictures
 from zoo.models.renderer.losses import (
     LossWeights,
     adversarial_loss,
@@ -241,9 +242,16 @@ class RendererTask(Task):
             "generator": self._generator.state_dict(),
             "discriminator": self._discriminator.state_dict(),
             "optimisers": self._gan.state_dict(),
+            "eyes": ELLIPSES,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises ToolkitError for a run that saw other eyes than this version paints."""
+        if state.get("eyes") != ELLIPSES:
+            raise ToolkitError(
+                "the run was begun by a version that painted the eyes as whole triangles: train "
+                "anew in another --out"
+            )
         self._generator.load_state_dict(state["generator"])
         self._discriminator.load_state_dict(state["discriminator"])
         self._gan.load_state_dict(state["optimisers"])
@@ -260,5 +268,6 @@ class RendererTask(Task):
             "fps": self._fps,
             "face_model": {"name": self._face_model.name, "sha256": self._face_model.sha256},
             "threshold": self._threshold,
+            "eyes": ELLIPSES,
             "perceptual": {"name": self._perceptual.name, "sha256": self._perceptual.sha256},
         }

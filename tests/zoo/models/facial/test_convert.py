@@ -5,15 +5,21 @@ The names, shapes and the forward pass below are written down apart from the cod
 
 import dataclasses
 import pickle
+import re
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner, Result
 from torch.nn import functional
 
+from tests.networks import save_model
+from tests.numbered import find_real
 from toolkit.errors import ToolkitError
+from zoo.cli import main
 from zoo.data.contract import Contract
 from zoo.data.layout import MOTION_LAYOUT
 from zoo.models.facial.convert import OFFICIAL_CONTRACT, OFFICIAL_LAYOUT, convert_official
@@ -262,6 +268,107 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
         with pytest.raises(ToolkitError, match=name):
             convert_official(tmp_path / name)
     assert not trap.exists()
+
+
+# --- motion from logits -------------------------------------------------------------------------
+
+
+def convert(checkpoint: Path) -> Path:
+    """The zoo's checkpoint of it, beside it."""
+    save_checkpoint(checkpoint.with_name("c.pt"), convert_official(checkpoint))
+    return checkpoint.with_name("c.pt")
+
+
+def generate(model: Path, *words: object) -> Result:
+    out = model.with_name("motion.npz")
+    return CliRunner().invoke(
+        main, ["generate", "--model", str(model), "--out", str(out), *map(str, words)]
+    )
+
+
+def test_a_converted_model_makes_motion_of_raw_logits(checkpoint: Path) -> None:
+    """Of 128 frames what the released network does, from a state of zeros, zeros around them."""
+    model = convert(checkpoint)
+    logits = np.random.default_rng(0).normal(0, 9, (128, 29)).astype(np.float32)
+    np.save(checkpoint.with_name("s.npy"), logits)
+    result = generate(model, "--scores", checkpoint.with_name("s.npy"))
+    assert result.exit_code == 0, result.stderr
+    audio = torch.from_numpy(np.pad(logits, ((8, 7), (0, 0))))[None]
+    wanted = run_released(draw_checkpoint(), audio, torch.zeros(1, 71))[0].numpy()
+    with np.load(model.with_name("motion.npz")) as file:
+        np.testing.assert_allclose(file["pose"], wanted[:, :6], atol=1e-4)
+        np.testing.assert_allclose(file["au45"], wanted[:, 6].clip(0, 5), atol=1e-4)
+        np.testing.assert_allclose(file["expression"], wanted[:, 7:], atol=1e-4)
+        assert str(file["layout"]) == OFFICIAL_LAYOUT
+        assert "less a clip's mean" in dict(file["units"].tolist())["pose"]
+
+
+def test_the_pose_gets_the_mean_and_the_deviation_of_a_clip(checkpoint: Path) -> None:
+    """Whose motion the released code stored: its first six numbers are the pose."""
+    model, folder = convert(checkpoint), checkpoint.parent
+    np.save(folder / "s.npy", np.random.default_rng(0).normal(0, 9, (50, 29)))
+    like = np.zeros((2, 71))
+    like[:, 0], like[:, 3] = [1, 5], [168, 172]  # means 3 and 170, deviations 2
+    np.save(folder / "like.npy", like)
+    poses = []
+    for words in ((), ("--pose-like", folder / "like.npy")):
+        assert generate(model, "--scores", folder / "s.npy", *words).exit_code == 0
+        with np.load(folder / "motion.npz") as file:
+            poses.append(file["pose"])
+            unit = dict(file["units"].tolist())["pose"]
+    np.testing.assert_allclose(poses[1][:, [0, 3]], poses[0][:, [0, 3]] * 2 + [3, 170], rtol=1e-5)
+    np.testing.assert_array_equal(poses[1][:, [1, 2, 4, 5]], 0)
+    assert unit.startswith("rx, ry, rz: deg; s: px/dm")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((9, 16, 29)), r"logits of shape \(9, 16, 29\), not \(n, 29\)"),
+        (np.zeros((0, 29)), r"logits of shape \(0, 29\)"),
+        (np.full((9, 29), np.nan), "logits that are NaN"),
+        (np.array(["a"]), "no .npy file of numbers"),
+    ],
+)
+def test_what_are_no_logits_is_refused(array: Any, message: str, checkpoint: Path) -> None:
+    np.save(checkpoint.with_name("s.npy"), array)
+    result = generate(convert(checkpoint), "--scores", checkpoint.with_name("s.npy"))
+    assert result.exit_code == 1
+    assert re.search(message, result.stderr)
+
+
+def test_each_kind_of_model_names_what_it_takes(checkpoint: Path) -> None:
+    """A recording for a converted one, logits for one of the zoo."""
+    folder = checkpoint.parent
+    np.save(folder / "s.npy", np.zeros((9, 29)))
+    result = generate(convert(checkpoint), "--audio", folder / "speech.wav")
+    assert "takes raw logits of DeepSpeech 0.1.0, no recording" in result.stderr
+    result = generate(save_model(folder / "own.pt", "ann"), "--scores", folder / "s.npy")
+    assert "this one takes log_prob" in result.stderr
+    assert result.exit_code == 1
+
+
+@pytest.mark.real
+def test_the_released_sample_has_the_shapes_and_units_that_a_converted_model_takes(
+    checkpoint: Path,
+) -> None:
+    """Real logits of 731 frames, and the authors' motion of them; their weights are not here."""
+    logits = find_real("reference/facial/obama2_deepspeech_logits.npy")
+    motion = find_real("reference/facial/obama2_motion.npy")
+    poses = []
+    for words in ((), ("--pose-like", motion)):
+        result = generate(convert(checkpoint), "--scores", logits, *words)
+        assert result.exit_code == 0, result.stderr
+        with np.load(checkpoint.with_name("motion.npz")) as file:
+            assert file["expression"].shape == (731, 64)
+            poses.append(file["pose"])
+    real = np.load(motion)
+    assert real.shape == (731, 71)
+    assert np.abs(real[:, :3]).max() < 12  # degrees
+    assert 160 < real[:, 3].min() <= real[:, 3].max() < 180  # px/dm
+    assert real[:, 6].max() == pytest.approx(1.79, abs=0.01)  # AU45
+    back = (poses[1] - real[:, :6].mean(axis=0)) / real[:, :6].std(axis=0)
+    np.testing.assert_allclose(back, poses[0], atol=1e-3)
 
 
 OURS = Contract(

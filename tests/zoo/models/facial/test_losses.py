@@ -157,7 +157,7 @@ def test_presets_have_their_own_objectives() -> None:
 def test_without_weight_the_adversarial_term_is_known_to_be_unused() -> None:
     """The ablation without the GAN."""
     assert make_paper_objective().uses_gan
-    assert not make_paper_objective(0).uses_gan
+    assert not make_paper_objective(LossWeights(gan=0)).uses_gan
 
 
 def test_terms_of_half_precision_are_added_in_single() -> None:

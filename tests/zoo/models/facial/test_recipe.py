@@ -19,7 +19,7 @@ from toolkit.features.blink import find_blinks
 from zoo.cli import main
 from zoo.data import AU45, EXPRESSION, WINDOW, Normalisation, load_clips, pad_audio
 from zoo.evaluation.motion import evaluate_part
-from zoo.models.facial.model import open_facial_gan
+from zoo.models.facial.model import create_facial_gan, open_facial_gan
 from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
 from zoo.models.facial.recipe import FacialTask, choose_clips, train_facial
 from zoo.synthetic.dataset import make_dataset
@@ -278,11 +278,153 @@ def test_a_stranger_is_refused_with_the_names_that_are_known(dataset: Path, base
 
 
 @pytest.mark.parametrize(
-    "changes", [{"preset": "big"}, {"without": "both"}, {"precision": "fp8"}, {"epochs": 0}]
+    "changes", [{"preset": "big"}, {"without": "both"}, {"precision": "fp8"}, {"epochs": -1}]
 )
 def test_settings_that_cannot_be_meant_are_refused(changes: dict[str, Any], dataset: Path) -> None:
     with pytest.raises(ValueError, match=next(iter(changes)).replace("_", "-")):
         make_recipe(dataset, **changes)
+
+
+# --- presets and weights ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("preset", "general", "tuning"),
+    [
+        ("paper", (50, 64, 1e-4, 5), (10, 16, 1e-4, 5)),
+        ("official", (11, 16, 1e-5, 1), (11, 16, 1e-5, 1)),
+    ],
+)
+def test_a_preset_brings_its_schedule(
+    preset: str, general: tuple[float, ...], tuning: tuple[float, ...]
+) -> None:
+    """Epochs, batch, rate and stride: section 5.1's, and the released code's."""
+    more: dict[str, Any] = {"shards": Path("shards"), "preset": preset}
+    recipe = FacialRecipe(**more)
+    tuned = FinetuneRecipe(**more, base=Path("b.pt"), identity="ann")
+    for found, wanted in ((recipe, general), (tuned, tuning)):
+        assert (found.epochs, found.batch_size, found.learning_rate, found.stride) == wanted
+    asked = FacialRecipe(**more, epochs=3, batch_size=8, learning_rate=0.5, stride=7)
+    assert (asked.epochs, asked.batch_size, asked.learning_rate, asked.stride) == (3, 8, 0.5, 7)
+
+
+def test_the_official_preset_takes_the_weight_of_its_gan_and_no_other() -> None:
+    recipe = FacialRecipe(shards=Path("shards"), preset="official", gan_weight=0.5)
+    assert recipe.weights.gan == 0.5
+    with pytest.raises(ValueError, match=r"official preset has weights of its own.*--gan-weight"):
+        FacialRecipe(shards=Path("shards"), preset="official", eye_weight=1.0)
+    with pytest.raises(ValueError, match="official preset takes multiples of 32"):
+        FacialRecipe(shards=Path("shards"), preset="official", window=100)
+
+
+def test_every_weight_of_the_paper_is_an_option(dataset: Path) -> None:
+    """Each doubles its own terms; that of the steps those of steps."""
+    pred = torch.zeros(1, 4, 71)
+    target = torch.ones(1, 4, 71) * torch.arange(4)[None, :, None] + 1
+    wanted = {
+        "expression": {"expression", "expression_motion"},
+        "pose": {"pose", "pose_motion"},
+        "eye": {"eye", "eye_motion"},
+        "state": {"state"},
+        "motion": {"expression_motion", "pose_motion", "eye_motion"},
+        "gan": set[str](),
+    }
+
+    def measure(**changes: float) -> dict[str, torch.Tensor]:
+        recipe = make_recipe(dataset, **changes)
+        model = create_facial_gan("small", weights=recipe.weights)
+        return model.objective.regression(pred, target)
+
+    usual, weights = measure(), dataclasses.asdict(FacialRecipe(shards=dataset).weights)
+    assert weights == {
+        "expression": 2, "pose": 1, "eye": 5, "state": 10, "motion": 10, "gan": 0.1
+    }  # fmt: skip
+    for name, names in wanted.items():
+        found = measure(**{f"{name}_weight": 2 * weights[name]})
+        changed = {term for term in usual if not torch.equal(found[term], usual[term])}
+        assert changed == names
+        assert all(found[term] == 2 * usual[term] for term in names)
+
+
+def make_task(recipe: FacialRecipe) -> FacialTask:
+    return FacialTask(recipe, *choose_clips(recipe), distributed=Distributed())
+
+
+def test_networks_see_au45_in_its_own_unit(dataset: Path) -> None:
+    """0 to 5, in both presets: ω3 weighs those."""
+    for preset in ("small", "official"):
+        task = make_task(make_recipe(dataset, preset=preset))
+        trained, _ = choose_clips(task._recipe)
+        batch = next(iter(task.draw_batches(0, 0)))
+        stored = {clip.id: clip.motion for clip in trained}
+        name, start = task._windows.ids[int(batch.clip[0])], int(batch.start[0])
+        real = stored[name][start : start + WINDOW, 70]
+        np.testing.assert_array_equal(batch.motion[0, :, 70], real)
+
+
+def test_official_trains_on_every_window_but_each_clips_last(dataset: Path) -> None:
+    """Of 180 frames starts 0 to 51, where 52 would be the last."""
+    task = make_task(make_recipe(dataset, preset="official"))
+    trained, _ = choose_clips(task._recipe)
+    assert {clip.num_frames for clip in trained} == {180}
+    assert len(task._windows) == 52 * len(trained)
+
+
+@pytest.mark.parametrize(("preset", "is_fresh"), [("small", False), ("official", True)])
+def test_official_fine_tunes_with_a_new_discriminator(
+    preset: str, is_fresh: bool, dataset: Path, tmp_path: Path
+) -> None:
+    task = make_task(make_recipe(dataset, preset=preset, seed=1))
+    save_checkpoint(
+        tmp_path / "best.pt", {"kind": "facial-gan", "recipe": {}, "model": task.export()}
+    )
+    tuned = make_task(finetune(dataset, tmp_path, preset=preset))
+    ours, theirs = (next(iter(t._model.discriminator.parameters())) for t in (task, tuned))
+    assert torch.equal(ours, theirs) is not is_fresh
+    assert torch.equal(task._model.generator.head.weight, tuned._model.generator.head.weight)
+
+
+def test_a_base_model_that_divided_au45_is_tuned_and_used_as_it_was_trained(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    content = load_checkpoint(base / "best.pt")
+    audio = np.zeros((9, 29), np.float32)
+    now = open_facial_gan(base / "best.pt").generate(audio, identity="person-1")
+    del content["model"]["normalisation"]["au45_scale"]
+    save_checkpoint(tmp_path / "best.pt", content)
+    model = open_facial_gan(tmp_path / "best.pt")
+    assert model.normalisation.au45_scale == 5
+    before = model.generate(audio, identity="person-1")
+    np.testing.assert_allclose(before[:, 70], np.clip(5 * now[:, 70], 0, 5), atol=1e-5)
+    task = make_task(finetune(dataset, tmp_path))
+    assert task.export()["normalisation"]["au45_scale"] == 5
+
+
+def test_a_run_begun_in_other_units_is_not_gone_on_with(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    content = load_checkpoint(base / "last.pt")
+    del content["state"]["units"]
+    save_checkpoint(tmp_path / "last.pt", content)
+    with pytest.raises(ToolkitError, match=r"other units: fine-tune its best\.pt, or train anew"):
+        train_facial(make_recipe(dataset), tmp_path, resume=True)
+
+
+def test_a_model_makes_motion_in_windows_as_long_as_it_was_trained_on(
+    dataset: Path, tmp_path: Path
+) -> None:
+    train_facial(make_recipe(dataset, window=64), tmp_path)
+    model = open_facial_gan(tmp_path / "best.pt")
+    assert model.window == 64
+    lengths = []
+    hook = model.network.register_forward_pre_hook(
+        lambda module, args: lengths.append(args[0].shape[1] - 15)
+    )
+    assert model.generate(np.zeros((150, 29)), identity="person-0").shape == (150, 71)
+    hook.remove()
+    assert lengths == [64, 64, 64]  # from 0, 63 and 86
+    with pytest.raises(ToolkitError, match="windows of 64 frames: add --window 64"):
+        make_task(finetune(dataset, tmp_path))
 
 
 def test_speech_of_another_acoustic_model_is_one_clear_error(base: Path, tmp_path: Path) -> None:
