@@ -26,6 +26,7 @@ from zoo.models.style.model import (
 from zoo.models.style.options import PersonalizationRecipe
 from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.options import to_plain
+from zoo.training.precision import autocast
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,7 @@ class PersonalizationTask(Task):
     def step(self, batch: StyleBatch) -> Metrics:
         self._model.train()
         motion, labels = batch.motion.to(self._device), batch.labels.to(self._device)
-        enabled = self._recipe.precision == "bf16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
+        with autocast(self._device, self._recipe.precision, self._model):
             scores = self._model(motion)
         losses = {
             name: nn.functional.cross_entropy(pred.float(), labels)
