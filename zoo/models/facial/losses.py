@@ -24,6 +24,7 @@ __all__ = [
     "make_paper_objective",
     "output_gradients",
     "regression_loss",
+    "split_error",
 ]
 
 Terms = dict[str, torch.Tensor]
@@ -57,14 +58,15 @@ class Objective:
     """The losses of a preset.
 
     Attributes:
-        regression: generated and real (B, T, 71) motion -> weighted terms, whose sum counts.
+        regression: generated and real (B, T, 71) motion, and `mask`, that of their `MotionBatch`
+            -> weighted terms, whose sum counts.
         adversarial: logits of generated motion and T -> the generator's weighted loss.
         discriminator: logits of real and of generated motion -> the discriminator's loss.
         uses_gan: False where the adversarial term has no weight, so that it need not be computed.
     """
 
-    regression: Callable[[torch.Tensor, torch.Tensor], Terms]
-    adversarial: Callable[[torch.Tensor, int], torch.Tensor]
+    regression: Callable[..., Terms]
+    adversarial: Callable[[torch.Tensor, float], torch.Tensor]
     discriminator: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     uses_gan: bool
 
@@ -80,22 +82,28 @@ def make_paper_objective(gan_weight: float = LossWeights.gan) -> Objective:
     )
 
 
-def regression_loss(pred: torch.Tensor, target: torch.Tensor, weights: LossWeights) -> Terms:
+def regression_loss(
+    pred: torch.Tensor,
+    target: torch.Tensor,
+    weights: LossWeights,
+    mask: torch.Tensor | None = None,
+) -> Terms:
     """Eqs. 4–6, term by term: their sum is L_Reg / (71·T).
 
     Args:
         pred: (B, T, 71) generated motion.
         target: (B, T, 71) real motion, whose first frame is the initial state.
         weights: ω1 to ω5.
+        mask: as in `MotionBatch`; T is then the mean number of a window's own frames.
 
     Returns:
         scalars, weighted: V as `expression`, `pose` and `eye`, U as `expression_motion`,
         `pose_motion` and `eye_motion`, and `state`.
     """
     error = pred.float() - target.float()
-    scale = 1 / (MOTION_SIZE * error.shape[1] * len(error))
-    squares = error.square()
-    step_squares = error.diff(dim=1).square()
+    frames, steps = split_error(error, mask)
+    scale = 1 / (MOTION_SIZE * frames[..., 0].numel())
+    squares, step_squares = frames.square(), steps.square()
     terms = {}
     for name, columns in ATTRIBUTES.items():
         weight = scale * getattr(weights, name)
@@ -105,7 +113,20 @@ def regression_loss(pred: torch.Tensor, target: torch.Tensor, weights: LossWeigh
     return terms
 
 
-def adversarial_loss(logits: torch.Tensor, num_frames: int, weights: LossWeights) -> torch.Tensor:
+def split_error(
+    error: torch.Tensor, mask: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(…, 71) errors of the frames, and of the steps between them, that are clips' own.
+
+    Args:
+        error: (B, T, 71).
+        mask: as in `MotionBatch`; where it is given, the frames of all windows lie on one axis.
+    """
+    steps = error.diff(dim=1)
+    return (error, steps) if mask is None else (error[mask], steps[mask[:, 1:]])
+
+
+def adversarial_loss(logits: torch.Tensor, num_frames: float, weights: LossWeights) -> torch.Tensor:
     """ω6 · L_F-GAN / (71·T) of the generator, non-saturating: −log D of generated motion.
 
     Eq. 7 prints log(1 − D), whose gradient vanishes where the discriminator is sure; Goodfellow
