@@ -17,8 +17,8 @@ from toolkit.dataset.windows import Context, WindowReader
 from toolkit.errors import ToolkitError
 
 MASK = "face/valid"
-"""In every window: true where a frame was measured, false where it was filled in, and where a window
-reaches beyond the end of a short clip."""
+"""In every window: true where a frame was measured, false where it was filled in and behind the end
+of a short clip."""
 
 
 class WindowDataset(Dataset[dict[str, torch.Tensor]]):

@@ -73,7 +73,8 @@ class MotionBatch:
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Self:
         tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        return type(self)(**{k: v if v is None else change(v) for k, v in tensors.items()})
+        changed: dict[str, Any] = {k: v if v is None else change(v) for k, v in tensors.items()}
+        return type(self)(**changed)
 
 
 class MotionWindows:

@@ -168,8 +168,8 @@ def warn_of_short(parts: Iterable[ClipSet]) -> None:
             continue
         text = (
             f"part {clips.part}: {clips.num_short} of {clips.num_short + len(clips)} clips are "
-            f"shorter than {clips.min_frames} frames ({clips.min_frames / clips.fps:.1f} s) and are "
-            "left out"
+            f"shorter than {clips.min_frames} frames ({clips.min_frames / clips.fps:.1f} s) "
+            "and are left out"
         )
         if clips.lost:
             names = ", ".join(clips.lost[:5]) + (", …" if len(clips.lost) > 5 else "")

@@ -473,9 +473,7 @@ def test_clips_that_are_too_short_are_counted(dataset: Path) -> None:
     """And left out."""
     found = load_clips(dataset, split=None, min_frames=160)
     assert (len(found), found.num_short) == (2, 2)
-    with pytest.raises(
-        ToolkitError, match="no clip of test has 200 frames: the longest has 140"
-    ):
+    with pytest.raises(ToolkitError, match="no clip of test has 200 frames: the longest has 140"):
         load_clips(dataset, split="test", min_frames=200)
 
 

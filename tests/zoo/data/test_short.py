@@ -170,6 +170,26 @@ def test_a_mask_without_padding_changes_no_loss(preset: str) -> None:
         torch.testing.assert_close(one, two)
 
 
+def test_full_windows_give_the_numbers_that_they_gave_without_masks() -> None:
+    """Loss and gradient of eqs. 4-6 to the bit, term by term in this order."""
+    torch.manual_seed(0)
+    pred, target = torch.randn(2, 3, WINDOW, 71)
+    preds = [pred.clone().requires_grad_() for _ in range(2)]
+    error = preds[0] - target
+    squares, steps = error.square(), error.diff(dim=1).square()
+    terms, scale = list[torch.Tensor](), 1 / (71 * WINDOW * 3)
+    for part, weight in ((slice(0, 64), 2), (slice(64, 70), 1), (slice(70, 71), 5)):
+        terms.append(scale * weight * squares[..., part].sum())
+        terms.append(scale * weight * 10 * steps[..., part].sum())
+    terms.append(scale * 10 * error[:, 0].abs().sum())
+    found = create_facial_gan("small").objective.regression(preds[1], target, mask=None)
+    assert all(map(torch.equal, found.values(), terms))
+    for losses in (terms, list(found.values())):
+        torch.stack(losses).sum().backward()
+    assert preds[0].grad is not None and preds[1].grad is not None
+    assert torch.equal(preds[0].grad, preds[1].grad)
+
+
 def test_the_discriminator_judges_patches_in_whose_middle_a_frame_of_the_clip_stands() -> None:
     """Of 32 + 31 rows every eighth: 0, 8, 16, 24 are frames, 32, 40, 48, 56 steps 0, 8, 16, 24.
 

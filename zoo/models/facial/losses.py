@@ -24,7 +24,7 @@ __all__ = [
     "make_paper_objective",
     "output_gradients",
     "regression_loss",
-    "split_error",
+    "take_own",
 ]
 
 Terms = dict[str, torch.Tensor]
@@ -101,9 +101,9 @@ def regression_loss(
         `pose_motion` and `eye_motion`, and `state`.
     """
     error = pred.float() - target.float()
-    frames, steps = split_error(error, mask)
-    scale = 1 / (MOTION_SIZE * frames[..., 0].numel())
-    squares, step_squares = frames.square(), steps.square()
+    squares = take_own(error, mask).square()
+    step_squares = take_own(error.diff(dim=1), mask).square()
+    scale = 1 / squares.numel()
     terms = {}
     for name, columns in ATTRIBUTES.items():
         weight = scale * getattr(weights, name)
@@ -113,17 +113,12 @@ def regression_loss(
     return terms
 
 
-def split_error(
-    error: torch.Tensor, mask: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(…, 71) errors of the frames, and of the steps between them, that are clips' own.
+def take_own(values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Of (B, T, ...) frames or (B, T - 1, ...) steps between them those that are clips' own.
 
-    Args:
-        error: (B, T, 71).
-        mask: as in `MotionBatch`; where it is given, the frames of all windows lie on one axis.
+    With a mask, as in `MotionBatch`, those of all windows lie on one axis: (n, ...).
     """
-    steps = error.diff(dim=1)
-    return (error, steps) if mask is None else (error[mask], steps[mask[:, 1:]])
+    return values if mask is None else values[mask[:, -values.shape[1] :]]
 
 
 def adversarial_loss(logits: torch.Tensor, num_frames: float, weights: LossWeights) -> torch.Tensor:

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from zoo.data.layout import AU45, CONTEXT, EXPRESSION, MOTION_SIZE, POSE
-from zoo.models.facial.losses import Objective, Terms, split_error
+from zoo.models.facial.losses import Objective, Terms, take_own
 from zoo.models.facial.networks import (
     NUM_FEATURES,
     LocalNetwork,
@@ -167,7 +167,7 @@ def regression_loss(
         scalars of the same names as the paper's losses; their sum counts.
     """
     error = pred.float() - target.float()
-    frames, steps = split_error(error, mask)
+    steps, frames = take_own(error.diff(dim=1), mask), take_own(error, mask)
     terms = {}
     for name, columns in (("expression", EXPRESSION), ("pose", POSE), ("eye", AU45)):
         weight, step_weight = _WEIGHTS[name]

@@ -153,7 +153,8 @@ def test_clips_that_are_too_short_and_who_has_no_other_are_told_before_training(
         result = train(tmp_path, "--out", str(tmp_path / "run"))
     assert result.exit_code == 0, result.output
     assert [str(warning.message) for warning in told] == [
-        "part train: 3 of 4 clips are shorter than 16 frames (0.5 s) and are left out, and with them 1 person altogether: bob"
+        "part train: 3 of 4 clips are shorter than 16 frames (0.5 s) and are left out, "
+        "and with them 1 person altogether: bob"
     ]
 
 
