@@ -17,15 +17,17 @@ from toolkit.dataset.windows import Context, WindowReader
 from toolkit.errors import ToolkitError
 
 MASK = "face/valid"
-"""In every window: true where a frame was measured, false where it was filled in."""
+"""In every window: true where a frame was measured, false where it was filled in and behind the end
+of a short clip."""
 
 
 class WindowDataset(Dataset[dict[str, torch.Tensor]]):
     """A map-style dataset of windows; `torch_dataset` makes one of a dataset's folder.
 
     Item i is name -> (T, ...) tensor of a copy, in the array's dtype, of all names and of
-    `face/valid` (T,) bool; and `clip`, () int64, the window's place in `clips`. PyTorch's own
-    collation makes (B, T, ...) of B items.
+    `face/valid` (T,) bool; `clip`, () int64, the window's place in `clips`; and `num_frames`,
+    () int64, how many of the T are its clip's: all, but in clips shorter than T, behind which
+    stand zeros. PyTorch's own collation makes (B, T, ...) of B items.
 
     It holds no open file of HDF5, and pickles to the names of its shards: a loader's workers may be
     forked or spawned.
@@ -49,7 +51,8 @@ class WindowDataset(Dataset[dict[str, torch.Tensor]]):
         number = np.array([place % len(self)])
         item = {k: torch.from_numpy(rows[0]) for k, rows in self.windows.read(number).items()}
         clip, _ = self.windows.place(number)
-        return item | {"clip": torch.tensor(clip[0])}
+        num_frames = self.windows.count_frames(number)
+        return item | {"clip": torch.tensor(clip[0]), "num_frames": torch.tensor(num_frames[0])}
 
 
 def torch_dataset(
@@ -61,6 +64,7 @@ def torch_dataset(
     where: str | None = None,
     stride: int = 1,
     context: Mapping[str, Context] | None = None,
+    min_frames: int | None = None,
     mix_backends: bool = False,
 ) -> WindowDataset:
     """The windows of a dataset's folder, or of one part of its split, for a `DataLoader`.
@@ -73,6 +77,8 @@ def torch_dataset(
         where: keep clips for which this expression over the manifest's columns is true.
         stride: see `WindowReader`.
         context: see `WindowReader`.
+        min_frames: clips of so many frames or more that are shorter than T have one window, with
+            zeros behind their end. None: they have none.
         mix_backends: see `WindowReader`.
 
     Raises:
@@ -94,12 +100,14 @@ def torch_dataset(
         num_frames,
         stride=stride,
         context=context,
+        min_frames=min_frames,
         clips=set(rows["clip_id"]),
         mix_backends=mix_backends,
     )
     if not len(windows):
         raise ToolkitError(
-            f"{dataset}: every clip{of} is shorter than {num_frames} frames: the longest has "
+            f"{dataset}: every clip{of} is shorter than {min_frames or num_frames} frames: the "
+            f"longest has "
             f"{rows['num_frames'].max()}"
         )
     return WindowDataset(windows)

@@ -36,7 +36,9 @@ class Context:
 
 
 class Windows:
-    """All windows of T frames that lie within one clip; clips shorter than T have none.
+    """All windows of T frames that lie within one clip.
+
+    Clips shorter than T have none or, where they are asked for, one, with zeros behind their end.
 
     Windows are numbered 0 to `len() - 1`, in the order of clips and frames. Batches are plain
     copies, so that the caller may keep or change them.
@@ -53,6 +55,7 @@ class Windows:
         *,
         stride: int = 1,
         context: Mapping[str, Context] | None = None,
+        min_frames: int | None = None,
     ) -> None:
         """Place the windows: every `stride` frames of a clip, and its last.
 
@@ -62,6 +65,8 @@ class Windows:
             num_frames: T.
             stride: frames between the starts of a clip's windows.
             context: name -> frames that are read beside the window's own.
+            min_frames: clips of so many frames or more that are shorter than T have one window.
+                None: they have none.
 
         Raises:
             ValueError: T or stride below 1.
@@ -76,7 +81,9 @@ class Windows:
             np.array([getattr(clip, name) for clip in clips], np.int64)
             for name in ("source", "first", "num_frames")
         )
-        self._end = np.cumsum(count_windows(self._length, num_frames, stride))
+        counts = count_windows(self._length, num_frames, stride, min_frames)
+        self._has_short = bool((counts[self._length < num_frames] > 0).any())
+        self._end = np.cumsum(counts)
 
     def __len__(self) -> int:
         return int(self._end[-1]) if len(self._end) else 0
@@ -87,8 +94,13 @@ class Windows:
             raise ValueError(f"windows are numbered 0 to {len(self) - 1}")
         clip = np.searchsorted(self._end, windows, side="right")
         before = np.concatenate([[0], self._end])[clip]
-        last = self._length[clip] - self.num_frames
+        last = np.maximum(self._length[clip] - self.num_frames, 0)
         return clip, np.minimum((windows - before) * self._stride, last)
+
+    def count_frames(self, windows: Places) -> Places:
+        """(B,) frames of (B,) windows that are their clip's: T, or all that a shorter clip has."""
+        clip, _ = self.place(windows)
+        return np.minimum(self._length[clip], self.num_frames)
 
     def locate(self, windows: Places) -> tuple[Places, Places]:
         """(B,) number of the source and (B,) first row of its arrays, of (B,) windows."""
@@ -106,7 +118,7 @@ class Windows:
         batch = self._allocate(len(windows)) if out is None else out
         places = list(zip(sources.tolist(), starts.tolist(), strict=True))
         for name, columns in self._columns.items():
-            if self._context[name] == Context():
+            if self._context[name] == Context() and not self._has_short:
                 rows, length = batch[name], self.num_frames
                 for row, (source, start) in enumerate(places):
                     rows[row] = columns[source][start : start + length]
@@ -158,10 +170,16 @@ class Windows:
         }
 
 
-def count_windows(lengths: Places, window: int, stride: int = 1) -> Places:
-    """(C,) windows of clips of so many frames: from 0, stride, … on, and the last that fits."""
+def count_windows(
+    lengths: Places, window: int, stride: int = 1, min_frames: int | None = None
+) -> Places:
+    """(C,) windows of clips of so many frames: from 0, stride, … on, and the last that fits.
+
+    Where `min_frames` is given, a shorter clip of at least so many has one.
+    """
     last = lengths - window
-    return np.where(last < 0, 0, -(-last // stride) + 1)
+    short = 0 if min_frames is None else lengths >= min_frames
+    return np.where(last < 0, short, -(-last // stride) + 1)
 
 
 class WindowReader(Windows):
@@ -173,6 +191,7 @@ class WindowReader(Windows):
         num_frames: T.
         stride: frames between the starts of a clip's windows; its last window is always there.
         context: array -> frames that are read beside the window's own.
+        min_frames: see `Windows`.
         clips: ids of the clips to read, as those of one part of the split; all by default.
         mix_backends: read shards although other backends or weights made their arrays.
 
@@ -193,19 +212,24 @@ class WindowReader(Windows):
         *,
         stride: int = 1,
         context: Mapping[str, Context] | None = None,
+        min_frames: int | None = None,
         clips: Collection[str] | None = None,
         mix_backends: bool = False,
     ) -> None:
         if num_frames < 1 or not readers:
             raise ValueError("a window needs at least one frame and one shard")
-        self._arguments = (readers, names, num_frames, stride, context, clips, mix_backends)
+        self._arguments = (
+            readers, names, num_frames, stride, context, min_frames, clips, mix_backends,
+        )  # fmt: skip
         columns = {name: [_find_column(reader, name) for reader in readers] for name in names}
         if not mix_backends:
             _check_backends(readers, names)
         found = _find_clips(readers, None if clips is None else set(clips))
         self.clips = tuple(clip for _, clip in found)
         spans = [Span(shard, clip.first_frame, clip.num_frames) for shard, clip in found]
-        super().__init__(columns, spans, num_frames, stride=stride, context=context)
+        super().__init__(
+            columns, spans, num_frames, stride=stride, context=context, min_frames=min_frames
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _open_again, (type(self), *self._arguments)
@@ -235,13 +259,14 @@ def _find_column(reader: ShardReader, name: str) -> npt.NDArray[Any]:
 
 
 def _open_again(kind: type[WindowReader], *arguments: Any) -> WindowReader:
-    readers, names, num_frames, stride, context, clips, mix_backends = arguments
+    readers, names, num_frames, stride, context, min_frames, clips, mix_backends = arguments
     return kind(
         readers,
         names,
         num_frames,
         stride=stride,
         context=context,
+        min_frames=min_frames,
         clips=clips,
         mix_backends=mix_backends,
     )

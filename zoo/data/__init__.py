@@ -3,7 +3,16 @@
 from zoo.data.batches import MotionBatch, MotionBatches, MotionWindows
 from zoo.data.clips import ClipSet, MotionClip, find_clip, load_clips
 from zoo.data.holdout import Holdout
-from zoo.data.layout import AU45, CONTEXT, EXPRESSION, MOTION_LAYOUT, MOTION_SIZE, POSE, WINDOW
+from zoo.data.layout import (
+    AU45,
+    CONTEXT,
+    EXPRESSION,
+    MIN_FRAMES,
+    MOTION_LAYOUT,
+    MOTION_SIZE,
+    POSE,
+    WINDOW,
+)
 from zoo.data.normalise import Normalisation, pad_audio
 from zoo.data.source import describe_backend
 
@@ -11,6 +20,7 @@ __all__ = [
     "AU45",
     "CONTEXT",
     "EXPRESSION",
+    "MIN_FRAMES",
     "MOTION_LAYOUT",
     "MOTION_SIZE",
     "POSE",

@@ -14,7 +14,7 @@ import torch
 from toolkit.dataset.windows import Context, Span, Windows
 from toolkit.errors import ToolkitError
 from zoo.data.clips import MotionClip
-from zoo.data.layout import CONTEXT, WINDOW
+from zoo.data.layout import CONTEXT, MIN_FRAMES, WINDOW
 from zoo.data.normalise import Normalisation
 from zoo.data.order import Batches, Places, cut_order, draw_order
 
@@ -24,7 +24,7 @@ STRIDE = 5
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class MotionBatch:
-    """Windows, as networks see them.
+    """Windows, as networks see them; behind the end of a clip shorter than T all is zero.
 
     Attributes:
         audio: (B, T + 15, 29) float32: frames from 8 before a window to 7 behind it, its clip's
@@ -35,6 +35,8 @@ class MotionBatch:
         identity: (B,) int64, place in `MotionWindows.identities`.
         clip: (B,) int64, place in `MotionWindows.ids`.
         start: (B,) int64, the window's first frame in its clip.
+        mask: (B, T) bool, true for a clip's own frames, false behind the end of a shorter one.
+            None: none is shorter.
     """
 
     audio: torch.Tensor
@@ -43,9 +45,23 @@ class MotionBatch:
     identity: torch.Tensor
     clip: torch.Tensor
     start: torch.Tensor
+    mask: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.motion)
+
+    @property
+    def num_frames(self) -> float:
+        """Clips' own frames of a window: T, or the mean of the batch where some are shorter."""
+        if self.mask is None:
+            return self.motion.shape[1]
+        return int(self.mask.sum()) / len(self)
+
+    def split(self, values: torch.Tensor) -> list[npt.NDArray[np.float32]]:
+        """(n, ...) of each window, its clip's own frames of (B, T, ...) values."""
+        if self.mask is None:
+            return list(values.numpy())
+        return [row[: int(mask.sum())].numpy() for row, mask in zip(values, self.mask, strict=True)]
 
     def to(self, device: torch.device | str) -> Self:
         """The same on a device; does not wait where the batch is pinned."""
@@ -56,11 +72,15 @@ class MotionBatch:
         return self._map(torch.Tensor.pin_memory)
 
     def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Self:
-        return type(self)(**{f.name: change(getattr(self, f.name)) for f in fields(self)})
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        changed: dict[str, Any] = {k: v if v is None else change(v) for k, v in tensors.items()}
+        return type(self)(**changed)
 
 
 class MotionWindows:
     """All windows of some clips: each clip's every `stride` frames, and with `last` its last.
+
+    A clip of `MIN_FRAMES` or more that is shorter than T has one, padded at its end.
 
     Everything numeric is normalised once and lies in memory, so that a window is one slice; nothing
     of a shard is held. Worker processes that are forked share the memory.
@@ -80,10 +100,11 @@ class MotionWindows:
         identities: Sequence[str] | None = None,
         last: bool = True,
     ) -> None:
-        """Normalise clips and place their windows; clips shorter than T have none.
+        """Normalise clips and place their windows.
 
         Raises:
-            ToolkitError: every clip is shorter than T, or without `last` as short.
+            ToolkitError: every clip is shorter than T and than `MIN_FRAMES`, or without `last` as
+                short.
             ValueError: T or stride below 1, or a clip of an identity that is not in `identities`.
         """
         clips = list(clips)
@@ -126,7 +147,16 @@ class MotionWindows:
             "clip": clip,
             "start": start,
         }
-        return MotionBatch(**{name: torch.from_numpy(array) for name, array in arrays.items()})
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        return MotionBatch(**tensors, mask=make_mask(self._windows, windows))
+
+
+def make_mask(windows: Windows, places: Places) -> torch.Tensor | None:
+    """(B, T) bool: what `MotionBatch.mask` says of windows at (B,) places."""
+    lengths = windows.count_frames(places)
+    if (lengths == windows.num_frames).all():
+        return None
+    return torch.from_numpy(np.arange(windows.num_frames) < lengths[:, None])
 
 
 def join_windows(
@@ -135,7 +165,7 @@ def join_windows(
     stride: int,
     context: Mapping[str, Context] | None = None,
 ) -> Windows:
-    """Windows of clips in memory.
+    """Windows of clips in memory; one of a clip shorter than T but not than `MIN_FRAMES`.
 
     Args:
         clips: of each, name -> (n, ...) array.
@@ -144,16 +174,18 @@ def join_windows(
         context: name -> frames that are read beside the window's own.
 
     Raises:
-        ToolkitError: every clip is shorter than T.
+        ToolkitError: every clip is shorter than T and than `MIN_FRAMES`.
         ValueError: T or stride below 1.
     """
     columns = {name: [np.concatenate([clip[name] for clip in clips])] for name in clips[0]}
     lengths = [len(next(iter(clip.values()))) for clip in clips]
     firsts = np.cumsum([0, *lengths]).tolist()
     spans = [Span(0, first, length) for first, length in zip(firsts, lengths, strict=False)]
-    windows = Windows(columns, spans, num_frames, stride=stride, context=context)
+    windows = Windows(
+        columns, spans, num_frames, stride=stride, context=context, min_frames=MIN_FRAMES
+    )
     if not len(windows):
-        raise ToolkitError(f"every clip is shorter than a window of {num_frames} frames")
+        raise ToolkitError(f"every clip is shorter than {min(num_frames, MIN_FRAMES)} frames")
     return windows
 
 

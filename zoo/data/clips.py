@@ -17,7 +17,7 @@ from toolkit.errors import ToolkitError
 from toolkit.schema import ARRAYS
 from zoo.data.fingerprint import Fingerprint, digest_item
 from zoo.data.holdout import Holdout
-from zoo.data.layout import WINDOW
+from zoo.data.layout import MIN_FRAMES
 from zoo.data.source import (
     ClipSlice,
     describe_backend,
@@ -71,9 +71,9 @@ class ClipSet:
         fps: frames a second, of all.
         scale: what the audio holds, `log_prob` or `logit`.
         backends: feature -> name, version and weights' digest of what made it.
-        num_short: clips left out because they are shorter than a window.
+        num_short: clips left out because they are too short.
         lost: identities all of whose clips are.
-        min_frames: of a window.
+        min_frames: of the shortest clip that is taken.
         part: of the split that was asked for, or `all`.
     """
 
@@ -111,10 +111,10 @@ def load_clips(
     holdout: Holdout | None = None,
     held: bool = False,
     where: str | None = None,
-    min_frames: int = WINDOW,
+    min_frames: int = MIN_FRAMES,
     mix_backends: bool = False,
 ) -> ClipSet:
-    """Clips of one part of the split, or of all, that are at least a window long.
+    """Clips of one part of the split, or of all, that are long enough.
 
     Args:
         shards: as all up to `where`, see `select_clips`.
@@ -127,7 +127,7 @@ def load_clips(
         mix_backends: take shards although other backends or weights made their arrays.
 
     Raises:
-        ToolkitError: no clip as long as a window; and see `select_clips`.
+        ToolkitError: no clip is long enough; and see `select_clips`.
         ShardError: shards whose frame rates, audio scales or backends differ, or one that lacks an
             array; names the option that makes it.
     """
@@ -142,8 +142,8 @@ def load_clips(
         cut = " once the holdout is cut" if holdout else ""
         longest = max((clip.num_frames for clip in clips), default=0)
         raise ToolkitError(
-            f"{shards}: no clip of {split or 'all'} has the {min_frames} frames of a window"
-            f"{cut}: the longest has {longest}"
+            f"{shards}: no clip of {split or 'all'} has {min_frames} frames{cut}: the longest has "
+            f"{longest}"
         )
     readers = [part.reader for part in slices]
     return ClipSet(
@@ -159,7 +159,7 @@ def load_clips(
 
 
 def warn_of_short(parts: Iterable[ClipSet]) -> None:
-    """Warn of clips that are left out because they are shorter than a window, and of whom it costs.
+    """Warn of clips that are left out because they are too short, and of whom it costs.
 
     One line a part, before a training.
     """
@@ -168,8 +168,8 @@ def warn_of_short(parts: Iterable[ClipSet]) -> None:
             continue
         text = (
             f"part {clips.part}: {clips.num_short} of {clips.num_short + len(clips)} clips are "
-            f"shorter than a window of {clips.min_frames} frames "
-            f"({clips.min_frames / clips.fps:.1f} s) and are left out"
+            f"shorter than {clips.min_frames} frames ({clips.min_frames / clips.fps:.1f} s) "
+            "and are left out"
         )
         if clips.lost:
             names = ", ".join(clips.lost[:5]) + (", …" if len(clips.lost) > 5 else "")

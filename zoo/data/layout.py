@@ -15,3 +15,6 @@ WINDOW = 128
 
 CONTEXT = (8, 7)
 """Frames before and after t in its local window of 16, `a[t - 8 : t + 8]`: index 8 is t."""
+
+MIN_FRAMES = 16
+"""Of a clip that is trained on and scored; one shorter than `WINDOW` is one window, padded."""

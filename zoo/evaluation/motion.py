@@ -70,7 +70,7 @@ class MotionScores:
         unseen: identities among the clips that the method was not trained on. A model begins their
             clips with the first frame of each and moves about its mean pose.
         by_position: (128,) rms expression error at each frame of a window, 0, 127, … beginning
-            anew; empty for shorter clips.
+            anew; fewer where every clip is shorter.
     """
 
     method: str
@@ -201,9 +201,13 @@ def _measure_by_position(made: Sequence[Motion], truth: Sequence[MotionClip]) ->
     errors = [
         ((motion - clip.motion)[first : first + WINDOW, EXPRESSION] ** 2).mean(axis=1)
         for motion, clip in zip(made, truth, strict=True)
-        for first in range(0, clip.num_frames - WINDOW + 1, step)
+        for first in range(0, max(clip.num_frames - WINDOW, 0) + 1, step)
     ]
-    return np.sqrt(np.mean(errors, axis=0)).tolist() if errors else []
+    longest = max(map(len, errors))
+    counts = [sum(len(error) > t for error in errors) for t in range(longest)]
+    padded = [np.pad(error, (0, longest - len(error))) for error in errors]
+    squares = np.sum(padded, axis=0) / np.array(counts, np.float32)
+    return [float(value) for value in np.sqrt(squares)]
 
 
 def _find_model(model: str, identity: str, shards: Path) -> Path:

@@ -6,8 +6,8 @@ too much of it at high frequencies. Definition:
 1. Velocity is the first difference of each of the 71 numbers times the frame rate, in units/s.
 2. It is cut into windows of 127 values (of 128 frames), one every 64 frames from each clip's start;
    windows with a frame that is not valid are left out, or, where no window of any clip would be
-   left, those with more than one such frame in ten. Each loses its mean, is weighted by a Hann
-   window and padded with one zero: bins of fps / 128.
+   left, those with more than one such frame in ten. A clip of 16 to 127 frames is one window. Each
+   loses its mean, is weighted by a Hann window and padded with zeros: bins of fps / 128.
 3. The power spectral density is the mean over the windows of all clips (Welch, 1967), one-sided,
    scaled so that its sum times the bin width is the variance of the velocity.
 4. It is summed over the dimensions of a part, which have one unit, and over the bins of a band.
@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from zoo.data import AU45, EXPRESSION, MOTION_SIZE, POSE, WINDOW
+from zoo.data import AU45, EXPRESSION, MIN_FRAMES, MOTION_SIZE, POSE, WINDOW
 
 Floats = npt.NDArray[np.float64]
 
@@ -103,11 +103,14 @@ def measure_spectrum(
         if num_windows:
             mean = {name: power / num_windows for name, power in total.items()}
             return VelocitySpectrum(mean, fps, num_windows)
-    raise ValueError(f"no clip has {WINDOW} valid frames on end, nor nine in ten of so many")
+    raise ValueError(
+        f"no clip has {WINDOW} valid frames on end, nor nine in ten of so many, nor is one of "
+        f"{MIN_FRAMES} frames or more valid to nine in ten"
+    )
 
 
 def measure_density(window: npt.ArrayLike, fps: int) -> Floats:
-    """One-sided power spectral density (65, K) of the velocity of a window (128, K).
+    """One-sided power spectral density (65, K) of the velocity of a window (128 or fewer, K).
 
     Bins are fps / 128 apart; unit: squared units of the motion per squared second and Hz.
     """
@@ -146,6 +149,8 @@ def _cut(
     values = np.asarray(motion, np.float64)
     if values.ndim != 2 or values.shape[1] != MOTION_SIZE:
         raise ValueError(f"motion of shape {values.shape}, not (n, {MOTION_SIZE})")
-    for start in range(0, len(values) - WINDOW + 1, HOP):
+    if len(values) < MIN_FRAMES:
+        return
+    for start in range(0, max(len(values) - WINDOW, 0) + 1, HOP):
         if valid is None or valid[start : start + WINDOW].mean() >= share:
             yield values[start : start + WINDOW]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from zoo.training.distributed import Distributed
 from zoo.training.options import ClipRunOptions
+from zoo.training.precision import autocast
 
 Logits = TypeVar("Logits")
 
@@ -36,7 +37,7 @@ class Adversaries:
         """Make Adam for each, by its learning rate; the networks are on their device already."""
         self._networks = {"generator": generator, "discriminator": discriminator}
         self._distributed = distributed
-        self._has_bf16 = options.precision == "bf16"
+        self._precision = options.precision
         self.generate = torch.compile(generator) if options.compile else generator
         self._optimisers = {
             name: torch.optim.Adam(self._networks[name].parameters(), rate, betas)
@@ -49,10 +50,10 @@ class Adversaries:
             for group in self._optimisers[name].param_groups:
                 group["lr"] = rate
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> contextlib.AbstractContextManager[None]:
         """Computes in the precision of the options."""
-        device = self._distributed.device.type
-        return torch.autocast(device, torch.bfloat16, enabled=self._has_bf16)
+        networks = self._networks.values()
+        return autocast(self._distributed.device, self._precision, *networks)
 
     def step_discriminator(
         self,

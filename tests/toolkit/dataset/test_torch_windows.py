@@ -42,7 +42,10 @@ def test_an_item_is_the_window_of_the_shard_with_its_mask_and_its_clip(dataset: 
     assert len(windows) == 6 + 2 + 4
     reader = ShardReader(dataset / "shards" / "aaaaaaaaaaaa.h5")
     item = windows[2]
-    assert sorted(item) == ["audio/deepspeech", "clip", "face/pose", "face/valid"]
+    assert sorted(item) == [
+        "audio/deepspeech", "clip", "face/pose", "face/valid", "num_frames",
+    ]  # fmt: skip
+    assert item["num_frames"] == 4
     np.testing.assert_array_equal(item["face/pose"], reader.read("face/pose", 0)[2:6])
     assert item["face/pose"].dtype == torch.float32
     assert item["face/valid"].tolist() == [False, True, True, True]

@@ -38,6 +38,7 @@ from zoo.models.deepspeech.voices import store_synthetic
 from zoo.training.loop import BEST, Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
+from zoo.training.precision import autocast
 
 LICENCES = (
     "CC BY 4.0", "CC-BY-4.0", "CC0", "public domain", "Apache-2.0", "free for commercial", "own",
@@ -136,7 +137,7 @@ class DeepSpeechTask(Task):
             group["lr"] = rate
         self._network.train()
         device = next(self._network.parameters()).device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self._recipe.precision == "bf16"):
+        with autocast(device, self._recipe.precision, self._network):
             scores = self._network(batch.spectrogram.to(device))
         losses = self._measure_losses(scores.float(), batch)
         self._optimiser.zero_grad()

@@ -26,6 +26,7 @@ __all__ = [
     "make_paper_objective",
     "output_gradients",
     "regression_loss",
+    "take_own",
 ]
 
 Terms = dict[str, torch.Tensor]
@@ -62,14 +63,15 @@ class Objective:
     """The losses of a preset.
 
     Attributes:
-        regression: generated and real (B, T, 71) motion -> weighted terms, whose sum counts.
+        regression: generated and real (B, T, 71) motion, and `mask`, that of their `MotionBatch`
+            -> weighted terms, whose sum counts.
         adversarial: logits of generated motion and T -> the generator's weighted loss.
         discriminator: logits of real and of generated motion -> the discriminator's loss.
         uses_gan: False where the adversarial term has no weight, so that it need not be computed.
     """
 
-    regression: Callable[[torch.Tensor, torch.Tensor], Terms]
-    adversarial: Callable[[torch.Tensor, int], torch.Tensor]
+    regression: Callable[..., Terms]
+    adversarial: Callable[[torch.Tensor, float], torch.Tensor]
     discriminator: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     uses_gan: bool
 
@@ -84,22 +86,28 @@ def make_paper_objective(weights: LossWeights = PAPER_WEIGHTS) -> Objective:
     )
 
 
-def regression_loss(pred: torch.Tensor, target: torch.Tensor, weights: LossWeights) -> Terms:
+def regression_loss(
+    pred: torch.Tensor,
+    target: torch.Tensor,
+    weights: LossWeights,
+    mask: torch.Tensor | None = None,
+) -> Terms:
     """Eqs. 4–6, term by term: their sum is L_Reg / (71·T).
 
     Args:
         pred: (B, T, 71) generated motion.
         target: (B, T, 71) real motion, whose first frame is the initial state.
         weights: ω1 to ω5.
+        mask: as in `MotionBatch`; T is then the mean number of a window's own frames.
 
     Returns:
         scalars, weighted: V as `expression`, `pose` and `eye`, U as `expression_motion`,
         `pose_motion` and `eye_motion`, and `state`.
     """
     error = pred.float() - target.float()
-    scale = 1 / (MOTION_SIZE * error.shape[1] * len(error))
-    squares = error.square()
-    step_squares = error.diff(dim=1).square()
+    squares = take_own(error, mask).square()
+    step_squares = take_own(error.diff(dim=1), mask).square()
+    scale = 1 / squares.numel()
     terms = {}
     for name, columns in ATTRIBUTES.items():
         weight = scale * getattr(weights, name)
@@ -109,7 +117,15 @@ def regression_loss(pred: torch.Tensor, target: torch.Tensor, weights: LossWeigh
     return terms
 
 
-def adversarial_loss(logits: torch.Tensor, num_frames: int, weights: LossWeights) -> torch.Tensor:
+def take_own(values: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Of (B, T, ...) frames or (B, T - 1, ...) steps between them those that are clips' own.
+
+    With a mask, as in `MotionBatch`, those of all windows lie on one axis: (n, ...).
+    """
+    return values if mask is None else values[mask[:, -values.shape[1] :]]
+
+
+def adversarial_loss(logits: torch.Tensor, num_frames: float, weights: LossWeights) -> torch.Tensor:
     """ω6 · L_F-GAN / (71·T) of the generator, non-saturating: −log D of generated motion.
 
     Eq. 7 prints log(1 − D), whose gradient vanishes where the discriminator is sure; Goodfellow

@@ -131,6 +131,9 @@ class LocalNetwork(nn.Module):
 class Discriminator(nn.Module):
     """D: judges patches of a motion and of its steps from frame to frame; sees no audio."""
 
+    stride = 8
+    """Rows of the picture from patch to patch."""
+
     def __init__(self, width: int = 64) -> None:
         """`width` is the number of channels of the first layer."""
         super().__init__()
@@ -144,14 +147,19 @@ class Discriminator(nn.Module):
         )
         self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, motion: torch.Tensor) -> torch.Tensor:
+    def forward(self, motion: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Logits of the patches: (B, 1, 32, 9) for (B, 128, 71) normalised motion.
 
-        T rows of values and below them T - 1 rows of differences make one picture.
+        T rows of values and below them T - 1 rows of differences make one picture. With a mask, as
+        in `MotionBatch`, rows behind a clip's end are zero, and what is left are the (n, 9) logits
+        of patches in whose middle a row of the clip stands.
         """
         picture = torch.cat([motion, motion.diff(dim=1)], dim=1)
-        logits: torch.Tensor = self.layers(picture[:, None])
-        return logits
+        if mask is None:
+            return torch.as_tensor(self.layers(picture[:, None]))
+        rows = torch.cat([mask, mask[:, 1:]], dim=1)
+        logits = self.layers(picture.where(rows[..., None], 0)[:, None])
+        return torch.as_tensor(logits[rows[:, None, :: self.stride]])
 
 
 def check_shapes(audio: torch.Tensor, state: torch.Tensor, stride: int) -> int:

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from zoo.data.layout import AU45, CONTEXT, EXPRESSION, MOTION_SIZE, POSE
-from zoo.models.facial.losses import PAPER_WEIGHTS, LossWeights, Objective, Terms
+from zoo.models.facial.losses import PAPER_WEIGHTS, LossWeights, Objective, Terms, take_own
 from zoo.models.facial.networks import (
     NUM_FEATURES,
     LocalNetwork,
@@ -149,7 +149,9 @@ def make_official_objective(weights: LossWeights = PAPER_WEIGHTS) -> Objective:
     )
 
 
-def regression_loss(pred: torch.Tensor, target: torch.Tensor) -> Terms:
+def regression_loss(
+    pred: torch.Tensor, target: torch.Tensor, mask: torch.Tensor | None = None
+) -> Terms:
     """Mean squares of frames and steps, and mean absolutes of the first frame, weighted.
 
     The first frame's AU45 counts twice: by itself, and as one of 65 numbers with the expression.
@@ -157,16 +159,17 @@ def regression_loss(pred: torch.Tensor, target: torch.Tensor) -> Terms:
     Args:
         pred: (B, T, 71) generated motion.
         target: (B, T, 71) real motion.
+        mask: as in `MotionBatch`; means are then of the clips' own frames.
 
     Returns:
         scalars of the same names as the paper's losses; their sum counts.
     """
     error = pred.float() - target.float()
-    steps = error.diff(dim=1)
+    steps, frames = take_own(error.diff(dim=1), mask), take_own(error, mask)
     terms = {}
     for name, columns in (("expression", EXPRESSION), ("pose", POSE), ("eye", AU45)):
         weight, step_weight = _WEIGHTS[name]
-        terms[name] = weight * error[..., columns].square().mean()
+        terms[name] = weight * frames[..., columns].square().mean()
         terms[f"{name}_motion"] = step_weight * steps[..., columns].square().mean()
     first = error[:, 0].abs()
     others = torch.cat([first[:, EXPRESSION], first[:, AU45]], dim=1)
@@ -176,7 +179,7 @@ def regression_loss(pred: torch.Tensor, target: torch.Tensor) -> Terms:
 
 
 def adversarial_loss(
-    logits: torch.Tensor, num_frames: int = 0, weight: float = PAPER_WEIGHTS.gan
+    logits: torch.Tensor, num_frames: float = 0, weight: float = PAPER_WEIGHTS.gan
 ) -> torch.Tensor:
     """Of the generator: how far generated motion is judged from 1; means know no T."""
     return weight * (logits.float() - 1).square().mean()

@@ -54,8 +54,8 @@ def train_facial(recipe: FacialRecipe, setting: Setting) -> "FacialTask":
     """Train on the training part of a dataset, or fine-tune to an identity; best figures.
 
     Raises:
-        ToolkitError: the shards do not fit together, have no split or no clip as long as a
-            window, or differ from those of the base model; and see `train`.
+        ToolkitError: the shards do not fit together, have no split or no clip of
+            `MIN_FRAMES`, or differ from those of the base model; and see `train`.
     """
     clips = choose_clips(recipe)
     warn_of_short(clips)
@@ -161,23 +161,26 @@ class FacialTask(Task):
         batch = batch.to(self._distributed.device)
         with self._gan.autocast():
             pred = self._gan.generate(batch.audio, batch.motion[:, 0]).float()
-        terms = self._model.objective.regression(pred, batch.motion)
+        terms = self._model.objective.regression(pred, batch.motion, mask=batch.mask)
         losses = {f"loss {name}": value.detach() for name, value in terms.items()}
         regression = torch.stack(list(terms.values())).sum()
         if self._model.objective.uses_gan:
+            judge = functools.partial(self._model.discriminator, mask=batch.mask)
             losses |= self._gan.step_discriminator(
-                self._model.discriminator, batch.motion, pred, self._model.objective.discriminator
+                judge, batch.motion, pred, self._model.objective.discriminator
             )
-            losses |= self._step_generator(pred, regression)
+            losses |= self._step_generator(pred, regression, batch)
         else:
             self._gan.step("generator", regression.backward)
         return self._gan.read_losses(losses, len(batch))
 
-    def _step_generator(self, pred: torch.Tensor, regression: torch.Tensor) -> dict[str, Any]:
+    def _step_generator(
+        self, pred: torch.Tensor, regression: torch.Tensor, batch: MotionBatch
+    ) -> dict[str, Any]:
         """By the gradients of both losses; how they compare at the generator's output."""
         with self._gan.judging():
-            logits = self._model.discriminator(pred)
-            adversarial = self._model.objective.adversarial(logits, pred.shape[1])
+            logits = self._model.discriminator(pred, batch.mask)
+            adversarial = self._model.objective.adversarial(logits, batch.num_frames)
             gradients = output_gradients(pred, regression, adversarial)
         backward = functools.partial(pred.backward, gradients[0] + gradients[1])
         self._gan.step("generator", backward)
@@ -195,8 +198,8 @@ class FacialTask(Task):
             with torch.inference_mode(), self._gan.autocast():
                 on_device = batch.to(self._distributed.device)
                 pred = self._model.generator(on_device.audio, on_device.motion[:, 0])
-            preds += list(pred.float().cpu().numpy())
-            targets += list(batch.motion.numpy())
+            preds += batch.split(pred.float().cpu())
+            targets += batch.split(batch.motion)
         if isinstance(self._recipe, FinetuneRecipe):
             self._lids = self._fit_lids(preds)
         pairs = zip(preds, targets, strict=True)

@@ -19,8 +19,8 @@ import torch
 from torch import nn
 
 from toolkit.errors import ToolkitError
-from zoo.data import AU45, MOTION_LAYOUT, POSE, WINDOW
-from zoo.data.batches import join_windows
+from zoo.data import AU45, MIN_FRAMES, MOTION_LAYOUT, POSE, WINDOW
+from zoo.data.batches import join_windows, make_mask
 from zoo.metrics.confusion import Confusion, count_confusion
 from zoo.models.style import FAMILY
 from zoo.training.checkpoint import load_checkpoint
@@ -57,15 +57,22 @@ class StyleClassifier(nn.Module):
         self.dense = nn.Linear(width, num_identities)
         self.register_buffer("scale", torch.ones(num_dimensions))
 
-    def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        """Scores before the softmax."""
+    def forward(self, windows: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Scores before the softmax; with a mask, as in `MotionBatch`, of the clips' own frames."""
+        if mask is not None:
+            windows = windows.where(mask[..., None], 0)
         x = (windows / self.scale).transpose(1, 2)  # (B, K, T)
-        pooled = self.convolutions(x).mean(dim=-1)  # (B, 128)
-        return torch.as_tensor(self.dense(pooled))
+        x = self.convolutions(x)  # (B, 128, T / 16)
+        if mask is None:
+            return torch.as_tensor(self.dense(x.mean(dim=-1)))
+        weights = mask[:, None, :: 2 ** len(CHANNELS)].to(x.dtype)
+        return torch.as_tensor(self.dense((x * weights).sum(dim=-1) / weights.sum(dim=-1)))
 
 
 class StyleWindows:
     """Windows of 128 frames of clips, every `stride` frames and the last of each clip.
+
+    A shorter clip of `MIN_FRAMES` or more is one window, padded at its end.
 
     Attributes:
         motion: (all frames, 71) float32 of the clips that are long enough, end to end; pose less
@@ -73,14 +80,14 @@ class StyleWindows:
         labels: (w,) int64 numbers of identities.
 
     Raises:
-        ToolkitError: no clip of these identities is as long as a window.
+        ToolkitError: no clip of these identities has `MIN_FRAMES`.
     """
 
     def __init__(self, clips: Iterable[Labelled], identities: Sequence[str], stride: int) -> None:
-        chosen = [(i, m) for i, m in clips if i in identities and len(m) >= WINDOW]
+        chosen = [(i, m) for i, m in clips if i in identities and len(m) >= MIN_FRAMES]
         if not chosen:
             raise ToolkitError(
-                f"no clip of {', '.join(identities)} has {WINDOW} frames: "
+                f"no clip of {', '.join(identities)} has {MIN_FRAMES} frames: "
                 "split the dataset so that each part has every identity (ttk split --by clip)"
             )
         arrays = [{"motion": _remove_mean(motion)} for _, motion in chosen]
@@ -95,6 +102,10 @@ class StyleWindows:
     def gather(self, windows: npt.NDArray[np.int64]) -> torch.Tensor:
         """Motion (B, T, 71) of (B,) numbers of windows."""
         return torch.from_numpy(self._windows.read(windows)["motion"])
+
+    def make_mask(self, windows: npt.NDArray[np.int64]) -> torch.Tensor | None:
+        """(B, T) bool as in `MotionBatch`."""
+        return make_mask(self._windows, windows)
 
 
 def _remove_mean(motion: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -123,16 +134,16 @@ class StyleClassifiers(nn.Module):
             }
         )
 
-    def forward(self, motion: torch.Tensor) -> torch.Tensor:
+    def forward(self, motion: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Scores (2, B, N), of pose and of blinks, from motion (B, T, 71) less mean poses."""
-        scores = [self.networks[name](motion[..., part]) for name, part in STYLES.items()]
+        scores = [self.networks[name](motion[..., part], mask) for name, part in STYLES.items()]
         return torch.stack(scores)
 
     def measure(self, clips: Iterable[Labelled], *, stride: int = 5) -> dict[str, Confusion]:
         """How often motion is taken for that of its identity.
 
         Args:
-            clips: real or generated, in stored units; those shorter than a window and those of
+            clips: real or generated, in stored units; those below `MIN_FRAMES` and those of
                 identities that the classifiers do not know are left out.
             stride: frames from window to window.
 
@@ -156,8 +167,10 @@ class StyleClassifiers(nn.Module):
         preds = list[npt.NDArray[np.int64]]()
         with torch.inference_mode():
             for first in range(0, len(windows), _PIECE):
-                batch = windows.gather(np.arange(first, min(first + _PIECE, len(windows))))
-                preds.append(self(batch.to(device)).argmax(dim=2).cpu().numpy())
+                places = np.arange(first, min(first + _PIECE, len(windows)))
+                batch, mask = windows.gather(places), windows.make_mask(places)
+                scores = self(batch.to(device), None if mask is None else mask.to(device))
+                preds.append(scores.argmax(dim=2).cpu().numpy())
         return np.concatenate(preds, axis=1)
 
     def export(self) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from zoo.models.style.model import (
 from zoo.models.style.options import PersonalizationRecipe
 from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.options import to_plain
+from zoo.training.precision import autocast
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,12 @@ class StyleBatch:
     Attributes:
         motion: (B, T, 71) float32, pose less its clip's mean.
         labels: (B,) int64 numbers of identities.
+        mask: (B, T) bool, as in `MotionBatch`.
     """
 
     motion: torch.Tensor
     labels: torch.Tensor
+    mask: torch.Tensor | None
 
 
 @trainer
@@ -46,7 +49,7 @@ def train_personalization(recipe: PersonalizationRecipe, setting: Setting) -> "P
     """Train on the training part of a dataset's split, choose on the validation part.
 
     Raises:
-        ToolkitError: no split, no clip as long as a window, no identity of the training part in
+        ToolkitError: no split, no clip of `MIN_FRAMES`, no identity of the training part in
             the validation part, or several processes; and see `train`.
     """
     setting.distributed.require_one(FAMILY.name)
@@ -114,9 +117,9 @@ class PersonalizationTask(Task):
     def step(self, batch: StyleBatch) -> Metrics:
         self._model.train()
         motion, labels = batch.motion.to(self._device), batch.labels.to(self._device)
-        enabled = self._recipe.precision == "bf16"
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
-            scores = self._model(motion)
+        mask = None if batch.mask is None else batch.mask.to(self._device)
+        with autocast(self._device, self._recipe.precision, self._model):
+            scores = self._model(motion, mask)
         losses = {
             name: nn.functional.cross_entropy(pred.float(), labels)
             for name, pred in zip(STYLES, scores, strict=True)
@@ -163,7 +166,8 @@ class _LabelledWindows(StyleWindows):
 
     def gather(self, windows: Places) -> StyleBatch:  # type: ignore[override]
         """Those of (B,) numbers."""
-        return StyleBatch(super().gather(windows), torch.from_numpy(self.labels[windows]))
+        labels = torch.from_numpy(self.labels[windows])
+        return StyleBatch(super().gather(windows), labels, self.make_mask(windows))
 
 
 def _measure_scale(pose: npt.NDArray[np.float32]) -> torch.Tensor:

@@ -83,9 +83,9 @@ def test_a_missing_split_names_the_command_that_makes_one(tmp_path: Path) -> Non
     assert "no split has been made: run ttk split" in refuse(tmp_path)
 
 
-def test_clips_shorter_than_a_window_say_how_long_a_window_is(tmp_path: Path) -> None:
-    write_clips(tmp_path, num_frames=127)
-    assert "has the 128 frames of a window: the longest has 127" in refuse(tmp_path)
+def test_clips_that_are_too_short_say_how_long_one_must_be(tmp_path: Path) -> None:
+    write_clips(tmp_path, num_frames=15)
+    assert "no clip of train has 16 frames: the longest has 15" in refuse(tmp_path)
 
 
 def test_an_identity_whose_clips_the_holdout_leaves_too_short_is_named_as_such(
@@ -139,11 +139,11 @@ def add_to_train(dataset: Path) -> FakeClip:
 # --- short clips --------------------------------------------------------------------------------
 
 
-def test_clips_shorter_than_a_window_and_who_has_no_other_are_told_before_training(
+def test_clips_that_are_too_short_and_who_has_no_other_are_told_before_training(
     tmp_path: Path,
 ) -> None:
-    """Of 4 clips to train on one of ann and both of bob have 127 frames; val has none such."""
-    lengths = [("ann", 140), ("ann", 127), ("bob", 127), ("bob", 126)]
+    """Of 4 clips to train on one of ann and both of bob have under 16 frames; val has none such."""
+    lengths = [("ann", 16), ("ann", 15), ("bob", 15), ("bob", 14)]
     trained = [
         FakeClip(source=f"{k}.mp4", identity=name, num_frames=length)
         for k, (name, length) in enumerate(lengths)
@@ -153,8 +153,8 @@ def test_clips_shorter_than_a_window_and_who_has_no_other_are_told_before_traini
         result = train(tmp_path, "--out", str(tmp_path / "run"))
     assert result.exit_code == 0, result.output
     assert [str(warning.message) for warning in told] == [
-        "part train: 3 of 4 clips are shorter than a window of 128 frames (4.3 s) "
-        "and are left out, and with them 1 person altogether: bob"
+        "part train: 3 of 4 clips are shorter than 16 frames (0.5 s) and are left out, "
+        "and with them 1 person altogether: bob"
     ]
 
 
