@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional
 
 from zoo.data.layout import AU45, EXPRESSION, MOTION_SIZE, POSE
+from zoo.models.facial.presets import PAPER_WEIGHTS, LossWeights
 
 __all__ = [
     "PAPER_WEIGHTS",
@@ -32,30 +33,6 @@ __all__ = [
 Terms = dict[str, torch.Tensor]
 
 ATTRIBUTES = {"expression": EXPRESSION, "pose": POSE, "eye": AU45}
-
-
-@dataclass(frozen=True, kw_only=True)
-class LossWeights:
-    """ω1 to ω6 (section 5.1).
-
-    Attributes:
-        expression: ω1.
-        pose: ω2.
-        eye: ω3.
-        state: ω4, of the first frame against the initial state.
-        motion: ω5, of the steps between frames against the frames.
-        gan: ω6; 0 leaves the discriminator out.
-    """
-
-    expression: float = 2
-    pose: float = 1
-    eye: float = 5
-    state: float = 10
-    motion: float = 10
-    gan: float = 0.1
-
-
-PAPER_WEIGHTS = LossWeights()
 
 
 @dataclass(frozen=True)

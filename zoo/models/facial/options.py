@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.data.layout import WINDOW
-from zoo.models.facial.losses import PAPER_WEIGHTS, LossWeights
-from zoo.models.facial.presets import PRESETS, check_part
+from zoo.models.facial.presets import PAPER_WEIGHTS, PAPER_WINDOW, PRESETS, LossWeights, check_part
 from zoo.training.options import ClipRunOptions, find_preset, option
 
 PARTS = ("", "temporal", "local")
@@ -29,7 +27,9 @@ class FacialRecipe(ClipRunOptions):
         "Of Adam, for both networks. 0: the preset's.", default=0.0, at_least=0
     )
     window: int = option(
-        "T, frames of a window: a multiple of 4, of 32 with official.", default=WINDOW, at_least=32
+        "T, frames of a window: a multiple of 4, of 32 with official.",
+        default=PAPER_WINDOW,
+        at_least=32,
     )
     stride: int = option("Frames from window to window. 0: the preset's.", default=0, at_least=0)
     expression_weight: float = option("ω1 of eq. 4.", default=PAPER_WEIGHTS.expression, at_least=0)

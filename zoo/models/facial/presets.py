@@ -2,8 +2,34 @@
 
 from dataclasses import dataclass
 
-from zoo.data.batches import STRIDE
 from zoo.training.options import find_preset
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWeights:
+    """ω1 to ω6 (section 5.1).
+
+    Attributes:
+        expression: ω1.
+        pose: ω2.
+        eye: ω3.
+        state: ω4, of the first frame against the initial state.
+        motion: ω5, of the steps between frames against the frames.
+        gan: ω6; 0 leaves the discriminator out.
+    """
+
+    expression: float = 2
+    pose: float = 1
+    eye: float = 5
+    state: float = 10
+    motion: float = 10
+    gan: float = 0.1
+
+
+PAPER_WEIGHTS = LossWeights()
+
+PAPER_WINDOW, PAPER_STRIDE = 128, 5
+"""`WINDOW` and `STRIDE` of `zoo.data`, which would import torch with every `--help`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +60,7 @@ class Preset:
     weighted: bool = True
     multiple: int = 4
     learning_rate: float = 1e-4
-    stride: int = STRIDE
+    stride: int = PAPER_STRIDE
     last_window: bool = True
     fresh_discriminator: bool = False
     epochs: int = 50

@@ -18,6 +18,7 @@ from toolkit.errors import ToolkitError
 from toolkit.features.blink import find_blinks
 from zoo.cli import main
 from zoo.data import AU45, EXPRESSION, WINDOW, Normalisation, load_clips, pad_audio
+from zoo.data.batches import STRIDE
 from zoo.evaluation.motion import evaluate_part
 from zoo.models.facial.model import create_facial_gan, open_facial_gan
 from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
@@ -304,6 +305,8 @@ def test_a_preset_brings_its_schedule(
     tuned = FinetuneRecipe(**more, base=Path("b.pt"), identity="ann")
     for found, wanted in ((recipe, general), (tuned, tuning)):
         assert (found.epochs, found.batch_size, found.learning_rate, found.stride) == wanted
+    assert recipe.window == WINDOW
+    assert FacialRecipe(shards=Path("shards")).stride == STRIDE
     asked = FacialRecipe(**more, epochs=3, batch_size=8, learning_rate=0.5, stride=7)
     assert (asked.epochs, asked.batch_size, asked.learning_rate, asked.stride) == (3, 8, 0.5, 7)
 
