@@ -16,6 +16,7 @@ from toolkit.errors import ToolkitError
 from zoo.data import (
     AU45,
     EXPRESSION,
+    MIN_FRAMES,
     WINDOW,
     ClipSet,
     Holdout,
@@ -71,7 +72,8 @@ def choose_clips(recipe: FacialRecipe) -> tuple[ClipSet, ClipSet]:
     identity, holdout = recipe.identity or None, None
     if recipe.holdout:
         holdout = Holdout(share=recipe.holdout, identity=identity, gap=recipe.window)
-    load = functools.partial(load_clips, min_frames=recipe.window)
+    shortest = MIN_FRAMES if PRESETS[recipe.preset].last_window else recipe.window
+    load = functools.partial(load_clips, min_frames=min(shortest, recipe.window))
     if isinstance(recipe, FinetuneRecipe):
         return load_parts(load, recipe.shards, identity=identity, holdout=holdout)
     trained = load(recipe.shards, split="train", holdout=holdout)
