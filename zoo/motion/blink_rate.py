@@ -9,7 +9,7 @@ MOST = 60.0
 """Highest number of blinks a minute that can be asked for: they must not run into one another."""
 
 BLINK_HELP = (
-    f"How often the eyes close: {PERSON}, as theirs do, where the model was fine-tuned to them; "
+    f"How often the eyes close: {PERSON}, as that person does, where the model was fine-tuned; "
     f"{MODEL}, as it makes AU45; or blinks a minute, 0 for none, at most {MOST:g}."
 )
 

@@ -105,7 +105,7 @@ def find_device(name: str, local: int = 0) -> torch.device:
     try:
         device = torch.device(f"cuda:{local}" if name == "cuda" else name)
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError) as error:
         raise _refuse(name, _CHOICES) from error
     if kind not in ("cpu", "cuda", "mps"):
         raise _refuse(name, _CHOICES)
