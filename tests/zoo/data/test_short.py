@@ -72,11 +72,11 @@ def test_a_batch_without_a_short_clip_has_no_mask_and_its_windows_are_as_before(
     alone = MotionWindows(clips, normalisation)
     beside = MotionWindows([*clips, make_clip(60, "c")], normalisation)
     assert len(beside) == len(alone) + 1
-    ours, theirs = (w.gather(np.arange(len(alone))) for w in (alone, beside))
-    assert ours.mask is None and theirs.mask is None
-    assert ours.num_frames == WINDOW
+    first, second = (w.gather(np.arange(len(alone))) for w in (alone, beside))
+    assert first.mask is None and second.mask is None
+    assert first.num_frames == WINDOW
     for name in ("audio", "motion", "valid", "clip", "start"):
-        assert torch.equal(getattr(ours, name), getattr(theirs, name)), name
+        assert torch.equal(getattr(first, name), getattr(second, name)), name
 
 
 def test_own_frames_of_a_batch_are_counted_and_split() -> None:

@@ -142,8 +142,8 @@ def test_a_killed_run_ends_as_an_undisturbed_one_to_the_bit(
     within = (epoch, number - 1) if save_seconds < 0 and number > 1 else (epoch, 0)
     assert (before["epoch"], before["step"]) == within
     train(Line(), out, epochs=3, seed=5, resume=True)
-    for ours, theirs in zip(read_weights(out), read_weights(undisturbed), strict=True):
-        assert torch.equal(ours, theirs)
+    for first, second in zip(read_weights(out), read_weights(undisturbed), strict=True):
+        assert torch.equal(first, second)
     assert read_log(out) == read_log(undisturbed)
     assert (out / BEST).exists()
     assert load_checkpoint(out / BEST)["best"] == load_checkpoint(undisturbed / BEST)["best"]
@@ -233,8 +233,8 @@ def send_at(epoch: int, number: int, *signals: int) -> Any:
 
 def check_same(out: Path, other: Path) -> None:
     """Weights and logs of two runs, to the bit."""
-    for ours, theirs in zip(read_weights(out), read_weights(other), strict=True):
-        assert torch.equal(ours, theirs)
+    for first, second in zip(read_weights(out), read_weights(other), strict=True):
+        assert torch.equal(first, second)
     assert read_log(out) == read_log(other)
 
 

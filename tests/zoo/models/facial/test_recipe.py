@@ -382,8 +382,8 @@ def test_official_fine_tunes_with_a_new_discriminator(
         tmp_path / "best.pt", {"kind": "facial-gan", "recipe": {}, "model": task.export()}
     )
     tuned = make_task(finetune(dataset, tmp_path, preset=preset))
-    ours, theirs = (next(iter(t._model.discriminator.parameters())) for t in (task, tuned))
-    assert torch.equal(ours, theirs) is not is_fresh
+    first, second = (next(iter(t._model.discriminator.parameters())) for t in (task, tuned))
+    assert torch.equal(first, second) is not is_fresh
     assert torch.equal(task._model.generator.head.weight, tuned._model.generator.head.weight)
 
 
