@@ -119,33 +119,18 @@ class Setting:
     distributed: Distributed
 
 
-Recipe_contra = TypeVar("Recipe_contra", bound=RunOptions, contravariant=True)
+Recipe = TypeVar("Recipe", bound=RunOptions)
 
 
-class Trainer(Protocol[Recipe_contra]):
-    """Trains a family by its options."""
-
-    def __call__(
-        self,
-        recipe: Recipe_contra,
-        out: Path,
-        *,
-        distributed: Distributed | None = None,
-        resume: bool = False,
-        on_step: OnStep = lambda step: None,
-    ) -> Metrics:
-        """Figures of the best epoch; see `train`."""
-
-
-def trainer(make_task: Callable[[Recipe_contra, Setting], Task]) -> Trainer[Recipe_contra]:
-    """Decorator: what makes a family's task becomes what trains it.
+def trainer(make_task: Callable[[Recipe, Setting], Task]) -> Callable[..., Metrics]:
+    """Decorator: what makes a family's task becomes what trains it, with the options of `train`.
 
     The folder is checked before the task is made, which may take hours.
     """
 
     @functools.wraps(make_task)
     def train_task(
-        recipe: Recipe_contra,
+        recipe: Recipe,
         out: Path,
         *,
         distributed: Distributed | None = None,
