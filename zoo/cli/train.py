@@ -117,6 +117,7 @@ def _run(family: Family, recipe: Any, out: Path, resume: str | None, as_json: bo
                 distributed=distributed,
                 resume=resume is not None and goes_on,
                 on_step=progress.advance if distributed.is_first else lambda step: None,
+                say=progress.say if distributed.is_first else lambda text: None,
             )
         if distributed.is_first:
             _print_best(out, best, as_json)

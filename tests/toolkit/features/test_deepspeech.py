@@ -25,11 +25,11 @@ from toolkit.errors import SetupError, StorageError, ToolkitError
 from toolkit.features.deepspeech import (
     DeepSpeech,
     DeepSpeechCheckpoint,
-    compute_spectrogram,
     decode_greedy,
     infer_scores,
     interpolate_scores,
 )
+from toolkit.features.spectrogram import Scaling, compute_spectrogram
 from toolkit.features.deepspeech_network import (
     PUBLISHED_LABELS,
     DeepSpeechNetwork,
