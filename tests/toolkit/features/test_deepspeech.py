@@ -29,7 +29,6 @@ from toolkit.features.deepspeech import (
     infer_scores,
     interpolate_scores,
 )
-from toolkit.features.spectrogram import Scaling, compute_spectrogram
 from toolkit.features.deepspeech_network import (
     PUBLISHED_LABELS,
     DeepSpeechNetwork,
@@ -37,6 +36,7 @@ from toolkit.features.deepspeech_network import (
     infer_sizes,
     load_network,
 )
+from toolkit.features.spectrogram import compute_spectrogram
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput
 from toolkit.storage import hash_file
 

@@ -8,7 +8,7 @@ from zoo.models.deepspeech.surroundings import make_applause, make_music, make_s
 
 
 def measure_spread(sound: npt.NDArray[np.float32]) -> float:
-    """dB by which the level varies from second to second."""
+    """The decibels by which the level varies from second to second."""
     return float((10 * np.log10(np.square(sound.reshape(-1, 16000)).mean(axis=1))).std())
 
 
