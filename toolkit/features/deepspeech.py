@@ -24,7 +24,7 @@ from toolkit.features.deepspeech_network import (
     load_network,
 )
 from toolkit.features.deepspeech_sizes import NetworkSizes
-from toolkit.features.spectrogram import HOP, WINDOW, Pcm, Spectrogram
+from toolkit.features.spectrogram import HOP, MARGIN, MAX_STRETCH, WINDOW, Pcm, Spectrogram
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput, Provenance
 from toolkit.storage import hash_file
 
@@ -202,7 +202,9 @@ class DeepSpeech(Extractor):
     """Scores of the embedded small network."""
 
     arrays = ("audio/deepspeech",)
-    constants = (WINDOW, HOP, OUTPUT_RATE, PIECE, REACH, DEEPSPEECH_SYMBOLS)
+    constants = (
+        WINDOW, HOP, MAX_STRETCH, MARGIN, OUTPUT_RATE, PIECE, REACH, DEEPSPEECH_SYMBOLS,
+    )  # fmt: skip
 
     def __init__(self) -> None:
         """Load the embedded weights.
@@ -254,5 +256,6 @@ class DeepSpeechCheckpoint(DeepSpeech):
 
 def _describe(backend: str, network: DeepSpeechNetwork, path: Path) -> Provenance:
     digest = hash_file(path)
-    version = f"{path.stem} {network.sizes}"
+    rule = "" if network.scaling else ", normalised by stretches of speech"
+    version = f"{path.stem} {network.sizes}{rule}"
     return Provenance(backend=backend, version=version, weights_sha256=digest)

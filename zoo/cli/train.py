@@ -143,7 +143,7 @@ def _write_resuming() -> str:
     ctx = click.get_current_context()
     words = ctx.meta[_WORDS]
     if not any(word.split("=")[0] == "--resume" for word in words):
-        words = [*words, "--resume"]
+        words = [*words, "--resume", "auto"]  # it may have been stopped before its first step
     program = "zoo"
     if "LOCAL_WORLD_SIZE" in os.environ:
         program = f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']} -m zoo"

@@ -178,7 +178,7 @@ class DeepSpeechTask(Task):
     def _make_material(self, speech: SpeechStore, shares: npt.NDArray[np.float64]) -> Material:
         if self._teacher is None:
             return Material(speech, shares)
-        path = speech.path.with_suffix(".posteriors")
+        path = speech.path.with_name(f"{speech.path.stem}-posteriors.f16")
         return Material(speech, shares, self._teacher.store_posteriors(speech, path))
 
     def recipe(self) -> dict[str, Any]:
