@@ -13,7 +13,7 @@ from toolkit.features.deepspeech import NetworkSizes, decode_greedy
 from toolkit.features.spectrogram import compute_spectrogram
 from zoo.data.rows import store_rows
 from zoo.data.transcripts import SpeechStore, Utterance, store_speech
-from zoo.models.deepspeech import recipe, sounds, teacher
+from zoo.models.deepspeech import preparation, recipe, sounds, teacher
 from zoo.models.deepspeech.chains import SCALING
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.models.deepspeech.teacher import Teacher, train_teacher
@@ -39,7 +39,7 @@ class Encoder:
 def encoder(monkeypatch: pytest.MonkeyPatch) -> Encoder:
     """What the recipe takes for Whisper."""
     encoder = Encoder()
-    monkeypatch.setattr(recipe, "Whisper", lambda folder: encoder)
+    monkeypatch.setattr(preparation, "Whisper", lambda folder: encoder)
     return encoder
 
 
