@@ -1,0 +1,127 @@
+"""Pictures to what a face recogniser makes of them: features of a person, and maps.
+
+Legend: n pictures of one size, K features.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from toolkit.mesh import EYE_CORNERS, NOSE_BASE
+from zoo.metrics.identity import measure_map_distance
+from zoo.training.face_network import NUM_FEATURES, SIDE, FaceNetwork
+
+Picture = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+
+_CHIP = np.array([
+    (0.1205750620789, 0.2137274526848),
+    (0.3340850613712, 0.2290642403242),
+    (0.8595674595992, 0.2134981538014),
+    (0.6460604764104, 0.2289674387677),
+    (0.4901123135679, 0.6277975316475),
+])  # fmt: skip
+"""Where dlib's network expects outer and inner corner of the right and of the left eye and the base
+of the nose, shares of the face's side (dlib, image_transforms/interpolation.h)."""
+
+_MARGIN = 0.25
+"""Around the face, shares of its side."""
+
+_BATCH = 16
+"""Faces that the network sees at once."""
+
+
+def align_face(picture: Picture, mesh: npt.ArrayLike) -> Picture:
+    """(150, 150, 3) face of a picture (height, width, 3) RGB, upright and of the network's size.
+
+    It is moved, turned and scaled so that the eyes' corners and the nose's base of the mesh
+    (478, 2 or 3) px come nearest to where the network expects them. The picture's border goes on
+    where the face leaves it.
+    """
+    points = np.asarray(mesh, np.float64)[[*EYE_CORNERS[0], *EYE_CORNERS[1], NOSE_BASE], :2]
+    chip = (_CHIP + _MARGIN) / (1 + 2 * _MARGIN) * SIDE
+    moved = _fit_similarity(points, chip)
+    shrink = int(1 / np.hypot(moved[0, 0], moved[1, 0]))
+    if shrink > 1:  # the mean of blocks first: a plain reduction leaves pixels out
+        height, width = (max(1, size // shrink) for size in picture.shape[:2])
+        steps = picture.shape[1] / width, picture.shape[0] / height
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        moved[:, :2] *= steps
+    moved[:, 2] += moved[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts from a pixel's centre
+    return np.asarray(
+        cv2.warpAffine(
+            picture, moved, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        ),
+        np.uint8,
+    )
+
+
+def describe_faces(
+    network: FaceNetwork, pictures: Iterable[Picture], meshes: npt.ArrayLike
+) -> Floats:
+    """(n, 128) features of pictures with meshes (n, 478, 2 or 3) px; NaN where there is no mesh."""
+    meshes = np.asarray(meshes)
+    features = np.full((len(meshes), NUM_FEATURES), np.nan)
+    for places, faces in _group(pictures, meshes):
+        with torch.inference_mode():
+            features[places] = network(faces).numpy()
+    return features
+
+
+def compare_faces(
+    network: FaceNetwork,
+    pictures: Iterable[Picture],
+    real_pictures: Iterable[Picture],
+    meshes: npt.ArrayLike,
+    real_meshes: npt.ArrayLike,
+) -> Floats:
+    """(n,) `measure_map_distance` of each pair of faces, each aligned by its own mesh.
+
+    NaN where one of the two pictures has no mesh (478, 2 or 3).
+    """
+    both = np.isfinite(np.asarray(meshes)[:, 0, 0] + np.asarray(real_meshes)[:, 0, 0])
+    known = (np.where(both[:, None, None], mesh, np.nan) for mesh in (meshes, real_meshes))
+    groups = zip(
+        *(_group(*pair) for pair in zip((pictures, real_pictures), known, strict=True)),
+        strict=True,
+    )
+    distances = np.full(len(both), np.nan)
+    for (places, faces), (_, real_faces) in groups:
+        with torch.inference_mode():
+            maps, real_maps = network.features(faces), network.features(real_faces)
+        for k, place in enumerate(places):
+            pair = ([stage[k].numpy() for stage in seen] for seen in (maps, real_maps))
+            distances[place] = measure_map_distance(*pair)
+    return distances
+
+
+def _group(
+    pictures: Iterable[Picture], meshes: npt.ArrayLike
+) -> Iterator[tuple[list[int], torch.Tensor]]:
+    """Numbers of pictures with a face, and the faces (B, 3, 150, 150), −1 to 1."""
+    places, faces = list[int](), list[Picture]()
+    for place, (picture, mesh) in enumerate(zip(pictures, np.asarray(meshes), strict=True)):
+        if np.isfinite(mesh[0, 0]):
+            places.append(place)
+            faces.append(align_face(picture, mesh))
+        if len(faces) == _BATCH:
+            yield places, _stack(faces)
+            places, faces = [], []
+    if faces:
+        yield places, _stack(faces)
+
+
+def _stack(faces: list[Picture]) -> torch.Tensor:
+    return torch.from_numpy(np.array(faces)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _fit_similarity(points: Floats, target: Floats) -> Floats:
+    """(2, 3) matrix that moves, turns and scales (k, 2) points nearest to others."""
+    z, w = (pair[:, 0] + 1j * pair[:, 1] for pair in (points, target))
+    centred = z - z.mean()
+    turn = complex(np.vdot(centred, w - w.mean()) / np.vdot(centred, centred))
+    moved = complex(w.mean() - turn * z.mean())
+    return np.array([[turn.real, -turn.imag, moved.real], [turn.imag, turn.real, moved.imag]])
