@@ -19,6 +19,7 @@ COMMANDS = {
     "personalize": "zoo.cli.video:personalize",
     "evaluate": "zoo.cli.groups:evaluate",
     "sample": "zoo.cli.sample:sample",
+    "study": "zoo.cli.study:study",
     "convert": "zoo.cli.groups:convert",
 }
 """Command or group -> "module:function"."""

@@ -7,6 +7,7 @@ import click
 
 from toolkit.cli.tables import print_table
 from zoo.evaluation.motion import MotionScores
+from zoo.evaluation.studies.score import StudyScores
 from zoo.metrics.error_rates import ALL, ErrorRates
 from zoo.metrics.intervals import Interval
 
@@ -89,3 +90,33 @@ def _write_interval(interval: Interval) -> str:
 
 def _write_share(value: float | None) -> str:
     return "–" if value is None else f"{value:+.0%}"
+
+
+def print_study(scores: StudyScores) -> None:
+    """A row per system with 95 % intervals; then the rows that the paper prints."""
+    protocol = scores.protocol
+    names = [criterion.name for criterion in protocol.criteria]
+    unit = ", %" if protocol.percent else ""
+    digits = 1 if protocol.percent else 2
+    rows = [
+        [
+            system,
+            str(scores.num_answers[system]),
+            *(_write_mean(scores.means[system][name], digits) for name in names),
+        ]
+        for system in scores.means
+    ]
+    head = ("system", "ratings", *(name + unit for name in names))
+    print_table(f"Study {scores.study}: {len(scores.raters)} raters", head, rows)
+    published = [
+        [method, *(f"{means[name]:g}" for name in names)]
+        for method, means in protocol.published.items()
+    ]
+    title = f"{protocol.source}: other videos and raters, to be set beside with care"
+    print_table(title, ("method", *(name + unit for name in names)), published)
+
+
+def _write_mean(mean: Interval, digits: int) -> str:
+    if mean.value != mean.value:
+        return "–"
+    return f"{mean.value:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"

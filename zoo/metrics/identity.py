@@ -21,7 +21,9 @@ _ROWS = 512
 """Frames whose distances to all others are computed at once."""
 
 
-def measure_cosine(identity_features: npt.ArrayLike, real_identity_features: npt.ArrayLike) -> Floats:
+def measure_cosine(
+    identity_features: npt.ArrayLike, real_identity_features: npt.ArrayLike
+) -> Floats:
     """(n,) cosine of (n, K) features and those of the real frames, as CSIM is defined.
 
     Published CSIM is that of ArcFace. A recogniser that was trained by distances, as dlib's, gives
@@ -79,8 +81,8 @@ def measure_map_distance(maps: Maps, real_maps: Maps) -> float:
     """How differently a recogniser sees two pictures: a distance of its own, and not LPIPS.
 
     At each depth and place the C numbers are divided by their length; the squared differences are
-    summed over C and averaged over places, then over depths. 0: the same; at most 2 where, as behind
-    a ReLU, no number is negative.
+    summed over C and averaged over places, then over depths. 0: the same; at most 2 where no number
+    is negative, as behind a ReLU.
     """
     terms = [
         float(((_divide_by_length(a) - _divide_by_length(b)) ** 2).sum(axis=0).mean())

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from toolkit.errors import SetupError
 from zoo.training.face_weights import FaceWeights, find_face_weights, read_face_weights
 
 SIDE = 150
@@ -27,6 +28,8 @@ MEAN = (122.782, 117.001, 104.298)
 
 RANGE = 256.0
 """What levels are divided by."""
+
+_PARTS = ("weight", "bias")
 
 
 class FaceNetwork(nn.Module):
@@ -85,14 +88,15 @@ class FaceNetwork(nn.Module):
         return maps
 
     def _load(self, weights: FaceWeights) -> None:
-        layers = [layer for layer in self.modules() if isinstance(layer, nn.Conv2d)]
-        weights.check([tuple(layer.weight.shape) for layer in layers], self.leave.weight.shape)
-        with torch.no_grad():
-            for layer, convolution in zip(layers, weights.convolutions, strict=True):
-                assert layer.bias is not None  # noqa: S101
-                layer.weight.copy_(torch.from_numpy(convolution.weight))
-                layer.bias.copy_(torch.from_numpy(convolution.bias))
-            self.leave.weight.copy_(torch.from_numpy(weights.leave))
+        names = [name for name, layer in self.named_modules() if isinstance(layer, nn.Conv2d)]
+        try:
+            pairs = zip(names, weights.convolutions, strict=True)
+            numbers = {f"{name}.{part}": getattr(c, part) for name, c in pairs for part in _PARTS}
+            numbers["leave.weight"] = weights.leave
+            self.load_state_dict({name: torch.from_numpy(v) for name, v in numbers.items()})
+        except (ValueError, RuntimeError) as error:
+            text = f"{weights.path}: not the weights of dlib's face recogniser"
+            raise SetupError(text) from error
 
 
 class _Block(nn.Module):

@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -68,12 +67,6 @@ class FaceWeights:
     sha256: str
     convolutions: Sequence[Convolution]
     leave: Floats
-
-    def check(self, shapes: Sequence[tuple[int, ...]], leave: Sequence[int]) -> None:
-        """SetupError unless the layers have these shapes."""
-        have = [convolution.weight.shape for convolution in self.convolutions]
-        if have != list(shapes) or self.leave.shape != tuple(leave):
-            raise SetupError(f"{self.path}: not the weights of dlib's face recogniser")
 
 
 def find_face_weights(given: Path | None = None) -> Path:
