@@ -107,9 +107,10 @@ def print_study(scores: StudyScores) -> None:
         for system in scores.means
     ]
     head = ("system", "ratings", *(name + unit for name in names))
-    print_table(f"Study {scores.study}: {len(scores.raters)} raters", head, rows)
+    count = len(scores.raters)
+    print_table(f"Study {scores.study}: {count} rater{'s' * (count > 1)}", head, rows)
     published = [
-        [method, *(f"{means[name]:g}" for name in names)]
+        [method, *(f"{means[name]:.{2 if protocol.percent else 1}f}" for name in names)]
         for method, means in protocol.published.items()
     ]
     title = f"{protocol.source}: other videos and raters, to be set beside with care"

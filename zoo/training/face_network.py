@@ -18,6 +18,9 @@ from zoo.training.face_weights import FaceWeights, find_face_weights, read_face_
 SIDE = 150
 """Pixels of an aligned face, as in its training."""
 
+LEAST_SIDE = 103
+"""Pixels of a picture of which there is a last map."""
+
 NUM_FEATURES = 128
 
 STAGES = ((32, 3), (64, 4), (128, 3), (256, 3), (256, 1))
@@ -76,8 +79,12 @@ class FaceNetwork(nn.Module):
     def features(self, pictures: Tensor) -> list[Tensor]:
         """Maps (B, C, ·, ·) behind each of the five stages, of pictures (B, 3, H, H), −1 to 1.
 
-        C is 32, 64, 128, 256 and 256; of H = 150 the sides are 35, 17, 8, 4 and 2.
+        C is 32, 64, 128, 256 and 256; of H = 150 the sides are 35, 17, 8, 4 and 2. ValueError for
+        pictures smaller than `LEAST_SIDE`.
         """
+        height, width = pictures.shape[2:]
+        if min(height, width) < LEAST_SIDE:
+            raise ValueError(f"pictures of {height} × {width} px: {LEAST_SIDE} at least")
         mean = pictures.new_tensor(MEAN)[:, None, None]
         x = ((pictures + 1) * 127.5 - mean) / RANGE
         x = functional.max_pool2d(functional.relu(self.stem(x)), 3, stride=2)

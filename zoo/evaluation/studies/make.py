@@ -80,7 +80,7 @@ def make_study(
         protocol: what raters are asked.
         raters: sheets to make; default: as many as the paper had.
         num_videos: that each rater judges; default: as many as in the paper, and no more than there
-            are. Every system has its equal share, within one.
+            are beside the examples. Every system has its equal share, within one.
         seed: of all draws: the same files and seed give the same study.
 
     Raises:
@@ -94,7 +94,8 @@ def make_study(
         raise ValueError(f"{out}: there is something already: choose another folder")
     files = {name: list_videos(folder) for name, folder in systems.items()}
     count = sum(map(len, files.values()))
-    wanted = min(protocol.videos, count) if num_videos is None else num_videos
+    most = max(len(systems), count - protocol.examples)
+    wanted = min(protocol.videos, most) if num_videos is None else num_videos
     people = protocol.raters if raters is None else raters
     if people < 1 or not len(systems) <= wanted <= count:
         raise ValueError(

@@ -1,0 +1,124 @@
+"""Pictures to what a face recogniser makes of them: where faces are put, and in which order."""
+
+import importlib.util
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from tests.numbered import find_real
+from toolkit.features.landmarks import FaceMesh
+from toolkit.media.decode import read_frames
+from toolkit.media.video import fit_size, probe
+from toolkit.mesh import EYE_CORNERS, NOSE_BASE, NUM_LANDMARKS
+from zoo.evaluation.identity import align_face, compare_faces, describe_faces
+from zoo.metrics.identity import measure_distance
+from zoo.training.face_network import NUM_FEATURES, SIDE, FaceNetwork
+from zoo.training.face_weights import PACKAGE
+
+POINTS = [*EYE_CORNERS[0], *EYE_CORNERS[1], NOSE_BASE]
+
+EXPECTED = [(37.06, 46.37), (58.41, 47.91), (110.96, 46.35), (89.61, 47.90), (74.01, 87.78)]
+"""(25 + 100 x, 25 + 100 y) of dlib's mean places: a quarter of the side is margin, 150 px are 1.5
+sides."""
+
+
+def place_mesh(scale: float = 1.0, angle: float = 0.0, shift: complex = 0) -> np.ndarray:
+    """(478, 3) mesh whose five points lie where they are expected, turned, scaled and moved."""
+    mesh = np.full((NUM_LANDMARKS, 3), 60.0)
+    places = np.array(EXPECTED) @ (1, 1j) * scale * np.exp(1j * np.radians(angle)) + shift
+    mesh[POINTS, 0], mesh[POINTS, 1] = places.real, places.imag
+    return mesh
+
+
+def draw_face(size: int, places: np.ndarray, radius: float) -> np.ndarray:
+    """White discs at places (k, 2) of a black picture."""
+    y, x = np.mgrid[:size, :size] + 0.5
+    discs = [np.hypot(x - px, y - py) < radius for px, py in places]
+    return np.repeat(np.any(discs, axis=0)[..., None], 3, axis=2).astype(np.uint8) * 255
+
+
+@pytest.mark.parametrize(
+    ("scale", "angle", "shift"),
+    [(1, 0, 0), (1, 0, 40 + 25j), (2, 30, 200 + 60j), (0.5, -20, 90 + 130j), (3.4, 0, 20j)],
+)
+def test_eyes_and_nose_come_where_the_network_expects_them(
+    scale: float, angle: float, shift: complex
+) -> None:
+    """To half a pixel, wherever the face is, however large and turned."""
+    mesh = place_mesh(scale, angle, shift)
+    picture = draw_face(600, mesh[POINTS, :2], 5 * scale)
+    face = align_face(picture, mesh)
+    assert face.shape == (SIDE, SIDE, 3)
+    white = (face[..., 0] > 127).astype(np.uint8)
+    centres = cv2.connectedComponentsWithStats(white)[3]
+    found = sorted(map(tuple, centres[1:] + 0.5))
+    assert len(found) == 5
+    np.testing.assert_allclose(found, sorted(EXPECTED), atol=0.5)
+
+
+def test_a_large_face_is_averaged_before_it_is_made_small() -> None:
+    """Lines of one pixel, white and black, become grey instead of white or black."""
+    picture = np.zeros((900, 900, 3), np.uint8)
+    picture[:, ::2] = 255
+    face = align_face(picture, place_mesh(scale=4))
+    np.testing.assert_allclose(face, 127.5, atol=8)
+
+
+class Mean(torch.nn.Module):
+    """Stands in for the network: the mean of red, for every feature and as the only map."""
+
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        return faces[:, :1].mean(dim=(2, 3)).expand(-1, NUM_FEATURES)
+
+    def features(self, faces: torch.Tensor) -> list[torch.Tensor]:
+        return [faces[:, :2].mean(dim=(2, 3), keepdim=True) + 1]
+
+
+def paint(levels: list[int]) -> list[np.ndarray]:
+    return [np.full((160, 160, 3), level, np.uint8) for level in levels]
+
+
+def test_every_picture_has_its_row_and_none_without_a_mesh() -> None:
+    """Over more pictures than are computed at once."""
+    levels = list(range(0, 250, 5))
+    meshes = np.repeat(place_mesh()[None], len(levels), axis=0)
+    meshes[[3, 20]] = np.nan
+    features = describe_faces(Mean(), paint(levels), meshes)
+    expected = np.array(levels) / 127.5 - 1
+    expected[[3, 20]] = np.nan
+    np.testing.assert_allclose(features[:, 0], expected, atol=1e-6)
+    assert features.shape == (50, NUM_FEATURES)
+
+
+def test_pairs_are_compared_where_both_have_a_face() -> None:
+    """Red alone beside grey: directions (1, 0) and (1, 1)/√2: (1 − 1/√2)² + 1/2 = 0.5858."""
+    grey, red = paint([200] * 20), paint([200] * 20)
+    for picture in red:
+        picture[..., 1:] = 0
+    meshes, real = (np.repeat(place_mesh()[None], 20, axis=0) for _ in range(2))
+    meshes[1], real[2] = np.nan, np.nan
+    distances = compare_faces(Mean(), red, grey, meshes, real)
+    assert np.flatnonzero(np.isnan(distances)).tolist() == [1, 2]
+    assert np.delete(distances, [1, 2]) == pytest.approx([2 - np.sqrt(2)] * 18, abs=1e-4)
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not importlib.util.find_spec(PACKAGE), reason="needs the extra identity")
+def test_a_man_is_nearer_to_himself_in_another_clip_than_to_a_woman() -> None:
+    """The same person below 0.55, another above."""
+    names = (
+        "osalinasv_lipnet/grid_s1/bbaf2n.mkv",
+        "osalinasv_lipnet/grid_s1/bbaf3s.mkv",
+        "rizkiarm_LipNet/evaluation/samples/GRID/brbk7n.mpg",
+    )
+    paths = [find_real(name) for name in names]
+    network, mesh, features = FaceNetwork.open(), FaceMesh(), []
+    for path in paths:
+        info, streams = probe(path)
+        picture = next(read_frames(path, info, streams, size=fit_size(info))).picture
+        (face,) = mesh.start(picture)
+        features.append(describe_faces(network, [picture], face[None]))
+    assert measure_distance(features[0], features[1])[0] < 0.55
+    assert measure_distance(features[0], features[2])[0] > 0.55
