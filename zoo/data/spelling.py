@@ -8,10 +8,11 @@ reading here, the commonest.
 import re
 
 ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+    "nineteen",
+)  # fmt: skip
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 SCALES = {10**9: "billion", 10**6: "million", 1000: "thousand", 100: "hundred"}
 ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth",
@@ -34,6 +35,7 @@ _MONEY = re.compile(
     rf"([$£€]) ?({_NUMBER})(?:\.(\d\d)(?!\d|{_SCALE})|((?:\.\d+)?(?:{_SCALE})?))", re.IGNORECASE
 )
 _TIME = re.compile(r"\b(1?\d|2[0-3]):([0-5]\d)\b")
+_HALF_DAY = re.compile(r"(?<=\d) ?([ap])m\b", re.IGNORECASE)
 _FIGURES = re.compile(rf"({_NUMBER})(?:(st|nd|rd|th)\b|(s)\b|\.(\d+))?", re.IGNORECASE)
 
 
@@ -45,6 +47,7 @@ def spell_out(text: str) -> str:
     """
     text = _TITLE.sub(lambda m: TITLES[m[m.lastindex or 0]], text)
     text = _MONEY.sub(_spell_money, text)
+    text = _HALF_DAY.sub(r" \1 m", text)
     text = _TIME.sub(_spell_time, text)
     text = _FIGURES.sub(_spell_figures, text)
     return "".join(SIGNS.get(character, character) for character in text)
