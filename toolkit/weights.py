@@ -68,7 +68,7 @@ class WeightsFile:
     def path(self) -> Path:
         """Where the file lies, or would."""
         if self.extra:
-            return _find_packages(self.file) / self.file
+            return find_packages(self.file) / self.file
         return (ASSETS if self.embedded else find_folder()) / self.file
 
 
@@ -147,7 +147,7 @@ def find_folder() -> Path:
     return Path(os.environ.get("TTK_WEIGHTS") or Path.home() / ".cache" / "ttk")
 
 
-def _find_packages(file: str) -> Path:
+def find_packages(file: str) -> Path:
     """Folder that a file's package lies in, or would be installed into."""
     package = importlib.util.find_spec(Path(file).parts[0])
     if package and package.origin:

@@ -82,8 +82,15 @@ class Whisper:
     def encode(self, pcm: Pcm) -> States:
         """(1 + S // 320, 384) float16: the encoder's last states of (S,) int16 samples.
 
-        Up to 30 s run at once. Of longer sounds stretches of 20 s do, each with 5 s of what stands
-        around it.
+        Up to 29.7 s run at once. Of longer sounds stretches of 19.7 s do, each with 5 s of what
+        stands around it.
+
+        A state tells its place in what runs at once as well. The same sentence (23 of 3 to 8 s, in
+        29.7 s of silence) at 5, 10 and 20 s has states that correlate by 0.57, 0.52 and 0.66 with
+        those at 0 s, over all numbers: each place has means of its own, and they differ by as much
+        as speech makes them vary. About the sentence's means each number goes the same way: r over
+        time is 0.97 at 5 and 10 s, 0.96 at 20 s (median over the numbers). At the same place what
+        stands around matters little: r 0.99 over all numbers alone and with silence behind.
         """
         num_states = 1 + len(pcm) // HOP
         if len(pcm) <= WINDOW - TAIL:
