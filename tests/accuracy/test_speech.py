@@ -202,7 +202,7 @@ def test_the_judges_rates_stand_beside_ours_where_it_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A judge that reads every tone as nothing is wrong in all; without one the cells are empty."""
-    write_speech(tmp_path)
+    write_speech(tmp_path, num_train=20, num_test=2)
     monkeypatch.setattr(speech_errors, "load_network", lambda path: make_random_network())
     monkeypatch.setattr(whisper, "PACKAGE", "no-such-package")
     without = tabulate_rates(tmp_path, Path())
