@@ -48,7 +48,7 @@ def open_network(weights: Path | None = None) -> DeepSpeechNetwork:
 
 
 def transcribe(path: Path, network: DeepSpeechNetwork, judge: Whisper | None = None) -> Transcript:
-    """Text of any file with sound, in memory that hardly grows with its length without a judge.
+    """Text of any file with sound, in memory that hardly grows with its length.
 
     Raises:
         ToolkitError: no sound can be read.

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import re
 import sys
 import types
 from pathlib import Path
@@ -180,6 +181,20 @@ def test_each_state_is_of_its_own_place(fake: Whisper, num_samples: int, num_sta
 def test_text_is_of_all_segments_at_full_scale_one(fake: Whisper) -> None:
     pcm = np.full(7, -16384, np.int16)
     assert fake.transcribe(pcm) == "7 samples, at most 0.50."
+
+
+def test_a_long_sound_is_cut_where_it_is_quiet(fake: Whisper) -> None:
+    """Of 11 minutes with 0.2 s of silence at 4:40 and 9:30.
+
+    In the middle of the first tenth of a second, as counted from the last cut, that is all silent.
+    """
+    pcm = np.full(660 * 16_000, 1000, np.int16)
+    for second in (280, 570):
+        pcm[second * 16_000 :][:3200] = 0
+    found = re.findall(r"(\d+) samples", fake.transcribe(pcm))
+    assert [int(text) for text in found] == [
+        280 * 16_000 + 800, 290 * 16_000 + 800, 90 * 16_000 - 1600,
+    ]  # fmt: skip
 
 
 # --- command ------------------------------------------------------------------------------------
