@@ -45,7 +45,7 @@ TAIL = 3 * SAMPLE_RATE // 10
 """Samples of silence behind a sound, as a recording would have; a last word is heard better."""
 
 LONGEST = 300 * SAMPLE_RATE
-"""Samples that are read as text at once: their spectrogram takes 0.25 GB while it is made."""
+"""Samples that are read as text at once: their spectrogram takes 0.2 GB while it is made."""
 
 BLOCK = SAMPLE_RATE // 10
 """Samples that count as one where a quiet place is looked for."""
