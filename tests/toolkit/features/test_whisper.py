@@ -223,6 +223,8 @@ def test_transcribe_prints_the_judges_text_below_ours(
     (row,) = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
     assert row["text"] == ours
     assert row["judge"] == {"label": label, "text": theirs}
+    del row["judge"]
+    assert json.loads(CliRunner().invoke(main, ["transcribe", str(wav), "--json"]).stdout) == [row]
 
 
 def test_without_a_folder_the_package_is_asked_for(
