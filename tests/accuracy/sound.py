@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from scipy.fft import dct, irfft, rfft
-from scipy.signal import fftconvolve
 
 from toolkit.clock import SAMPLE_RATE
 
@@ -21,6 +20,9 @@ WINDOW = 16
 
 NUM_BANDS, NUM_CEPSTRA = 40, 13
 """Mel bands, and cepstra of them that are kept."""
+
+CLAP = 480
+"""Samples of a clap of hands."""
 
 _SAMPLES = 1024
 """Of the Hann window (64 ms) around a frame: two frames of the clock overlap by half."""
@@ -93,28 +95,26 @@ def mix(pcm: Pcm, noise: Floats, decibels: float) -> Pcm:
 
 
 def make_applause(num_samples: int, seed: int = 0) -> Floats:
-    """(S,) of 60 pairs of hands, each clapping about four times a second, standard deviation 1.
+    """(S,) of 60 pairs of hands, each clapping three to five times a second, standard deviation 1.
 
-    A clap is a burst of noise of its own pitch, 5 ms long, as loud as its hands are near.
+    A clap is a short burst of noise with a pitch of its own, as loud as its hands are near.
     """
     rng = np.random.default_rng(seed)
-    seconds = num_samples / SAMPLE_RATE
-    hits = np.zeros((60, num_samples))
-    for hands in hits:
-        gaps = rng.normal(1 / rng.uniform(3, 5), 0.02, round(6 * seconds) + 2)
-        at = (rng.uniform(0, 0.3) + np.cumsum(np.maximum(gaps, 0.1))) * SAMPLE_RATE
-        hands[at[at < num_samples].astype(int)] = rng.uniform(0.2, 1)
-    total = np.zeros(num_samples)
-    for hands in hits:
-        total += fftconvolve(hands, _make_clap(rng))[:num_samples]
-    return total / total.std()
+    total = np.zeros(num_samples + CLAP)
+    for _ in range(60):
+        clap, pause = rng.uniform(0.2, 1) * _make_clap(rng), 1 / rng.uniform(3, 5)
+        start = rng.uniform(0, pause)
+        while (first := round(start * SAMPLE_RATE)) < num_samples:
+            total[first : first + CLAP] += clap
+            start += pause * rng.uniform(0.9, 1.1)
+    return total[:num_samples] / total[:num_samples].std()
 
 
 def _make_clap(rng: np.random.Generator) -> Floats:
-    """(480,) a resonance of 700 to 2500 Hz, struck by noise."""
-    seconds = np.arange(480) / SAMPLE_RATE
+    """(480,) a resonance of 700 to 2500 Hz and noise, which fade in 5 ms."""
+    seconds = np.arange(CLAP) / SAMPLE_RATE
     tone = np.sin(2 * np.pi * rng.uniform(700, 2500) * seconds)
-    return np.asarray((tone + rng.normal(0, 1, 480)) * np.exp(-seconds / 0.005), np.float64)
+    return np.asarray((tone + rng.normal(0, 1, CLAP)) * np.exp(-seconds / 0.005), np.float64)
 
 
 def make_music(num_samples: int, seed: int = 0) -> Floats:
@@ -148,9 +148,3 @@ def set_level(sound: npt.NDArray[np.floating | np.int16], dbfs: float) -> Pcm:
     wave = np.asarray(sound, np.float64)
     gain = 32767 * 10 ** (dbfs / 20) / np.sqrt(np.mean(wave**2))
     return np.round(wave * min(gain, 32767 / np.abs(wave).max())).astype(np.int16)
-
-
-def measure_level(pcm: Pcm) -> float:
-    """Root mean square of (S,) int16, dBFS; minus infinity for digital silence."""
-    with np.errstate(divide="ignore"):
-        return float(20 * np.log10(np.sqrt(np.mean(pcm.astype(np.float64) ** 2)) / 32767))

@@ -117,7 +117,8 @@ def make_fillings(seconds: int, voice: Pcm) -> dict[str, Pcm]:
 
 
 def _place(name: str, sound: Pcm, every: int) -> Iterator[Surroundings]:
-    nothing, pause = np.zeros(0, np.int16), np.zeros(PAUSE, np.int16)
+    nothing = np.zeros(0, np.int16)
+    pause = np.zeros(PAUSE if sound.any() else 0, np.int16)
     yield Surroundings(f"{name} before", np.concatenate([sound, pause]), nothing, every=every)
     yield Surroundings(f"{name} behind", nothing, np.concatenate([pause, sound]), every=every)
 
@@ -126,14 +127,13 @@ def _place(name: str, sound: Pcm, every: int) -> Iterator[Surroundings]:
 
 
 def choose_sentences(parts: Mapping[str, Sequence[Utterance]]) -> list[Sentence]:
-    """`NUM_SENTENCES` of two corpora, evenly over their rows, the corpora mixed evenly."""
-    placed = []
+    """`NUM_SENTENCES` of two corpora, evenly over their rows; in an order drawn at random."""
+    chosen: list[Utterance] = []
     for (part, corpus), number in NUM_SENTENCES.items():
         rows = [row for row in parts[part] if row.corpus == corpus and not row.doubt]
-        chosen = choose_evenly(rows, number)
-        placed += [(k / len(chosen), row) for k, row in enumerate(chosen)]
-    ordered = [row for _, row in sorted(placed, key=lambda item: item[0])]
-    return [Sentence(row.corpus, row.text, read_quiet(row.path)) for row in ordered]
+        chosen += choose_evenly(rows, number)
+    order = np.random.default_rng(0).permutation(len(chosen))
+    return [Sentence(chosen[k].corpus, chosen[k].text, read_quiet(chosen[k].path)) for k in order]
 
 
 def read_quiet(path: Path) -> Pcm:
