@@ -255,12 +255,12 @@ def test_the_words_stand_where_it_is_loud() -> None:
     for name, recordings in read_recordings(find_real()).items():
         lags = np.arange(-40, 41)
         totals = np.zeros(len(lags))
-        for recording in recordings[:15]:
+        for recording in recordings[:: 1 + len(recordings) // 30]:
             pcm = read_sound(recording.path).astype(float)
             loud = np.log(np.convolve(pcm**2, np.ones(320) / 320, "same")[::80] + 1)
             said = np.zeros(len(loud))
             for word in recording.words:
                 said[round(200 * word.start) : round(200 * word.end)] = 1
             pairs = [(np.roll(loud, -lag)[40:-40], said[40:-40]) for lag in lags]
-            totals += [np.cov(a, b)[0, 1] for a, b in pairs]
+            totals += [np.corrcoef(a, b)[0, 1] for a, b in pairs]
         assert abs(5 * lags[totals.argmax()]) <= 30, name
