@@ -3,7 +3,7 @@
 Axes: N frames, n windows, d numbers of a frame or of a window, P penalties.
 """
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -158,17 +158,25 @@ def predict_blocks(
         Condition -> (n,) predictions.
     """
     found = {name: np.empty(len(y)) for name in heard}
-    few = heard[clean].shape[1] <= MAX_NUMBERS
     for fitted, judged in cut_folds(rows, NUM_FOLDS, WINDOW):
-        starts = rows.starts[fitted]
-        reduce = _keep if few else fit_reduction(heard[clean][starts + WINDOW // 2]).apply
-        x = read_windows(reduce(heard[clean]), starts)
-        penalty = choose_penalty(x, y[fitted], rows.take(fitted), WINDOW, standardise=few)
-        probe = fit_ridge(x, y[fitted], np.array([penalty]), standardise=few)
+        predict = fit_probe(heard[clean], y[fitted], rows.take(fitted))
         for name, frames in heard.items():
-            windows = read_windows(reduce(frames), rows.starts[judged])
-            found[name][judged] = probe.predict(windows)[:, 0]
+            found[name][judged] = predict(frames, rows.starts[judged])
     return found
+
+
+def fit_probe(frames: Floats, y: Floats, rows: Rows) -> Callable[[Floats, Frames], Floats]:
+    """A ridge from windows of (N, d) frames to (n,) numbers, its penalty chosen within them.
+
+    Returns:
+        (M, d) frames, (m,) starts of windows in them -> (m,) predictions.
+    """
+    few = frames.shape[1] <= MAX_NUMBERS
+    reduce = _keep if few else fit_reduction(frames[rows.starts + WINDOW // 2]).apply
+    x = read_windows(reduce(frames), rows.starts)
+    penalty = choose_penalty(x, y, rows, WINDOW, standardise=few)
+    ridge = fit_ridge(x, y, np.array([penalty]), standardise=few)
+    return lambda heard, starts: ridge.predict(read_windows(reduce(heard), starts))[:, 0]
 
 
 def _keep(frames: Floats) -> Floats:

@@ -248,9 +248,10 @@ def draw_errors(rows: Sequence[Mapping[str, Any]], target: Path) -> None:
     figure = Figure(figsize=(9, 3.4), dpi=110)
     for axes, noise in zip(figure.subplots(1, 2, sharey=True), NOISES, strict=True):
         chosen = [row for row in rows if row["noise"] == noise]
-        for feature in chosen[0].keys() & STYLES.keys():
-            values = [row[feature] for row in chosen]
-            axes.plot(values, STYLES[feature], label=feature, markersize=4)
+        for feature, style in STYLES.items():
+            if feature in chosen[0]:
+                values = [row[feature] for row in chosen]
+                axes.plot(values, style, label=feature, markersize=4)
         axes.set_xticks(range(len(chosen)), [str(row["dB"]) for row in chosen])
         axes.set_xlabel(f"speech over {noise}, dB", fontsize=9)
         axes.set_ylim(0.6 * chosen[0][GUESS], 1.6 * chosen[0][GUESS])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.accuracy.real import choose_evenly
-from tests.accuracy.ridge import list_rows, predict_blocks
+from tests.accuracy.ridge import fit_probe, list_rows
 from tests.accuracy.sound import (
     WINDOW,
     Floats,
@@ -50,6 +50,9 @@ PAUSE = SAMPLE_RATE // 2
 
 STEP = SAMPLE_RATE // OUTPUT_RATE
 """Samples from one output to the next; all that stands before a sentence is a multiple of it."""
+
+MIDDLE = 6
+"""Seconds of a talking clip whose mouth is compared."""
 
 SLOT, NUM_SLOTS = 60, 60
 """Seconds of an hour's recording for one sentence, and how many there are."""
@@ -190,20 +193,25 @@ def read_hour(
 def predict_mouths(
     case: Case, feature: Feature, surroundings: Sequence[Surroundings]
 ) -> dict[str, Floats]:
-    """Name of the surroundings -> (n,) mouth of a case's longest clip, heard in them.
+    """Name of the surroundings -> (n,) mouth in the middle of a case's longest clip, heard in them.
 
-    The probe is fitted on the clip alone, and judged on stretches that it was not fitted on.
+    The probe is fitted on the clip's other windows, at least one window away, in its whole sound.
     """
     clip = case.longest
     pcm, rows = _limit(read_pcm(clip)), list_rows([clip.num_frames])
-    heard = {}
+    first = clip.num_frames // 2 - MIDDLE * clip.fps // 2
+    last = first + MIDDLE * clip.fps
+    outside = (rows.starts < first - 2 * WINDOW) | (rows.starts > last + WINDOW)
+    fitted = rows.take(np.flatnonzero(outside))
+    opening = read_opening(clip)[fitted.starts + WINDOW // 2]
+    predict = fit_probe(feature(pcm, clip.num_frames, clip.fps), opening, fitted)
+    middle = pcm[first * SAMPLE_RATE // clip.fps : last * SAMPLE_RATE // clip.fps]
+    found = {}
     for around in surroundings:
-        whole = around.enclose(pcm)
-        first = len(around.before) * clip.fps // SAMPLE_RATE
-        frames = feature(whole, first + clip.num_frames, clip.fps)
-        heard[around.name] = frames[first:]
-    opening = read_opening(clip)[rows.starts + WINDOW // 2]
-    return predict_blocks(heard, ALONE, opening, rows)
+        begin = len(around.before) * clip.fps // SAMPLE_RATE
+        frames = feature(around.enclose(middle), begin + last - first, clip.fps)
+        found[around.name] = predict(frames, np.arange(begin, len(frames) - WINDOW + 1))
+    return found
 
 
 # --- tables -------------------------------------------------------------------------------------
