@@ -47,11 +47,8 @@ def _measure(
     speech: Path, transcribe: Callable[[Sequence[Utterance]], list[Transcription]]
 ) -> list[tuple[str, ErrorRates]]:
     """The part that rows are of, and their rates, in the table's order."""
-    rows = read_transcripts(speech)
-    test = transcribe([row for row in rows if row.split == "test"])
-    training = choose_rows(rows)
-    kept = find_validation(training)
-    validation = transcribe([row for row in training if row.text in kept])
+    parts = read_parts(speech)
+    test, validation = transcribe(parts["test"]), transcribe(parts["validation"])
     rates = [
         *measure_errors(test),
         *_pool("native English", test, NATIVE),
@@ -60,6 +57,17 @@ def _measure(
     return [("test", rate) for rate in rates] + [
         ("validation", rate) for rate in measure_errors(validation)
     ]
+
+
+def read_parts(speech: Path) -> dict[str, list[Utterance]]:
+    """`test` rows, and those that weights are chosen by, `validation`; none is trained on."""
+    rows = read_transcripts(speech)
+    training = choose_rows(rows)
+    kept = find_validation(training)
+    return {
+        "test": [row for row in rows if row.split == "test"],
+        "validation": [row for row in training if row.text in kept],
+    }
 
 
 def _pool(
