@@ -195,6 +195,6 @@ def _print_turned_down(dataset: Path) -> None:
     rows = rows.sort_values(["source", "duration"], ascending=[True, False])
     rows = rows.drop_duplicates("source")
     for row in rows.head(_SHOWN).itertuples():
-        click.echo(f"no clip of {row.source}: {row.message} ({row.reason})")
+        click.echo(write_name(f"no clip of {row.source}: {row.message} ({row.reason})"))
     if len(rows) > _SHOWN:
         click.echo(f"no clip of {len(rows) - _SHOWN} other sources: see manifests/rejected")
