@@ -50,7 +50,8 @@ _SHOWN = 10
     "--exclude",
     multiple=True,
     metavar="PATTERN",
-    help="Leave out files and folders whose name, or path from the folder given, fits this.",
+    help="Leave out files and folders whose name, or path from the folder given, fits this, or "
+    "that this names.",
 )
 @click.option(
     "--dry-run",
