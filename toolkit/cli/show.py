@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli.bar import Bar
-from toolkit.cli.base import command, data_option, say_next, write_data
+from toolkit.cli.base import choose_split, command, data_option, say_next
 from toolkit.schema import Reason
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _choose_next(data: Path) -> str:
     from toolkit.dataset.manifest import has_split
 
     if not has_split(data):
-        return f"ttk split{write_data(data)}"
+        return choose_split(data)
     return f"zoo train facial-gan --shards {shlex.quote(str(data / 'shards'))} --out runs/facial"
 
 

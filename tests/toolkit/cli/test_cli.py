@@ -32,8 +32,7 @@ from tests.runs import (
 )
 from toolkit.cli import COMMANDS, main
 from toolkit.cli.bar import Bar, write_time
-from toolkit.cli.base import Command, options_from
-from toolkit.cli.ingest import _name_next
+from toolkit.cli.base import Command, choose_split, options_from
 from toolkit.cli.progress import IngestProgress
 from toolkit.ingest.jobs import Plan
 from toolkit.ingest.options import IngestOptions
@@ -343,7 +342,7 @@ def test_what_comes_next_can_be_done_with_what_is_there(
 ) -> None:
     clips = [FakeClip(source=f"{s}.mp4", start_frame=100 * k) for k, s in enumerate(sources)]
     write_dataset(tmp_path / "d", {"j": clips})
-    line = _name_next(tmp_path / "d")
+    line = choose_split(tmp_path / "d")
     assert line == f"ttk {command} --data {tmp_path / 'd'}"
     assert CliRunner().invoke(main, line.split()[1:]).exit_code == 0
 
