@@ -23,7 +23,7 @@ from torch import multiprocessing, nn
 from toolkit.errors import BusyError, ToolkitError
 from zoo.training import loop
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
-from zoo.training.curves import thin_out
+from zoo.training.curves import plot_curves, thin_out
 from zoo.training.distributed import init_distributed
 from zoo.training.log import CURVES, LOG, SHEETS
 from zoo.training.loop import BEST, LAST, RECIPE, Metrics, Step, Task, train
@@ -503,6 +503,14 @@ def test_the_curves_of_a_run_are_a_picture(tmp_path: Path) -> None:
         assert picture.format == "PNG"
         assert np.asarray(picture.convert("L")).std() > 5
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_a_figure_may_have_any_name(tmp_path: Path) -> None:
+    """Between two $ matplotlib looks for a formula, and `a_` is none."""
+    log = tmp_path / LOG
+    log.write_text("kind,epoch,step,total_steps,name,value\nvalidation,0,1,1,cer $a_$,0.5\n")
+    plot_curves(log, tmp_path / CURVES)
+    assert (tmp_path / CURVES).is_file()
 
 
 def test_a_long_curve_has_means_of_neighbours_for_points() -> None:
