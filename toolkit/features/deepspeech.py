@@ -1,8 +1,8 @@
 """29 character scores a frame, from the embedded network or from a checkpoint of the user's.
 
-Spectrogram as in deepspeech.pytorch. Axes below: S samples, T spectrogram frames (100 a second),
-K outputs (50 a second). Spectrogram frame i is centred on sample 160·i and output k on frame 2·k,
-as both convolutions are padded by half their kernel: output k belongs to k · 20 ms.
+Axes below: S samples, T spectrogram frames (100 a second), K outputs (50 a second). Spectrogram
+frame i is centred on sample 160·i and output k on frame 2·k, as both convolutions are padded by
+half their kernel: output k belongs to k · 20 ms.
 """
 
 import tempfile
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.fft import rfft
 from torch import nn
 
 from toolkit import weights as weights_files
@@ -25,6 +24,7 @@ from toolkit.features.deepspeech_network import (
     load_network,
 )
 from toolkit.features.deepspeech_sizes import NetworkSizes
+from toolkit.features.spectrogram import HOP, MARGIN, MAX_STRETCH, WINDOW, Pcm, Spectrogram
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput, Provenance
 from toolkit.storage import hash_file
 
@@ -33,23 +33,14 @@ __all__ = [
     "DeepSpeechCheckpoint",
     "DeepSpeechNetwork",
     "NetworkSizes",
-    "compute_spectrogram",
     "decode_greedy",
     "infer_scores",
     "interpolate_scores",
     "load_network",
 ]
 
-WINDOW, HOP = 320, 160
-"""Samples of the Hamming window (20 ms) and between two frames (10 ms) at 16 kHz."""
-
-NUM_BINS = WINDOW // 2 + 1
-
 OUTPUT_RATE = 50
 """Outputs a second: the first convolution takes every second spectrogram frame."""
-
-STATISTICS_BLOCK = 6000
-"""Spectrogram frames (1 minute) that the first pass looks at together."""
 
 PIECE = 3200
 """Outputs (64 s, a whole clip) that run through the network at once.
@@ -65,65 +56,6 @@ REACH = 8
 """Outputs on either side that the two convolutions look at: 5 and 2.5, rounded up."""
 
 Scores = npt.NDArray[np.float32]
-Pcm = npt.NDArray[np.int16]
-
-
-# --- spectrogram --------------------------------------------------------------------------------
-
-
-class Spectrogram:
-    """Normalised spectrogram of a signal, computed in stretches so that memory stays bounded.
-
-    log(1 + |STFT|) of the int16 samples over 32767, as deepspeech.pytorch scales them, frames
-    centred and the ends mirrored; mean 0 and standard deviation 1 over the whole signal, which
-    a first pass measures (all 0 where the signal has no variance).
-    """
-
-    def __init__(self, pcm: Pcm) -> None:
-        """Measure the statistics of (S,) int16 samples at 16 kHz; ValueError for anything else."""
-        if pcm.ndim != 1 or pcm.dtype != np.int16 or not len(pcm):
-            raise ValueError(f"need (S,) int16 samples, got {pcm.shape} {pcm.dtype}")
-        self.num_frames = 1 + len(pcm) // HOP
-        self._pcm = pcm
-        phase = 2 * np.pi * np.arange(WINDOW) / WINDOW
-        self._window = (0.54 - 0.46 * np.cos(phase)).astype(np.float32)
-        self._mean, self._scale = self._measure()
-
-    def read(self, first: int, last: int) -> Scores:
-        """(161, last − first) float32: frames `[first, last)`."""
-        return (self._transform(first, last) - self._mean) * self._scale
-
-    def _measure(self) -> tuple[np.float32, np.float32]:
-        total = square = 0.0
-        for first in range(0, self.num_frames, STATISTICS_BLOCK):
-            block = self._transform(first, min(first + STATISTICS_BLOCK, self.num_frames))
-            total += float(block.sum(dtype=np.float64))
-            square += float(np.square(block).sum(dtype=np.float64))
-        count = self.num_frames * NUM_BINS
-        variance = max(square - total**2 / count, 0.0) / (count - 1)
-        scale = 1 / np.sqrt(variance) if variance > 1e-12 else 0.0
-        return np.float32(total / count), np.float32(scale)
-
-    def _transform(self, first: int, last: int) -> Scores:
-        index = np.arange(first * HOP - WINDOW // 2, (last - 1) * HOP + WINDOW // 2)
-        samples = self._pcm[_mirror(index, len(self._pcm))].astype(np.float32) / 32767
-        frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
-        magnitude: Scores = np.abs(rfft(frames * self._window, axis=1))
-        return np.log1p(magnitude).T
-
-
-def _mirror(index: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
-    """Fold indices into `[0, length)` by mirroring at the first and last sample."""
-    if length == 1:
-        return np.zeros_like(index)
-    folded = np.abs(index) % (2 * (length - 1))
-    return np.minimum(folded, 2 * (length - 1) - folded)
-
-
-def compute_spectrogram(pcm: Pcm) -> Scores:
-    """(161, 1 + S // 160) float32 normalised spectrogram of (S,) int16 samples at 16 kHz."""
-    spectrogram = Spectrogram(pcm)
-    return spectrogram.read(0, spectrogram.num_frames)
 
 
 # --- scores -------------------------------------------------------------------------------------
@@ -150,7 +82,7 @@ def infer_scores(network: DeepSpeechNetwork, pcm: Pcm, *, piece: int = PIECE) ->
     """
     if piece < 1:
         raise ValueError(f"piece must be positive: {piece}")
-    spectrogram = Spectrogram(pcm)
+    spectrogram = Spectrogram(pcm, network.scaling)
     total = (spectrogram.num_frames + 1) // 2
     with torch.inference_mode():
         if total <= piece:
@@ -270,7 +202,9 @@ class DeepSpeech(Extractor):
     """Scores of the embedded small network."""
 
     arrays = ("audio/deepspeech",)
-    constants = (WINDOW, HOP, OUTPUT_RATE, PIECE, REACH, DEEPSPEECH_SYMBOLS)
+    constants = (
+        WINDOW, HOP, MAX_STRETCH, MARGIN, OUTPUT_RATE, PIECE, REACH, DEEPSPEECH_SYMBOLS,
+    )  # fmt: skip
 
     def __init__(self) -> None:
         """Load the embedded weights.
@@ -322,5 +256,6 @@ class DeepSpeechCheckpoint(DeepSpeech):
 
 def _describe(backend: str, network: DeepSpeechNetwork, path: Path) -> Provenance:
     digest = hash_file(path)
-    version = f"{path.stem} {network.sizes}"
+    rule = "" if network.scaling else ", normalised by stretches of speech"
+    version = f"{path.stem} {network.sizes}{rule}"
     return Provenance(backend=backend, version=version, weights_sha256=digest)

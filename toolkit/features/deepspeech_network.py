@@ -5,6 +5,7 @@ labels of the public project deepspeech.pytorch, so that its checkpoints load. A
 T spectrogram frames (100 a second), K outputs (50 a second), C channels, H recurrent width.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from toolkit import weights as weights_files
 from toolkit.errors import SetupError
 from toolkit.features.deepspeech_sizes import RECURRENT_TYPES, NetworkSizes
+from toolkit.features.spectrogram import Scaling
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 
 PUBLISHED_LABELS = "_'ABCDEFGHIJKLMNOPQRSTUVWXYZ "
@@ -40,12 +42,14 @@ class DeepSpeechNetwork(nn.Module):
         sizes: of the network.
         delay: seconds by which its scores are late, as measured on its weights: a
             network that sees the whole signal may place its letters anywhere.
+        scaling: of the spectrograms that it was trained on; None: each utterance by itself.
     """
 
     def __init__(self, sizes: NetworkSizes, dropout: float = 0.0) -> None:
         """`dropout` is the share of each recurrent layer's inputs that training drops."""
         super().__init__()
         self.sizes, self.delay = sizes, 0.0
+        self.scaling: Scaling | None = None
         self.dropout = nn.Dropout(dropout)
         first, second = sizes.conv_channels
         stack = nn.Sequential(
@@ -185,10 +189,11 @@ def load_network(path: Path) -> DeepSpeechNetwork:
     Raises:
         SetupError: the file is missing, damaged, refused, or of another architecture.
     """
-    tensors, labels, delay = _read_tensors(path)
+    tensors, labels, own = _read_tensors(path)
     try:
         network = DeepSpeechNetwork(infer_sizes(tensors))
-        network.delay = float(delay)
+        network.delay = float(own.get("delay", 0))
+        network.scaling = _read_scaling(own)
         if sorted(labels.lower()) != sorted(DEEPSPEECH_SYMBOLS):
             raise ValueError(f"its labels are {labels!r}")
         order = [labels.lower().index(symbol) for symbol in DEEPSPEECH_SYMBOLS]
@@ -205,11 +210,28 @@ def load_network(path: Path) -> DeepSpeechNetwork:
     return network.eval()
 
 
-def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str, str]:
-    """State dict, labels and delay (s) of a weights file; only the project's own name a delay."""
+def _read_scaling(metadata: Mapping[str, str]) -> Scaling | None:
+    names = [field.name for field in dataclasses.fields(Scaling)]
+    if not any(name in metadata for name in names):
+        return None
+    return Scaling(**{name: float(metadata[name]) for name in names})
+
+
+def describe_network(delay: float, scaling: Scaling | None) -> dict[str, str]:
+    """The metadata from which `load_network` knows what is no tensor."""
+    numbers = dataclasses.asdict(scaling) if scaling else {}
+    return {
+        "labels": "".join(DEEPSPEECH_SYMBOLS),
+        "delay": f"{delay:.4f}",
+        **{name: repr(value) for name, value in numbers.items()},
+    }
+
+
+def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str, dict[str, str]]:
+    """State dict, labels and metadata of a weights file; only safetensors have any of the last."""
     if path.suffix == ".safetensors":
         tensors, metadata = weights_files.read_safetensors(path)
-        return tensors, metadata.get("labels", DEEPSPEECH_SYMBOLS), metadata.get("delay", "0")
+        return tensors, metadata.get("labels", DEEPSPEECH_SYMBOLS), metadata
     content = weights_files.read_checkpoint(path)
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict):
@@ -217,4 +239,4 @@ def _read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str, str]:
     hyper = content.get("hyper_parameters")  # of Lightning; version 2 has its labels beside it
     labels = (hyper if isinstance(hyper, dict) else content).get("labels")
     text = "".join(map(str, labels)) if isinstance(labels, list | str) else PUBLISHED_LABELS
-    return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}, text, "0"
+    return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}, text, {}

@@ -13,9 +13,9 @@ class NetworkSizes:
     direction, 0 for a bidirectional one, which has none.
     """
 
-    conv_channels: tuple[int, int] = (8, 8)
+    conv_channels: tuple[int, int] = (16, 16)
     rnn_type: str = "lstm"
-    hidden_size: int = 256
+    hidden_size: int = 320
     num_layers: int = 3
     bidirectional: bool = True
     lookahead: int = 0

@@ -56,14 +56,23 @@ def measure_speech_share(pcm: npt.NDArray[np.int16]) -> float:
 def compute_speech_probability(pcm: npt.NDArray[np.int16]) -> Floats:
     """(N,) float32, 0 to 1, of samples (S,): N = ⌈S / 512⌉, the last step filled with silence."""
     layers = _load_layers()
-    padded = np.pad(pcm.astype(np.float32) / 32768, (_CONTEXT, -len(pcm) % STEP))
-    steps = np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + STEP)[::STEP]
+    num_steps = -(-len(pcm) // STEP)
     blocks = [
-        _encode(steps[first : first + _BLOCK], layers) for first in range(0, len(steps), _BLOCK)
+        _encode(_read_steps(pcm, first, min(first + _BLOCK, num_steps)), layers)
+        for first in range(0, num_steps, _BLOCK)
     ]
     hidden = _run_lstm(np.concatenate(blocks), layers)
     score = np.maximum(hidden, 0) @ layers["head.weight"] + layers["head.bias"]
     return np.asarray(_sigmoid(score), np.float32)
+
+
+def _read_steps(pcm: npt.NDArray[np.int16], first: int, last: int) -> Floats:
+    """Steps [first, last) with their context, (last − first, 576); silence around the signal."""
+    start, stop = first * STEP - _CONTEXT, last * STEP
+    samples = pcm[max(start, 0) : stop].astype(np.float32) / 32768
+    behind = stop - max(start, 0) - len(samples)
+    padded = np.pad(samples, (max(-start, 0), behind))
+    return np.lib.stride_tricks.sliding_window_view(padded, _CONTEXT + STEP)[::STEP]
 
 
 def mark_speech(probability: Floats) -> npt.NDArray[np.bool_]:

@@ -117,6 +117,7 @@ def _run(family: Family, recipe: Any, out: Path, resume: str | None, as_json: bo
                 distributed=distributed,
                 resume=resume is not None and goes_on,
                 on_step=progress.advance if distributed.is_first else lambda step: None,
+                say=progress.say if distributed.is_first else lambda text: None,
             )
         if distributed.is_first:
             _print_best(out, best, as_json)
@@ -142,7 +143,7 @@ def _write_resuming() -> str:
     ctx = click.get_current_context()
     words = ctx.meta[_WORDS]
     if not any(word.split("=")[0] == "--resume" for word in words):
-        words = [*words, "--resume"]
+        words = [*words, "--resume", "auto"]  # it may have been stopped before its first step
     program = "zoo"
     if "LOCAL_WORLD_SIZE" in os.environ:
         program = f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']} -m zoo"

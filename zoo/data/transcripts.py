@@ -162,6 +162,8 @@ class SpeechStore:
         with np.load(path.with_suffix(".npz")) as index:
             self._offsets = index["offsets"]
             self.texts: list[str] = index["texts"].tolist()
+            self.key = str(index["key"])
+        self.path = path
         self._samples = np.memmap(path, np.dtype("<i2"), "r")
 
     def __len__(self) -> int:

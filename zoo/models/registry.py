@@ -97,10 +97,11 @@ def train_model(
     distributed: "Distributed | None" = None,
     resume: bool = False,
     on_step: "Callable[[Step], None]" = lambda step: None,
+    say: "Callable[[str], None]" = lambda text: None,
 ) -> "Metrics":
     """Train a family's model with its options; the best epoch's figures, errors as its `train`."""
     best: Metrics = resolve(find_family(name), "train")(
-        options, out, distributed=distributed, resume=resume, on_step=on_step
+        options, out, distributed=distributed, resume=resume, on_step=on_step, say=say
     )
     return best
 

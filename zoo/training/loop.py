@@ -112,11 +112,13 @@ class Setting:
         out: the run's folder.
         resume: whether the run in it goes on.
         distributed: the processes.
+        say: is told in a line what a long preparation does.
     """
 
     out: Path
     resume: bool
     distributed: Distributed
+    say: Callable[[str], None] = lambda text: None
 
 
 Recipe = TypeVar("Recipe", bound=RunOptions)
@@ -136,11 +138,13 @@ def trainer(make_task: Callable[[Recipe, Setting], Task]) -> Callable[..., Metri
         distributed: Distributed | None = None,
         resume: bool = False,
         on_step: OnStep = lambda step: None,
+        say: Callable[[str], None] = lambda text: None,
     ) -> Metrics:
         distributed = distributed or Distributed()
         check_folder(out, resume)
+        setting = Setting(out=out, resume=resume, distributed=distributed, say=say)
         return train(
-            make_task(recipe, Setting(out=out, resume=resume, distributed=distributed)),
+            make_task(recipe, setting),
             out,
             epochs=recipe.epochs,
             seed=recipe.seed,

@@ -16,7 +16,10 @@ ALL = [(feature, backend) for feature in BACKENDS for backend in BACKENDS[featur
 
 PINNED = {
     ("landmarks", "0.10.21"): "cd6a65d537ef",
-    ("deepspeech", "deepspeech_small 3x256 lstm bidirectional"): "c62a43f4a169",
+    (
+        "deepspeech",
+        "deepspeech_small 3x256 lstm bidirectional, normalised by stretches of speech",
+    ): "1431f0c894e5",
     ("pose", "1"): "8e72359d8925",
     ("au45", "1"): "f93d81182e18",
     ("coefficients", "1"): "9c5cdfbbfc0e",

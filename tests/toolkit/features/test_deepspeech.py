@@ -25,7 +25,6 @@ from toolkit.errors import SetupError, StorageError, ToolkitError
 from toolkit.features.deepspeech import (
     DeepSpeech,
     DeepSpeechCheckpoint,
-    compute_spectrogram,
     decode_greedy,
     infer_scores,
     interpolate_scores,
@@ -37,6 +36,7 @@ from toolkit.features.deepspeech_network import (
     infer_sizes,
     load_network,
 )
+from toolkit.features.spectrogram import compute_spectrogram
 from toolkit.schema import DEEPSPEECH_SYMBOLS, ClipInput
 from toolkit.storage import hash_file
 

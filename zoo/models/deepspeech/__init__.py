@@ -19,8 +19,9 @@ FAMILY = Family(
         Writes best.safetensors, for `zoo evaluate deepspeech` and `ttk transcribe --weights`,
         beside checkpoints, log.csv and TensorBoard's curves. The best epoch is the one of the
         lowest character error rate on rows of the split `train` whose sentences are not trained
-        on.""",
-        example="zoo train deepspeech --speech speech/ --out runs/deepspeech",
+        on. With --teacher a small network on Whisper's encoder is trained first, in the folder
+        teacher of --out, and its probabilities are learnt beside the texts.""",
+        example="zoo train deepspeech --speech speech/ --teacher package --out runs/deepspeech",
         next="zoo evaluate deepspeech --speech {speech} --weights {out}",
     ),
     commands=("zoo evaluate deepspeech", "zoo export deepspeech", "ttk ingest", "ttk transcribe"),

@@ -4,8 +4,6 @@ Everything is drawn from the generator that is handed in, and from nothing else.
 (S,) float32 of int16's scale over 32767, spectrograms (161, T) float32.
 """
 
-import functools
-import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -14,6 +12,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.media.codec import BIT_RATES, CODECS, recode
+from zoo.models.deepspeech.surroundings import make_surroundings
 
 Wave = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -27,7 +26,7 @@ TRACT = (0.88, 1.12)
 SNR = (0.0, 30.0)
 """dB of speech over noise or babble."""
 
-LOUDNESS = (-34.0, -14.0)
+LOUDNESS = (-50.0, -12.0)
 """dBFS (root mean square) that recordings are brought to."""
 
 REVERBERATION = (0.1, 0.7)
@@ -36,7 +35,6 @@ REVERBERATION = (0.1, 0.7)
 TELEPHONE = (300.0, 3400.0)
 """Hz that a telephone lets through."""
 
-_NOISE_SECONDS = 60
 _CHANCES = {
     "speed": 0.8,
     "room": 0.3,
@@ -54,13 +52,13 @@ class Augmenter:
     def __init__(self, babble: Callable[[Rng], Wave], seed: int = 0) -> None:
         """`babble` gives a voice that may speak in the background."""
         self._babble = babble
-        self._noises = _make_noises(seed)
+        self._sounds = make_surroundings(seed)
 
     def change_wave(self, wave: Wave, rng: Rng, strength: float = 1.0) -> npt.NDArray[np.int16]:
         """Another recording of the same words, (S,) int16, every word where it was."""
         wave = self._filter(wave, rng, strength)
         if rng.random() < _CHANCES["noise"] * strength:
-            wave = add_noise(wave, self._draw_noise(len(wave), rng), rng.uniform(*SNR))
+            wave = add_noise(wave, self.draw_noise(len(wave), rng), rng.uniform(*SNR))
         pcm = to_pcm(wave, rng.uniform(*LOUDNESS))
         return draw_coding(pcm, rng) if rng.random() < _CHANCES["codec"] * strength else pcm
 
@@ -82,15 +80,20 @@ class Augmenter:
             spectrum = spectrum * 10 ** (decibels / 20)
         return np.asarray(irfft(spectrum, size)[: len(wave)], np.float32)
 
-    def _draw_noise(self, num_samples: int, rng: Rng) -> Wave:
+    def draw_noise(self, num_samples: int, rng: Rng) -> Wave:
+        """(num_samples,) of a sound without words, or of voices in the background."""
         if rng.random() < 0.3:
             voices = [
                 _repeat(self._babble(rng), num_samples, rng) for _ in range(rng.integers(1, 6))
             ]
             return np.asarray(np.sum(voices, axis=0), np.float32)
-        noise = self._noises[rng.integers(len(self._noises))]
-        first = rng.integers(len(noise) - num_samples) if len(noise) > num_samples else 0
-        return _repeat(noise[first : first + num_samples], num_samples, rng)
+        return self.draw_sound(num_samples, rng)
+
+    def draw_sound(self, num_samples: int, rng: Rng) -> Wave:
+        """(num_samples,) of a sound without words, at a root mean square of about 1."""
+        sound = self._sounds[rng.integers(len(self._sounds))]
+        first = rng.integers(len(sound) - num_samples) if len(sound) > num_samples else 0
+        return _repeat(sound[first : first + num_samples], num_samples, rng)
 
 
 def draw_coding(pcm: npt.NDArray[np.int16], rng: Rng) -> npt.NDArray[np.int16]:
@@ -105,7 +108,7 @@ def to_wave(pcm: npt.NDArray[np.int16]) -> Wave:
 
 def to_pcm(wave: Wave, loudness: float) -> npt.NDArray[np.int16]:
     """(S,) int16 at a level of `loudness` dBFS (root mean square), clipped."""
-    gain = 10 ** (loudness / 20) / max(_level(wave), 1e-5)
+    gain = 10 ** (loudness / 20) / max(measure_level(wave), 1e-5)
     return np.clip(wave * np.float32(32767 * gain), -32768, 32767).astype(np.int16)
 
 
@@ -122,21 +125,10 @@ def change_speed(wave: Wave, factor: float) -> Wave:
     return np.interp(positions, np.arange(len(wave)), wave).astype(np.float32)
 
 
-def place(wave: Wave, num_samples: int, rng: Rng) -> Wave:
-    """Put a recording somewhere into (num_samples,) of silence."""
-    room = num_samples - len(wave)
-    if room < 0:
-        raise ValueError(f"{len(wave)} samples do not fit into {num_samples}")
-    placed = np.zeros(num_samples, np.float32)
-    first = int(rng.integers(room + 1))
-    placed[first : first + len(wave)] = wave
-    return placed
-
-
 def add_noise(wave: Wave, noise: Wave, snr: float) -> Wave:
     """`wave` with noise so many dB under it (root mean square over the whole of either)."""
-    level = _level(noise)
-    gain = _level(wave) / level * 10 ** (-snr / 20) if level > 0 else 0.0
+    level = measure_level(noise)
+    gain = measure_level(wave) / level * 10 ** (-snr / 20) if level > 0 else 0.0
     return wave + noise * np.float32(gain)
 
 
@@ -179,43 +171,11 @@ def mask_spectrogram(spectrogram: Wave, rng: Rng, strength: float = 1.0) -> Wave
     return masked
 
 
-@functools.lru_cache(maxsize=1)
-def _make_noises(seed: int) -> tuple[Wave, ...]:
-    """Fifteen minutes of noise, the same for a seed: they take over a second, and stay as made."""
-    noises = [_make_noise(np.random.default_rng([seed, k]), k / 2) for k in range(5)]
-    noises += [_make_ambience(np.random.default_rng([seed, k])) for k in range(5, 15)]
-    for noise in noises:
-        noise.setflags(write=False)
-    return tuple(noises)
-
-
-def _make_noise(rng: Rng, slope: float) -> Wave:
-    """A minute of noise whose power falls with frequency to the `slope`: 1 is pink, 2 brown."""
-    size = _NOISE_SECONDS * SAMPLE_RATE
-    spectrum = rfft(rng.standard_normal(size))
-    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    noise = irfft(spectrum / np.maximum(hertz, 50) ** (slope / 2), size)
-    return np.asarray(noise / noise.std(), np.float32)
-
-
-def _make_ambience(rng: Rng) -> Wave:
-    """A minute of the sound of a place: five bands, each with a level that comes and goes."""
-    sound = _make_noise(rng, rng.uniform(0, 2.5))
-    spectrum, hertz = rfft(sound), np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
-    edges = [0, *np.sort(np.exp(rng.uniform(np.log(150), np.log(6000), 4))), SAMPLE_RATE]
-    ambience = np.zeros_like(sound)
-    for low, high in itertools.pairwise(edges):
-        band = irfft(np.where((hertz >= low) & (hertz < high), spectrum, 0), len(sound))
-        knots = rng.normal(rng.normal(0, 6), 6, int(_NOISE_SECONDS / rng.uniform(0.05, 1.0)))
-        decibels = np.interp(np.linspace(0, 1, len(sound)), np.linspace(0, 1, len(knots)), knots)
-        ambience += np.asarray(band * 10 ** (decibels / 20), np.float32)
-    return ambience
-
-
 def _repeat(wave: Wave, num_samples: int, rng: Rng) -> Wave:
     """(num_samples,) of a sound that begins anywhere and goes round."""
     return np.take(wave, np.arange(num_samples) + rng.integers(len(wave)), mode="wrap")
 
 
-def _level(wave: Wave) -> float:
+def measure_level(wave: Wave) -> float:
+    """Root mean square."""
     return float(np.sqrt(np.mean(np.square(wave), dtype=np.float64)))

@@ -7,11 +7,12 @@ import torch
 from safetensors.torch import save
 
 from toolkit.features.deepspeech import DeepSpeechNetwork
+from toolkit.features.deepspeech_network import describe_network
 from toolkit.features.deepspeech_sizes import NetworkSizes
 from toolkit.features.transcribe import open_network
-from toolkit.schema import DEEPSPEECH_SYMBOLS
 from toolkit.storage import check_ending, write_whole
 from zoo.models.deepspeech import FAMILY
+from zoo.models.deepspeech.chains import SCALING
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.options import find_preset
 
@@ -65,7 +66,7 @@ def export_weights(checkpoint: Path, target: Path, delay: float = 0.0) -> None:
     }
     content = save(
         {name: tensor.contiguous() for name, tensor in tensors.items()},
-        {"labels": "".join(DEEPSPEECH_SYMBOLS), "delay": f"{delay:.4f}"},
+        describe_network(delay, SCALING),
     )
     with write_whole(target) as temporary:
         temporary.write_bytes(content)  # `save_file` makes a file that its owner alone may read

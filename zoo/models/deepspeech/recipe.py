@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -24,6 +25,7 @@ from toolkit.features.deepspeech import (
     infer_scores,
     load_network,
 )
+from toolkit.features.whisper import Whisper
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from zoo.data.fingerprint import Fingerprint, digest_item
 from zoo.data.transcripts import SpeechStore, Utterance, read_transcripts, store_utterances
@@ -31,9 +33,11 @@ from zoo.metrics.error_rates import ALL, Transcription, measure_errors
 from zoo.models.deepspeech import FAMILY
 from zoo.models.deepspeech.augment import Augmenter, Rng, Wave, to_wave
 from zoo.models.deepspeech.bands import NUM_BANDS, WEIGHT
-from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
+from zoo.models.deepspeech.chains import SCALING, Batch, EpochChains, Material
 from zoo.models.deepspeech.model import WEIGHTS, export_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
+from zoo.models.deepspeech.sounds import store_sounds
+from zoo.models.deepspeech.teacher import Say, Teacher, train_teacher
 from zoo.models.deepspeech.voices import store_synthetic
 from zoo.training.loop import BEST, Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
@@ -64,10 +68,17 @@ def train_deepspeech(recipe: DeepSpeechRecipe, setting: Setting) -> "DeepSpeechT
             and see `train`.
     """
     setting.distributed.require_one(FAMILY.name)
-    return DeepSpeechTask(recipe, setting.out, setting.distributed.device)
+    return DeepSpeechTask(recipe, setting.out, setting.distributed.device, say=setting.say)
 
 
-FULL_STRENGTH = 8
+TEACHER_WEIGHT = 4.0
+"""Of the Kullback–Leibler divergence from the teacher's probabilities, a frame; a letter has four
+frames, so that a letter's counts as much as its loss by connectionist temporal classification."""
+
+PACKAGE_TEACHES = "package"
+"""Value of `teacher`: Whisper from its package."""
+
+FULL_STRENGTH = 6
 """Epochs over which noise, rooms and masks grow to their full strength: an untrained network
 learns nothing from noisy speech. One that begins with weights is augmented fully from the start."""
 
@@ -78,7 +89,12 @@ class DeepSpeechTask(Task):
     kind = FAMILY.name
 
     def __init__(
-        self, recipe: DeepSpeechRecipe, out: Path, device: torch.device | str = "cpu"
+        self,
+        recipe: DeepSpeechRecipe,
+        out: Path,
+        device: torch.device | str = "cpu",
+        *,
+        say: Say = lambda text: None,
     ) -> None:
         self._recipe = recipe
         torch.manual_seed(recipe.seed)
@@ -95,14 +111,19 @@ class DeepSpeechTask(Task):
             )
         if unused:
             warnings.warn(f"{recipe.speech}: {len(rows)} rows are trained on{unused}", stacklevel=2)
-        avoid = kept | {row.text for row in given if row.split == "test"}
-        synthetic = _open_synthetic(trained, avoid, recipe, out)
-        self._materials = [_open_recordings(trained, out), *synthetic]
         self._sounds = store_utterances(out / "validation.s16", self._validation)
+        recordings = store_utterances(out / "speech.s16", trained)
         self._fingerprint = {
-            "recordings to train on": _take_fingerprint(trained, self._materials[0].speech),
+            "recordings to train on": _take_fingerprint(trained, recordings),
             "recordings to choose by": _take_fingerprint(self._validation, self._sounds),
         }
+        avoid = kept | {row.text for row in given if row.split == "test"}
+        self._teacher = self._open_teacher(recordings, out, say)
+        self._materials = [
+            self._make_material(recordings, np.array([SHARES.get(r.corpus, 1.0) for r in trained])),
+            *self._read_texts(trained, avoid, out, say),
+            *self._hear_sounds(out, say),
+        ]
         self._augmenter = Augmenter(self._draw_babble, recipe.seed)
         self._mean = copy.deepcopy(self._network).eval()
         self._to_bands = nn.Linear(len(DEEPSPEECH_SYMBOLS), NUM_BANDS).to(device)
@@ -113,11 +134,60 @@ class DeepSpeechTask(Task):
             parameters, recipe.learning_rate, betas=(0.9, 0.98), weight_decay=1e-2
         )
 
+    def _open_teacher(self, recordings: SpeechStore, out: Path, say: Say) -> Teacher | None:
+        recipe = self._recipe
+        if recipe.teacher is None:
+            return None
+        folder = None if recipe.teacher == PACKAGE_TEACHES else Path(recipe.teacher)
+        return train_teacher(
+            Whisper(folder),
+            recordings,
+            (self._sounds, self._validation),
+            out / "teacher",
+            epochs=recipe.teacher_epochs,
+            seed=recipe.seed,
+            precision=recipe.precision,
+            say=say,
+        )
+
+    def _read_texts(
+        self, rows: Sequence[Utterance], avoid: set[str], out: Path, say: Say
+    ) -> Iterator[Material]:
+        """Sentences read by synthesised voices, so many for a recording."""
+        recipe = self._recipe
+        if recipe.synthetic_hours:
+            say(f"synthesising {recipe.synthetic_hours:g} hours of speech")
+            speech = store_synthetic(
+                out / "synthetic.s16",
+                recipe.text,
+                [row.text for row in rows],
+                avoid=avoid,
+                hours=recipe.synthetic_hours,
+                seed=recipe.seed,
+            )
+            expected = recipe.synthetic_share * sum(SHARES.get(row.corpus, 1.0) for row in rows)
+            share = min(1.0, expected / len(speech))
+            yield self._make_material(speech, np.full(len(speech), share))
+
+    def _hear_sounds(self, out: Path, say: Say) -> Iterator[Material]:
+        if self._recipe.sounds and self._teacher:
+            say("cutting the sounds into stretches of speech")
+            speech = store_sounds(out / "sounds.s16", self._recipe.sounds, self._teacher)
+            yield self._make_material(speech, np.ones(len(speech)))
+
+    def _make_material(self, speech: SpeechStore, shares: npt.NDArray[np.float64]) -> Material:
+        if self._teacher is None:
+            return Material(speech, shares)
+        path = speech.path.with_name(f"{speech.path.stem}-posteriors.f16")
+        return Material(speech, shares, self._teacher.store_posteriors(speech, path))
+
     def recipe(self) -> dict[str, Any]:
         initial = self._recipe.initial and str(self._recipe.initial.resolve())
         text = [str(path.resolve()) for path in self._recipe.text]
         speech = str(self._recipe.speech.resolve())
-        return to_plain(self._recipe) | {"text": text, "initial": initial, "speech": speech}
+        sounds = [str(path.resolve()) for path in self._recipe.sounds]
+        whole = {"text": text, "initial": initial, "speech": speech, "sounds": sounds}
+        return to_plain(self._recipe) | whole
 
     def fingerprint(self) -> Fingerprint:
         return self._fingerprint
@@ -161,7 +231,12 @@ class DeepSpeechTask(Task):
             zero_infinity=True,
         )
         bands = nn.functional.mse_loss(self._to_bands(scores), batch.bands.to(scores.device))
-        return {"loss": letters, "loss bands": WEIGHT * bands}
+        losses = {"loss": letters, "loss bands": WEIGHT * bands}
+        if batch.posteriors is not None:
+            posteriors = batch.posteriors.to(scores.device)
+            distance = nn.functional.kl_div(scores, posteriors, reduction="none").sum(2).mean()
+            losses["loss teacher"] = TEACHER_WEIGHT * distance
+        return losses
 
     def validate(self) -> Metrics:
         """Greedy character error rate of each corpus; `score` is that of all rows."""
@@ -200,8 +275,8 @@ class DeepSpeechTask(Task):
     def export(self) -> dict[str, Any]:
         return {"network": copy_to_cpu(self._mean)}
 
-    def _make_epoch(self, epoch: int) -> EpochBatches:
-        return EpochBatches(
+    def _make_epoch(self, epoch: int) -> EpochChains:
+        return EpochChains(
             self._materials,
             epoch=epoch,
             seed=self._recipe.seed,
@@ -215,8 +290,8 @@ class DeepSpeechTask(Task):
         return to_wave(speech.read(int(rng.integers(len(speech)))))
 
     def _learning_rate(self) -> float:
-        """Up over 200 steps, level, and down to nothing over the last third of the epochs."""
-        left = (self._total_steps - self._num_updates) / (self._total_steps / 3)
+        """Up over 200 steps, level, and down to nothing over the last half of the epochs."""
+        left = (self._total_steps - self._num_updates) / (self._total_steps / 2)
         share = min(1.0, (self._num_updates + 1) / 200, max(left, 0.01))
         return self._recipe.learning_rate * share
 
@@ -235,10 +310,13 @@ class DeepSpeechTask(Task):
 def _make_network(recipe: DeepSpeechRecipe) -> DeepSpeechNetwork:
     """A new network, or one with the weights to begin with."""
     network = DeepSpeechNetwork(recipe.sizes, dropout=recipe.dropout)
+    network.scaling = SCALING
     if recipe.initial is not None:
         known = load_network(recipe.initial)
         if known.sizes != recipe.sizes:
             raise ToolkitError(f"{recipe.initial}: is {known.sizes}, not {recipe.sizes}")
+        if known.scaling != SCALING:
+            raise ToolkitError(f"{recipe.initial}: was trained on spectrograms of another scale")
         network.load_state_dict(known.state_dict())
     return network
 
@@ -279,25 +357,3 @@ def _take_fingerprint(rows: Sequence[Utterance], sounds: SpeechStore) -> dict[st
     lengths = sounds.count_samples().tolist()
     pairs = zip(rows, lengths, strict=True)
     return {str(row.path): digest_item(row.text, row.corpus, n) for row, n in pairs}
-
-
-def _open_recordings(rows: Sequence[Utterance], out: Path) -> Material:
-    shares = np.array([SHARES.get(row.corpus, 1.0) for row in rows])
-    return Material(store_utterances(out / "speech.s16", rows), shares)
-
-
-def _open_synthetic(
-    rows: Sequence[Utterance], avoid: set[str], recipe: DeepSpeechRecipe, out: Path
-) -> list[Material]:
-    if not recipe.synthetic_hours:
-        return []
-    speech = store_synthetic(
-        out / "synthetic.s16",
-        recipe.text,
-        [row.text for row in rows],
-        avoid=avoid,
-        hours=recipe.synthetic_hours,
-        seed=recipe.seed,
-    )
-    expected = recipe.synthetic_share * sum(SHARES.get(row.corpus, 1.0) for row in rows)
-    return [Material(speech, np.full(len(speech), min(1.0, expected / len(speech))))]

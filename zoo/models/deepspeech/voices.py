@@ -1,4 +1,4 @@
-"""Synthesised speech: text read by eSpeak NG and, where it is installed, flite.
+"""Synthesised speech: sentences of plain text, read by the engines that are installed.
 
 Synthetic voices teach how letters and sounds go together; rooms, noise and people come from the
 recordings.
@@ -7,9 +7,6 @@ recordings.
 import hashlib
 import html
 import re
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +15,8 @@ import numpy as np
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import ToolkitError
-from toolkit.media.audio import read_sound
-from toolkit.sample.speech import Voice, open_synthesiser
 from zoo.data.transcripts import Pcm, SpeechStore, normalise_text, store_speech
-
-ACCENTS = (
-    "en-us", "en-us", "en-us", "en-gb-x-rp", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-us-nyc",
-)  # fmt: skip
-VARIANTS = ("", "+m1", "+m2", "+m3", "+m4", "+m5", "+m6", "+m7", "+f1", "+f4")
-FLITE = ("slt", "rms", "awb", "kal16")
-"""Voices that come with flite; the first three are made from recordings of people."""
+from zoo.models.deepspeech.engines import ENGINES, list_engines
 
 WORDS = (3, 20)
 """Words of a sentence worth reading aloud."""
@@ -98,47 +87,18 @@ def _has_capitals(words: Sequence[str]) -> bool:
 
 
 def read_aloud(sentences: Sequence[str], rng: Rng) -> Iterator[Spoken]:
-    """Every sentence by some voice, `PER_VOICE` in a row by one.
+    """Every sentence by some voice of some engine, `PER_VOICE` in a row by one.
 
     Raises:
         SetupError: eSpeak NG is not installed.
     """
-    flite = shutil.which("flite")
+    engines = [ENGINES[name] for name in list_engines()]
+    shares = np.array([engine.share for engine in engines])
     for first in range(0, len(sentences), PER_VOICE):
         part = sentences[first : first + PER_VOICE]
-        if flite and rng.random() < 0.6:
-            yield from _read_with_flite(flite, part, rng)
-        else:
-            yield from _read_with_espeak(part, rng)
-
-
-def _read_with_espeak(sentences: Sequence[str], rng: Rng) -> Iterator[Spoken]:
-    name = f"{rng.choice(ACCENTS)}{rng.choice(VARIANTS)}"
-    voice = Voice(name=name, rate=int(rng.integers(120, 220)), pitch=int(rng.integers(20, 80)))
-    with open_synthesiser(voice) as synthesise:
-        for sentence in sentences:
-            sound = synthesise(sentence)
-            sound *= 0.5 * 32767 / max(float(np.abs(sound).max(initial=0)), 1.0)
-            label = f"espeak {voice.name} {voice.rate} {voice.pitch}"
-            yield Spoken(pcm=sound.astype(np.int16), text=normalise_text(sentence), voice=label)
-
-
-def _read_with_flite(program: str, sentences: Sequence[str], rng: Rng) -> Iterator[Spoken]:
-    name, stretch = str(rng.choice(FLITE)), rng.uniform(0.8, 1.25)
-    pitch = rng.uniform(85, 230)
-    words = [
-        "--setf",
-        f"duration_stretch={stretch:.3f}",
-        "--setf",
-        f"int_f0_target_mean={pitch:.0f}",
-    ]
-    with tempfile.TemporaryDirectory(prefix="ttk-") as folder:
-        target = Path(folder) / "speech.wav"
-        for sentence in sentences:
-            command = [program, "-voice", name, *words, "-t", f" {sentence}", "-o", str(target)]
-            subprocess.run(command, check=True, capture_output=True)
-            label = f"flite {name} {stretch:.2f} {pitch:.0f}"
-            yield Spoken(pcm=read_sound(target), text=normalise_text(sentence), voice=label)
+        engine = engines[rng.choice(len(engines), p=shares / shares.sum())]
+        for sentence, (pcm, voice) in zip(part, engine.read(part, rng), strict=True):
+            yield Spoken(pcm=pcm, text=normalise_text(sentence), voice=voice)
 
 
 def store_synthetic(
@@ -159,7 +119,7 @@ def store_synthetic(
     """
     names = [str(text) for text in texts]
     said = hash_sentences([*sentences, "", *sorted(avoid)])
-    key = f"{names} {hours} {seed} {said} {bool(shutil.which('flite'))}"
+    key = f"{names} {hours} {seed} {said} {list_engines()}"
 
     def choose() -> list[str]:
         found = read_sentences(texts) if texts else list(sentences)

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from tests.networks import make_random_network
 from toolkit.features.deepspeech import infer_scores, load_network
 from zoo.cli import main
+from zoo.models.deepspeech.chains import SCALING
 from zoo.training.checkpoint import save_checkpoint
 
 
@@ -34,8 +35,11 @@ def test_exported_weights_tell_the_delay_and_give_the_runs_scores(
     assert "0.06 s late" in export(run, out, "--delay", "0.06")
     network = load_network(out)
     assert network.delay == pytest.approx(0.06)
+    assert network.scaling == SCALING
     pcm = (3000 * np.random.default_rng(0).standard_normal(16000)).astype(np.int16)
-    wanted = infer_scores(make_random_network(), pcm)
+    original = make_random_network()
+    original.scaling = SCALING
+    wanted = infer_scores(original, pcm)
     np.testing.assert_allclose(infer_scores(network, pcm), wanted, atol=0.02)  # float16
 
 

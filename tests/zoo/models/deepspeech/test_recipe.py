@@ -20,11 +20,11 @@ from toolkit.cli import main as ttk
 from toolkit.errors import SetupError, ToolkitError
 from toolkit.features.deepspeech import (
     NetworkSizes,
-    compute_spectrogram,
     decode_greedy,
     infer_scores,
     load_network,
 )
+from toolkit.features.spectrogram import compute_spectrogram
 from toolkit.features.transcribe import open_network, transcribe
 from toolkit.media import codec
 from zoo.cli import main as zoo
@@ -48,7 +48,7 @@ from zoo.metrics.error_rates import (
 from zoo.models.deepspeech import augment, recipe, voices
 from zoo.models.deepspeech.augment import Augmenter
 from zoo.models.deepspeech.bands import pool_bands
-from zoo.models.deepspeech.batches import Batch, EpochBatches, Material
+from zoo.models.deepspeech.chains import SCALING, Batch
 from zoo.models.deepspeech.model import find_run_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.training import loop
@@ -339,8 +339,6 @@ def test_a_telephone_and_its_room_change_speech_but_not_its_length_or_place() ->
     changed = changer.change_wave(click, np.random.default_rng(1))
     assert changed.shape == (8000,)
     assert changed.dtype == np.int16
-    with pytest.raises(ValueError, match="do not fit"):
-        augment.place(click, 7999, np.random.default_rng(1))
 
 
 @pytest.mark.parametrize("name", list(codec.CODECS))
@@ -358,72 +356,12 @@ def test_coded_sound_stays_in_its_place_and_loses_by_bit_rate(name: str) -> None
     assert losses[0] > losses[1] > 0
 
 
-def test_the_noise_of_a_place_comes_and_goes() -> None:
-    """Its level in seconds varies by decibels; that of plain noise hardly does."""
-    noises = Augmenter(lambda rng: make_tone(200))._noises
-    spreads = [
-        (10 * np.log10(np.square(noise.reshape(-1, 16000)).mean(axis=1))).std() for noise in noises
-    ]
-    assert len(spreads) == 15
-    assert max(spreads[:2]) < 0.5
-    assert min(spreads[5:]) > 1.0
-
-
 def test_a_tone_is_in_its_band_alone() -> None:
     """3 kHz is bin 60: of the edges 45 and 65 around it, the sixth band."""
     spectrogram = np.zeros((161, 5), np.float32)
     spectrogram[60] = 4.0
     bands = pool_bands(spectrogram)
     np.testing.assert_allclose(bands, np.tile(4.0 / 20 * np.eye(8)[5], (3, 1)), rtol=1e-6)
-
-
-# --- batches ------------------------------------------------------------------------------------
-
-
-def make_epoch(store: SpeechStore, epoch: int = 3, seed: int = 0) -> EpochBatches:
-    return EpochBatches(
-        [Material(store, np.ones(len(store)))],
-        epoch=epoch,
-        seed=seed,
-        batch_seconds=20,
-        augmenter=Augmenter(lambda rng: make_tone(200, 0.5), seed),
-        strength=1.0,
-    )
-
-
-def are_equal(a: Batch, b: Batch) -> bool:
-    pairs = (
-        (a.spectrogram, b.spectrogram),
-        (a.targets, b.targets),
-        (a.lengths, b.lengths),
-        (a.bands, b.bands),
-    )
-    return all(torch.equal(x, y) for x, y in pairs)
-
-
-def test_batches_depend_on_seed_epoch_and_number_alone(tmp_path: Path, speech: Path) -> None:
-    store = store_utterances(tmp_path / "s.s16", read_transcripts(speech))
-    wanted = list(make_epoch(store).load(0, 0))
-    assert len(wanted) > 3
-    for workers in (0, 2):
-        again = list(make_epoch(store).load(2, workers))
-        assert len(again) == len(wanted) - 2
-        assert all(map(are_equal, again, wanted[2:]))
-    assert not are_equal(make_epoch(store, seed=1)[0], wanted[0])
-    assert not are_equal(make_epoch(store, epoch=4)[0], wanted[0])
-
-
-def test_an_epoch_has_every_utterance_once_in_batches_of_the_length_asked(
-    tmp_path: Path, speech: Path
-) -> None:
-    store = store_utterances(tmp_path / "s.s16", read_transcripts(speech))
-    found = list[str]()
-    for batch in make_epoch(store).load(0, 0):
-        num_items, _, num_frames = batch.spectrogram.shape
-        assert num_items * num_frames / 100 <= 20 + 0.01 * num_items
-        texts = batch.targets.split(batch.lengths.tolist())
-        found += ["".join(map(str, text.tolist())) for text in texts]
-    assert sorted(found) == sorted("".join(map(str, encode_text(t).tolist())) for t in store.texts)
 
 
 # --- what is trained on -------------------------------------------------------------------------
@@ -578,7 +516,7 @@ KNOWN = ("ab cd", "dec a", "b eda", "cad e")
 
 def make_batch(texts: Sequence[str]) -> Batch:
     """Texts of one length, played as they are."""
-    spectrograms = [compute_spectrogram(play_text(text)) for text in texts]
+    spectrograms = [compute_spectrogram(play_text(text), SCALING) for text in texts]
     return Batch(
         spectrogram=torch.from_numpy(np.stack(spectrograms)),
         bands=torch.from_numpy(np.stack([pool_bands(known) for known in spectrograms])),
@@ -621,6 +559,7 @@ def test_exported_weights_give_the_same_scores_but_for_rounding(
     """Half precision keeps 11 bits: weights are off by 2⁻¹² of themselves at most."""
     exact = recipe.DeepSpeechNetwork(TINY)
     exact.load_state_dict(learned.export()["network"])
+    exact.scaling = SCALING
     exact.eval()
     rounded = load_network(open_learned(learned, tmp_path))
     for name, tensor in exact.state_dict().items():
