@@ -90,7 +90,8 @@ def generate(
     check_motion_place(out)
     rate = parse_blink_rate(blink_rate)
     trained = open_model(model, find_device(device), makes="motion")
-    clip = find_clip(shards, initial) if shards and initial else None
+    features = trained.contract.speech_features
+    clip = find_clip(shards, initial, features) if shards and initial else None
     options = {"smooth": smooth, "fade": not no_fade, "blink_rate": rate}
     if scores is not None:
         heard = load_scores(scores, trained.contract)

@@ -5,6 +5,7 @@ the truth is not looked at, but for the first frame and mean pose of people the 
 Legend: n frames of a clip.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,9 @@ from zoo.data import (
     load_clips,
 )
 from zoo.data.contract import make_contract
+from zoo.data.source import select_clips
 from zoo.evaluation.figures import FORMATS, draw_positions
-from zoo.metrics.baselines import choose_ridge, fit_constant
+from zoo.metrics.baselines import choose_ridge, fit_components, fit_constant
 from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
 from zoo.metrics.confusion import Confusion, plot_confusion
 from zoo.metrics.dynamics import compare_spectra, measure_spectrum
@@ -95,8 +97,14 @@ def make_baselines(
         for name in trained.identities
     }
     everyone = fit_constant(clip.motion for clip in trained)
+    components = fit_components(normalisation.normalise_audio(clip.audio) for clip in trained)
+
+    def read_audio(clip: MotionClip) -> Motion:
+        audio = normalisation.normalise_audio(clip.audio)
+        return audio if components is None else audio @ components
+
     pairs = [
-        [(normalisation.normalise_audio(c.audio), normalisation.normalise_motion(c)) for c in part]
+        [(read_audio(clip), normalisation.normalise_motion(clip)) for clip in part]
         for part in (trained, chosen_by)
     ]
     ridge = choose_ridge(*pairs)
@@ -106,7 +114,7 @@ def make_baselines(
         return np.tile(constant.astype(np.float32), (clip.num_frames, 1))
 
     def regress(clip: MotionClip) -> Motion:
-        motion = ridge.predict(normalisation.normalise_audio(clip.audio))
+        motion = ridge.predict(read_audio(clip))
         mean = constants.get(clip.identity, everyone)[POSE].astype(np.float32)
         deviation = normalisation.pose_deviations.get(clip.identity)
         return normalisation.denormalise_motion(motion.astype(np.float32), mean, deviation)
@@ -244,14 +252,16 @@ def evaluate_part(
     if plot is not None:
         check_ending(plot, FORMATS)
         check_place(plot)
-    clips = load_clips(shards, split=split)
-    paths = {name: _find_model(model, name, shards) for name in clips.identities}
-    models: dict[Path, MotionModel] = {
-        path: open_model(path, device, makes="motion") for path in set(paths.values())
-    }
+    people = sorted({part.clip.identity for part in select_clips(shards, split=split)})
+    models: dict[Path, MotionModel] = {}
+    for path in {_find_model(model, name, shards) for name in people}:
+        models[path] = open_model(path, device, makes="motion")
+    first = next(iter(models.values()))
+    load = functools.partial(load_clips, shards, speech_features=first.contract.speech_features)
+    clips, trained_on, chosen_by = (load(split=part) for part in (split, "train", "val"))
     for trained in models.values():
         trained.contract.refuse_others(make_contract(clips), str(shards))
-    trained_on, chosen_by = (load_clips(shards, split=part) for part in ("train", "val"))
+    paths = {name: _find_model(model, name, shards) for name in clips.identities}
 
     def speak(clip: MotionClip) -> Motion:
         chosen = models[paths[clip.identity]]
@@ -263,7 +273,6 @@ def evaluate_part(
     known["model"] = tuple(
         name for name, path in paths.items() if name in models[path].normalisation.pose_means
     )
-    first = next(iter(models.values()))
     baselines = make_baselines(trained_on, chosen_by, first.normalisation)
     methods: dict[str, Method] = {"model": speak, **baselines, "real": lambda clip: clip.motion}
     judges = open_model(classifiers, makes="identities") if classifiers else None
