@@ -61,7 +61,7 @@ class IngestOptions:
         None, "Sound track to hear, from 0; else the default one, or the first that is not silent."
     )
     deepspeech: str = _backend("deepspeech", "Speech features.")
-    whisper: str = _backend("whisper", "More of them, by Whisper: 384 a frame; extra teacher.")
+    whisper: str = _backend("whisper", "Other speech features: states of Whisper's encoder (extra teacher).")
     pose: str = _backend("pose", "Head pose.")
     au45: str = _backend("au45", "Blink intensity.")
     coefficients: str = _backend("coefficients", "3DMM coefficients.")
