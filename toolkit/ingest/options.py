@@ -17,7 +17,7 @@ side: less where the picture ends."""
 _PLANNING = ("identity", "shard_minutes")
 """Options that decide how sources are named and grouped, not what the arrays hold."""
 
-YOUNGER = {"whisper": "none"}
+YOUNGER: dict[str, object] = {"whisper": "none"}
 """Options that datasets may be older than -> the value that a record without them stands for. Where
 one has it, it is left out of the record, so that a dataset made before is of the same options."""
 
@@ -61,7 +61,7 @@ class IngestOptions:
         None, "Sound track to hear, from 0; else the default one, or the first that is not silent."
     )
     deepspeech: str = _backend("deepspeech", "Speech features.")
-    whisper: str = _backend("whisper", "Other speech features: states of Whisper's encoder (extra teacher).")
+    whisper: str = _backend("whisper", "More speech features: Whisper's states (extra teacher).")
     pose: str = _backend("pose", "Head pose.")
     au45: str = _backend("au45", "Blink intensity.")
     coefficients: str = _backend("coefficients", "3DMM coefficients.")

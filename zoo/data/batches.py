@@ -117,7 +117,9 @@ class MotionWindows:
         self._windows = join_windows(
             [
                 {
-                    "audio": normalisation.normalise_audio(clip.audio).astype(clip.audio.dtype),
+                    "audio": normalisation.normalise_audio(clip.audio).astype(
+                        clip.audio.dtype, copy=False
+                    ),
                     "motion": normalisation.normalise_motion(clip),
                     "valid": clip.valid,
                 }

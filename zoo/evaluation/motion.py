@@ -21,6 +21,7 @@ from toolkit.storage import check_ending, check_place
 from zoo.data import (
     AU45,
     EXPRESSION,
+    MIN_FRAMES,
     POSE,
     WINDOW,
     ClipSet,
@@ -224,6 +225,13 @@ def _find_model(model: str, identity: str, shards: Path) -> Path:
     return Path(model.replace("{identity}", check_name(identity, shards)))
 
 
+def _list_people(shards: Path, split: str) -> list[str]:
+    """Identities of the clips that are scored; all, where none is long enough."""
+    parts = select_clips(shards, split=split)
+    long = [part for part in parts if part.last - part.first >= MIN_FRAMES]
+    return sorted({part.clip.identity for part in long or parts})
+
+
 def evaluate_part(
     model: str,
     shards: Path,
@@ -252,16 +260,16 @@ def evaluate_part(
     if plot is not None:
         check_ending(plot, FORMATS)
         check_place(plot)
-    people = sorted({part.clip.identity for part in select_clips(shards, split=split)})
-    models: dict[Path, MotionModel] = {}
-    for path in {_find_model(model, name, shards) for name in people}:
-        models[path] = open_model(path, device, makes="motion")
+    paths = {name: _find_model(model, name, shards) for name in _list_people(shards, split)}
+    models: dict[Path, MotionModel] = {
+        path: open_model(path, device, makes="motion") for path in sorted({*paths.values()})
+    }
     first = next(iter(models.values()))
     load = functools.partial(load_clips, shards, speech_features=first.contract.speech_features)
-    clips, trained_on, chosen_by = (load(split=part) for part in (split, "train", "val"))
+    clips = load(split=split)
     for trained in models.values():
         trained.contract.refuse_others(make_contract(clips), str(shards))
-    paths = {name: _find_model(model, name, shards) for name in clips.identities}
+    trained_on, chosen_by = (load(split=part) for part in ("train", "val"))
 
     def speak(clip: MotionClip) -> Motion:
         chosen = models[paths[clip.identity]]

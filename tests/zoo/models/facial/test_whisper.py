@@ -150,7 +150,7 @@ def test_motion_follows_the_states(dataset: Path, run: Path) -> None:
     assert one.shape == (length, 71)
     assert np.abs(one - two).max() > 1e-3
     begun = model.generate(first.audio, initial=first)
-    np.testing.assert_allclose(begun[0], first.motion[0], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(begun[0, :70], first.motion[0, :70], rtol=1e-5, atol=1e-4)
 
 
 def test_a_padded_frame_is_zero_for_the_networks_behind_the_map() -> None:
@@ -246,7 +246,7 @@ def test_a_recording_is_read_as_the_checkpoint_asks(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speech, "WhisperStates", FakeStates)
-    pcm = play_text("a talking face")
+    pcm = play_text("abcab")
     wav, out = write_wav(tmp_path / "a.wav", pcm), tmp_path / "m.npz"
     words = ["generate", "--model", str(run / "best.pt"), "--audio", str(wav), "--out", str(out)]
     result = CliRunner().invoke(main, [*words, "--identity", "person-0"])
