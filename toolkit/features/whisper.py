@@ -44,8 +44,8 @@ WINDOW = 30 * SAMPLE_RATE
 CONTEXT = 5 * SAMPLE_RATE
 """Samples on either side of a stretch of a longer sound that are seen and not kept."""
 
-VIEW, KEPT = 10 * SAMPLE_RATE, 128 * HOP
-"""Samples that are seen at once where places are to matter little, and those in the middle (2.56 s)
+VIEW, KEPT = 8 * SAMPLE_RATE, 4 * SAMPLE_RATE
+"""Samples that are seen at once where places are to matter little, and those in the middle
 whose states are kept."""
 
 PIECE = 2000
@@ -126,8 +126,14 @@ class Whisper:
     def encode_evenly(self, pcm: Pcm) -> States:
         """(1 + S // 320, 384) float16: states that hardly tell their place, of (S,) int16 samples.
 
-        Each is of the middle of 10 s that are seen at once, silence where the sound has not begun
+        Each is of the middle 4 s of 8 s that are seen at once, silence where the sound has not begun
         or is over.
+
+        Of six sentences of 3 to 8 s, each first in a recording and at two other places, in silence
+        and in speech, r over all numbers is 0.77 (0.62 by `encode`), each number in its own
+        deviations 0.905 (0.856): they differ by 0.19 (0.30) of the variance. Longer views that keep
+        less do hardly better: 10 s of which 2.56 s are kept 0.16, at twice the cost. Taking states
+        of silence or noise at the same place away helps r over all numbers alone.
         """
         num_states, margin = 1 + len(pcm) // HOP, (VIEW - KEPT) // 2
         states = np.empty((num_states, WIDTH), np.float16)

