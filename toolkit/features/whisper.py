@@ -126,8 +126,8 @@ class Whisper:
     def encode_evenly(self, pcm: Pcm) -> States:
         """(1 + S // 320, 384) float16: states that hardly tell their place, of (S,) int16 samples.
 
-        Each is of the middle 4 s of 8 s that are seen at once, silence where the sound has not begun
-        or is over.
+        Each is of the middle 4 s of 8 s that are seen at once; silence stands before and behind the
+        sound.
 
         Of six sentences of 3 to 8 s, each first in a recording and at two other places, in silence
         and in speech, r over all numbers is 0.77 (0.62 by `encode`), each number in its own

@@ -231,7 +231,8 @@ def test_without_the_extra_nothing_is_ingested(
     with pytest.raises(SetupError, match=r"another release .*'ttk\[teacher\]'"):
         create_extractor("whisper", "tiny-en")
     words = ["ingest", str(write_wav(tmp_path / "a.mp4", play_text("a"))), "--whisper"]
-    result = CliRunner().invoke(main, [*words, "tiny-en", "--out", str(tmp_path / "d")])
+    words += ["tiny-en", "--workers", "0", "--out", str(tmp_path / "d")]
+    result = CliRunner().invoke(main, words)
     assert result.exit_code == 1
     assert "'ttk[teacher]'" in result.stderr
     assert not list(tmp_path.glob("d/manifests/**/*.parquet"))
@@ -340,7 +341,7 @@ def test_a_read_sentence_is_understood(real: Whisper) -> None:
 def test_even_states_of_a_sentence_are_nearly_the_same_at_any_place(real: Whisper) -> None:
     """First in a recording, and 7.7 s into it: not quite two kept stretches.
 
-    Over all numbers, each in its own deviations. The other rule misses it by twice as much.
+    Over all numbers, each in its own deviations, beside the rule that teaches.
     """
     pcm = read_sound(find_real("speech/librispeech/1069/1069-133699-0000.opus"))[: 5 * 16_000]
     later = np.concatenate([np.zeros(385 * 320, np.int16), pcm])
