@@ -181,7 +181,7 @@ def _to_arrays(table: dict[str, torch.Tensor]) -> Any:
     return {name: values.numpy() for name, values in table.items()}
 
 
-def _measure(parts: Sequence[Floats]) -> tuple[Floats, Floats]:
+def _measure(parts: Sequence[Audio]) -> tuple[Floats, Floats]:
     """Mean and deviation (not 0) of the columns of all parts together."""
     count = sum(map(len, parts))
     mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / count
