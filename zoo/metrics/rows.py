@@ -101,7 +101,7 @@ _COEFFICIENTS: tuple[Row, ...] = (
      "zoo.metrics.coefficients:measure_apd_translation", "mm", "lower", ("pose", "real_pose"),
      "frame", "ours"),
     ("mouth.error", "mean distance of the 20 vertices of the lips that expression draws",
-     "zoo.metrics.mouth:measure_mouth_error_named", "mm", "lower",
+     "zoo.metrics.mouth:measure_mouth_error", "mm", "lower",
      ("expression", "real_expression"), "frame", "ours"),
 )  # fmt: skip
 
@@ -161,4 +161,4 @@ ROWS = (
     *_HEAD_AND_SOUND,
     *_THEVAL_ROWS,
 )
-"""In the order in which tables show them. A judge with weights brings its rows in a tuple of its own."""
+"""In the order in which tables show them; a judge with weights brings a tuple of its own."""
