@@ -1,4 +1,4 @@
-"""Blinks as Das et al. (ECCV 2020, 4.1) find them: sharp drops of the eye aspect ratio (EAR).
+"""Blinks as Das et al. (ECCV 2020, 4.2) find them: sharp drops of the eye aspect ratio (EAR).
 
 The duration of theirs is the number of frames from the start to the end of the drop, and so longer
 than at half height: people have 0.41 s by it. They give no threshold; here, n frames of a clip:

@@ -33,11 +33,11 @@ ARRAYS: dict[str, str] = {
 """Name -> shape, dtype, unit."""
 
 _MESHES = ("landmarks", "real_landmarks")
-_CHEN = "Chen et al., ECCV 2018, 4.1"
+_CHEN = "Chen et al., ECCV 2018"
 _EAT = "EAT (ICCV 2023), EVP (CVPR 2021)"
 _WANG = "Wang et al., IEEE TIP 13(4), 2004, eq. 13"
 _THEVAL = "THEval (CVPR 2026, arXiv 2511.04520)"
-_DAS = "Das et al., ECCV 2020, 4.1"
+_DAS = "Das et al., ECCV 2020, 4.2"
 
 _PICTURES: tuple[Row, ...] = (
     ("psnr.mean", "peak signal-to-noise ratio of each frame, averaged",
