@@ -12,6 +12,7 @@ than at half height: people have 0.41 s by it. They give no threshold; here, n f
    off counts.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -47,10 +48,12 @@ def find_drops(ear: npt.ArrayLike, fps: int) -> list[Blink]:
     rises = share - np.pad(share, (step, 0))[: len(share)]
     peaks, _ = find_peaks(share, prominence=DEPTH)
     _, _, starts, ends = peak_widths(share, peaks, rel_height=1 - REST)
-    edges = np.stack([peaks, np.ceil(starts), np.floor(ends)], axis=1).astype(int).tolist()
+    valleys = [a + int(share[a:b].argmin()) for a, b in itertools.pairwise(peaks.tolist())]
+    first = np.maximum(np.ceil(starts), [1, *(valley + 1 for valley in valleys)][: len(peaks)])
+    last = np.minimum(np.floor(ends), [*valleys, len(signal)][: len(peaks)])
     return [
-        Blink(onset=max(start, 1) - 1, apex=peak - 1, offset=min(end, len(signal)) - 1)
-        for peak, start, end in edges
+        Blink(onset=start - 1, apex=peak - 1, offset=end - 1)
+        for start, peak, end in np.stack([first, peaks, last], axis=1).astype(int).tolist()
         if end - start + 1 <= MAX_SECONDS * fps and rises[start : peak + 1].max() >= DEPTH
     ]
 

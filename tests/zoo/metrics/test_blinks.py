@@ -60,9 +60,13 @@ def test_a_gaze_that_goes_down_slowly_is_no_drop_and_neither_is_a_closed_eye():
 
 
 def test_two_blinks_between_which_the_eye_does_not_open_wholly_are_two():
-    """Up to 0.24 between them, which is 0.2 under the level, from 0.8 at their lowest."""
+    """Up to 0.24 between them, which is 0.2 under the level, from 0.8 at their lowest.
+
+    The frame in which it is opened furthest, 103, is the first one's last.
+    """
     drops = find_drops(make_ear(300, [100], (0.06, 0.06, 0.15, 0.24, 0.15, 0.06, 0.2)), 30)
-    assert [drop.apex for drop in drops] == [100, 105]
+    assert [(drop.onset, drop.offset) for drop in drops] == [(100, 103), (104, 106)]
+    assert drops[1].apex == 105
 
 
 @pytest.mark.parametrize(("start", "frames"), [(-4, (0, 3)), (293, (294, 299))])
