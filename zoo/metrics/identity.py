@@ -66,7 +66,7 @@ def measure_acd_reference(
     """Average content distance of Vougioukas et al. (IJCV 2020), which Das et al. print.
 
     (n,) Euclidean distances of (n, K) features to those of one picture of the person: the first
-    real frame with a face.
+    real frame with a face. The real clip beside itself has no 0: its other frames differ too.
 
     Raises:
         ValueError: no real frame shows a face.
@@ -77,7 +77,7 @@ def measure_acd_reference(
     return np.asarray(np.linalg.norm(_read(identity_features) - reference[0], axis=1))
 
 
-def measure_map_distance(maps: Maps, real_maps: Maps) -> float:
+def measure_map_distance(identity_maps: Maps, real_identity_maps: Maps) -> float:
     """How differently a recogniser sees two pictures: a distance of its own, and not LPIPS.
 
     At each depth and place the C numbers are divided by their length; the squared differences are
@@ -86,7 +86,7 @@ def measure_map_distance(maps: Maps, real_maps: Maps) -> float:
     """
     terms = [
         float(((_divide_by_length(a) - _divide_by_length(b)) ** 2).sum(axis=0).mean())
-        for a, b in zip(maps, real_maps, strict=True)
+        for a, b in zip(identity_maps, real_identity_maps, strict=True)
     ]
     return float(np.mean(terms))
 

@@ -7,7 +7,9 @@ Both are made of numbers alone. The drawn one differs by:
 - its head, 5 px to the right, 30 mm behind, turned by 3°, −6° and 3°;
 - five of its lip points, which are 4 px too low, and a mouth that moves 3 frames late;
 - one coefficient of expression, off by 2 standard deviations;
-- one blink where the real one has two.
+- one blink where the real one has two;
+- its face's features, which lie 0.6 to either side of 0.8 times the real ones', in turn; of two
+  maps of four places one place of one map is at a right angle to the real one's.
 """
 
 from typing import Any
@@ -70,6 +72,8 @@ def _make_clip(name: str) -> dict[str, Any]:
         "expression": expression,
         "au45": au45,
         "ear": ear,
+        "identity_features": _make_features(is_drawn),
+        "identity_maps": _make_maps(is_drawn),
     }
 
 
@@ -77,6 +81,23 @@ def _make_picture(width: int) -> npt.NDArray[np.uint8]:
     """An edge from 40 to 200 levels around column 32, so many px wide; (64, 64, 3)."""
     row = 40 + 160 * np.clip((np.arange(SIDE) - 32) / width + 0.5, 0, 1)
     return np.tile(row.astype(np.uint8)[:, None], (SIDE, 1, 3))
+
+
+def _make_features(is_drawn: bool) -> Floats:
+    """(n, 128) of length 1: the real face's are all the same."""
+    features = np.zeros((NUM_FRAMES, 128))
+    features[:, 0] = 0.8 if is_drawn else 1
+    if is_drawn:
+        features[:, 1] = np.resize([0.6, -0.6], NUM_FRAMES)
+    return features
+
+
+def _make_maps(is_drawn: bool) -> list[Floats]:
+    """Two maps of 2 × 2 places, two channels each."""
+    maps = [np.stack([np.ones((2, 2)), np.zeros((2, 2))]) for _ in range(2)]
+    if is_drawn:
+        maps[0][:, 0, 0] = 0, 1
+    return maps
 
 
 def _list_levels() -> Floats:

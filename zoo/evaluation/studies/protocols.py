@@ -65,7 +65,7 @@ FACIAL = Protocol(
     criteria=(
         Criterion(name="image", question="How photo-realistic is the picture?", labels=_FIVE),
         Criterion(name="lip", question="How well do the lips fit the sound?", labels=_FIVE),
-        Criterion(name="pose", question="How natural does the head move?", labels=_FIVE),
+        Criterion(name="pose", question="How natural is the motion of the head?", labels=_FIVE),
         Criterion(name="blink", question="How realistic are the eye blinks?", labels=_FIVE),
     ),
     raters=20,

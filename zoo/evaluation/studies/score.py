@@ -66,7 +66,12 @@ def score_study(answers: Path) -> StudyScores:
         protocol=protocol,
         raters=tuple(given),
         num_answers={
-            system: sum(study.videos[v][0] == system for sheet in given.values() for v in sheet)
+            system: sum(
+                study.videos[v][0] == system
+                for sheet in given.values()
+                for v, scores in sheet.items()
+                if scores
+            )
             for system in study.systems
         },
         means=means,
@@ -93,12 +98,12 @@ def read_answers(folder: Path, study: Study) -> Answers:
 def _read_file(path: Path, study: Study) -> tuple[str, dict[str, dict[str, int]]]:
     try:
         content = json.loads(path.read_text("utf-8"))
-        told, rater = content["study"], content["rater"]
+        named, rater = content["study"], content["rater"]
         rows = [(row["video"], dict(row["scores"])) for row in content["answers"]]
     except (ValueError, KeyError, TypeError) as error:
         raise SetupError(f"{path}: damaged, or no answers of a study") from error
-    if told != study.id:
-        raise SetupError(f"{path}: answers study {told}, and this one is {study.id}")
+    if named != study.id:
+        raise SetupError(f"{path}: answers study {named}, and this one is {study.id}")
     videos = next((sheet.videos for sheet in study.sheets if sheet.rater == rater), None)
     if videos is None:
         raise SetupError(f"{path}: this study has no rater {rater}")
