@@ -18,15 +18,16 @@ def study() -> None:
 @study.command(
     "make",
     cls=Command,
-    example="zoo study make --systems ours=made/ --systems real=real/ --protocol das --out study",
+    example="zoo study make --systems ours=made/ real=real/ --protocol das --out study",
 )
 @click.option(
     "--systems",
     metavar="NAME=FOLDER",
     multiple=True,
     required=True,
-    help="A system and the folder of its videos (.mp4, .webm); once for each, two at least.",
+    help="A system and the folder of its videos (.mp4, .webm). Further ones may follow.",
 )
+@click.argument("others", metavar="[NAME=FOLDER]...", nargs=-1)
 @click.option(
     "--protocol",
     type=click.Choice(list(PROTOCOLS)),
@@ -46,9 +47,12 @@ def study() -> None:
     type=click.IntRange(2),
     help="That each rater judges. Default: as in the paper, or all there are.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is drawn."
+)
 def make(
     systems: tuple[str, ...],
+    others: tuple[str, ...],
     protocol: str,
     out: Path,
     raters: int | None,
@@ -62,8 +66,9 @@ def make(
     """
     from zoo.evaluation.studies.make import ANSWERS, PAGES, make_study
 
-    folders = dict(_split(text) for text in systems)
-    if len(folders) < len(systems):
+    given = (*systems, *others)
+    folders = dict(_split(text) for text in given)
+    if len(folders) < len(given):
         raise click.UsageError("--systems: a name is given twice")
     made = make_study(
         out, folders, PROTOCOLS[protocol], raters=raters, num_videos=num_videos, seed=seed
@@ -89,7 +94,7 @@ def _split(text: str) -> tuple[str, Path]:
 def score(answers: Path, as_json: bool) -> None:
     """Print the paper's table of the files of answers in a folder, the paper's own rows below.
 
-    Brackets hold 95 % intervals, over raters.
+    Brackets hold 95 % intervals over raters, where there are two or more.
     """
     from zoo.cli.tables import print_study
     from zoo.evaluation.studies.score import score_study

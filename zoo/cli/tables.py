@@ -1,5 +1,6 @@
 """Tables of results for the terminal."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -103,19 +104,16 @@ def _write_share(value: float | None) -> str:
 
 
 def print_study(scores: StudyScores) -> None:
-    """A row per system with 95 % intervals; then the rows that the paper prints."""
+    """A row per system, 95 % intervals below it; then the rows that the paper prints."""
     protocol = scores.protocol
     names = [criterion.name for criterion in protocol.criteria]
     unit = ", %" if protocol.percent else ""
-    digits = 1 if protocol.percent else 2
-    rows = [
-        [
-            system,
-            str(scores.num_answers[system]),
-            *(_write_mean(scores.means[system][name], digits) for name in names),
-        ]
-        for system in scores.means
-    ]
+    rows = []
+    for system, means in scores.means.items():
+        values = [means[name] for name in names]
+        numbers = ["–" if math.isnan(v.value) else f"{v.value:.2f}" for v in values]
+        rows.append([system, str(scores.num_answers[system]), *numbers])
+        rows.append(["", "", *map(_write_bounds, values)])
     head = ("system", "ratings", *(name + unit for name in names))
     count = len(scores.raters)
     print_table(f"Study {scores.study}: {count} rater{'s' * (count > 1)}", head, rows)
@@ -123,11 +121,9 @@ def print_study(scores: StudyScores) -> None:
         [method, *(f"{means[name]:.{2 if protocol.percent else 1}f}" for name in names)]
         for method, means in protocol.published.items()
     ]
-    title = f"{protocol.source}: other videos and raters, to be set beside with care"
-    print_table(title, ("method", *(name + unit for name in names)), published)
+    click.echo(f"{protocol.source}; of other videos and raters")
+    print_table("", ("method", *(name + unit for name in names)), published)
 
 
-def _write_mean(mean: Interval, digits: int) -> str:
-    if mean.value != mean.value:
-        return "–"
-    return f"{mean.value:.{digits}f} [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+def _write_bounds(mean: Interval) -> str:
+    return "" if math.isnan(mean.low) else f"[{mean.low:.1f}, {mean.high:.1f}]"

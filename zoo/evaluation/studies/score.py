@@ -44,7 +44,8 @@ class StudyScores:
 def score_study(answers: Path) -> StudyScores:
     """Score the `.json` files of a folder `answers/`, beside the `study.json` they answer.
 
-    Intervals are percentiles of a bootstrap over raters, for answers of one rater hang together.
+    Intervals are percentiles of a bootstrap over raters, for answers of one rater hang together;
+    NaN of a single rater.
     Means of a protocol in percent are shares of its highest answer.
 
     Raises:
@@ -139,7 +140,7 @@ def _average(given: Answers, study: Study, system: str, criterion: str, unit: fl
     drawn = rng.integers(len(sums), size=(NUM_RESAMPLES, len(sums)))
     totals = counts[drawn].sum(axis=1)
     means = sums[drawn].sum(axis=1)[totals > 0] / totals[totals > 0]
-    low, high = np.quantile(means, (0.025, 0.975)) * unit
+    low, high = np.quantile(means, (0.025, 0.975)) * unit if len(sums) > 1 else [float("nan")] * 2
     return Interval(float(sums.sum() / counts.sum() * unit), float(low), float(high))
 
 

@@ -1,8 +1,11 @@
 """User studies: who sees what, what a page asks, and the table of what was answered."""
 
+import html
 import html.parser
 import json
 import re
+import shutil
+import subprocess
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -167,6 +170,46 @@ class Links(html.parser.HTMLParser):
         self.found += [value or "" for name, value in attrs if name in ("src", "href")]
 
 
+CHROMIUM = shutil.which("chromium")
+RATE_ALL = """<script>
+document.getElementById("begin").click();
+for (let turn = 0; turn < 50 && !document.getElementById("save"); turn++) {
+  const next = document.getElementById("next");
+  let before = next.disabled;
+  for (const group of document.querySelectorAll("fieldset"))
+    group.querySelectorAll("input")[3].click();
+  before &&= next.disabled;
+  document.querySelector("video").dispatchEvent(new Event("ended"));
+  if (!before || next.disabled) break;
+  next.click();
+}
+if (document.getElementById("save")) document.body.append("<<" + write() + ">>");
+</script>"""
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
+@pytest.mark.parametrize(("protocol", "fourth"), [(FACIAL, 1), (DAS, 4)], ids=["facial", "das"])
+def test_what_a_browser_saves_is_what_is_scored(
+    tmp_path: Path, folders: dict[str, Path], protocol: Any, fourth: int
+) -> None:
+    """The fourth answer to every question; a next video only after the end and all answers."""
+    study = make(tmp_path / "s", folders, protocol=protocol, raters=1, num_videos=6)
+    page = tmp_path / "s" / "pages" / "rater-1.html"
+    page.write_text(page.read_text("utf-8").replace("</html>", RATE_ALL + "</html>"), "utf-8")
+    options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'u'}")
+    command = [str(CHROMIUM), *options, "--dump-dom", page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+    (saved,) = re.findall("&lt;&lt;(.*)&gt;&gt;", done.stdout, re.DOTALL)
+    path = tmp_path / "s" / "answers" / name_answers(study.id, "1")
+    path.write_text(html.unescape(saved), "utf-8")
+    scores = score_study(path.parent)
+    unit = 10 if protocol is DAS else 1
+    values = [mean.value for means in scores.means.values() for mean in means.values()]
+    assert values == pytest.approx([fourth * unit] * len(values))
+    assert scores.missing == ()
+    assert sum(scores.num_answers.values()) == 6
+
+
 def read_sheet(path: Path) -> dict[str, Any]:
     (text,) = re.findall(r'id="sheet">(.*?)</script>', path.read_text("utf-8"), re.DOTALL)
     sheet: dict[str, Any] = json.loads(text)
@@ -311,9 +354,10 @@ def test_commands_make_a_study_and_print_its_table(
     tmp_path: Path, folders: dict[str, Path]
 ) -> None:
     out = tmp_path / "study"
-    systems = [f"--systems={name}={folder}" for name, folder in folders.items()]
+    systems = [f"{name}={folder}" for name, folder in folders.items()]
     run = CliRunner().invoke
-    done = run(main, ["study", "make", *systems, "--protocol=facial", "--raters=1", f"--out={out}"])
+    options = ["--protocol=facial", "--raters=2", f"--out={out}"]
+    done = run(main, ["study", "make", "--systems", *systems, *options])
     assert done.exit_code == 0, done.output
     assert "next: zoo study score" in done.output
     study = read_study(out)
@@ -321,8 +365,12 @@ def test_commands_make_a_study_and_print_its_table(
     write_answers(study, out / "answers", "1", values)
     done = run(main, ["study", "score", str(out / "answers")])
     assert done.exit_code == 0, done.output
-    assert re.search(r"^ours +3 +1\.00 \[1\.00, 1\.00\]", done.output, re.MULTILINE)
     assert "1 rater\n" in re.sub(r" +\n", "\n", done.output)
+    assert "[" not in done.output
+    write_answers(study, out / "answers", "2", values | {"ours": answer(2)})
+    done = run(main, ["study", "score", str(out / "answers")])
+    assert re.search(r"^ours +6 +1\.50 .*\n +\[1\.0, 2\.0\]", done.output, re.MULTILINE)
+    assert max(map(len, done.output.splitlines())) <= 80
     assert re.search(r"^FACIAL +1\.6 +1\.2 +1\.7 +1\.4 *$", done.output, re.MULTILINE)
     done = run(main, ["study", "score", str(out / "answers"), "--json"])
     assert json.loads(done.output)["means"]["real"]["pose"]["value"] == 2
@@ -333,6 +381,7 @@ def test_systems_that_are_written_wrongly_are_refused(tmp_path: Path) -> None:
     for systems, message in (
         (["--systems=ours"], "write NAME=FOLDER"),
         (["--systems=a=x", "--systems=a=y"], "given twice"),
+        (["--systems", "a=x", "a=y"], "given twice"),
     ):
         done = CliRunner().invoke(main, ["study", "make", *systems, *options])
         assert done.exit_code == 2
