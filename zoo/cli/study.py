@@ -1,6 +1,7 @@
 """`zoo study`: pages on which people rate videos, and the table of their answers."""
 
 import dataclasses
+import math
 import shlex
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import click
 
 from toolkit.cli.base import Command, json_option, print_json, say_next
 from zoo.evaluation.studies.protocols import PROTOCOLS
+from zoo.metrics.intervals import Interval
 
 
 @click.group("study")
@@ -101,9 +103,19 @@ def score(answers: Path, as_json: bool) -> None:
 
     scores = score_study(answers)
     if as_json:
-        document = dataclasses.asdict(scores) | {"protocol": scores.protocol.name}
+        means = {
+            system: {name: _drop_unknown(mean) for name, mean in criteria.items()}
+            for system, criteria in scores.means.items()
+        }
+        document = dataclasses.asdict(scores) | {"protocol": scores.protocol.name, "means": means}
         print_json(document | {"published": scores.protocol.published})
     else:
         print_study(scores)
     for line in scores.missing:
         click.echo(f"zoo: warning: {line}", err=True)
+
+
+def _drop_unknown(mean: Interval) -> dict[str, float | None]:
+    """None where there is no number, for JSON has no NaN."""
+    fields = dataclasses.asdict(mean)
+    return {name: None if math.isnan(value) else value for name, value in fields.items()}
