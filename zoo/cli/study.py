@@ -4,12 +4,15 @@ import dataclasses
 import math
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from toolkit.cli.base import Command, json_option, print_json, say_next
 from zoo.evaluation.studies.protocols import PROTOCOLS
-from zoo.metrics.intervals import Interval
+
+if TYPE_CHECKING:
+    from zoo.metrics.intervals import Interval
 
 
 @click.group("study")
@@ -91,7 +94,7 @@ def _split(text: str) -> tuple[str, Path]:
 
 
 @study.command("score", cls=Command, example="zoo study score study/answers")
-@click.argument("answers", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("answers", type=click.Path(file_okay=False, path_type=Path))
 @json_option
 def score(answers: Path, as_json: bool) -> None:
     """Print the paper's table of the files of answers in a folder, the paper's own rows below.
@@ -115,7 +118,7 @@ def score(answers: Path, as_json: bool) -> None:
         click.echo(f"zoo: warning: {line}", err=True)
 
 
-def _drop_unknown(mean: Interval) -> dict[str, float | None]:
+def _drop_unknown(mean: "Interval") -> dict[str, float | None]:
     """None where there is no number, for JSON has no NaN."""
     fields = dataclasses.asdict(mean)
     return {name: None if math.isnan(value) else value for name, value in fields.items()}

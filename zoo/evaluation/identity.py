@@ -48,7 +48,8 @@ def align_face(picture: Picture, mesh: npt.ArrayLike) -> Picture:
     if shrink > 1:  # the mean of blocks first: a plain reduction leaves pixels out
         height, width = (max(1, size // shrink) for size in picture.shape[:2])
         steps = picture.shape[1] / width, picture.shape[0] / height
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        smaller = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        picture = np.asarray(smaller, np.uint8)
         moved[:, :2] *= steps
     moved[:, 2] += moved[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts from a pixel's centre
     return np.asarray(

@@ -368,7 +368,11 @@ def test_commands_make_a_study_and_print_its_table(
     assert "1 rater\n" in re.sub(r" +\n", "\n", done.output)
     assert "[" not in done.output
     done = run(main, ["study", "score", str(out / "answers"), "--json"])
-    assert json.loads(done.stdout)["means"]["ours"]["lip"] == {"value": 1, "low": None, "high": None}
+    assert json.loads(done.stdout)["means"]["ours"]["lip"] == {
+        "value": 1,
+        "low": None,
+        "high": None,
+    }
     write_answers(study, out / "answers", "2", values | {"ours": answer(2)})
     done = run(main, ["study", "score", str(out / "answers")])
     assert re.search(r"^ours +6 +1\.50 .*\n +\[1\.0, 2\.0\]", done.output, re.MULTILINE)
