@@ -51,7 +51,7 @@ def main() -> None:
         if weights is None:
             print("no trained weights: the speech tables stay as they are", file=sys.stderr)
         else:
-            tables |= list_speech_tables(folder, weights, out / "talking", FIGURE, workers)
+            tables |= list_speech_tables(folder, weights, out / "speech", FIGURE, workers)
     wanted = tuple(sys.argv[1:]) or ("",)
     for name in (name for name in tables if name.startswith(wanted)):
         began = time.perf_counter()

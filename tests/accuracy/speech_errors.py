@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.features.deepspeech import load_network
-from zoo.data.transcripts import read_transcripts
+from zoo.data.transcripts import Utterance, read_transcripts
 from zoo.evaluation.speech import transcribe_utterances
 from zoo.metrics.error_rates import ALL, ErrorRates, Transcription, measure_errors
 from zoo.models.deepspeech.recipe import choose_rows, find_validation
@@ -20,18 +20,26 @@ READ = ("dc_tts_selfrecorded", *NATIVE)
 
 def tabulate_rates(speech: Path, weights: Path) -> list[dict[str, Any]]:
     """One row for each corpus and for some together: test rows, then the validation part."""
-    network = load_network(weights)
-    rows = read_transcripts(speech)
-    test = list(transcribe_utterances(network, (row for row in rows if row.split == "test")))
-    training = choose_rows(rows)
-    kept = find_validation(training)
-    validation = list(transcribe_utterances(network, (row for row in training if row.text in kept)))
+    network, parts = load_network(weights), read_parts(speech)
+    test = list(transcribe_utterances(network, parts["test"]))
+    validation = list(transcribe_utterances(network, parts["validation"]))
     return [
         *_tabulate("test", measure_errors(test)),
         *_tabulate("test", _pool("native English", test, NATIVE)),
         *_tabulate("test", _pool("native English and dc_tts", test, READ)),
         *_tabulate("validation", measure_errors(validation)),
     ]
+
+
+def read_parts(speech: Path) -> dict[str, list[Utterance]]:
+    """`test` rows, and those that weights are chosen by, `validation`; none is trained on."""
+    rows = read_transcripts(speech)
+    training = choose_rows(rows)
+    kept = find_validation(training)
+    return {
+        "test": [row for row in rows if row.split == "test"],
+        "validation": [row for row in training if row.text in kept],
+    }
 
 
 def _pool(
