@@ -181,8 +181,8 @@ def score_baselines(parts: Parts) -> Iterator[dict[str, Any]]:
     mean = np.nanmean(np.concatenate([s.mouth for s in parts.trained]), axis=0)
     still = {s.id: np.tile(mean, (len(s.mouth), 1)) for s in parts.judged}
     own = draw_mouths(parts, {s.id: s.clip.motion[:, EXPRESSION] for s in parts.judged})
-    for name, made in (("mean mouth", still), ("its own expression", own)):
-        yield _make_row(name, "", parts, made, "")
+    yield _make_row("mean mouth", "", parts, still, "") | {"opening, r": "–"}
+    yield _make_row("its own expression", "", parts, own, "")
 
 
 def _make_row(

@@ -38,11 +38,10 @@ def plan_base(setup: Setup, dataset: Path, **changes: Any) -> FacialRecipe:
     return FacialRecipe(
         shards=dataset / "shards",
         preset="small",
-        batch_size=setup.batch_size,
         learning_rate=setup.learning_rate,
         device="cpu",
         precision=PRECISION,
-        **{"epochs": setup.epochs} | changes,
+        **{"epochs": setup.epochs, "batch_size": setup.batch_size} | changes,
     )
 
 
