@@ -59,6 +59,8 @@ def main() -> None:
     given = parser.parse_args()
     if unknown := sorted(set(given.steps) - STEPS.keys()):
         parser.error(f"no step {unknown[0]}: choose from {', '.join(STEPS)}")
+    if given.weights and not given.weights.is_file():
+        parser.error(f"--weights {given.weights}: no such file")
     out = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
     setup = make_rehearsal(out / "rehearsal") if given.rehearse else Setup(out=out)
     setup = dataclasses.replace(setup, weights=given.weights)

@@ -121,7 +121,7 @@ def ingest_sentences(setup: Setup) -> Path:
     """The dataset of the sentences, without scores; ingested unless it is there."""
     out = setup.out / "grid"
     if not (out / "ingested").is_file():
-        options = IngestOptions(frame_size=0, deepspeech="none")
+        options = IngestOptions(frame_size=0, min_frames=27, deepspeech="none")
         videos = sorted(find_real(SENTENCES).glob("*.mkv"))[: setup.sentences]
         ingest(videos, options, out=out, workers=1)
         (out / "ingested").touch()
