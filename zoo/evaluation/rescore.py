@@ -33,12 +33,10 @@ def rescore_dataset(dataset: Path, out: Path, weights: Path | None = None) -> No
     network = DeepSpeechCheckpoint(weights=weights) if weights else DeepSpeech()
     chosen = {"deepspeech": "checkpoint", "weights": str(weights)}
     options = chosen if weights else {"deepspeech": "embedded", "weights": None}
-    sources = read_table(dataset, "sources")
-    done = read_done_jobs(out)
-    for (job, shard), rows in read_table(dataset, "clips").groupby(["job", "shard"]):
-        if job in done:
-            continue
-        reader = ShardReader(dataset / shard)
+    clips, sources = (read_table(dataset, table) for table in ("clips", "sources"))
+    for job in sorted(set(clips["job"]) - read_done_jobs(out)):
+        rows = clips[clips["job"] == job].sort_values("index")
+        reader = ShardReader(dataset / rows["shard"].iloc[0])
         with DatasetWriter(
             out,
             job,
@@ -47,7 +45,7 @@ def rescore_dataset(dataset: Path, out: Path, weights: Path | None = None) -> No
             frame_size=reader.frame_size,
             provenance=reader.provenance | {"deepspeech": network.provenance()},
         ) as writer:
-            for row in rows.sort_values("index").to_dict("records"):
+            for row in rows.to_dict("records"):
                 writer.add_clip(
                     _copy_clip(reader, row, _move(row["source"], dataset, out), network)
                 )
@@ -60,13 +58,13 @@ def _move(source: str, dataset: Path, out: Path) -> str:
     return encode_path((dataset / decode_path(source)).resolve(), out)
 
 
-def _copy_source(row: Mapping[str, Any], path: str) -> Source:
+def _copy_source(row: Mapping[Any, Any], path: str) -> Source:
     names = ("size", "mtime_ns", "sha256", "identity", "duration")
     return Source(path=path, **{name: row[name] for name in names})
 
 
 def _copy_clip(
-    reader: ShardReader, row: Mapping[str, Any], source: str, network: DeepSpeech
+    reader: ShardReader, row: Mapping[Any, Any], source: str, network: DeepSpeech
 ) -> ClipRow:
     index = row["index"]
     clip, pcm = reader.clips[index], reader.read("audio/pcm", index)
