@@ -27,6 +27,8 @@ from tests.accuracy.speech_speed import measure_speed
 from tests.accuracy.speech_surroundings import choose_sentences, tabulate_surroundings
 from toolkit import weights as weights_files
 from toolkit.features.deepspeech import DeepSpeechNetwork, infer_scores, load_network
+from toolkit.features.whisper import Whisper
+from zoo.models.deepspeech.teacher import WEIGHTS, Teacher
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -36,6 +38,14 @@ def find_speech_weights() -> Path | None:
     given = os.environ.get("TTK_SPEECH_WEIGHTS")
     path = Path(given) if given else weights_files.locate("deepspeech_small")
     return path if path.is_file() else None
+
+
+def open_teacher() -> Outputs | None:
+    """The teacher of the run's folder that TTK_TEACHER names; None where it names none."""
+    given = os.environ.get("TTK_TEACHER")
+    if not given:
+        return None
+    return Teacher(Whisper(), Path(given) / "teacher" / WEIGHTS).compute_scores
 
 
 def list_tables(

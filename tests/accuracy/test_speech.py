@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from pytest import MonkeyPatch
 from scipy.ndimage import uniform_filter1d
 
 from tests import ROOT
-from tests.accuracy import speech_features
+from tests.accuracy import speech_errors, speech_features
 from tests.accuracy.ridge import (
     MAX_NUMBERS,
     PENALTIES,
@@ -35,6 +36,7 @@ from tests.accuracy.sound import (
     set_level,
 )
 from tests.accuracy.speech import find_speech_weights, list_tables
+from tests.accuracy.speech_errors import tabulate_rates
 from tests.accuracy.speech_features import clock, list_features
 from tests.accuracy.speech_official import find_lag, measure_agreement
 from tests.accuracy.speech_probe import (
@@ -46,6 +48,9 @@ from tests.accuracy.speech_probe import (
     tabulate_fits,
 )
 from tests.accuracy.speech_probe import tabulate_errors as tabulate_probe_errors
+from tests.networks import make_random_network
+from tests.tones import write_speech
+from toolkit.features import whisper
 from toolkit.features.deepspeech import DeepSpeechNetwork, NetworkSizes
 
 RATE = 16_000
@@ -337,6 +342,28 @@ def test_every_table_has_its_place_on_the_page() -> None:
     tables = list_tables(Path(), Path(), Path(), Path(), 1)
     assert len(tables) == 8
     assert [name for name in tables if page.count(f"<!-- {name} -->\n") != 1] == []
+
+
+def test_the_page_names_the_judge() -> None:
+    page = (ROOT / "docs" / "accuracy.md").read_text("utf-8")
+    assert f"{whisper.PACKAGE} {whisper.VERSION}, sha256 {(whisper.SHA256 or '')[:12]}" in page
+
+
+def test_the_judges_rates_stand_beside_ours_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A judge that reads every tone as nothing is wrong in all; without one the cells are empty."""
+    write_speech(tmp_path, num_train=20, num_test=2)
+    monkeypatch.setattr(speech_errors, "load_network", lambda path: make_random_network())
+    monkeypatch.setattr(whisper, "PACKAGE", "no-such-package")
+    without = tabulate_rates(tmp_path, Path())
+    assert {(row["judge CER"], row["judge WER"]) for row in without} == {("", "")}
+    assert {row["part"].partition(",")[0] for row in without} == {"test", "validation"}
+    silent = SimpleNamespace(transcribe=lambda pcm: "...")
+    monkeypatch.setattr(speech_errors, "Whisper", lambda: silent)
+    beside = tabulate_rates(tmp_path, Path())
+    judged = {"judge CER": 1.0, "judge WER": 1.0}
+    assert beside == [row | judged for row in without]
 
 
 def test_weights_named_by_the_user_are_measured_and_missing_ones_are_not(

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -25,7 +23,6 @@ from toolkit.features.deepspeech import (
     infer_scores,
     load_network,
 )
-from toolkit.features.whisper import Whisper
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from zoo.data.fingerprint import Fingerprint, digest_item
 from zoo.data.transcripts import SpeechStore, Utterance, read_transcripts, store_utterances
@@ -33,12 +30,11 @@ from zoo.metrics.error_rates import ALL, Transcription, measure_errors
 from zoo.models.deepspeech import FAMILY
 from zoo.models.deepspeech.augment import Augmenter, Rng, Wave, to_wave
 from zoo.models.deepspeech.bands import NUM_BANDS, WEIGHT
-from zoo.models.deepspeech.chains import SCALING, Batch, EpochChains, Material
+from zoo.models.deepspeech.chains import SCALING, Batch, EpochChains
 from zoo.models.deepspeech.model import WEIGHTS, export_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
-from zoo.models.deepspeech.sounds import store_sounds
-from zoo.models.deepspeech.teacher import Say, Teacher, train_teacher
-from zoo.models.deepspeech.voices import store_synthetic
+from zoo.models.deepspeech.preparation import Preparation
+from zoo.models.deepspeech.teacher import Say
 from zoo.training.loop import BEST, Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
@@ -48,9 +44,6 @@ LICENCES = (
     "CC BY 4.0", "CC-BY-4.0", "CC0", "public domain", "Apache-2.0", "free for commercial", "own",
 )  # fmt: skip
 """How the licence of a row that is trained on begins, in any case; `own`: one's own recordings."""
-
-SHARES = {"speechocean762": 0.35}
-"""How much of a corpus an epoch sees, where it is not all: accents and children's voices."""
 
 NUM_REASONS = 3
 """Why rows are not trained on: so many are named."""
@@ -74,9 +67,6 @@ def train_deepspeech(recipe: DeepSpeechRecipe, setting: Setting) -> "DeepSpeechT
 TEACHER_WEIGHT = 4.0
 """Of the Kullback–Leibler divergence from the teacher's probabilities, a frame; a letter has four
 frames, so that a letter's counts as much as its loss by connectionist temporal classification."""
-
-PACKAGE_TEACHES = "package"
-"""Value of `teacher`: Whisper from its package."""
 
 FULL_STRENGTH = 6
 """Epochs over which noise, rooms and masks grow to their full strength: an untrained network
@@ -118,12 +108,9 @@ class DeepSpeechTask(Task):
             "recordings to choose by": _take_fingerprint(self._validation, self._sounds),
         }
         avoid = kept | {row.text for row in given if row.split == "test"}
-        self._teacher = self._open_teacher(recordings, out, say)
-        self._materials = [
-            self._make_material(recordings, np.array([SHARES.get(r.corpus, 1.0) for r in trained])),
-            *self._read_texts(trained, avoid, out, say),
-            *self._hear_sounds(out, say),
-        ]
+        self._materials = Preparation(recipe, out, say).prepare(
+            trained, recordings, (self._sounds, self._validation), avoid
+        )
         self._augmenter = Augmenter(self._draw_babble, recipe.seed)
         self._mean = copy.deepcopy(self._network).eval()
         self._to_bands = nn.Linear(len(DEEPSPEECH_SYMBOLS), NUM_BANDS).to(device)
@@ -133,53 +120,6 @@ class DeepSpeechTask(Task):
         self._optimiser = torch.optim.AdamW(
             parameters, recipe.learning_rate, betas=(0.9, 0.98), weight_decay=1e-2
         )
-
-    def _open_teacher(self, recordings: SpeechStore, out: Path, say: Say) -> Teacher | None:
-        recipe = self._recipe
-        if recipe.teacher is None:
-            return None
-        folder = None if recipe.teacher == PACKAGE_TEACHES else Path(recipe.teacher)
-        return train_teacher(
-            Whisper(folder),
-            recordings,
-            (self._sounds, self._validation),
-            out / "teacher",
-            epochs=recipe.teacher_epochs,
-            seed=recipe.seed,
-            precision=recipe.precision,
-            say=say,
-        )
-
-    def _read_texts(
-        self, rows: Sequence[Utterance], avoid: set[str], out: Path, say: Say
-    ) -> Iterator[Material]:
-        """Sentences read by synthesised voices, so many for a recording."""
-        recipe = self._recipe
-        if recipe.synthetic_hours:
-            say(f"synthesising {recipe.synthetic_hours:g} hours of speech")
-            speech = store_synthetic(
-                out / "synthetic.s16",
-                recipe.text,
-                [row.text for row in rows],
-                avoid=avoid,
-                hours=recipe.synthetic_hours,
-                seed=recipe.seed,
-            )
-            expected = recipe.synthetic_share * sum(SHARES.get(row.corpus, 1.0) for row in rows)
-            share = min(1.0, expected / len(speech))
-            yield self._make_material(speech, np.full(len(speech), share))
-
-    def _hear_sounds(self, out: Path, say: Say) -> Iterator[Material]:
-        if self._recipe.sounds and self._teacher:
-            say("cutting the sounds into stretches of speech")
-            speech = store_sounds(out / "sounds.s16", self._recipe.sounds, self._teacher)
-            yield self._make_material(speech, np.ones(len(speech)))
-
-    def _make_material(self, speech: SpeechStore, shares: npt.NDArray[np.float64]) -> Material:
-        if self._teacher is None:
-            return Material(speech, shares)
-        path = speech.path.with_name(f"{speech.path.stem}-posteriors.f16")
-        return Material(speech, shares, self._teacher.store_posteriors(speech, path))
 
     def recipe(self) -> dict[str, Any]:
         initial = self._recipe.initial and str(self._recipe.initial.resolve())
@@ -193,7 +133,7 @@ class DeepSpeechTask(Task):
         return self._fingerprint
 
     def publish(self, out: Path) -> None:
-        export_weights(out / BEST, out / WEIGHTS)
+        export_weights(out / BEST, out / WEIGHTS, self._recipe.delay)
 
     def count_steps(self, epoch: int) -> int:
         return len(self._make_epoch(epoch))

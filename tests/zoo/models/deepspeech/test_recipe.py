@@ -583,7 +583,7 @@ def test_training_goes_on_from_known_weights_of_its_sizes_alone(
     known = load_network(path).state_dict()
     assert all(torch.equal(begun[name].float(), known[name].float()) for name in known)
     other = dataclasses.replace(given, sizes=NetworkSizes(num_layers=1))
-    with pytest.raises(ToolkitError, match="is 1x32 gru bidirectional, not 1x256"):
+    with pytest.raises(ToolkitError, match="is 1x32 gru bidirectional, not 1x320"):
         recipe.DeepSpeechTask(other, tmp_path / "other")
     assert not (tmp_path / "other").exists()  # refused before the sound is prepared
 
