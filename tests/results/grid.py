@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from tests.accuracy.ridge import MAX_NUMBERS, fit_reduction
 from tests.accuracy.sound import Pcm, compute_mel
-from tests.accuracy.speech_features import MEL, STATES, clock, open_whisper
+from tests.accuracy.speech_features import MEL, STATES, open_whisper
 from tests.results.people import find_real
 from tests.results.runs import plan_base, read_epochs, train_parts
 from tests.results.setup import Setup, Table
@@ -32,7 +32,6 @@ from toolkit.ingest.options import IngestOptions
 from toolkit.storage import hash_file
 from toolkit.weights import locate
 from zoo.data import EXPRESSION, ClipSet, MotionClip, load_clips
-from zoo.data.rows import store_rows
 from zoo.data.source import select_clips
 from zoo.evaluation.rescore import rescore_dataset
 from zoo.evaluation.tables import write_interval
@@ -86,6 +85,20 @@ class Sentence:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """Speech features of all sentences: their name, and where they are stored as what."""
+
+    name: str
+    dataset: Path
+    speech_features: str = "deepspeech"
+
+    def load(self) -> ClipSet:
+        """All clips, with these features as their `audio`."""
+        features = self.speech_features
+        return load_clips(self.dataset, split=None, min_frames=1, speech_features=features)
+
+
+@dataclass(frozen=True)
 class Parts:
     """What is learnt from, in the order in which it is taken, what chooses and what judges."""
 
@@ -101,16 +114,20 @@ class Parts:
 def run_grid(setup: Setup) -> dict[str, Table]:
     """Mouths of sentences that were not learnt from, from more and more that were."""
     dataset = ingest_sentences(setup)
-    scored = {SHIPPED: rescore(setup, dataset, None)}
+    shipped = rescore(setup, dataset, None)
+    heard = [Heard(SHIPPED, shipped)]
     if setup.weights is not None:
-        scored[f"scores, {setup.weights.stem}"] = rescore(setup, dataset, setup.weights)
+        other = rescore(setup, dataset, setup.weights)
+        heard.append(Heard(f"scores, {setup.weights.stem}", other))
+    if open_whisper():
+        heard.append(Heard(STATES, shipped, "whisper"))
     names = [PurePath(source).stem for source in read_table(dataset, "sources")["source"]]
-    parts = divide(load_sentences(scored[SHIPPED]), names)
+    parts = divide(load_sentences(shipped), names)
     rows = list(score_baselines(parts))
-    for name, frames in compute_features(setup, parts, scored):
+    for name, frames in compute_features(parts, heard):
         rows += score_ridges(parts, name, frames)
-    for name, folder in scored.items():
-        rows += score_facial(setup, parts, name, folder)
+    for features in heard:
+        rows += score_facial(setup, parts, features)
     return {"grid-curve": Table(rows)}
 
 
@@ -129,16 +146,20 @@ def ingest_sentences(setup: Setup) -> Path:
 
 
 def rescore(setup: Setup, dataset: Path, weights: Path | None) -> Path:
-    """A copy with the scores of a network, made unless it is there; None: the shipped one."""
+    """A copy with the scores of a network, made unless it is there.
+
+    None: of the shipped one, and with Whisper's states where they can be had.
+    """
     digest = hash_file(weights or locate("deepspeech_small"))
-    out = setup.out / f"grid-{digest[:8]}"
-    rescore_dataset(dataset, out, weights)
+    with_states = weights is None and open_whisper() is not None
+    out = setup.out / f"grid-{digest[:8]}{'-states' if with_states else ''}"
+    rescore_dataset(dataset, out, weights, with_states=with_states)
     return out
 
 
 def load_sentences(dataset: Path) -> list[Sentence]:
     """All clips of a dataset."""
-    clips = {clip.id: clip for clip in load_clips(dataset, split=None, min_frames=1)}
+    clips = {clip.id: clip for clip in Heard(SHIPPED, dataset).load()}
     return [
         Sentence(
             name=PurePath(part.clip.source).stem,
@@ -215,20 +236,12 @@ def score_mouths(mouths: Frames, judged: Sequence[Sentence]) -> dict[str, Any]:
 # --- ridge regression ---------------------------------------------------------------------------
 
 
-def compute_features(
-    setup: Setup, parts: Parts, scored: Mapping[str, Path]
-) -> Iterator[tuple[str, Frames]]:
-    """Names and frames of all sentences: scores, log-mel, Whisper's states where it is there."""
+def compute_features(parts: Parts, heard: Iterable[Heard]) -> Iterator[tuple[str, Frames]]:
+    """Names and frames of all sentences: what is stored, and log-mel."""
+    for features in heard:
+        yield features.name, {clip.id: clip.audio for clip in features.load()}
     sentences = [*parts.trained, *parts.chosen_by, *parts.judged]
-    for name, folder in scored.items():
-        yield name, {clip.id: clip.audio for clip in load_clips(folder, split=None, min_frames=1)}
     yield MEL, {s.id: compute_mel(s.pcm, s.clip.num_frames, s.clip.fps) for s in sentences}
-    if whisper := open_whisper():
-        hear = clock(lambda pcm: whisper.encode(pcm).astype(np.float32))
-        key = whisper.sha256 + " ".join(s.id for s in sentences)
-        made = (hear(s.pcm, s.clip.num_frames, s.clip.fps).astype(np.float16) for s in sentences)
-        store = store_rows(setup.out / "grid-states.f16", key, made)
-        yield STATES, {s.id: store.read(k) for k, s in enumerate(sentences)}
 
 
 def score_ridges(parts: Parts, name: str, frames: Frames) -> Iterator[dict[str, Any]]:
@@ -274,13 +287,20 @@ def fit_scale(frames: npt.NDArray[Any]) -> Callable[[npt.NDArray[Any]], Floats]:
 # --- FACIAL-GAN ---------------------------------------------------------------------------------
 
 
-def score_facial(setup: Setup, parts: Parts, name: str, folder: Path) -> Iterator[dict[str, Any]]:
+def score_facial(setup: Setup, parts: Parts, heard: Heard) -> Iterator[dict[str, Any]]:
     """A row for each share, all trained for as many steps."""
-    clips = load_clips(folder, split=None, min_frames=1)
+    clips = heard.load()
     for share, part in ((share, parts.take(share)) for share in SHARES):
         epochs = setup.grid_epochs * share
-        recipe = plan_base(setup, folder, epochs=epochs, batch_size=setup.grid_batch_size)
-        out = setup.out / f"{folder.name}-facial-{len(part.trained)}"
+        recipe = plan_base(
+            setup,
+            heard.dataset,
+            epochs=epochs,
+            batch_size=setup.grid_batch_size,
+            speech_features=heard.speech_features,
+        )
+        run = f"{heard.dataset.name}-{heard.speech_features}-facial-{len(part.trained)}"
+        out = setup.out / run
         train_parts(recipe, _pick(clips, part.trained), _pick(clips, part.chosen_by), out)
         model = open_facial_gan(out / BEST)
         motions = {
@@ -289,7 +309,7 @@ def score_facial(setup: Setup, parts: Parts, name: str, folder: Path) -> Iterato
         }
         made = draw_mouths(part, {k: motion[:, EXPRESSION] for k, motion in motions.items()})
         best = int(np.argmin(read_epochs(out, "score", "validation"))) + 1
-        yield _make_row("FACIAL-GAN", name, part, made, f"epoch {best} of {epochs}")
+        yield _make_row("FACIAL-GAN", heard.name, part, made, f"epoch {best} of {epochs}")
 
 
 def _pick(clips: ClipSet, sentences: Sequence[Sentence]) -> ClipSet:

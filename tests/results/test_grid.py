@@ -76,10 +76,11 @@ def test_ridge_tells_features_that_hold_the_mouth_from_those_that_do_not(setup, 
     """The opening is score 0 / 10; other scores are noise, and points that stay are no error."""
     sentences = grid.load_sentences(setup.out / "grid")
     parts = grid.divide(sentences, [s.name for s in sentences])
-    scored = {"true": setup.out / "grid", "noise": write_sentences(tmp_path / "noise", seed=1)}
+    noise = write_sentences(tmp_path / "noise", seed=1)
+    heard = [grid.Heard("true", setup.out / "grid"), grid.Heard("noise", noise)]
     rows = {
         (name, row["sentences"]): row
-        for name, frames in grid.compute_features(setup, parts, scored)
+        for name, frames in grid.compute_features(parts, heard)
         for row in grid.score_ridges(parts, name, frames)
     }
     assert list(rows) == [(n, k) for n in ("true", "noise", "log-mel") for k in (4, 16)]

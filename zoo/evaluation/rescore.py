@@ -12,10 +12,16 @@ from toolkit.dataset.paths import decode_path, encode_path
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.writer import ClipRow, DatasetWriter
 from toolkit.features.deepspeech import DeepSpeech, DeepSpeechCheckpoint
+from toolkit.features.whisper import WhisperStates
 from toolkit.schema import ARRAYS, CLIP_COLUMNS, Source
 
+_Extractor = DeepSpeech | WhisperStates
+"""What makes an array of a clip's sound."""
 
-def rescore_dataset(dataset: Path, out: Path, weights: Path | None = None) -> None:
+
+def rescore_dataset(
+    dataset: Path, out: Path, weights: Path | None = None, *, with_states: bool = False
+) -> None:
     """Copy a dataset with `audio/deepspeech` computed from its `audio/pcm`.
 
     Clips keep their ids, and sources their places. Split and rejections are not copied. Jobs that
@@ -25,14 +31,20 @@ def rescore_dataset(dataset: Path, out: Path, weights: Path | None = None) -> No
         dataset: the dataset's folder, with scores or without.
         out: the copy's folder.
         weights: of the acoustic model; None: the embedded one.
+        with_states: compute `audio/whisper` too (extra `teacher`); else it is copied, if there.
 
     Raises:
-        SetupError: the weights are missing, damaged or refused.
+        SetupError: the weights are missing, damaged or refused, or the extra is.
         ToolkitError: a shard or a table is damaged, or the disk is full.
     """
     network = DeepSpeechCheckpoint(weights=weights) if weights else DeepSpeech()
     chosen = {"deepspeech": "checkpoint", "weights": str(weights)}
     options = chosen if weights else {"deepspeech": "embedded", "weights": None}
+    extractors: dict[str, _Extractor] = {"deepspeech": network}
+    if with_states:
+        extractors["whisper"] = WhisperStates()
+        options |= {"whisper": "tiny-en"}
+    provenance = {name: extractor.provenance() for name, extractor in extractors.items()}
     clips, sources = (read_table(dataset, table) for table in ("clips", "sources"))
     for job in sorted(set(clips["job"]) - read_done_jobs(out)):
         rows = clips[clips["job"] == job].sort_values("index")
@@ -43,12 +55,11 @@ def rescore_dataset(dataset: Path, out: Path, weights: Path | None = None) -> No
             options=reader.options | options,
             fps=reader.fps,
             frame_size=reader.frame_size,
-            provenance=reader.provenance | {"deepspeech": network.provenance()},
+            provenance=reader.provenance | provenance,
         ) as writer:
             for row in rows.to_dict("records"):
-                writer.add_clip(
-                    _copy_clip(reader, row, _move(row["source"], dataset, out), network)
-                )
+                source = _move(row["source"], dataset, out)
+                writer.add_clip(_copy_clip(reader, row, source, extractors))
             for row in sources[sources["job"] == job].to_dict("records"):
                 writer.add_source(_copy_source(row, _move(row["source"], dataset, out)))
 
@@ -64,13 +75,14 @@ def _copy_source(row: Mapping[Any, Any], path: str) -> Source:
 
 
 def _copy_clip(
-    reader: ShardReader, row: Mapping[Any, Any], source: str, network: DeepSpeech
+    reader: ShardReader, row: Mapping[Any, Any], source: str, extractors: Mapping[str, _Extractor]
 ) -> ClipRow:
     index = row["index"]
     clip, pcm = reader.clips[index], reader.read("audio/pcm", index)
     stored = (name for name in reader.names if ARRAYS[name].axis in ("N", "C"))
     arrays = {name: reader.read(name, index) for name in stored if _is_made(name)}
-    arrays["audio/deepspeech"] = network.compute_scores(pcm, clip.num_frames, reader.fps)
+    for name, extractor in extractors.items():
+        arrays[f"audio/{name}"] = extractor.compute_scores(pcm, clip.num_frames, reader.fps)
     frames = range(clip.first_frame, clip.first_frame + clip.num_frames)
     return ClipRow(
         clip_id=clip.id,

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import pytest
 from safetensors.torch import save_file
 
 from tests.datasets import FakeClip, write_dataset
@@ -11,7 +13,11 @@ from tests.runs import read_clips
 from toolkit.dataset.manifest import read_table
 from toolkit.dataset.shard import ShardReader, verify_shard
 from toolkit.features.deepspeech import infer_scores, interpolate_scores, load_network
+from toolkit.media.codec import Pcm
+from toolkit.schema import Provenance
 from toolkit.storage import hash_file
+from zoo.data import load_clips
+from zoo.evaluation import rescore
 from zoo.evaluation.rescore import rescore_dataset
 
 OTHERS = {"deepspeech_backend", "options_digest", "source", "ingested_at"}
@@ -81,3 +87,29 @@ def test_a_copy_that_was_interrupted_goes_on(tmp_path: Path) -> None:
     rescore_dataset(dataset, tmp_path / "copy", weights)
     assert (tmp_path / "copy" / "shards" / "a.h5").stat().st_mtime_ns == first
     assert read_clips(tmp_path / "copy") == whole
+
+
+class FakeStates:
+    """In place of Whisper's network: every number of frame t is t."""
+
+    def provenance(self) -> Provenance:
+        return Provenance(backend="tiny-en", version="1, fake", weights_sha256="0" * 64)
+
+    def compute_scores(self, pcm: Pcm, num_frames: int, fps: int) -> npt.NDArray[np.float16]:
+        return np.tile(np.arange(num_frames, dtype=np.float16)[:, None], (1, 384))
+
+
+def test_a_copy_may_have_states_beside_the_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescore, "WhisperStates", FakeStates)
+    dataset = make_two(tmp_path)
+    rescore_dataset(dataset, tmp_path / "copy", with_states=True)
+    reader = ShardReader(tmp_path / "copy" / "shards" / "a.h5")
+    verify_shard(reader.path)
+    np.testing.assert_array_equal(reader.read("audio/whisper", 1)[:, 383], np.arange(41))
+    assert "audio/deepspeech" in reader.names
+    rows = read_table(tmp_path / "copy", "clips")
+    assert set(rows["whisper_backend"]) == {"tiny-en 1, fake"}
+    clips = load_clips(tmp_path / "copy", split=None, min_frames=1, speech_features="whisper")
+    assert [clip.audio.shape[1] for clip in clips] == [384, 384, 384]
