@@ -119,6 +119,5 @@ def score(answers: Path, as_json: bool) -> None:
 
 
 def _drop_unknown(mean: "Interval") -> dict[str, float | None]:
-    """None where there is no number, for JSON has no NaN."""
-    fields = dataclasses.asdict(mean)
-    return {name: None if math.isnan(value) else value for name, value in fields.items()}
+    """None where there is no answer, for JSON has no NaN."""
+    return dataclasses.asdict(mean) | ({"value": None} if math.isnan(mean.value) else {})

@@ -9,6 +9,7 @@ import click
 from toolkit.cli.tables import print_table
 from zoo.evaluation.motion import MotionScores
 from zoo.evaluation.studies.score import StudyScores
+from zoo.evaluation.tables import write_interval
 from zoo.metrics.error_rates import ALL, ErrorRates
 from zoo.metrics.intervals import Interval
 
@@ -48,27 +49,31 @@ def print_errors(
 
 def print_scores(scores: Sequence[MotionScores]) -> None:
     """A row per method; then how each identity blinks, and whom the model was not trained on."""
-    columns = (
-        "method",
-        "expression, sd",
-        "mouth, mm",
-        "mouth r",
-        "spectrum",
-        "pose range",
-        *(f"{style} style" for style in scores[0].personalization),
+    intervals = ("expression_error", "mouth_error", "mouth_correlation")
+    errors = [
+        [score.method, *(write_interval(getattr(score, name)) for name in intervals)]
+        for score in scores
+    ]
+    print_table(
+        "Generated motion beside the real one, with 95 % intervals",
+        ("method", "expression, sd", "mouth, mm", "mouth r"),
+        errors,
     )
-    rows = [
+    styles = scores[0].personalization
+    ranges = [
         [
             score.method,
-            *map(_write_interval, (score.expression_error, score.mouth_error)),
-            _write_interval(score.mouth_correlation),
             f"{score.spectrum['mean']:.2f}",
             f"{score.pose_range:.2f}",
-            *(f"{accuracy:.2f}" for accuracy in score.personalization.values()),
+            *(f"{score.personalization[style]:.2f}" for style in styles),
         ]
         for score in scores
     ]
-    print_table("Generated motion beside the real one, with 95 % intervals", columns, rows)
+    print_table(
+        "How it moves",
+        ("method", "spectrum", "pose range", *(f"{style} style" for style in styles)),
+        ranges,
+    )
     blinks = [
         [
             score.method,
@@ -93,10 +98,6 @@ def print_scores(scores: Sequence[MotionScores]) -> None:
 
 def _write_rate(rate: float | None) -> str:
     return "–" if rate is None else f"{rate:.3f}"
-
-
-def _write_interval(interval: Interval) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"
 
 
 def _write_share(value: float | None) -> str:
@@ -126,4 +127,4 @@ def print_study(scores: StudyScores) -> None:
 
 
 def _write_bounds(mean: Interval) -> str:
-    return "" if math.isnan(mean.low) else f"[{mean.low:.1f}, {mean.high:.1f}]"
+    return "" if mean.low is None else f"[{mean.low:.1f}, {mean.high:.1f}]"

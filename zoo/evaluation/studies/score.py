@@ -29,7 +29,7 @@ class StudyScores:
         protocol: what was asked.
         raters: whose files there are.
         num_answers: system -> videos that were judged, counted once for each rater.
-        means: system -> criterion -> mean and its 95 % interval.
+        means: system -> criterion -> mean, NaN without answers, and its 95 % interval.
         missing: a sentence for each rater without a file or with videos left out.
     """
 
@@ -45,7 +45,7 @@ def score_study(answers: Path) -> StudyScores:
     """Score the `.json` files of a folder `answers/`, beside the `study.json` they answer.
 
     Intervals are percentiles of a bootstrap over raters, for answers of one rater hang together;
-    NaN of a single rater.
+    there are none of a single rater.
     Means of a protocol in percent are shares of its highest answer.
 
     Raises:
@@ -135,13 +135,15 @@ def _average(given: Answers, study: Study, system: str, criterion: str, unit: fl
         for values in zip(*_add_up(given, study, system, criterion), strict=True)
     )
     if not counts.sum():
-        return Interval(*[float("nan")] * 3)
-    rng = np.random.default_rng(0)
-    drawn = rng.integers(len(sums), size=(NUM_RESAMPLES, len(sums)))
+        return Interval(float("nan"), None, None)
+    mean = float(sums.sum() / counts.sum() * unit)
+    if len(sums) < 2:
+        return Interval(mean, None, None)
+    drawn = np.random.default_rng(0).integers(len(sums), size=(NUM_RESAMPLES, len(sums)))
     totals = counts[drawn].sum(axis=1)
     means = sums[drawn].sum(axis=1)[totals > 0] / totals[totals > 0]
-    low, high = np.quantile(means, (0.025, 0.975)) * unit if len(sums) > 1 else [float("nan")] * 2
-    return Interval(float(sums.sum() / counts.sum() * unit), float(low), float(high))
+    low, high = np.quantile(means, (0.025, 0.975)) * unit
+    return Interval(mean, float(low), float(high))
 
 
 def _add_up(given: Answers, study: Study, system: str, criterion: str) -> Sequence[tuple[int, int]]:
