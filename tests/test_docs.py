@@ -375,6 +375,15 @@ def test_code_of_the_tours_runs(page: str, demo: Path, capsys: pytest.CaptureFix
     assert len(namespace["windows"]) == 4 * (140 - 128 + 1)
 
 
+def test_code_of_the_metrics_prints_a_value_and_names(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the page says: of the known pair, and what landmarks alone are enough for."""
+    (block,) = find_blocks(read_page("docs/metrics.md"), "python")
+    exec(compile(block, "metrics.md", "exec"), {})
+    value, names = capsys.readouterr().out.splitlines()
+    assert f"{float(value):.4g}" == "34.15"
+    assert "'lmd.mouth'" in names
+
+
 def test_code_of_the_conventions_runs() -> None:
     """The 68-point view and the vector of 257, of numbers made here."""
     n, generator = 3, np.random.default_rng(0)

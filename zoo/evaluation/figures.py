@@ -48,11 +48,12 @@ def draw_traces(motions: Mapping[str, npt.NDArray[np.float32]], target: Path) ->
     """
     faces = {name: _see(motion[::EVERY]) for name, motion in motions.items()}
     every = np.concatenate(list(faces.values())).reshape(-1, 2)
-    low, extent = every.min(axis=0), np.ptp(every, axis=0).max()
+    middle = (every.min(axis=0) + every.max(axis=0)) / 2
+    scale = (TRACE_SIDE - 2 * _MARGIN) / np.ptp(every, axis=0).max()
     figure = Figure(figsize=(2.6 * len(motions), 3), dpi=110, layout="constrained")
     row = figure.subplots(1, len(motions), squeeze=False)[0]
     for axes, (name, points) in zip(row, faces.items(), strict=True):
-        placed = (points - low) * ((TRACE_SIDE - 2 * _MARGIN) / extent) + _MARGIN
+        placed = (points - middle) * scale + TRACE_SIDE / 2
         axes.imshow(draw_trace_map(placed, TRACE_SIDE))
         axes.set_title(name, fontsize=9)
         axes.set_axis_off()

@@ -4,30 +4,36 @@ The duration of theirs is the number of frames from the start to the end of the 
 than at half height: people have 0.41 s by it. They give no threshold; here, n frames of a clip:
 
 1. The signal is the mean EAR of both eyes; frames without one are interpolated.
-2. Its level is the running median over `LEVEL_SECONDS`, which no blink moves.
-3. A drop is a run of frames below `1 - EDGE` of the level whose lowest is below `1 - DEPTH` of it.
-   From its first to its lowest frame it takes at most `FALL_SECONDS` (it is sharp), from its first
-   to its last at most `MAX_SECONDS`. One that the clip's ends cut off counts.
+2. Its level is the running median over `LEVEL_SECONDS`, which no blink moves. What is looked at is
+   the share of the level by which the signal is below it.
+3. A drop is a peak of that share whose prominence is at least `DEPTH`, and which rises by as much
+   within `SHARP_SECONDS` (it is sharp). It reaches over the frames around its peak in which at
+   least a tenth of the prominence is left, for at most `MAX_SECONDS`. One that the clip's ends cut
+   off counts.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter
+from scipy.signal import find_peaks, peak_widths
 
 from toolkit.dataset.blink_stats import count_stretches
 from toolkit.schema import Blink
 from zoo.metrics.blinks import compare_stretches
-from zoo.metrics.series import fill_gaps, list_runs
+from zoo.metrics.series import fill_gaps
+
+Floats = npt.NDArray[np.float64]
 
 LEVEL_SECONDS = 2.0
-EDGE, DEPTH = 0.1, 0.3
-"""Shares of the level by which the ratio falls where a drop begins and ends, and at its lowest."""
-
-FALL_SECONDS = 0.25
+DEPTH = 0.3
+SHARP_SECONDS = 0.1
 MAX_SECONDS = 1.0
+REST = 0.1
+"""Share of a drop's prominence that is left at its ends."""
 
 
 def find_drops(ear: npt.ArrayLike, fps: int) -> list[Blink]:
@@ -35,18 +41,20 @@ def find_drops(ear: npt.ArrayLike, fps: int) -> list[Blink]:
     signal = fill_gaps(np.asarray(ear, np.float64).mean(axis=1))
     if not np.isfinite(signal).all():
         return []
-    level = median_filter(signal, 2 * round(LEVEL_SECONDS * fps / 2) + 1, mode="nearest")
-    share = signal / np.maximum(level, 1e-6)
-    drops = [
-        Blink(onset=first, apex=first + int(share[first:last].argmin()), offset=last - 1)
-        for first, last in list_runs(share < 1 - EDGE)
-    ]
+    level = median_filter(signal, 2 * round(LEVEL_SECONDS * fps / 2) + 1, mode="reflect")
+    # clipped, for an eye that opens wide is no base; padded, for a drop may reach the clip's end
+    share = np.pad(np.maximum(1 - signal / np.maximum(level, 1e-6), 0), 1)
+    step = max(round(SHARP_SECONDS * fps), 1)
+    rises = share - np.pad(share, (step, 0))[: len(share)]
+    peaks, _ = find_peaks(share, prominence=DEPTH)
+    _, _, starts, ends = peak_widths(share, peaks, rel_height=1 - REST)
+    valleys = [a + int(share[a:b].argmin()) for a, b in itertools.pairwise(peaks.tolist())]
+    first = np.maximum(np.ceil(starts), [1, *(valley + 1 for valley in valleys)][: len(peaks)])
+    last = np.minimum(np.floor(ends), [*valleys, len(signal)][: len(peaks)])
     return [
-        drop
-        for drop in drops
-        if share[drop.apex] < 1 - DEPTH
-        and drop.apex - drop.onset + 1 <= FALL_SECONDS * fps
-        and drop.offset - drop.onset + 1 <= MAX_SECONDS * fps
+        Blink(onset=start - 1, apex=peak - 1, offset=end - 1)
+        for start, peak, end in np.stack([first, peaks, last], axis=1).astype(int).tolist()
+        if end - start + 1 <= MAX_SECONDS * fps and rises[start : peak + 1].max() >= DEPTH
     ]
 
 

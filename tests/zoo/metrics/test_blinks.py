@@ -2,9 +2,13 @@
 
 import math
 
+import av
 import numpy as np
 import pytest
 
+from tests import REAL_DATA
+from toolkit.features.blink import compute_ear
+from toolkit.features.landmarks import FaceMesh
 from zoo.metrics.aspect_blinks import (
     compare_drop_stretches,
     find_drops,
@@ -17,6 +21,7 @@ from zoo.metrics.blinks import (
     measure_half_duration,
     measure_half_rate,
 )
+from zoo.metrics.landmark_distance import find_landmarks
 
 BLINK = (0.28, 0.18, 0.06, 0.06, 0.12, 0.18, 0.24, 0.26)
 """Eye aspect ratio of a blink; open eyes have 0.30, nine tenths of which are 0.27."""
@@ -31,7 +36,7 @@ def make_ear(num_frames, starts, shape=BLINK):
 
 
 def test_a_drop_lasts_from_its_start_to_its_end():
-    """0.18 is the first frame under nine tenths of 0.30, 0.26 the last: seven frames."""
+    """0.8 under the level at its lowest: a tenth is left from 0.18 to 0.26, seven frames."""
     (drop,) = find_drops(make_ear(300, [100]), 30)
     assert (drop.onset, drop.apex, drop.offset) == (101, 102, 107)
     ear = make_ear(300, [100, 200])
@@ -41,17 +46,34 @@ def test_a_drop_lasts_from_its_start_to_its_end():
 
 @pytest.mark.parametrize(("lowest", "num_drops"), [(0.20, 1), (0.22, 0)])
 def test_a_drop_falls_by_three_tenths(lowest, num_drops):
-    """Seven tenths of 0.30 are 0.21."""
+    """Of the level: seven tenths of 0.30 are 0.21."""
     assert len(find_drops(make_ear(300, [100], (lowest,) * 3), 30)) == num_drops
 
 
 def test_a_gaze_that_goes_down_slowly_is_no_drop_and_neither_is_a_closed_eye():
-    """Ten frames from the start to the lowest are over 0.25 s, 31 of closed eyes over 1 s."""
-    slow = (*np.linspace(0.26, 0.10, 10), 0.2)
+    """By 0.06 of the level a frame it falls by 0.18 in 0.1 s; 31 closed ones are 1.03 s."""
+    slow = (*np.linspace(0.282, 0.10, 11), 0.2, 0.25)
     assert find_drops(make_ear(300, [100], slow), 30) == []
     assert len(find_drops(make_ear(300, [100], slow[3:]), 30)) == 1
     assert find_drops(make_ear(300, [100], (0.1,) * 29), 30) != []
     assert find_drops(make_ear(300, [100], (0.1,) * 31), 30) == []
+
+
+def test_two_blinks_between_which_the_eye_does_not_open_wholly_are_two():
+    """Up to 0.24 between them, which is 0.2 under the level, from 0.8 at their lowest.
+
+    The frame in which it is opened furthest, 103, is the first one's last.
+    """
+    drops = find_drops(make_ear(300, [100], (0.06, 0.06, 0.15, 0.24, 0.15, 0.06, 0.2)), 30)
+    assert [(drop.onset, drop.offset) for drop in drops] == [(100, 103), (104, 106)]
+    assert drops[1].apex == 105
+
+
+@pytest.mark.parametrize(("start", "frames"), [(-4, (0, 3)), (293, (294, 299))])
+def test_a_drop_that_the_clips_ends_cut_off_counts(start, frames):
+    ear = make_ear(320, [start + 10])[10:310]
+    (drop,) = find_drops(ear, 30)
+    assert (drop.onset, drop.offset) == frames
 
 
 def test_the_level_follows_eyes_that_narrow():
@@ -104,3 +126,16 @@ def test_stretches_of_four_seconds_are_compared_by_both_definitions():
     assert compare_half_stretches(make_au45(360, both), make_au45(360, one), 30) == pytest.approx(1)
     assert compare_drop_stretches(make_ear(360, both), make_ear(360, one), 30) == pytest.approx(1)
     assert compare_drop_stretches(make_ear(360, one), make_ear(360, one), 30) == 0
+
+
+@pytest.mark.real
+def test_drops_of_a_real_video_are_the_blinks_that_were_read_by_eye():
+    """Their lowest frames, ± 3; 200 frames at 25 a second. They last from 0.1 to 0.5 s."""
+    path = REAL_DATA / "OpenTalker_SadTalker/examples/ref_video/WDA_KatieHill_000.mp4"
+    if not path.exists():
+        pytest.skip(f"no {path}")
+    with av.open(path) as container:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    drops = find_drops(compute_ear(find_landmarks(pictures, FaceMesh())), 25)
+    np.testing.assert_allclose([drop.apex for drop in drops], [24, 32, 113, 171], atol=3)
+    assert all(3 <= drop.offset - drop.onset + 1 <= 13 for drop in drops)
