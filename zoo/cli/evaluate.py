@@ -126,18 +126,14 @@ def _run(
 ) -> "list[VideoRow]":
     from zoo.evaluation.systems import evaluate_tasks
 
-    rows = list[VideoRow]() if TYPE_CHECKING else []
+    rows: list[VideoRow] = []
     with Bar("evaluate", "videos") as bar:
-        bar.open(len(tasks))
-        for done, more in enumerate(bar.watch(evaluate_tasks(tasks, options, gallery), len(tasks))):
-            del done
+        for more in bar.watch(evaluate_tasks(tasks, options, gallery), len(tasks)):
             rows += more
     return sorted(rows, key=lambda row: row.video)
 
 
-def _print(
-    rows: "list[VideoRow]", options: EvaluationOptions, paper: "PaperTable | None"
-) -> None:
+def _print(rows: "list[VideoRow]", options: EvaluationOptions, paper: "PaperTable | None") -> None:
     from zoo.cli.scores import print_errors, print_paper, print_systems, print_videos
 
     metrics = options.list_metrics()

@@ -16,6 +16,9 @@ WIDTH = 80
 PER_TABLE = 3
 """Systems side by side."""
 
+PAPER_COLUMNS = 6
+"""Columns of a paper's table side by side; the rest stands below."""
+
 _BETTER = {"higher": "↑", "lower": "↓", "near": "≈"}
 
 
@@ -73,9 +76,14 @@ def print_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
 
 def print_paper(table: PaperTable) -> None:
     """A paper's table, ours above theirs, with what each column is."""
-    line = ["—" * 3, *([""] * (len(table.head) - 1))]
-    rows = [*table.ours, line, *table.papers]
-    print_table(table.title, table.head, rows, gap=1)
+    num = len(table.head) - 1
+    parts = -(-num // PAPER_COLUMNS)
+    edges = [1 + num * part // parts for part in range(parts + 1)]
+    for first, last in zip(edges[:-1], edges[1:], strict=True):
+        line = ["—" * 3, *[""] * (last - first)]
+        rows = [[row[0], *row[first:last]] for row in table.ours]
+        rows += [line, *([row[0], *row[first:last]] for row in table.papers)]
+        print_table(table.title, ["", *table.head[first:last]], rows, gap=1)
     for note in table.notes:
         _say(note)
 
@@ -85,9 +93,9 @@ def print_errors(rows: Sequence[VideoRow], picture: str) -> None:
     what = {"whole": "whole pictures", "face": "the square around the real face, at 256 px"}
     good = sum(not row.error for row in rows if row.system not in (REAL, STILL))
     _say(f"{good} videos measured: {what[picture]}.")
-    for note, videos in _group_notes(rows).items():
+    for (system, note), videos in _group_notes(rows).items():
         more = f" and {len(videos) - 3} more" if len(videos) > 3 else ""
-        _say(f"{', '.join(videos[:3])}{more}: {note}.")
+        _say(f"{system}: {note} ({', '.join(videos[:3])}{more}).")
     for row in rows:
         if row.error:
             _say(f"{row.video}, {row.system}: not measured: {row.error}")
@@ -100,11 +108,11 @@ def _group(missing: dict[str, str]) -> dict[str, list[str]]:
     return groups
 
 
-def _group_notes(rows: Sequence[VideoRow]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
+def _group_notes(rows: Sequence[VideoRow]) -> dict[tuple[str, str], list[str]]:
+    groups: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for note in row.measured.notes:
-            groups.setdefault(note, []).append(f"{row.video}, {row.system}")
+            groups.setdefault((row.system, note), []).append(row.video)
     return groups
 
 

@@ -18,6 +18,7 @@ NUM_SHOWN = 6
 
 SHEET, TRACE = "sheet.jpg", "trace.png"
 
+
 class Gallery:
     """Collects while a video is measured; `write` makes the files.
 

@@ -12,6 +12,10 @@ from zoo.metrics.intervals import bootstrap_interval
 from zoo.metrics.table import METRICS, Metric
 
 
+_NOTHING = 1e-9
+"""Below this a value is rounding and is shown as 0."""
+
+
 @dataclass(frozen=True)
 class Mean:
     """A system's mean of a metric over its videos.
@@ -61,7 +65,7 @@ def average(values: Sequence[float]) -> Mean:
 
 
 def find_best(metric: str, means: Mapping[str, Mean]) -> set[str]:
-    """The systems whose mean is best, of at least two; ties are all best.
+    """The systems whose mean is best, of at least two; none where all are equal.
 
     Where the nearer to the real video's value the better, that is the row of the real videos. That
     row and the still picture's are no systems.
@@ -76,6 +80,8 @@ def find_best(metric: str, means: Mapping[str, Mean]) -> set[str]:
     elif better == "lower":
         systems = {name: -value for name, value in systems.items()}
     best = max(systems.values())
+    if best == min(systems.values()):
+        return set()
     return {name for name, value in systems.items() if value == best}
 
 
@@ -100,6 +106,8 @@ def write_value(value: float) -> str:
     """A number with four significant digits, as tables show it."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
+    if abs(value) < _NOTHING:
+        return "0"
     text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return text.replace("-", "−") if "e" not in text else f"{value:.1e}".replace("-", "−")
 

@@ -25,6 +25,7 @@ from zoo.evaluation.pairing import REAL, STILL, Task
 from zoo.evaluation.tracked import LaidOutVideo, Shown, StillVideo, TrackedVideo, track_video
 from zoo.metrics.table import METRICS, Metric
 
+
 @dataclass(frozen=True, kw_only=True)
 class VideoRow:
     """What was measured in one video of one system.
@@ -84,7 +85,9 @@ def evaluate_tasks(
             try:
                 yield from (rows for _, rows in _run_pool(run, [task], 1))
             except BrokenProcessPool:
-                yield [_fail(task, name, "measuring it killed the process") for name in task.systems]
+                yield [
+                    _fail(task, name, "measuring it killed the process") for name in task.systems
+                ]
 
 
 def _run_pool(run: Any, tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, Any]]:
@@ -128,7 +131,7 @@ class _Evaluation:
         self._real: TrackedVideo | None = None
 
     def make_rows(self) -> Iterator[VideoRow]:
-        """A row for each system, then the two that are made by themselves."""
+        """A row for each system; if one was measured, the two that are made by themselves."""
         try:
             if self._task.real is not None:
                 self._real = _track(self._task.real, self._folder / "real")
@@ -136,9 +139,12 @@ class _Evaluation:
             text = f"the real video: {error}"
             yield from (_fail(self._task, name, text) for name in self._task.systems)
             return
+        num_good = 0
         for number, (name, path) in enumerate(self._task.systems.items()):
-            yield self._measure(name, path, self._folder / str(number))
-        if self._real is not None:
+            row = self._measure(name, path, self._folder / str(number))
+            num_good += not row.error
+            yield row
+        if self._real is not None and num_good:
             own = LaidOutVideo(self._real, self._real.fps)
             for name, shown in ((REAL, own), (STILL, StillVideo(own))):
                 yield self._guard(name, self._task.real, functools.partial(self._score, shown))
@@ -204,7 +210,9 @@ def list_systems(rows: Iterable[VideoRow]) -> list[str]:
     return [n for n in names if n not in (REAL, STILL)] + [n for n in (REAL, STILL) if n in names]
 
 
-def find_missing(rows: Sequence[VideoRow], metrics: Mapping[str, Metric] = METRICS) -> dict[str, str]:
+def find_missing(
+    rows: Sequence[VideoRow], metrics: Mapping[str, Metric] = METRICS
+) -> dict[str, str]:
     """Metric -> why no system has a value of it, for those that none has."""
     good = [row.measured for row in rows if not row.error and row.system not in (REAL, STILL)]
     return {

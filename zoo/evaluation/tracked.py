@@ -301,5 +301,3 @@ def _describe(judge: Provenance) -> str:
 @functools.cache
 def _load_fitter() -> Any:
     return make_fitter(load_default())
-
-
