@@ -1,5 +1,6 @@
 """Tables of `zoo evaluate video` and `compare` on the terminal, 80 columns wide."""
 
+import itertools
 from collections.abc import Sequence
 
 import click
@@ -79,7 +80,7 @@ def print_paper(table: PaperTable) -> None:
     num = len(table.head) - 1
     parts = -(-num // PAPER_COLUMNS)
     edges = [1 + num * part // parts for part in range(parts + 1)]
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in itertools.pairwise(edges):
         line = ["—" * 3, *[""] * (last - first)]
         rows = [[row[0], *row[first:last]] for row in table.ours]
         rows += [line, *([row[0], *row[first:last]] for row in table.papers)]

@@ -11,7 +11,6 @@ from zoo.evaluation.systems import VideoRow, list_systems
 from zoo.metrics.intervals import bootstrap_interval
 from zoo.metrics.table import METRICS, Metric
 
-
 _NOTHING = 1e-9
 """Below this a value is rounding and is shown as 0."""
 

@@ -168,7 +168,7 @@ class _Evaluation:
         return measure_video(shown, real, view, self._metrics, gallery)
 
     def _guard(self, name: str, path: Path | None, score: Any) -> VideoRow:
-        """The row, with the reason in it where the video's own fault keeps it from being measured."""
+        """The row; where the video itself is at fault, with the reason in place of values."""
         gallery = self._gallery and self._gallery / self._task.name / name.replace("/", "_")
         try:
             measured = score(gallery)

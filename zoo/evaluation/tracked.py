@@ -5,6 +5,7 @@ stretch of frames on any clock. Legend: n frames of a stretch, S samples, N fram
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -268,7 +269,7 @@ def list_stretches(first: int, last: int, fps: int) -> Iterator[tuple[int, int]]
     """Frames [first, last) in stretches of equal length, of `STRETCH` seconds at most."""
     num = -(-(last - first) // (STRETCH * fps))
     edges = [first + (last - first) * k // num for k in range(num + 1)]
-    return zip(edges[:-1], edges[1:], strict=True)
+    return itertools.pairwise(edges)
 
 
 def resize(picture: Picture, size: tuple[int, int]) -> Picture:
