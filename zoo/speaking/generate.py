@@ -35,7 +35,8 @@ def generate(settings: GenerationSettings, out: Path) -> tuple[int, int]:
         assert settings.audio is not None  # the settings say so
         options["identity"] = settings.identity
         if settings.initial is not None and settings.shards is not None:
-            options["initial"] = find_clip(settings.shards, settings.initial)
+            features = model.contract.speech_features
+            options["initial"] = find_clip(settings.shards, settings.initial, features)
         scores = predict_scores(settings.audio, model.contract, settings.weights)
         motion = model.generate(scores, **options)
         save_motion(out, motion, model.contract.fps)

