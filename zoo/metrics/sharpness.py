@@ -80,8 +80,8 @@ def find_outline(grey: Grey) -> Bools:
     return np.asarray(cv2.Canny(across, down, 0.4 * high, high, L2gradient=True) > 0)
 
 
-def _measure_upper(across: npt.NDArray[np.int16], down: npt.NDArray[np.int16]) -> float:
-    """Length of slope that 30 % of the pixels are over: numpy's percentile 70, found by squares."""
+def _measure_upper(across: npt.NDArray[Any], down: npt.NDArray[Any]) -> float:
+    """Slope that 30 % of the pixels are over, of int16 slopes: numpy's percentile 70, found by squares."""
     squares = np.square(across, dtype=np.int32) + np.square(down, dtype=np.int32)
     place = 0.7 * (squares.size - 1)
     first = int(place)
