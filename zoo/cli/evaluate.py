@@ -48,7 +48,8 @@ def evaluate_video(fake: Path, real: Path | None, **options: Any) -> None:
     """Measure FAKE, a video or a folder of videos, alone or beside the real ones.
 
     Means over videos stand with the 95 % interval of a bootstrap over them. Beside them is what the
-    real videos have, and what their first picture has when it is shown throughout.
+    real videos have, and what their first picture has when it is shown throughout. A video that
+    cannot be measured has its reason; exits with 1 where none can.
     """
     _evaluate({"video": fake}, real, None, **options)
 
@@ -74,7 +75,8 @@ def evaluate_compare(
     """Measure the videos of several systems side by side.
 
     The best mean of a row has a star. Rows of the real videos, and of their first picture shown
-    throughout, are made by themselves. Intervals stand in the report and the JSON.
+    throughout, are made by themselves. Intervals stand in the report and the JSON. A video
+    that cannot be measured has its reason; exits with 1 where none can.
     """
     from zoo.evaluation.pairing import parse_systems
 
@@ -105,7 +107,6 @@ def _evaluate(
     with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
         gallery = plot_out or (Path(folder) if html_out else None)
         rows = _run(tasks, chosen, gallery)
-        check_some(rows)
         metrics = chosen.list_metrics()
         summary = summarise(rows, metrics)
         paper = make_paper_table(table, summary, list_systems(rows)) if table else None
@@ -119,6 +120,7 @@ def _evaluate(
     for out in (json_out, html_out, plot_out):
         if out is not None:
             click.echo(f"{out}: written", err=True)
+    check_some(rows)
 
 
 def _run(
