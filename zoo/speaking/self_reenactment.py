@@ -8,7 +8,8 @@ sound. Legend: n frames of a part of a clip.
 import itertools
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -85,12 +86,12 @@ class SelfReenactment:
         with hold_folder(self.folder, lambda: "another zoo evaluate person is at work here"):
             self._begin()
             for k, part in enumerate(self.parts):
-                drawings = {
-                    REAL: lambda part=part: map(part.read_frame, range(part.num_frames)),
-                    MODEL: lambda part=part: self._speak(part),
-                    MEAN: lambda part=part: self._stand(part),
-                    OTHER: lambda part=part, k=k: self._borrow(part, k),
-                    OWN: lambda part=part: self._draw(part, part),
+                drawings: dict[str, Callable[[], Iterator[Picture]]] = {
+                    REAL: partial(map, part.read_frame, range(part.num_frames)),
+                    MODEL: partial(self._speak, part),
+                    MEAN: partial(self._stand, part),
+                    OTHER: partial(self._borrow, part, k),
+                    OWN: partial(self._draw, part, part),
                 }
                 for name, draw in drawings.items():
                     path = self.folder / name / f"{part.id}.mp4"
