@@ -1,5 +1,6 @@
-"""Videos of any system on the command line: evaluate video, evaluate compare."""
+"""Videos of any system on the command line: evaluate video, compare and person."""
 
+import dataclasses
 import json
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from toolkit.cli.bar import Bar
 from toolkit.cli.base import Command, Function, options_from
 from toolkit.storage import check_ending, check_place, write_whole
 from zoo.evaluation.options import EvaluationOptions
+from zoo.speaking.options import SelfReenactmentSettings
 
 if TYPE_CHECKING:
     from zoo.evaluation.pairing import Task
@@ -48,7 +50,8 @@ def evaluate_video(fake: Path, real: Path | None, **options: Any) -> None:
     """Measure FAKE, a video or a folder of videos, alone or beside the real ones.
 
     Means over videos stand with the 95 % interval of a bootstrap over them. Beside them is what the
-    real videos have, and what their first picture has when it is shown throughout.
+    real videos have, and what their first picture has when it is shown throughout. A video that
+    cannot be measured has its reason; exits with 1 where none can.
     """
     _evaluate({"video": fake}, real, None, **options)
 
@@ -74,11 +77,36 @@ def evaluate_compare(
     """Measure the videos of several systems side by side.
 
     The best mean of a row has a star. Rows of the real videos, and of their first picture shown
-    throughout, are made by themselves. Intervals stand in the report and the JSON.
+    throughout, are made by themselves. Intervals stand in the report and the JSON. A video
+    that cannot be measured has its reason; exits with 1 where none can.
     """
     from zoo.evaluation.pairing import parse_systems
 
     _evaluate(parse_systems(systems), real, table, **options)
+
+
+@click.command("person", cls=Command, example="zoo evaluate person runs/me --html me.html")
+@click.argument("run", type=click.Path(file_okay=False, path_type=Path))
+@options_from(SelfReenactmentSettings)
+@options_from(EvaluationOptions)
+@_out_options
+def evaluate_person(run: Path, **options: Any) -> None:
+    """Measure a person of `zoo personalize` on clips that they were not trained on.
+
+    Each clip is drawn anew from its own sound, and beside it from its own motion, from the mean
+    motion and from another clip's, into RUN/evaluation; videos that are there are not made again.
+    All are measured beside the clip's stored frames. Heads are put where the real one is in the
+    mean.
+    """
+    names = {field.name for field in dataclasses.fields(SelfReenactmentSettings)}
+    settings = SelfReenactmentSettings(**{name: options.pop(name) for name in names})
+    from zoo.speaking.self_reenactment import REAL, SelfReenactment
+
+    work = SelfReenactment(run, settings)
+    with Bar("draw", "videos") as bar:
+        for _ in bar.watch(work.make(), work.num_videos):
+            pass
+    _evaluate(dict(work.systems), work.folder / REAL, None, **options)
 
 
 def _evaluate(
@@ -105,7 +133,6 @@ def _evaluate(
     with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
         gallery = plot_out or (Path(folder) if html_out else None)
         rows = _run(tasks, chosen, gallery)
-        check_some(rows)
         metrics = chosen.list_metrics()
         summary = summarise(rows, metrics)
         paper = make_paper_table(table, summary, list_systems(rows)) if table else None
@@ -119,6 +146,7 @@ def _evaluate(
     for out in (json_out, html_out, plot_out):
         if out is not None:
             click.echo(f"{out}: written", err=True)
+    check_some(rows)
 
 
 def _run(

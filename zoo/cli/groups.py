@@ -10,6 +10,7 @@ EVALUATE = {
     "motion": "zoo.cli.motion:evaluate_motion",
     "video": "zoo.cli.evaluate:evaluate_video",
     "compare": "zoo.cli.evaluate:evaluate_compare",
+    "person": "zoo.cli.evaluate:evaluate_person",
 }
 CONVERT = {"facial-official": "zoo.cli.models:convert_facial_official"}
 

@@ -9,8 +9,8 @@ from toolkit.cli.tables import print_table
 from toolkit.names import write_name
 from zoo.evaluation.pairing import REAL, STILL
 from zoo.evaluation.published import PaperTable
-from zoo.evaluation.summary import find_best, summarise, write_mean, write_value
-from zoo.evaluation.systems import VideoRow, find_missing, list_systems
+from zoo.evaluation.summary import UNEVEN, find_best, summarise, write_mean, write_value
+from zoo.evaluation.systems import VideoRow, count_measured, find_missing, list_systems
 from zoo.metrics.table import Metric
 
 WIDTH = 80
@@ -29,6 +29,8 @@ def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
     One system's means have their intervals.
     """
     summary = summarise(rows, metrics)
+    if not summary:
+        return
     names = list_systems(rows)
     own = [name for name in names if name not in (REAL, STILL)]
     references = [name for name in names if name in (REAL, STILL)]
@@ -59,6 +61,8 @@ def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
 
 def print_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
     """A row a video and system."""
+    if all(row.error for row in rows):
+        return
     names = [metric.name for metric in metrics]
     cells = [
         [
@@ -92,8 +96,11 @@ def print_paper(table: PaperTable) -> None:
 def print_errors(rows: Sequence[VideoRow], picture: str) -> None:
     """What was measured of the pictures, and the videos of which nothing was."""
     what = {"whole": "whole pictures", "face": "the square around the real face, at 256 px"}
-    good = sum(not row.error for row in rows if row.system not in (REAL, STILL))
-    _say(f"{good} videos measured: {what[picture]}.")
+    counts = count_measured(rows)
+    texts = [f"{name} {good} of {total}" for name, (good, total) in counts.items()]
+    _say(f"Videos measured: {', '.join(texts)}; {what[picture]}.")
+    if len(counts) > 1 and any(good < total for good, total in counts.values()):
+        _say(UNEVEN)
     for (system, note), videos in _group_notes(rows).items():
         more = f" and {len(videos) - 3} more" if len(videos) > 3 else ""
         _say(f"{system}: {note} ({', '.join(videos[:3])}{more}).")

@@ -1,7 +1,8 @@
 """A video beside the real one, moment by moment: arrays in, a value of every metric out.
 
 Both lie on one clock, that of the measured video, so that each of its frames stands beside the real
-frame of its time. Its pictures and landmarks are put into the real picture's size first.
+frame of its time. Its pictures and landmarks are put into the real picture's size first; what
+needs no real picture (CPBD) sees its own pixels.
 Legend: n frames of a stretch.
 """
 
@@ -11,73 +12,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
+from toolkit.dataset.blink_stats import count_stretches
+from toolkit.features.blink import find_blinks
+from toolkit.schema import Blink
 from zoo.evaluation.gallery import Gallery
 from zoo.evaluation.tracked import (
     Arrays,
     Picture,
     Shown,
-    TrackedVideo,
     list_stretches,
-    resize,
 )
-from zoo.metrics.series import average_known
+from zoo.evaluation.view import View
+from zoo.metrics.aspect_blinks import find_drops
+from zoo.metrics.pictures import measure_squared_error
+from zoo.metrics.series import average_finite
 from zoo.metrics.table import Metric
-
-CROP = 256
-"""Side of a face's crop, px."""
 
 PER_STRETCH = frozenset(("landmarks", "real_landmarks", "pcm", "speech"))
 """What needs one of these is measured stretch by stretch, so that memory does not grow with a
 video's length; everything else over the whole video."""
-
-_PICTURES = ("frames", "real_frames", "squared_errors")
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """What of a picture is measured, in which pixels.
-
-    Attributes:
-        size: width and height that every picture is resized to.
-        crop: xyxy px of that picture, which is cut out and resized to `CROP`; None: all of it.
-    """
-
-    size: tuple[int, int]
-    crop: tuple[int, int, int, int] | None = None
-
-    @property
-    def picture_size(self) -> tuple[int, int]:
-        """Width and height of what is measured, px."""
-        return (CROP, CROP) if self.crop else self.size
-
-    def show(self, picture: Picture) -> Picture:
-        """What is measured of a whole picture (H, W, 3) of any size."""
-        whole = resize(picture, self.size)
-        if self.crop is None:
-            return whole
-        x0, y0, x1, y1 = self.crop
-        (width, height), (left, top) = self.size, (max(0, -x0), max(0, -y0))
-        around = ((top, max(0, y1 - height)), (left, max(0, x1 - width)), (0, 0))
-        square = np.pad(whole, around, mode="edge")[y0 + top : y1 + top, x0 + left : x1 + left]
-        return resize(np.ascontiguousarray(square), (CROP, CROP))
-
-    def place(self, landmarks: npt.NDArray[np.float32], size: tuple[int, int]) -> Any:
-        """Landmarks (n, 478, 3) in px of a whole picture of a size, in px of what is measured."""
-        across, down = (new / old for new, old in zip(self.size, size, strict=True))
-        points = landmarks * np.array([across, down, across], np.float32)
-        if self.crop is None:
-            return points
-        x0, y0, x1, _ = self.crop
-        return (points - np.array([x0, y0, 0], np.float32)) * np.float32(CROP / (x1 - x0))
-
-
-def choose_view(video: TrackedVideo, *, face: bool) -> View:
-    """All of a video's picture, or the square around its face if it has one."""
-    return View(size=video.size, crop=video.find_crop() if face and video.has_face else None)
 
 
 @dataclass(kw_only=True)
@@ -89,6 +44,7 @@ class Measured:
         missing: metric -> why it has none.
         fps, num_frames: of the clock, and how many of its frames were measured.
         notes: what else a reader must know.
+        blinks: definition, `half` or `das`, -> what FACIAL's Fig. 9 shows.
     """
 
     values: dict[str, float] = field(default_factory=dict)
@@ -96,6 +52,20 @@ class Measured:
     fps: int = 0
     num_frames: int = 0
     notes: list[str] = field(default_factory=list)
+    blinks: dict[str, "Blinks"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blinks:
+    """Blinks of one video.
+
+    Attributes:
+        counts: how many begin in each whole stretch of 4 s.
+        durations: how long each lasts, s.
+    """
+
+    counts: list[int]
+    durations: list[float]
 
 
 def measure_video(
@@ -186,9 +156,10 @@ def _compare_pictures(
         if before is None or any(a is not b for a, b in zip(pair, before, strict=True)):
             before, seen = pair, [view.show(picture) for picture in pair]
             arrays = dict(zip(("frames", "real_frames"), seen, strict=False))
-            row = {metric.name: metric.measure(arrays) for metric in chosen}
+            own = {"frames": view.show_own(pair[0])}
+            row = {m.name: m.measure(arrays if m.needs_real else own) for m in chosen}
             if real is not None:
-                row["squared_errors"] = cv2.norm(*seen, cv2.NORM_L2SQR) / seen[0].size
+                row["squared_errors"] = measure_squared_error(*seen)
         gallery.add_pictures(frame, seen)
         rows.append(row)
     return {name: np.array([row[name] for row in rows]) for name in row}
@@ -235,6 +206,7 @@ class _Tally:
                 self._add(metric.name, whole[metric.name])
             elif metric.per != "picture" and not PER_STRETCH & set(metric.needs):
                 self._measure(metric, whole)
+        found.blinks = _list_blinks(whole, self._metrics)
         for name, parts in self._parts.items():
             weight = sum(num for _, num in parts)
             if weight:
@@ -251,7 +223,7 @@ class _Tally:
         for array in metric.needs:
             if array not in known:
                 return str(explain(array))
-        return "nothing in it can be measured"
+        return "has no value in these videos"
 
     def _measure(self, metric: Metric, arrays: Mapping[str, Any]) -> None:
         if not set(metric.needs) <= set(arrays):
@@ -264,12 +236,28 @@ class _Tally:
 
     def _add(self, name: str, values: Any, num: int = 1) -> None:
         if np.ndim(values):
-            if np.isfinite(values).any():
-                values = np.where(np.isinf(values), np.nan, values)  # PSNR of equal pictures
-            num = int((~np.isnan(values)).sum())
-            values = average_known(values)
+            num = int(np.isfinite(values).sum()) or 1
+            values = average_finite(values)
         if not math.isnan(values):
             self._parts[name].append((float(values), num))
+
+
+def _list_blinks(arrays: Mapping[str, Any], metrics: Sequence[Metric]) -> dict[str, Blinks]:
+    """Blinks of a whole video by the definitions that are measured."""
+    names = {
+        metric.name.rpartition(".")[2] for metric in metrics if metric.name.startswith("blinks.")
+    }
+    return {
+        name: _describe_blinks(find(arrays[array], arrays["fps"]), arrays[array], arrays["fps"])
+        for name, array, find in (("half", "au45", find_blinks), ("das", "ear", find_drops))
+        if name in names and array in arrays
+    }
+
+
+def _describe_blinks(blinks: Sequence[Blink], rows: Any, fps: int) -> Blinks:
+    onsets = np.array([blink.onset / fps for blink in blinks])
+    counts = count_stretches(onsets, len(rows) / fps).astype(int).tolist()
+    return Blinks(counts=counts, durations=[(b.offset + 1 - b.onset) / fps for b in blinks])
 
 
 def _note(shown: Shown, real: Shown | None, first: int, last: int) -> list[str]:
@@ -278,7 +266,7 @@ def _note(shown: Shown, real: Shown | None, first: int, last: int) -> list[str]:
     notes, fps = list[str](), shown.fps
     if shown.video.size != real.video.size:
         sizes = ("×".join(map(str, video.video.size)) for video in (shown, real))
-        notes.append("{} px, resized to the real video's {} px".format(*sizes))
+        notes.append("{} px, resized to the real video's {} px to be compared".format(*sizes))
     for video, whose in ((shown, "it"), (real, "the real video")):
         rest = (video.last - video.first - (last - first)) / fps
         if rest >= 0.1:

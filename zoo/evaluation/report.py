@@ -2,17 +2,15 @@
 
 import base64
 import html
-import io
 import math
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from toolkit.names import write_name
 from toolkit.storage import write_whole
+from zoo.evaluation.distributions import draw_blinks, draw_distributions
 from zoo.evaluation.gallery import SHEET, TRACE
 from zoo.evaluation.pairing import REAL, STILL
 from zoo.evaluation.published import PaperTable
@@ -37,9 +35,9 @@ MAX_ROWS = 2000
 BETTER = {"higher": "higher", "lower": "lower", "near": "near the real one's"}
 
 PICTURES = {
-    "whole": "whole pictures, resized to the real video's size where they differ (means of areas "
-    "down, cubic up)",
-    "face": "the fixed square around the real face, at 256 × 256 px",
+    "whole": "whole pictures, resized to the real video's size where they are compared with it "
+    "(means of areas down, cubic up)",
+    "face": "the fixed square around the real face, at 256 × 256 px where it is compared",
 }
 
 _STYLE = """
@@ -50,7 +48,7 @@ h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92em; }
 th, td { padding: 0.25em 0.7em; border-bottom: 1px solid #dde2ea; text-align: right; }
 th { background: #f2f4f8; position: sticky; top: 0; }
-th:first-child, td:first-child, .text { text-align: left; }
+th:first-child, td:first-child, td:has(.text) { text-align: left; }
 td small { color: #66728a; display: block; }
 .reference { color: #66728a; } .paper td { background: #faf6ec; }
 figure { display: inline-block; margin: 0 1em 1em 0; vertical-align: top; }
@@ -114,7 +112,8 @@ def write_report(
         _section("Means over videos, with 95 % intervals", _write_means(summary, systems, metrics)),
         _section("What was not measured", _write_missing(rows)),
         _section(paper.title, _write_paper(paper)) if paper else "",
-        _section("Distributions over videos", _draw_distributions(rows, systems, metrics)),
+        _section("Distributions over videos", _show_distributions(rows, systems, metrics)),
+        _section("Blinks, as FACIAL's Fig. 9 has them", _show_blinks(rows, systems)),
         _section("Head motion: trace maps, early blue, late yellow", _show_traces(rows)),
         _section("The worst clips, the real frames below", _show_worst(rows)),
         _section("Every video", _write_videos(rows, [m for m in metrics if m.name in summary])),
@@ -168,43 +167,17 @@ def _write_paper(paper: PaperTable) -> str:
     return _table(paper.head, ours, theirs) + _list(paper.notes)
 
 
-def _draw_distributions(
+def _show_distributions(
     rows: Sequence[VideoRow], systems: list[str], metrics: Sequence[Metric]
 ) -> str:
-    """Every video's value as a dot, a line of dots for each system."""
-    shown = []
-    for metric in metrics:
-        values = [
-            [row.measured.values.get(metric.name, math.nan) for row in rows if row.system == system]
-            for system in systems
-        ]
-        if any(math.isfinite(value) for row in values for value in row):
-            shown.append((metric, values))
-    if not shown:
-        return ""
-    columns = 4
-    num = -(-len(shown) // columns)
-    size = (13, (0.9 + 0.22 * len(systems)) * num)
-    figure = Figure(figsize=size, dpi=80, layout="constrained")
-    places = figure.subplots(num, columns, squeeze=False).ravel()
-    for axes in places[len(shown) :]:
-        axes.set_axis_off()
-    for axes, (metric, values) in zip(places, shown, strict=False):
-        for place, row in enumerate(values):
-            known = [value for value in row if math.isfinite(value)]
-            axes.plot(known, [place] * len(known), "o", markersize=4, alpha=0.5)
-            if known:
-                mean = sum(known) / len(known)
-                axes.plot([mean] * 2, [place - 0.35, place + 0.35], "k", linewidth=1.5)
-        axes.set_yticks(range(len(systems)), [_shorten(name) for name in systems], fontsize=7)
-        axes.set_ylim(len(systems) - 0.5, -0.5)
-        axes.tick_params(axis="x", labelsize=7)
-        axes.locator_params(axis="x", nbins=5)
-        axes.grid(axis="x", alpha=0.3)
-        axes.set_title(f"{metric.name}, {metric.unit}", fontsize=8, loc="left")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return _embed(buffer.getvalue(), "png", "a dot a video, a line at the mean")
+    drawn = draw_distributions(rows, systems, metrics)
+    return _embed(drawn, "png", "a dot a video, a line at the mean") if drawn else ""
+
+
+def _show_blinks(rows: Sequence[VideoRow], systems: list[str]) -> str:
+    drawn = draw_blinks(rows, systems)
+    text = "shares of the whole stretches of 4 s, and of the blinks; how many there are in brackets"
+    return _embed(drawn, "png", text) if drawn else ""
 
 
 def _show_traces(rows: Sequence[VideoRow]) -> str:
@@ -294,11 +267,6 @@ def _embed(data: bytes, form: str, caption: str, kind: str = "") -> str:
         f'<figure class="{kind}"><img alt="{text}" src="{source}">'
         f"<figcaption>{text}</figcaption></figure>"
     )
-
-
-def _shorten(name: str) -> str:
-    name = write_name(name)
-    return name if len(name) <= 16 else f"{name[:15]}…"
 
 
 def _escape(text: str) -> str:

@@ -9,10 +9,13 @@ import numpy as np
 from zoo.evaluation.pairing import REAL, STILL
 from zoo.evaluation.systems import VideoRow, list_systems
 from zoo.metrics.intervals import bootstrap_interval
+from zoo.metrics.series import average_finite
 from zoo.metrics.table import METRICS, Metric
 
 _NOTHING = 1e-9
 """Below this a value is rounding and is shown as 0."""
+
+UNEVEN = "Each system's means are over the videos it has: they are not the same videos."
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,9 @@ class Mean:
     """A system's mean of a metric over its videos.
 
     Attributes:
-        value: infinite where one video's is.
-        low, high: 95 % interval of the bootstrap over videos; NaN below two videos, or where a
-            value is infinite.
-        num_videos: that have a value.
+        value: of the videos with a finite value; infinite where all are.
+        low, high: 95 % interval of the bootstrap over these videos; NaN below two.
+        num_videos: so many.
     """
 
     value: float
@@ -53,10 +55,10 @@ def summarise(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> Summary:
 
 def average(values: Sequence[float]) -> Mean:
     """Mean of videos' values, with its interval; see `Mean`."""
-    known = np.asarray(values, np.float64)
-    mean = float(known.mean())
-    if len(known) < 2 or not math.isfinite(mean):
-        return Mean(mean, math.nan, math.nan, len(known))
+    known = np.asarray([value for value in values if math.isfinite(value)], np.float64)
+    mean = average_finite(values)
+    if len(known) < 2:
+        return Mean(mean, math.nan, math.nan, len(known) or len(values))
     interval = bootstrap_interval(
         lambda videos: float(known[videos].mean()), [len(known)], block=1
     )  # a video a sample, drawn with repetition

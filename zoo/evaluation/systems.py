@@ -19,10 +19,11 @@ import cv2
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.landmarks import FaceMesh
 from toolkit.ingest.rejected import explain_failure
-from zoo.evaluation.measure import Measured, choose_view, measure_video
+from zoo.evaluation.measure import Measured, measure_video
 from zoo.evaluation.options import EvaluationOptions
 from zoo.evaluation.pairing import REAL, STILL, Task
 from zoo.evaluation.tracked import LaidOutVideo, Shown, StillVideo, TrackedVideo, track_video
+from zoo.evaluation.view import choose_view
 from zoo.metrics.table import METRICS, Metric
 
 
@@ -199,15 +200,24 @@ def _load_mesh() -> FaceMesh:
 
 def check_some(rows: Iterable[VideoRow]) -> None:
     """ToolkitError where not one video could be measured."""
-    rows = list(rows)
-    if rows and all(row.error for row in rows):
-        raise ToolkitError(f"no video could be measured; {rows[0].video}: {rows[0].error}")
+    if all(row.error for row in rows):
+        raise ToolkitError("no video could be measured")
 
 
 def list_systems(rows: Iterable[VideoRow]) -> list[str]:
     """Names in the rows: systems in their order, then those made by themselves."""
     names = dict.fromkeys(row.system for row in rows)
     return [n for n in names if n not in (REAL, STILL)] + [n for n in (REAL, STILL) if n in names]
+
+
+def count_measured(rows: Iterable[VideoRow]) -> dict[str, tuple[int, int]]:
+    """System -> how many of its videos were measured, and of how many."""
+    rows = list(rows)
+    return {
+        name: (sum(not row.error for row in own), len(own))
+        for name in list_systems(rows)
+        if name not in (REAL, STILL) and (own := [row for row in rows if row.system == name])
+    }
 
 
 def find_missing(
