@@ -57,12 +57,13 @@ def average(values: Sequence[float]) -> Mean:
     """Mean of videos' values, with its interval; see `Mean`."""
     known = np.asarray([value for value in values if math.isfinite(value)], np.float64)
     mean = average_finite(values)
-    if len(known) < 2:
-        return Mean(mean, math.nan, math.nan, len(known) or len(values))
+    if not len(known):
+        return Mean(mean, math.nan, math.nan, len(values))
     interval = bootstrap_interval(
         lambda videos: float(known[videos].mean()), [len(known)], block=1
     )  # a video a sample, drawn with repetition
-    return Mean(mean, interval.low, interval.high, len(known))
+    low, high = (math.nan if end is None else end for end in (interval.low, interval.high))
+    return Mean(mean, low, high, len(known))
 
 
 def find_best(metric: str, means: Mapping[str, Mean]) -> set[str]:
