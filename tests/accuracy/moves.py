@@ -20,7 +20,6 @@ Values = Mapping[str, Mapping[str, float]]
 
 VIDEOS = (
     "_derived/vidtimit_fadg0/sa1.mp4",
-    "OpenTalker_SadTalker/examples/ref_video/WDA_KatieHill_000.mp4",
     "OpenTalker_video-retalking/examples/face/4.mp4",
 )
 

@@ -81,7 +81,7 @@ def find_outline(grey: Grey) -> Bools:
 
 
 def _measure_upper(across: npt.NDArray[Any], down: npt.NDArray[Any]) -> float:
-    """Slope that 30 % of the pixels are over, of int16 slopes: numpy's percentile 70, found by squares."""
+    """Slope that 30 % of the pixels are over: numpy's percentile 70, found by squares of int16."""
     squares = np.square(across, dtype=np.int32) + np.square(down, dtype=np.int32)
     place = 0.7 * (squares.size - 1)
     first = int(place)
