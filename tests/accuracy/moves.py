@@ -61,7 +61,7 @@ def measure_copies(videos: Sequence[Path], **chosen: Sequence[str]) -> list[Valu
     """Every metric of every copy of each video; the other face is the next video's.
 
     Args:
-        videos: two and more.
+        videos: where there is one, the other face is its own.
         chosen: `changes` and `same` of `write_changed`.
     """
     with tempfile.TemporaryDirectory() as name:
