@@ -1,5 +1,7 @@
 """Measure everything and write the tables of docs/accuracy.md: `make accuracy`.
 
+Those whose names begin with `metrics-` stand in docs/metrics.md.
+
 Samples are generated; real videos are used where TTK_REAL_DATA (else ../shared/data) holds them,
 and the tables made from them are left as they are where it does not. Arguments choose tables by
 the beginnings of their names: `python -m tests.accuracy speech`.
@@ -17,6 +19,7 @@ from tests.accuracy.blinks import measure_blinks
 from tests.accuracy.clock import check_frame_counts
 from tests.accuracy.marks import compare_landmarks
 from tests.accuracy.model import measure_model
+from tests.accuracy.moves import list_tables as list_metric_tables
 from tests.accuracy.openface import compare_openface
 from tests.accuracy.real import RealClip, find_data, ingest_real
 from tests.accuracy.samples import (
@@ -32,6 +35,7 @@ from tests.accuracy.stills import compare_aflw2000
 from zoo.evaluation.tables import Rows, replace_table, write_table
 
 PAGE = ROOT / "docs" / "accuracy.md"
+METRICS_PAGE = PAGE.with_name("metrics.md")
 FIGURE = PAGE.parent / "figures" / "probe_noise.png"
 PICTURES = {"speech-noise": f"\n\n![The probe's error against the noise](figures/{FIGURE.name})"}
 """What stands under a table."""
@@ -41,12 +45,12 @@ def main() -> None:
     """Measure, print, and write the page: all tables, or those that begin with an argument."""
     out = Path(os.environ.get("TTK_ACCURACY", ROOT / "runs" / "accuracy"))
     workers = len(os.sched_getaffinity(0))
-    tables = list_sample_tables(out, workers)
+    tables: dict[str, Callable[[], Rows | str]] = {**list_sample_tables(out, workers)}
     folder = find_data()
     if folder is None:
         print("no real videos: their tables stay as they are", file=sys.stderr)
     else:
-        tables |= list_real_tables(folder, out, workers)
+        tables |= list_real_tables(folder, out, workers) | list_metric_tables(folder)
         weights = find_speech_weights()
         if weights is None:
             print("no trained weights: the speech tables stay as they are", file=sys.stderr)
@@ -57,9 +61,11 @@ def main() -> None:
     wanted = tuple(sys.argv[1:]) or ("",)
     for name in (name for name in tables if name.startswith(wanted)):
         began = time.perf_counter()
-        table = write_table(tables[name]()) + PICTURES.get(name, "")
+        found = tables[name]()
+        table = found if isinstance(found, str) else write_table(found)
+        table += PICTURES.get(name, "")
         print(f"\n## {name} ({time.perf_counter() - began:.1f} s)\n\n{table}", flush=True)
-        replace_table(PAGE, name, table)
+        replace_table(METRICS_PAGE if name.startswith("metrics-") else PAGE, name, table)
 
 
 def list_sample_tables(out: Path, workers: int) -> dict[str, Callable[[], Rows]]:

@@ -8,6 +8,9 @@ EXPORT = {"deepspeech": "zoo.cli.deepspeech:export_deepspeech"}
 EVALUATE = {
     "deepspeech": "zoo.cli.deepspeech:evaluate_deepspeech",
     "motion": "zoo.cli.motion:evaluate_motion",
+    "video": "zoo.cli.evaluate:evaluate_video",
+    "compare": "zoo.cli.evaluate:evaluate_compare",
+    "person": "zoo.cli.evaluate:evaluate_person",
 }
 CONVERT = {"facial-official": "zoo.cli.models:convert_facial_official"}
 
@@ -19,7 +22,7 @@ def export() -> None:
 
 @click.group("evaluate", cls=Group, table=EVALUATE)
 def evaluate() -> None:
-    """Measure how good a trained model is."""
+    """Measure how good a trained model is, and videos of any system."""
 
 
 @click.group("convert", cls=Group, table=CONVERT)

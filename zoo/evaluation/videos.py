@@ -20,7 +20,7 @@ from zoo.metrics.landmark_distance import (
     measure_landmark_distance,
 )
 from zoo.metrics.pictures import Picture, measure_psnr, measure_ssim
-from zoo.metrics.series import average_known
+from zoo.metrics.series import average_finite, average_known
 from zoo.metrics.sharpness import measure_cpbd
 
 Floats = npt.NDArray[np.float64]
@@ -96,7 +96,7 @@ def score_shown(pred: Sequence[Shown], target: Sequence[Shown]) -> dict[str, Any
     """
     figures = {name: np.concatenate([s.figures[name] for s in pred]) for name in pred[0].figures}
     distance = measure_landmark_distance(*(_join_judged(shown) for shown in (pred, target)))
-    psnr = float(figures["PSNR"].mean())
+    psnr = average_finite(figures["PSNR"])
     return {
         "frames": distance.num_frames,
         "PSNR, dB": psnr if math.isfinite(psnr) else math.nan,

@@ -15,6 +15,16 @@ def average_known(values: npt.ArrayLike) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
+def average_finite(values: npt.ArrayLike) -> float:
+    """Mean of the finite ones among (n,) values; without one, infinite or else NaN.
+
+    Equal pictures have an infinite PSNR: they count only where all are equal.
+    """
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    return average_known(finite if len(finite) else values)
+
+
 def fill_gaps(values: Floats) -> Floats:
     """(n,) values with straight lines where they are NaN; all NaN where nothing is known."""
     known = np.flatnonzero(np.isfinite(values))

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolkit.dataset.options import PARTS
 from zoo.motion.blink_rate import BLINK_HELP, MODEL, PERSON, parse_blink_rate, refuse_plain_rate
 from zoo.training.options import (
     DEVICE_HELP,
@@ -139,6 +140,26 @@ class ReenactmentSettings:
         check_options(self)
         if parse_blink_rate(self.blink_rate) != PERSON and self.motion_model is None:
             raise ValueError("--blink-rate needs --motion-model: a clip's motion has its blinks")
+
+
+HELD_OUT = "held-out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfReenactmentSettings:
+    """Of `zoo evaluate person`, beside the person."""
+
+    shards: Path | None = option("Their dataset. Default: the one in their folder.", default=None)
+    split: str = option(
+        "Clips of this part of the split; or what the renderer was chosen by and not trained on.",
+        default=HELD_OUT,
+        one_of=(HELD_OUT, *PARTS),
+    )
+    device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their limits; raises ValueError."""
+        check_options(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,276 @@
+"""A video beside the real one, moment by moment: arrays in, a value of every metric out.
+
+Both lie on one clock, that of the measured video, so that each of its frames stands beside the real
+frame of its time. Its pictures and landmarks are put into the real picture's size first; what
+needs no real picture (CPBD) sees its own pixels.
+Legend: n frames of a stretch.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.dataset.blink_stats import count_stretches
+from toolkit.features.blink import find_blinks
+from toolkit.schema import Blink
+from zoo.evaluation.gallery import Gallery
+from zoo.evaluation.tracked import (
+    Arrays,
+    Picture,
+    Shown,
+    list_stretches,
+)
+from zoo.evaluation.view import View
+from zoo.metrics.aspect_blinks import find_drops
+from zoo.metrics.pictures import measure_squared_error
+from zoo.metrics.series import average_finite
+from zoo.metrics.table import Metric
+
+PER_STRETCH = frozenset(("landmarks", "real_landmarks", "pcm", "speech"))
+"""What needs one of these is measured stretch by stretch, so that memory does not grow with a
+video's length; everything else over the whole video."""
+
+
+@dataclass(kw_only=True)
+class Measured:
+    """What was measured in one video.
+
+    Attributes:
+        values: metric -> its value; infinite where pictures are equal (PSNR).
+        missing: metric -> why it has none.
+        fps, num_frames: of the clock, and how many of its frames were measured.
+        notes: what else a reader must know.
+        blinks: definition, `half` or `das`, -> what FACIAL's Fig. 9 shows.
+    """
+
+    values: dict[str, float] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    fps: int = 0
+    num_frames: int = 0
+    notes: list[str] = field(default_factory=list)
+    blinks: dict[str, "Blinks"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blinks:
+    """Blinks of one video.
+
+    Attributes:
+        counts: how many begin in each whole stretch of 4 s.
+        durations: how long each lasts, s.
+    """
+
+    counts: list[int]
+    durations: list[float]
+
+
+def measure_video(
+    shown: Shown,
+    real: Shown | None,
+    view: View,
+    metrics: Sequence[Metric],
+    gallery: Path | None = None,
+) -> Measured:
+    """Every metric of a video on its clock, beside the real one on the same clock.
+
+    Args:
+        shown: the measured video.
+        real: None: what needs it has no value.
+        view: of the real video, or of the measured one without it.
+        metrics: those to measure.
+        gallery: where its sheet and its trace map are written; None: nowhere.
+
+    Raises:
+        ValueError: the two share no moment.
+    """
+    both = [shown] if real is None else [shown, real]
+    first, last = max(v.first for v in both), min(v.last for v in both)
+    if first >= last:
+        raise ValueError("it and the real video share no moment")
+    for video in both:
+        video.calibrate(first, last)
+    tally, pictures = _Tally(metrics), Gallery(gallery, first, last)
+    for start, stop in list_stretches(first, last, shown.fps):
+        arrays = _gather(shown, real, view, start, stop)
+        arrays |= _compare_pictures(shown, real, view, (start, stop), metrics, pictures)
+        pictures.add_meshes(arrays.get("landmarks"), view.picture_size)
+        tally.add(arrays)
+    found = Measured(fps=shown.fps, num_frames=last - first)
+    pictures.write()
+    tally.finish(found, lambda name: explain_missing(name, shown, real))
+    found.notes = _note(shown, real, first, last)
+    return found
+
+
+def explain_missing(name: str, shown: Shown, real: Shown | None) -> str:
+    """Why there is no such array."""
+    if name.startswith("real_") or name == "squared_errors":
+        if real is None:
+            return "needs the real video: --real"
+        base, video, whose = name.removeprefix("real_"), real, "the real video"
+    else:
+        base, video, whose = name, shown, "the video"
+    if base in ("pcm", "speech") and video.video.silence:
+        return f"{whose} has no sound: {video.video.silence}"
+    if base == "speech" and video.silent_detector:
+        return video.silent_detector
+    if base in ("landmarks", "pose", "expression", "au45", "ear") and not video.video.has_face:
+        return f"{whose} shows no face"
+    return f"needs {name}"
+
+
+def _gather(shown: Shown, real: Shown | None, view: View, first: int, last: int) -> Arrays:
+    arrays = shown.read_arrays(first, last)
+    if "landmarks" in arrays:
+        arrays["landmarks"] = view.place(arrays["landmarks"], shown.video.size)
+    if real is not None:
+        others = real.read_arrays(first, last)
+        if "landmarks" in others:
+            others["landmarks"] = view.place(others["landmarks"], real.video.size)
+        arrays |= {f"real_{name}": values for name, values in others.items()}
+    return arrays | {"picture_size": view.picture_size, "fps": shown.fps}
+
+
+def _compare_pictures(
+    shown: Shown,
+    real: Shown | None,
+    view: View,
+    stretch: tuple[int, int],
+    metrics: Sequence[Metric],
+    gallery: Gallery,
+) -> Arrays:
+    """Metric -> (n,) values of a stretch's pictures, and `squared_errors` (n,) beside a real one.
+
+    What was measured of two pictures that are shown again is not measured again.
+    """
+    chosen = [m for m in metrics if m.per == "picture" and not (m.needs_real and real is None)]
+    wanted = chosen or any("squared_errors" in m.needs for m in metrics) or gallery.is_kept
+    if not wanted:
+        return {}
+    rows, before, row = list[dict[str, float]](), None, dict[str, float]()
+    for frame, pair in zip(range(*stretch), _pair_pictures(shown, real, stretch), strict=True):
+        if before is None or any(a is not b for a, b in zip(pair, before, strict=True)):
+            before, seen = pair, [view.show(picture) for picture in pair]
+            arrays = dict(zip(("frames", "real_frames"), seen, strict=False))
+            own = {"frames": view.show_own(pair[0])}
+            row = {m.name: m.measure(arrays if m.needs_real else own) for m in chosen}
+            if real is not None:
+                row["squared_errors"] = measure_squared_error(*seen)
+        gallery.add_pictures(frame, seen)
+        rows.append(row)
+    return {name: np.array([row[name] for row in rows]) for name in row}
+
+
+def _pair_pictures(
+    shown: Shown, real: Shown | None, stretch: tuple[int, int]
+) -> Iterator[tuple[Picture, ...]]:
+    videos = [shown] if real is None else [shown, real]
+    return zip(*(video.read_pictures(*stretch) for video in videos), strict=True)
+
+
+class _Tally:
+    """Values of metrics from stretch to stretch."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
+        self._parts: dict[str, list[tuple[float, int]]] = {m.name: [] for m in metrics}
+        self._whole: dict[str, list[Any]] = {}
+        self._lacking: dict[str, str] = {}
+        self._errors: dict[str, str] = {}
+
+    def add(self, arrays: Mapping[str, Any]) -> None:
+        """Arrays and pictures' values of a stretch."""
+        self._known = set(arrays)
+        for name, values in arrays.items():
+            if name not in PER_STRETCH and np.ndim(values) and name != "picture_size":
+                self._whole.setdefault(name, []).append(values)
+            elif name not in PER_STRETCH:
+                self._whole[name] = [values]
+        for metric in self._metrics:
+            if metric.per != "picture" and PER_STRETCH & set(metric.needs):
+                self._measure(metric, arrays)
+
+    def finish(self, found: Measured, explain: Any) -> None:
+        """Put every metric's value, or why it has none, into what was measured."""
+        whole = {
+            name: parts[0] if not np.ndim(parts[0]) or name == "picture_size"
+            else np.concatenate(parts)
+            for name, parts in self._whole.items()
+        }  # fmt: skip
+        for metric in self._metrics:
+            if metric.per == "picture" and metric.name in whole:
+                self._add(metric.name, whole[metric.name])
+            elif metric.per != "picture" and not PER_STRETCH & set(metric.needs):
+                self._measure(metric, whole)
+        found.blinks = _list_blinks(whole, self._metrics)
+        for name, parts in self._parts.items():
+            weight = sum(num for _, num in parts)
+            if weight:
+                found.values[name] = sum(value * num for value, num in parts) / weight
+            else:
+                found.missing[name] = self._find_reason(name, whole, explain)
+
+    def _find_reason(self, name: str, whole: Mapping[str, Any], explain: Any) -> str:
+        if name in self._errors:
+            return self._errors[name]
+        metric = next(m for m in self._metrics if m.name == name)
+        known = self._known | set(whole) | {"frames"}
+        known |= {"real_frames"} if "squared_errors" in whole else set()
+        for array in metric.needs:
+            if array not in known:
+                return str(explain(array))
+        return "has no value in these videos"
+
+    def _measure(self, metric: Metric, arrays: Mapping[str, Any]) -> None:
+        if not set(metric.needs) <= set(arrays):
+            return
+        try:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                self._add(metric.name, metric.measure(arrays), len(arrays[metric.needs[0]]))
+        except ValueError as error:
+            self._errors[metric.name] = str(error)
+
+    def _add(self, name: str, values: Any, num: int = 1) -> None:
+        if np.ndim(values):
+            num = int(np.isfinite(values).sum()) or 1
+            values = average_finite(values)
+        if not math.isnan(values):
+            self._parts[name].append((float(values), num))
+
+
+def _list_blinks(arrays: Mapping[str, Any], metrics: Sequence[Metric]) -> dict[str, Blinks]:
+    """Blinks of a whole video by the definitions that are measured."""
+    names = {
+        metric.name.rpartition(".")[2] for metric in metrics if metric.name.startswith("blinks.")
+    }
+    return {
+        name: _describe_blinks(find(arrays[array], arrays["fps"]), arrays[array], arrays["fps"])
+        for name, array, find in (("half", "au45", find_blinks), ("das", "ear", find_drops))
+        if name in names and array in arrays
+    }
+
+
+def _describe_blinks(blinks: Sequence[Blink], rows: Any, fps: int) -> Blinks:
+    onsets = np.array([blink.onset / fps for blink in blinks])
+    counts = count_stretches(onsets, len(rows) / fps).astype(int).tolist()
+    return Blinks(counts=counts, durations=[(b.offset + 1 - b.onset) / fps for b in blinks])
+
+
+def _note(shown: Shown, real: Shown | None, first: int, last: int) -> list[str]:
+    if real is None:
+        return []
+    notes, fps = list[str](), shown.fps
+    if shown.video.size != real.video.size:
+        sizes = ("×".join(map(str, video.video.size)) for video in (shown, real))
+        notes.append("{} px, resized to the real video's {} px to be compared".format(*sizes))
+    for video, whose in ((shown, "it"), (real, "the real video")):
+        rest = (video.last - video.first - (last - first)) / fps
+        if rest >= 0.1:
+            notes.append(f"{rest:.1f} s of {whose} stand beside nothing and do not count")
+    if real.video.fps != fps:
+        notes.append(f"measured at its {fps} frames a second, the real video has {real.video.fps}")
+    return notes

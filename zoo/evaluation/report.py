@@ -1,0 +1,273 @@
+"""The report of an evaluation as one HTML file that needs no network, and as a record for JSON."""
+
+import base64
+import html
+import math
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from toolkit.names import write_name
+from toolkit.storage import write_whole
+from zoo.evaluation.distributions import draw_blinks, draw_distributions
+from zoo.evaluation.gallery import SHEET, TRACE
+from zoo.evaluation.pairing import REAL, STILL
+from zoo.evaluation.published import PaperTable
+from zoo.evaluation.summary import (
+    Summary,
+    find_best,
+    rank_worst,
+    summarise,
+    write_mean,
+    write_value,
+)
+from zoo.evaluation.systems import VideoRow, find_missing, list_systems
+from zoo.evaluation.tracked import list_judges
+from zoo.metrics.table import Metric
+
+NUM_WORST, NUM_TRACES = 6, 4
+"""Clips shown as the worst, and videos whose trace maps are shown."""
+
+MAX_ROWS = 2000
+"""Rows of the table of videos; the JSON has all."""
+
+BETTER = {"higher": "higher", "lower": "lower", "near": "near the real one's"}
+
+PICTURES = {
+    "whole": "whole pictures, resized to the real video's size where they are compared with it "
+    "(means of areas down, cubic up)",
+    "face": "the fixed square around the real face, at 256 × 256 px where it is compared",
+}
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #1b2330; margin: 2em auto; max-width: 72em;
+  padding: 0 1em; }
+h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92em; }
+th, td { padding: 0.25em 0.7em; border-bottom: 1px solid #dde2ea; text-align: right; }
+th { background: #f2f4f8; position: sticky; top: 0; }
+th:first-child, td:first-child, td:has(.text) { text-align: left; }
+td small { color: #66728a; display: block; }
+.reference { color: #66728a; } .paper td { background: #faf6ec; }
+figure { display: inline-block; margin: 0 1em 1em 0; vertical-align: top; }
+figcaption { font-size: 0.85em; color: #44506a; }
+img { max-width: 100%; } figure.map img { border: 1px solid #dde2ea; width: 200px; }
+"""
+
+
+def make_record(
+    rows: Sequence[VideoRow], metrics: Sequence[Metric], picture: str
+) -> dict[str, Any]:
+    """Everything that was measured, for JSON; infinite values are "inf", unknown ones null."""
+
+    def keep(value: float) -> Any:
+        return None if math.isnan(value) else "inf" if math.isinf(value) else value
+
+    summary = summarise(rows, metrics)
+    return {
+        "toolkit": version("ttk"),
+        "picture": PICTURES[picture],
+        "judges": list_judges(),
+        "metrics": {
+            m.name: {"text": m.text, "unit": m.unit, "better": m.better, "source": m.source}
+            for m in metrics
+        },
+        "means": {
+            metric: {
+                system: {
+                    "mean": keep(mean.value),
+                    "low": keep(mean.low),
+                    "high": keep(mean.high),
+                    "videos": mean.num_videos,
+                }
+                for system, mean in means.items()
+            }
+            for metric, means in summary.items()
+        },
+        "not_measured": find_missing(rows),
+        "videos": [row.to_record() for row in rows],
+    }
+
+
+def write_report(
+    path: Path,
+    rows: Sequence[VideoRow],
+    metrics: Sequence[Metric],
+    paper: PaperTable | None,
+    *,
+    face: bool,
+) -> None:
+    """Write the report; its pictures are those that `evaluate_tasks` left in the gallery.
+
+    Raises:
+        StorageError: see `write_whole`.
+    """
+    summary, systems = summarise(rows, metrics), list_systems(rows)
+    parts = [
+        f"<p>Measured: {_escape(PICTURES['face' if face else 'whole'])}. Each video is measured "
+        "on the clock of its own rate, 25 or 30 frames a second, beside the real frame of the same "
+        "time.</p>",
+        _section("Means over videos, with 95 % intervals", _write_means(summary, systems, metrics)),
+        _section("What was not measured", _write_missing(rows)),
+        _section(paper.title, _write_paper(paper)) if paper else "",
+        _section("Distributions over videos", _show_distributions(rows, systems, metrics)),
+        _section("Blinks, as FACIAL's Fig. 9 has them", _show_blinks(rows, systems)),
+        _section("Head motion: trace maps, early blue, late yellow", _show_traces(rows)),
+        _section("The worst clips, the real frames below", _show_worst(rows)),
+        _section("Every video", _write_videos(rows, [m for m in metrics if m.name in summary])),
+        _section("Judges", _write_judges()),
+        _section("Definitions", _write_definitions(metrics)),
+    ]
+    title = "Evaluation of " + ", ".join(n for n in systems if n not in (REAL, STILL))
+    text = (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f"<title>{_escape(title)}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>{_escape(title)}</h1>\n{''.join(parts)}</body></html>\n"
+    )
+    with write_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _section(title: str, content: str) -> str:
+    return f"<h2>{_escape(title)}</h2>\n<div class=wide>{content}</div>\n" if content else ""
+
+
+def _write_means(summary: Summary, systems: list[str], metrics: Sequence[Metric]) -> str:
+    lines = []
+    for metric in metrics:
+        means = summary.get(metric.name)
+        if not means:
+            continue
+        best = find_best(metric.name, means)
+        cells = [f'<span title="{_escape(metric.text)}">{metric.name}</span>']
+        for system in systems:
+            mean = means.get(system)
+            text = "–" if mean is None else write_value(mean.value)
+            text = f"<b>{text}</b>" if system in best else text
+            if mean is not None and not math.isnan(mean.low):
+                text += f"<small>{write_mean(mean).partition(' ')[2]}</small>"
+            cells.append(text)
+        lines.append([*cells, _escape(metric.unit), BETTER[metric.better]])
+    heads = [*map(_escape, systems), "unit", "better"]
+    return _table(["metric", *heads], lines)
+
+
+def _write_missing(rows: Sequence[VideoRow]) -> str:
+    notes = [f"{name}: {reason}" for name, reason in find_missing(rows).items()]
+    notes += [f"{row.video}, {row.system}: {row.error}" for row in rows if row.error]
+    notes += [f"{row.video}, {row.system}: {n}" for row in rows for n in row.measured.notes]
+    return _list(notes)
+
+
+def _write_paper(paper: PaperTable) -> str:
+    ours = [[_escape(cell) for cell in row] for row in paper.ours]
+    theirs = [[_escape(cell) for cell in row] for row in paper.papers]
+    return _table(paper.head, ours, theirs) + _list(paper.notes)
+
+
+def _show_distributions(
+    rows: Sequence[VideoRow], systems: list[str], metrics: Sequence[Metric]
+) -> str:
+    drawn = draw_distributions(rows, systems, metrics)
+    return _embed(drawn, "png", "a dot a video, a line at the mean") if drawn else ""
+
+
+def _show_blinks(rows: Sequence[VideoRow], systems: list[str]) -> str:
+    drawn = draw_blinks(rows, systems)
+    text = "shares of the whole stretches of 4 s, and of the blinks; how many there are in brackets"
+    return _embed(drawn, "png", text) if drawn else ""
+
+
+def _show_traces(rows: Sequence[VideoRow]) -> str:
+    videos = list(dict.fromkeys(row.video for row in rows if row.gallery))[:NUM_TRACES]
+    return "".join(
+        _figure(row.gallery / TRACE, f"{video}, {row.system}", "map")
+        for video in videos
+        for row in rows
+        if row.video == video and row.gallery and row.system != STILL
+    )
+
+
+def _show_worst(rows: Sequence[VideoRow]) -> str:
+    shown = ("ssim.gaussian", "psnr.mean", "lmd.mouth", "cpbd", "mouth_sound.correlation")
+    parts = []
+    for row in rank_worst(rows, NUM_WORST):
+        values = row.measured.values
+        text = ", ".join(f"{name} {write_value(values[name])}" for name in shown if name in values)
+        if row.gallery:
+            parts.append(_figure(row.gallery / SHEET, f"{row.video}, {row.system}: {text}", ""))
+    return "".join(parts)
+
+
+def _write_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> str:
+    lines = [
+        [
+            _escape(row.video),
+            _escape(row.system),
+            f"{row.measured.num_frames / max(row.measured.fps, 1):.1f}",
+            *(
+                write_value(row.measured.values[m.name]) if m.name in row.measured.values else "–"
+                for m in metrics
+            ),
+        ]
+        for row in rows
+        if not row.error
+    ]
+    left = f"<p>The first {MAX_ROWS} of {len(lines)}.</p>" if len(lines) > MAX_ROWS else ""
+    heads = ["video", "system", "s", *(metric.name for metric in metrics)]
+    return f"<details><summary>Table</summary>{left}{_table(heads, lines[:MAX_ROWS])}</details>"
+
+
+def _write_judges() -> str:
+    lines = [[_escape(array), _escape(judge)] for array, judge in list_judges().items()]
+    return _table(["array", "made by"], [*lines, ["everything else", f"ttk {version('ttk')}"]])
+
+
+def _write_definitions(metrics: Sequence[Metric]) -> str:
+    lines = [
+        [m.name, f"<span class=text>{_escape(m.text)}</span>", _escape(m.source)] for m in metrics
+    ]
+    return (
+        f"<details><summary>Table</summary>{_table(['metric', 'what', 'source'], lines)}</details>"
+    )
+
+
+def _table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], papers: Iterable[Sequence[str]] = ()
+) -> str:
+    """Cells as they are: escape them first."""
+    heads = "".join(f"<th>{cell}</th>" for cell in head)
+    lines = [
+        f"<tr{kind}>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
+        for kind, group in (("", rows), (" class=paper", papers))
+        for row in group
+    ]
+    return f"<table><tr>{heads}</tr>{''.join(lines)}</table>"
+
+
+def _list(notes: Sequence[str]) -> str:
+    items = "".join(f"<li>{_escape(note)}</li>" for note in notes)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def _figure(path: Path, caption: str, kind: str) -> str:
+    """A picture of the gallery, within the page; nothing where there is none."""
+    if not path.is_file():
+        return ""
+    form = "png" if path.suffix == ".png" else "jpeg"
+    return _embed(path.read_bytes(), form, caption, kind)
+
+
+def _embed(data: bytes, form: str, caption: str, kind: str = "") -> str:
+    coded, text = base64.b64encode(data).decode(), _escape(caption)
+    source = f"data:image/{form};base64,{coded}"
+    return (
+        f'<figure class="{kind}"><img alt="{text}" src="{source}">'
+        f"<figcaption>{text}</figcaption></figure>"
+    )
+
+
+def _escape(text: str) -> str:
+    return html.escape(write_name(text))
