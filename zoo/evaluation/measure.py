@@ -266,7 +266,10 @@ def _note(shown: Shown, real: Shown | None, first: int, last: int) -> list[str]:
     notes, fps = list[str](), shown.fps
     if shown.video.size != real.video.size:
         sizes = ("×".join(map(str, video.video.size)) for video in (shown, real))
-        notes.append("{} px, resized to the real video's {} px to be compared".format(*sizes))
+        notes.append(
+            "{} px, resized to the real video's {} px to be compared; CPBD is of its own pixels "
+            "and not comparable with that of another size".format(*sizes)
+        )
     for video, whose in ((shown, "it"), (real, "the real video")):
         rest = (video.last - video.first - (last - first)) / fps
         if rest >= 0.1:
