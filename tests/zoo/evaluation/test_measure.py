@@ -103,6 +103,13 @@ def test_what_cannot_be_measured_says_why():
     assert found.missing["mouth_sound.lag"] == "the video has no sound: it has no sound"
 
 
+def test_a_face_or_sound_that_the_real_video_alone_has_is_said():
+    real = GivenVideo([make_grey(0)], {"landmarks": np.zeros((1, 478, 3))}, silence="")
+    shown = GivenVideo([make_grey(9)], silence="it has no sound track")
+    found = measure(shown, real, "psnr.mean")
+    assert found.notes == ["shows no face", "has no sound: it has no sound track"]
+
+
 def test_blinks_are_kept_for_fig_9_by_the_definitions_that_are_measured():
     au45 = np.zeros(270)  # 9 s: two whole stretches of 4 s
     for start in (30, 60, 130):
