@@ -264,9 +264,16 @@ def _note(shown: Shown, real: Shown | None, first: int, last: int) -> list[str]:
     if real is None:
         return []
     notes, fps = list[str](), shown.fps
+    if real.video.has_face and not shown.video.has_face:
+        notes.append("shows no face")
+    if shown.video.silence and not real.video.silence:
+        notes.append(f"has no sound: {shown.video.silence}")
     if shown.video.size != real.video.size:
         sizes = ("×".join(map(str, video.video.size)) for video in (shown, real))
-        notes.append("{} px, resized to the real video's {} px to be compared".format(*sizes))
+        notes.append(
+            "{} px, resized to the real video's {} px to be compared; CPBD is of its own pixels "
+            "and not comparable with that of another size".format(*sizes)
+        )
     for video, whose in ((shown, "it"), (real, "the real video")):
         rest = (video.last - video.first - (last - first)) / fps
         if rest >= 0.1:

@@ -58,7 +58,10 @@ def test_sharpness_is_of_the_videos_own_pixels_and_likeness_of_the_real_ones():
     assert found.values["cpbd"] == measure_cpbd(small)
     assert measure_cpbd(resize(small, (512, 512))) < measure_cpbd(small)
     assert found.values["ssim.gaussian"] < 1
-    assert found.notes == ["128×128 px, resized to the real video's 512×512 px to be compared"]
+    (note,) = found.notes
+    assert note.startswith(
+        "128×128 px, resized to the real video's 512×512 px to be compared; CPBD"
+    )
 
 
 def test_the_face_is_cut_out_in_the_same_place_of_every_size():
@@ -78,6 +81,16 @@ def test_landmarks_are_put_into_the_pixels_that_are_measured():
     np.testing.assert_allclose(view.place(points, (100, 100))[0, 0], [153.6, 102.4, 256], rtol=1e-6)
 
 
+def test_long_videos_are_averaged_over_the_frames_that_have_a_value():
+    """61 s are two stretches of 915 frames: 0 px, then 4 px in every third frame."""
+    points = np.zeros((1830, 478, 3), np.float32)
+    moved = points.copy()
+    moved[915:, :, 0] = np.where(np.arange(915) % 3 == 0, 4, np.nan)[:, None]
+    shown, real = (GivenVideo([make_grey(0)] * 1830, {"landmarks": p}) for p in (moved, points))
+    found = measure(shown, real, "landmark_distance.mouth")
+    assert found.values["landmark_distance.mouth"] == pytest.approx(4 * 305 / (915 + 305))
+
+
 def test_what_cannot_be_measured_says_why():
     shown, real = GivenVideo([make_grey(0)]), GivenVideo([make_grey(9)])
     found = measure(shown, real, "lmd.mouth", "mouth_sound.lag")
@@ -88,6 +101,13 @@ def test_what_cannot_be_measured_says_why():
     found = measure(shown, None, "lmd.mouth", "mouth_sound.lag")
     assert found.missing["lmd.mouth"] == "needs the real video: --real"
     assert found.missing["mouth_sound.lag"] == "the video has no sound: it has no sound"
+
+
+def test_a_face_or_sound_that_the_real_video_alone_has_is_said():
+    real = GivenVideo([make_grey(0)], {"landmarks": np.zeros((1, 478, 3))}, silence="")
+    shown = GivenVideo([make_grey(9)], silence="it has no sound track")
+    found = measure(shown, real, "psnr.mean")
+    assert found.notes == ["shows no face", "has no sound: it has no sound track"]
 
 
 def test_blinks_are_kept_for_fig_9_by_the_definitions_that_are_measured():
