@@ -119,7 +119,8 @@ class EpochChains(Loadable[Batch]):
         rng = np.random.default_rng([*self._seed, 0])
         self._counts = [material.speech.count_samples() for material in materials]
         chains, seconds = self._link(rng)
-        order = np.argsort(seconds, kind="stable")
+        mixed = rng.permutation(len(chains))  # a batch's statistics are of speech and of silence
+        order = mixed[np.argsort(seconds[mixed], kind="stable")]
         size = max(1, int(batch_seconds / SECONDS))
         groups = [order[first : first + size] for first in range(0, len(order), size)]
         rng.shuffle(groups)

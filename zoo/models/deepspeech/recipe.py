@@ -68,9 +68,19 @@ TEACHER_WEIGHT = 4.0
 """Of the Kullback–Leibler divergence from the teacher's probabilities, a frame; a letter has four
 frames, so that a letter's counts as much as its loss by connectionist temporal classification."""
 
+SPARSE = 8
+"""Outputs a letter has in a chain with few of them; in speech it has four."""
+
 FULL_STRENGTH = 6
 """Epochs over which noise, rooms and masks grow to their full strength: an untrained network
 learns nothing from noisy speech. One that begins with weights is augmented fully from the start."""
+
+
+SETTLING_BATCHES = 24
+"""Batches by which statistics of batch normalisation are computed anew before each validation."""
+
+SETTLING_EPOCH = 0
+"""Whose batches these are."""
 
 
 class DeepSpeechTask(Task):
@@ -160,7 +170,11 @@ class DeepSpeechTask(Task):
         return figures | {"norm": norm.item(), "rate": rate, "items": seconds}
 
     def _measure_losses(self, scores: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
-        """Of (B, K, 29) scores: of the letters, a letter; and of the bands, weighted."""
+        """Of (B, K, 29) scores: of the letters, a letter; and of the bands, weighted.
+
+        Chains with few letters or none count as if they had one in `SPARSE` outputs: the loss of a
+        chain without a word would be the sum over its outputs, a hundred times that of speech.
+        """
         lengths = torch.full((scores.shape[0],), scores.shape[1])
         letters = nn.functional.ctc_loss(
             scores.transpose(0, 1),
@@ -168,10 +182,12 @@ class DeepSpeechTask(Task):
             lengths,
             batch.lengths,
             blank=len(DEEPSPEECH_SYMBOLS) - 1,
+            reduction="none",
             zero_infinity=True,
         )
+        letters = letters / batch.lengths.clamp(min=scores.shape[1] // SPARSE).to(letters.device)
         bands = nn.functional.mse_loss(self._to_bands(scores), batch.bands.to(scores.device))
-        losses = {"loss": letters, "loss bands": WEIGHT * bands}
+        losses = {"loss": letters.mean(), "loss bands": WEIGHT * bands}
         if batch.posteriors is not None:
             posteriors = batch.posteriors.to(scores.device)
             distance = nn.functional.kl_div(scores, posteriors, reduction="none").sum(2).mean()
@@ -180,6 +196,7 @@ class DeepSpeechTask(Task):
 
     def validate(self) -> Metrics:
         """Greedy character error rate of each corpus; `score` is that of all rows."""
+        self._settle()
         network = copy.deepcopy(self._mean).cpu()
         rates = measure_errors(self._transcribe(network))
         figures = {f"cer {rate.corpus}": rate.cer for rate in rates if rate.cer is not None}
@@ -245,6 +262,26 @@ class DeepSpeechTask(Task):
                 tensor.lerp_(state[name], 1 - keep)
             else:
                 tensor.copy_(state[name])
+
+
+    def _settle(self) -> None:
+        """Compute the statistics of batch normalisation for the running mean's own weights.
+
+        Means of those that the trained weights had, batch by batch, are of other networks: with
+        them whole words were lost (as in stochastic weight averaging, arXiv:1803.05407, 3.2).
+        """
+        layers = [m for m in self._mean.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # the plain mean over batches
+            layer.train()
+        batches = self._make_epoch(SETTLING_EPOCH)
+        device = next(self._mean.parameters()).device
+        with torch.inference_mode():
+            for number in range(min(SETTLING_BATCHES, len(batches))):
+                self._mean(batches[number].spectrogram.to(device))
+        for layer in layers:
+            layer.eval()
 
 
 def _make_network(recipe: DeepSpeechRecipe) -> DeepSpeechNetwork:

@@ -116,6 +116,14 @@ def test_what_the_network_is_asked_for_stands_where_it_is_heard(
     assert num_heard > 500
 
 
+def test_chains_without_words_are_spread_over_the_batches(store: SpeechStore) -> None:
+    """A batch of silence alone would have statistics that no speech has."""
+    texts = [split_texts(batch) for batch in make_epoch(store).load(0, 0)]
+    wordless = [sum(not text for text in batch) for batch in texts]
+    assert sum(wordless) > 0
+    assert all(count < len(batch) for count, batch in zip(wordless, texts, strict=True))
+
+
 def test_a_faster_sentence_has_the_teachers_rows_faster() -> None:
     """Twice as fast, from sample 3200 on: output 10 shows row 0, output 14 row 8."""
     posteriors = np.zeros((40, 29), np.float32)

@@ -1,7 +1,9 @@
 """The acoustic model's training: what it reads, hears, changes, keeps apart, learns and writes."""
 
+import copy
 import dataclasses
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -551,6 +553,42 @@ def test_a_tiny_network_learns_a_handful_of_texts_by_heart(
     network = load_network(open_learned(learned, tmp_path))
     found = [decode_greedy(infer_scores(network, play_text(text))) for text in KNOWN]
     assert measure_cer(found, KNOWN) == 0
+
+
+def test_batch_statistics_are_computed_anew_for_the_weights_that_are_kept(
+    learned: recipe.DeepSpeechTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mean over batches; a first layer's is that of its convolution, whatever stood there."""
+    batches = [make_batch(KNOWN[:2]), make_batch(KNOWN[2:4])]
+    monkeypatch.setattr(learned, "_make_epoch", lambda epoch: batches)
+    kept = copy.deepcopy(learned._mean)
+    convolution, normalised = learned._mean.conv.seq_module[:2]
+    with torch.no_grad():
+        inputs = [convolution(batch.spectrogram[:, None]) for batch in batches]
+    normalised.running_mean.fill_(1e3)
+    learned._settle()
+    wanted = torch.stack([x.mean(dim=(0, 2, 3)) for x in inputs]).mean(dim=0)
+    torch.testing.assert_close(normalised.running_mean, wanted, rtol=1e-3, atol=1e-3)
+    assert not any(module.training for module in learned._mean.modules())
+    for name, weight in learned._mean.named_parameters():
+        assert torch.equal(weight, dict(kept.named_parameters())[name])
+
+
+def test_silence_counts_in_the_loss_as_much_as_speech(learned: recipe.DeepSpeechTask) -> None:
+    """A chain without a letter, all outputs' blanks at one half: ln 2 an output, `SPARSE` a letter.
+
+    Summed it would be a hundred times as much.
+    """
+    batch = make_batch(["a" * 8])
+    scores = torch.full((1, batch.bands.shape[1], 29), math.log(0.5 / 28))
+    scores[..., 28] = math.log(0.5)
+    silent = dataclasses.replace(
+        batch, targets=torch.zeros(0, dtype=torch.int64), lengths=torch.tensor([0])
+    )
+    loss = learned._measure_losses(scores, silent)["loss"]
+    outputs = scores.shape[1]
+    wanted = outputs * math.log(2) / (outputs // recipe.SPARSE)
+    assert loss.item() == pytest.approx(wanted, rel=1e-4)
 
 
 def test_exported_weights_give_the_same_scores_but_for_rounding(
