@@ -8,6 +8,7 @@ EXPORT = {"deepspeech": "zoo.cli.deepspeech:export_deepspeech"}
 EVALUATE = {
     "deepspeech": "zoo.cli.deepspeech:evaluate_deepspeech",
     "motion": "zoo.cli.motion:evaluate_motion",
+    "sync": "zoo.cli.sync:evaluate_sync",
 }
 CONVERT = {"facial-official": "zoo.cli.models:convert_facial_official"}
 
