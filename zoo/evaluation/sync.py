@@ -84,7 +84,7 @@ def judge_video(path: Path, judge: Judge) -> Floats:
     times, places = _look(path, info, streams, judge)
     if np.isnan(places).all():
         raise SourceError(Reason.NO_FACE, "no face is seen in it")
-    last = int(np.ceil((times[-1] - TOLERANCE) * RATE)) + 1
+    last = int((times[-1] + TOLERANCE) * RATE) + 1
     shown = show_frames(times, 0, last, RATE)
     first = int(np.searchsorted(shown, 0))
     pictures = _show(path, info, streams, shown[first:])

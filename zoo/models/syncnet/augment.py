@@ -3,6 +3,9 @@
 Legend: T pictures of a stretch, H their side, S samples.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +27,13 @@ NOISE = (3.0, 40.0)
 def jitter_places(places: npt.NDArray[np.float64], rng: Rng) -> npt.NDArray[np.float64]:
     """Places (T, 4) all moved, turned and scaled alike; half of the time mirrored."""
     side = places[:, 2].mean()
-    moved = places + [*(rng.uniform(-SHIFT, SHIFT, 2) * side), 0, rng.uniform(-TURN, TURN)]
+    moved = places + np.array([*rng.uniform(-SHIFT, SHIFT, 2) * side, 0, rng.uniform(-TURN, TURN)])
     moved[:, 2] *= rng.uniform(*ZOOM) * rng.choice([-1, 1])
     return np.asarray(moved)
 
 
 def change_pictures(pictures: Pictures, rng: Rng) -> Pictures:
-    """Pictures (T, H, H, C) uint8 in another light; some blurred, noisy, or as JPEGs of low quality.
+    """Pictures (T, H, H, C) uint8 in another light; some blurred, noisy, or as poor JPEGs.
 
     What is drawn is the same for all T, but for the noise.
     """
@@ -53,9 +56,8 @@ def change_pictures(pictures: Pictures, rng: Rng) -> Pictures:
     return changed
 
 
-def _map(pictures: Pictures, change: "object") -> Pictures:
-    done = [change(picture) for picture in pictures]  # type: ignore[operator]
-    return np.stack(done).reshape(pictures.shape)
+def _map(pictures: Pictures, change: Callable[[Pictures], Any]) -> Pictures:
+    return np.stack([change(picture) for picture in pictures]).reshape(pictures.shape)
 
 
 def _recode(picture: Pictures, quality: list[int]) -> Pictures:

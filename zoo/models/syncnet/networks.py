@@ -63,7 +63,7 @@ class SyncNet(nn.Module):
 
 
 class SmallSyncNet(SyncNet):
-    """A network for CPUs: 2.4 million parameters, D = 128.
+    """A network for CPUs: 2.3 million parameters, D = 128.
 
     Faces are (B, 1, 5, 64, 64), grey from 0 to 255, whatever their light: a window's mean is taken
     off and its deviation divided out. Embeddings have length 1.
