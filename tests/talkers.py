@@ -73,7 +73,7 @@ def make_talker(identity: str, number: int, seed: int, num_frames: int, fps: int
 
 
 def write_talkers(
-    folder: Path, *, people: int = 6, clips: int = 4, num_frames: int = 100, fps: int = 25
+    folder: Path, *, people: int = 6, clips: int = 3, num_frames: int = 100, fps: int = 25
 ) -> Path:
     """The dataset's folder `shards`, split by identity."""
     with DatasetWriter(
@@ -83,5 +83,5 @@ def write_talkers(
             for number in range(clips):
                 row = make_talker(f"person{person}", number, person * 100 + number, num_frames, fps)
                 writer.add_clip(row)
-    split_dataset(folder, SplitOptions())
+    split_dataset(folder, SplitOptions(by="identity", ratio="4-1-1"))
     return folder / "shards"

@@ -3,20 +3,21 @@
 Legend: n stored frames of a clip, m ticks: frames at 25 a second, S samples.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import frame_to_sample
+from toolkit.clock import SAMPLE_RATE, frame_to_sample
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError, ToolkitError
 from zoo.data.source import ClipSlice, select_clips
 
 RATE = 25
 """Ticks a second, whatever the dataset's clock."""
+
+TICK_SAMPLES = SAMPLE_RATE // RATE
 
 MIN_TICKS = 36
 """Of a clip that can be judged: 31 shifts of a window of five frames."""
@@ -30,15 +31,13 @@ class TalkingClip:
         id: the clip's.
         identity: who is seen.
         shown: (m,) int64, stored frame at each tick, the nearest in time.
-        landmarks: (m, 478, 3) float32, px of the stored pictures.
-        pcm: (S,) int16, 16 kHz; sample 0 belongs to tick 0.
-        reader, index: where the pictures lie.
+        pcm: (S,) int16, 16 kHz, a view of the shard; sample 0 belongs to tick 0.
+        reader, index: where the rest lies.
     """
 
     id: str
     identity: str
     shown: npt.NDArray[np.int64]
-    landmarks: npt.NDArray[np.float32]
     pcm: npt.NDArray[np.int16]
     reader: ShardReader
     index: int
@@ -47,14 +46,22 @@ class TalkingClip:
         """Its ticks, m."""
         return len(self.shown)
 
+    def read_landmarks(self) -> npt.NDArray[np.float32]:
+        """(m, 478, 3) px of the stored pictures."""
+        rows = self.reader.column("face/landmarks")[self._first_row :]
+        return np.asarray(rows[self.shown])
+
     def read_picture(self, tick: int) -> npt.NDArray[np.uint8]:
         """The stored picture of a tick, (side, side, 3) uint8 RGB."""
         return self.reader.frame(self.index, int(self.shown[tick]))
 
     def read_jpeg(self, tick: int) -> bytes:
         """The same as it is stored."""
-        first = self.reader.clips[self.index].first_frame
-        return self.reader.jpeg(first + int(self.shown[tick]))
+        return self.reader.jpeg(self._first_row + int(self.shown[tick]))
+
+    @property
+    def _first_row(self) -> int:
+        return self.reader.clips[self.index].first_frame
 
 
 def place_ticks(num_frames: int, fps: int) -> npt.NDArray[np.int64]:
@@ -86,7 +93,7 @@ def load_talking_clips(
 
 
 def _load_clip(part: ClipSlice) -> TalkingClip:
-    reader, start = part.reader, part.clip.start_frame
+    reader, start, sample = part.reader, part.clip.start_frame, part.clip.first_sample
     if not reader.frame_size:
         raise ShardError(
             f"{reader.path} has no frames: run ttk ingest with --frame-size 256 into a new folder"
@@ -100,13 +107,7 @@ def _load_clip(part: ClipSlice) -> TalkingClip:
         id=part.clip.id,
         identity=part.clip.identity,
         shown=shown + part.first,
-        landmarks=part.read("face/landmarks")[shown],
-        pcm=reader.read("audio/pcm", part.index)[begin:end],
+        pcm=reader.column("audio/pcm")[sample + begin : sample + end],
         reader=reader,
         index=part.index,
     )
-
-
-def count_ticks(clips: Sequence[TalkingClip]) -> int:
-    """Ticks of all clips."""
-    return sum(map(len, clips))

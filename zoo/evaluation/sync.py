@@ -12,24 +12,23 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import SAMPLE_RATE, TOLERANCE, show_frames
+from toolkit.clock import TOLERANCE, show_frames
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.landmarks import FaceMesh
 from toolkit.media.audio import decode_audio, read_samples
 from toolkit.media.decode import read_frames
 from toolkit.media.video import Streams, fit_size, probe
 from toolkit.schema import Reason, VideoInfo
-from zoo.data.talking import RATE, TalkingClip
+from zoo.data.talking import RATE, TICK_SAMPLES, TalkingClip
 from zoo.metrics.landmark_distance import follow_landmarks
 from zoo.metrics.sync import SyncScore, measure_distances, measure_sync
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
 
 SHIFTS = range(-10, 11)
 """Frames by which sound is moved to see whether the judge finds it."""
-
-_SAMPLES = SAMPLE_RATE // RATE
 
 
 class Judge(Protocol):
@@ -41,22 +40,20 @@ class Judge(Protocol):
     def place(self, meshes: npt.ArrayLike) -> Floats:
         """Where to look."""
 
-    def embed_pictures(
-        self, pictures: Iterator[Picture], places: Floats
-    ) -> npt.NDArray[np.float32]:
+    def embed_pictures(self, pictures: Iterator[Picture], places: Floats) -> Floats32:
         """(n − 4, D)."""
 
-    def embed_sound(self, pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+    def embed_sound(self, pcm: npt.NDArray[np.int16]) -> Floats32:
         """(m, D)."""
 
 
 # --- clips of a dataset -------------------------------------------------------------------------
 
 
-def embed_clip(clip: TalkingClip, judge: Judge) -> npt.NDArray[np.float32]:
+def embed_clip(clip: TalkingClip, judge: Judge) -> Floats32:
     """(n − 4, D) of a stored clip's pictures."""
     pictures = (clip.read_picture(tick) for tick in range(len(clip)))
-    return judge.embed_pictures(pictures, judge.place(clip.landmarks))
+    return judge.embed_pictures(pictures, judge.place(clip.read_landmarks()))
 
 
 def judge_clip(clip: TalkingClip, judge: Judge) -> Floats:
@@ -89,7 +86,7 @@ def judge_video(path: Path, judge: Judge) -> Floats:
     first = int(np.searchsorted(shown, 0))
     pictures = _show(path, info, streams, shown[first:])
     faces = judge.embed_pictures(pictures, places[shown[first:]])
-    return measure_distances(faces, judge.embed_sound(pcm[first * _SAMPLES :]))
+    return measure_distances(faces, judge.embed_sound(pcm[first * TICK_SAMPLES :]))
 
 
 def _look(path: Path, info: VideoInfo, streams: Streams, judge: Judge) -> tuple[Floats, Floats]:
@@ -158,10 +155,10 @@ def find_shifts(
     away = {shift: list[int]() for shift in shifts}
     scores = {shift: list[SyncScore]() for shift in shifts}
     for clip in clips:
-        faces = embed_clip(clip, judge)
+        faces, sound = embed_clip(clip, judge), judge.embed_sound(clip.pcm)
         for shift in shifts:
             try:
-                score = _judge_moved(faces, clip.pcm, judge, shift)
+                score = judge_moved(faces, sound, shift)
             except ValueError:
                 continue  # too short
             scores[shift].append(score)
@@ -178,12 +175,14 @@ def find_shifts(
     )
 
 
-def _judge_moved(
-    faces: npt.NDArray[np.float32], pcm: npt.NDArray[np.int16], judge: Judge, shift: int
-) -> SyncScore:
-    """The score with the sound `shift` frames late: its start stands at that tick."""
-    samples = pcm[max(0, -shift) * _SAMPLES :]
-    pictures = faces[max(0, shift) :]
-    num_ticks = len(faces) + 4 - abs(shift)
-    sound = judge.embed_sound(samples[: num_ticks * _SAMPLES])
-    return measure_sync(measure_distances(pictures[: max(0, num_ticks - 4)], sound))
+def judge_moved(faces: Floats32, sound: Floats32, shift: int) -> SyncScore:
+    """The score with the sound `shift` ticks late; ValueError where too little is left.
+
+    Args:
+        faces: (n, D) embeddings of the film as it is.
+        sound: (m, D), likewise.
+        shift: negative: early.
+    """
+    late, early = max(0, shift), max(0, -shift)
+    faces = faces[late : len(faces) - early]
+    return measure_sync(measure_distances(faces, sound[early : len(sound) - late]))

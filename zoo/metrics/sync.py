@@ -17,6 +17,7 @@ REACH = 15
 """Shifts either way, frames of 25 a second: 0.6 s."""
 
 RATE = 25
+"""Frames a second of a judged film."""
 
 
 @dataclass(frozen=True, kw_only=True)

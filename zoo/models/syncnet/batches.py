@@ -14,10 +14,9 @@ import simplejpeg
 import torch
 from torch import Tensor
 
-from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import ShardError
 from zoo.data.order import Places
-from zoo.data.talking import RATE, TalkingClip
+from zoo.data.talking import TICK_SAMPLES, TalkingClip
 from zoo.models.syncnet.augment import change_pictures, change_sound, jitter_places
 from zoo.models.syncnet.faces import cut_square, place_squares, smooth_places
 from zoo.models.syncnet.mfcc import LENGTH, STEP, compute_mfcc
@@ -27,8 +26,6 @@ WINDOWS = 25
 """W, of a stretch: those of one second, each beside 24 at other shifts."""
 
 TICKS = WINDOWS + WINDOW - 1
-
-_SAMPLES = SAMPLE_RATE // RATE
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +60,7 @@ class SyncClip:
 
     def __init__(self, clip: TalkingClip, preset: Preset) -> None:
         self.clip, self._preset = clip, preset
-        self.places = smooth_places(place_squares(clip.landmarks, preset.framing))
+        self.places = smooth_places(place_squares(clip.read_landmarks(), preset.framing))
 
     def __len__(self) -> int:
         return len(self.clip)
@@ -98,7 +95,7 @@ class SyncClip:
         """Cepstra (4·(last − first), 13), changed where `rng` is given."""
         num_rows = ROWS_PER_FRAME * (last - first)
         length = (num_rows - 1) * STEP + LENGTH
-        pcm = self.clip.pcm[first * _SAMPLES :][:length]
+        pcm = self.clip.pcm[first * TICK_SAMPLES :][:length]
         pcm = pcm if rng is None else change_sound(pcm, rng)
         return compute_mfcc(np.pad(pcm, (0, length - len(pcm))))
 

@@ -8,7 +8,7 @@ import torch
 
 from zoo.data.fingerprint import Fingerprint, digest_item
 from zoo.data.order import Batches, cut_order
-from zoo.data.talking import TalkingClip, load_talking_clips
+from zoo.data.talking import TICK_SAMPLES, TalkingClip, load_talking_clips
 from zoo.metrics.sync import REACH, measure_distances, measure_sync
 from zoo.models.syncnet import FAMILY
 from zoo.models.syncnet.batches import (
@@ -125,7 +125,7 @@ class SyncNetTask(Task):
         for clip in self._chosen_by:
             last = min(len(clip), JUDGED_TICKS)
             faces = judge.embed_faces(clip.read_faces(0, last))
-            sound = judge.embed_sound(clip.clip.pcm[: last * 640])
+            sound = judge.embed_sound(clip.clip.pcm[: last * TICK_SAMPLES])
             distances = measure_distances(faces, sound)
             scores.append(measure_sync(distances))
             whole = torch.from_numpy(distances[~np.isnan(distances).any(axis=1)])
