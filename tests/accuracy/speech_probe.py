@@ -5,7 +5,8 @@ on, clean or noisy: the noise is added to the whole sound before any feature is 
 fit ever sees it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,26 +15,21 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from tests.accuracy.real import RealClip
-from tests.accuracy.ridge import measure_fit, predict_blocks
-from tests.accuracy.sound import (
-    WINDOW,
-    Pcm,
-    compute_mel,
-    compute_mfcc,
-    make_babble,
-    make_pink,
-    make_windows,
-    mix,
-    rescale,
+from tests.accuracy.people import find_person
+from tests.accuracy.real import SENTENCES, RealClip
+from tests.accuracy.ridge import list_rows, measure_fit, predict_blocks
+from tests.accuracy.sound import WINDOW, Pcm, make_babble, make_pink, mix, rescale
+from tests.accuracy.speech_features import (
+    MEL,
+    MFCC,
+    OURS,
+    OURS_BANDS,
+    STATES,
+    TEACHER,
+    TEACHER_BANDS,
+    Feature,
 )
 from toolkit.dataset.rows import measure_opening_ratio
-from toolkit.features.deepspeech import (
-    DeepSpeechNetwork,
-    infer_scores,
-    interpolate_scores,
-    load_network,
-)
 from toolkit.media.audio import read_sound
 from toolkit.storage import write_whole
 from zoo.data.transcripts import read_transcripts
@@ -47,12 +43,9 @@ LEVELS = (30, 25, 20, 15, 10, 5, 0)
 NOISES = ("pink noise", "babble")
 NUM_VOICES = 6
 
-OURS, MEL, MFCC = "ours", "log-mel", "MFCC"
 RESCALED = {MEL: "log-mel, rescaled", MFCC: "MFCC, rescaled"}
 """The same, each number brought to the mean and deviation that it has in the clean recording: what
 standardising every recording by itself would give."""
-
-FEATURES = (OURS, MEL, MFCC, *RESCALED.values())
 
 SHOWN = (CLEAN, *((noise, level) for noise in NOISES for level in (10, 0)))
 """Conditions of the probe's table."""
@@ -65,33 +58,69 @@ STYLES = {
     MFCC: "C2^-",
     RESCALED[MEL]: "C0s:",
     RESCALED[MFCC]: "C2^:",
+    OURS_BANDS: "C3o:",
+    STATES: "C1D-",
+    TEACHER: "C4v-",
+    TEACHER_BANDS: "C4v:",
     GUESS: "k--",
 }
 """Lines of the figure."""
 
 
 @dataclass(frozen=True)
-class Result:
-    """A clip's mouth, and what each probe took it for.
+class Case:
+    """What one probe is fitted and judged on: recordings of one person.
 
     Attributes:
-        name: of the video.
+        name: of the video or folder.
+        person: who it is; several cases may be of one.
+        clips: one, judged by blocks of time; or several, judged whole.
+    """
+
+    name: str
+    person: str
+    clips: Sequence[RealClip]
+
+    @property
+    def longest(self) -> RealClip:
+        """Its longest clip."""
+        return max(self.clips, key=lambda clip: clip.num_frames)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The mouth of a case, and what each probe took it for.
+
+    Attributes:
+        name: of the case.
+        person: who it is.
         true: (n,) inner lips' distance over the eyes' distance.
         found: (feature, condition) -> (n,); a condition is `CLEAN` or (noise, dB).
     """
 
     name: str
+    person: str
     true: Floats
     found: Mapping[tuple[str, Any], Floats]
+
+    @property
+    def features(self) -> list[str]:
+        """Their names, in order."""
+        return list(dict.fromkeys(feature for feature, _ in self.found))
 
 
 # --- probing ------------------------------------------------------------------------------------
 
 
-def probe_clips(clips: Iterable[RealClip], folder: Path, weights: Path) -> list[Result]:
-    """Every feature in every condition, on every clip."""
-    network, voices = load_network(weights), read_voices(folder / "speech")
-    return [probe_clip(clip, network, voices) for clip in clips]
+def list_cases(clips: Sequence[RealClip], sentences: Sequence[RealClip]) -> list[Case]:
+    """Each talking video is a case, and all sentences together are one."""
+    cases = []
+    for name in dict.fromkeys(clip.name for clip in clips):
+        chosen = [clip for clip in clips if clip.name == name]
+        cases.append(Case(name, find_person(name) or name, chosen))
+    if sentences:
+        cases.append(Case(f"{SENTENCES}, {len(sentences)} sentences", SENTENCES, sentences))
+    return cases
 
 
 def read_voices(folder: Path) -> list[Pcm]:
@@ -105,62 +134,88 @@ def read_voices(folder: Path) -> list[Pcm]:
     return [read_sound(row.path) for row in longest[:NUM_VOICES]]
 
 
-def probe_clip(clip: RealClip, network: DeepSpeechNetwork, voices: Sequence[Pcm]) -> Result:
-    """Fit on the clip's clean sound, judge in every condition."""
-    pcm = np.asarray(clip.read("audio/pcm"), np.int16)
-    opening = measure_opening_ratio(np.asarray(clip.read("face/landmarks"), np.float32))
-    true = opening[WINDOW // 2 : WINDOW // 2 + len(opening) - WINDOW + 1]
-    sounds: dict[Any, Pcm] = {CLEAN: pcm}
-    noises = {
-        "pink noise": make_pink(len(pcm)),
-        "babble": make_babble(voices, len(pcm)),
-    }
-    for name in NOISES:
-        sounds |= {(name, level): mix(pcm, noises[name], level) for level in LEVELS}
-    heard = {
-        condition: compute_features(network, sound, clip.num_frames, clip.fps)
-        for condition, sound in sounds.items()
-    }
+def probe_case(case: Case, features: Mapping[str, Feature], voices: Sequence[Pcm]) -> Result:
+    """Fit on the case's clean sound, judge in every condition."""
+    rows = list_rows([clip.num_frames for clip in case.clips])
+    true = np.concatenate([read_opening(clip) for clip in case.clips])
+    true = true[rows.starts + WINDOW // 2]
+    sounds = make_sounds([read_pcm(clip) for clip in case.clips], voices)
     found: dict[tuple[str, Any], Floats] = {}
-    for feature in (OURS, MEL, MFCC):
-        found |= _probe_feature(feature, {c: f[feature] for c, f in heard.items()}, true)
-    return Result(clip.name, true, found)
+    heard = hear(case, features, sounds)
+    for name in features:
+        names = (name, RESCALED.get(name))
+        chosen = {key: frames for key, frames in heard.items() if key[0] in names}
+        found |= predict_blocks(chosen, (name, CLEAN), true, rows)
+    return Result(case.name, case.person, true, found)
 
 
-def _probe_feature(
-    feature: str, heard: Mapping[Any, Floats], true: Floats
+def read_pcm(clip: RealClip) -> Pcm:
+    """(S,) int16 of a clip."""
+    return np.asarray(clip.read("audio/pcm"), np.int16)
+
+
+def read_opening(clip: RealClip) -> Floats:
+    """(n,) distance of a clip's inner lips over that of the eyes."""
+    landmarks = np.asarray(clip.read("face/landmarks"), np.float32)
+    return measure_opening_ratio(landmarks).astype(np.float64)
+
+
+def make_sounds(clean: Sequence[Pcm], voices: Sequence[Pcm]) -> dict[Any, list[Pcm]]:
+    """Condition -> the recordings, each mixed with its own stretch of a noise."""
+    ends = np.cumsum([len(pcm) for pcm in clean])
+    noises = {"pink noise": make_pink(int(ends[-1])), "babble": make_babble(voices, int(ends[-1]))}
+    sounds = {CLEAN: list(clean)}
+    for name in NOISES:
+        parts = np.split(noises[name], ends[:-1])
+        for level in LEVELS:
+            sounds[name, level] = [mix(a, b, level) for a, b in zip(clean, parts, strict=True)]
+    return sounds
+
+
+def hear(
+    case: Case, features: Mapping[str, Feature], sounds: Mapping[Any, Sequence[Pcm]]
 ) -> dict[tuple[str, Any], Floats]:
-    """(feature, condition) -> (n,) predictions, by one fit; rescaled too where that is asked."""
-    frames = {(feature, condition): values for condition, values in heard.items()}
-    if feature in RESCALED:
-        frames |= {(RESCALED[feature], c): rescale(f, heard[CLEAN]) for c, f in heard.items()}
-    windows = {key: make_windows(values) for key, values in frames.items()}
-    return predict_blocks(windows[feature, CLEAN], true, windows, gap=WINDOW)
-
-
-def compute_features(
-    network: DeepSpeechNetwork, pcm: Pcm, num_frames: int, fps: int
-) -> dict[str, Floats]:
-    """Feature -> (n, d) frames on the clock."""
-    scores = interpolate_scores(infer_scores(network, pcm), num_frames, fps, network.delay)
-    mel = compute_mel(pcm, num_frames, fps)
-    return {OURS: scores.astype(np.float64), MEL: mel, MFCC: compute_mfcc(mel)}
+    """(feature, condition) -> (N, d) frames of all recordings, rescaled too where that is asked."""
+    heard: dict[tuple[str, Any], list[Floats]] = defaultdict(list)
+    for index, clip in enumerate(case.clips):
+        for condition, pcms in sounds.items():
+            for name, feature in features.items():
+                frames = feature(pcms[index], clip.num_frames, clip.fps)
+                heard[name, condition].append(frames)
+                if name in RESCALED:
+                    clean = heard[name, CLEAN][index]
+                    heard[RESCALED[name], condition].append(rescale(frames, clean))
+    return {key: np.concatenate(parts) for key, parts in heard.items()}
 
 
 # --- tables -------------------------------------------------------------------------------------
 
 
+def average(people: Sequence[str], values: Iterable[Any]) -> Floats:
+    """Mean over the people of the mean of each one's values."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    for person, value in zip(people, values, strict=True):
+        found[person].append(value)
+    return np.asarray(np.mean([np.mean(part, axis=0) for part in found.values()], axis=0))
+
+
+def _average(results: Sequence[Result], measure: Callable[[Result], Any]) -> Floats:
+    return average([result.person for result in results], map(measure, results))
+
+
 def tabulate_fits(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """R² and correlation of each clip and feature in the conditions `SHOWN`; means last."""
+    """R² and correlation of each case and feature in the conditions `SHOWN`; means last."""
+    parts = [(result.name, [result]) for result in results]
+    parts.append((f"mean of {len({r.person for r in results})} people", list(results)))
     rows = []
-    for name in (*(result.name for result in results), "mean"):
-        chosen = [result for result in results if name in (result.name, "mean")]
-        for feature in FEATURES:
+    for name, chosen in parts:
+        for feature in chosen[0].features:
             row: dict[str, Any] = {"clip": name, "features": feature}
             for condition in SHOWN:
-                fits = [measure_fit(r.found[feature, condition], r.true) for r in chosen]
+                key = feature, condition
+                fits = _average(chosen, lambda r, key=key: measure_fit(r.found[key], r.true))
                 label = _name_condition(condition)
-                row[f"{label}: R²"], row["r, " + label] = np.mean(fits, axis=0).tolist()
+                row[f"{label}: R²"], row["r, " + label] = fits.tolist()
             rows.append(row)
     return rows
 
@@ -170,19 +225,20 @@ def _name_condition(condition: Any) -> str:
 
 
 def measure_error(results: Sequence[Result], feature: str, condition: Any) -> float:
-    """Mean absolute error, per cent of the distance between the eyes, mean over the clips."""
-    errors = [np.abs(r.found[feature, condition] - r.true).mean() for r in results]
-    return 100 * float(np.mean(errors))
+    """Mean absolute error, per cent of the distance between the eyes, mean over the people."""
+    key = feature, condition
+    return 100 * float(_average(results, lambda r: np.abs(r.found[key] - r.true).mean()))
 
 
 def tabulate_errors(results: Sequence[Result]) -> list[dict[str, Any]]:
     """`measure_error` by noise, level and feature; without a probe: the mean opening as a guess."""
-    guess = 100 * float(np.mean([np.abs(r.true - r.true.mean()).mean() for r in results]))
+    guess = 100 * float(_average(results, lambda r: np.abs(r.true - r.true.mean()).mean()))
     rows = []
     for noise in NOISES:
         for level in (CLEAN, *LEVELS):
             condition = CLEAN if level == CLEAN else (noise, level)
-            errors = {name: measure_error(results, name, condition) for name in FEATURES}
+            features = results[0].features
+            errors = {name: measure_error(results, name, condition) for name in features}
             rows.append({"noise": noise, "dB": level, **errors, GUESS: guess})
     return rows
 
@@ -193,7 +249,9 @@ def draw_errors(rows: Sequence[Mapping[str, Any]], target: Path) -> None:
     for axes, noise in zip(figure.subplots(1, 2, sharey=True), NOISES, strict=True):
         chosen = [row for row in rows if row["noise"] == noise]
         for feature, style in STYLES.items():
-            axes.plot([row[feature] for row in chosen], style, label=feature, markersize=4)
+            if feature in chosen[0]:
+                values = [row[feature] for row in chosen]
+                axes.plot(values, style, label=feature, markersize=4)
         axes.set_xticks(range(len(chosen)), [str(row["dB"]) for row in chosen])
         axes.set_xlabel(f"speech over {noise}, dB", fontsize=9)
         axes.set_ylim(0.6 * chosen[0][GUESS], 1.6 * chosen[0][GUESS])

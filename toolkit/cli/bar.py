@@ -17,8 +17,6 @@ LINE_EVERY = 10.0
 BEAT = 30.0
 """Seconds after which the last line is said again where nothing new has happened."""
 
-_WIDTH = 10
-
 
 class Bar:
     """Says lines, and how far a run is; use it in a `with` block."""
@@ -75,15 +73,11 @@ class Bar:
     def count(self, done: int, total: int) -> None:
         """So many of so many are done, with the time left: what calls back reports by this."""
         if self._counted_from is None:
-            self._counted_from = (
-                time.monotonic(),
-                done,
-            )  # the first one waits for what happens only once
+            # the first one waits for what happens only once
+            self._counted_from = time.monotonic(), done
             self.open(total)
         began, before = self._counted_from
-        left = write_left(time.monotonic() - began, done - before, total - done)
-        self._last_text = left
-        self.show(done, total, left)
+        self.show(done, total, write_left(time.monotonic() - began, done - before, total - done))
 
     def watch(self, items: Iterable[Item], total: int) -> Iterator[Item]:
         """The items, each shown when it is asked for."""

@@ -127,6 +127,17 @@ def write_data(data: Path) -> str:
     return "" if data == Path() else f" --data {shlex.quote(str(data))}"
 
 
+def choose_split(dataset: Path) -> str:
+    """The command that splits a dataset's clips; its statistics where they are too few for that."""
+    from toolkit.dataset.manifest import read_table
+    from toolkit.dataset.options import GROUPS, PARTS
+
+    clips = read_table(dataset, "clips")
+    ways = [by for by in ("source", "clip") if clips[GROUPS[by]].nunique() >= len(PARTS)]
+    command = {"source": "split", "clip": "split --by clip"}[ways[0]] if ways else "stats"
+    return f"ttk {command}{write_data(dataset)}"
+
+
 def options_from(options: type[Any]) -> Callable[[Function], Function]:
     """Decorator: one click option for every field of a stage's dataclass that has a help text.
 

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.bar import write_time
-from toolkit.cli.base import command, json_option, options_from, print_json, say_next
+from toolkit.cli.base import (
+    choose_split,
+    command,
+    json_option,
+    options_from,
+    print_json,
+    say_next,
+    write_data,
+)
 from toolkit.cli.progress import IngestProgress
 from toolkit.errors import ToolkitError
 from toolkit.ingest.options import IngestOptions
@@ -21,9 +29,6 @@ if TYPE_CHECKING:
     from toolkit.ingest.estimate import Estimate
     from toolkit.ingest.jobs import Plan
     from toolkit.schema import Source
-
-_NUM_PARTS = 3
-"""Sources, or clips, that a split needs."""
 
 _SHOWN = 10
 """Sources that gave no clip, at most, that are named at the end."""
@@ -50,7 +55,8 @@ _SHOWN = 10
     "--exclude",
     multiple=True,
     metavar="PATTERN",
-    help="Leave out files and folders whose name, or path from the folder given, fits this.",
+    help="Leave out files and folders whose name, or path from the folder given, fits this, or "
+    "that this names.",
 )
 @click.option(
     "--dry-run",
@@ -90,9 +96,11 @@ def ingest(
         more |= {"on_plan": progress.start, "on_progress": progress.advance}
         stage.ingest(inputs, record, out=out, workers=count, job_slice=part, **more)
     if not _print_report(out, as_json):
-        raise ToolkitError(f"{out}: no clip at all: everything was turned down, as listed above")
+        raise ToolkitError(
+            f"{out}: no clip at all: everything was turned down: ttk ls rejected{write_data(out)}"
+        )
     if not as_json:
-        say_next(_name_next(out))
+        say_next(choose_split(out))
 
 
 def _parse_slice(text: str | None) -> tuple[int, int]:
@@ -173,18 +181,6 @@ def _print_report(dataset: Path, as_json: bool) -> bool:
     return funnel.num_clips > 0 or any(job.id not in done for job in read_jobs(dataset))
 
 
-def _name_next(dataset: Path) -> str:
-    """The split, where there is enough for its parts."""
-    from toolkit.dataset.manifest import read_table
-
-    clips = read_table(dataset, "clips")
-    command = "stats"
-    if len(clips) >= _NUM_PARTS:
-        by_source = clips["source"].nunique() >= _NUM_PARTS
-        command = "split" if by_source else "split --by clip"
-    return f"ttk {command} --data {shlex.quote(str(dataset))}"
-
-
 def _print_turned_down(dataset: Path) -> None:
     """The sources that gave no clip, with what happened."""
     from toolkit.dataset.manifest import read_table
@@ -195,6 +191,6 @@ def _print_turned_down(dataset: Path) -> None:
     rows = rows.sort_values(["source", "duration"], ascending=[True, False])
     rows = rows.drop_duplicates("source")
     for row in rows.head(_SHOWN).itertuples():
-        click.echo(f"no clip of {row.source}: {row.message} ({row.reason})")
+        click.echo(write_name(f"no clip of {row.source}: {row.message} ({row.reason})"))
     if len(rows) > _SHOWN:
         click.echo(f"no clip of {len(rows) - _SHOWN} other sources: see manifests/rejected")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from toolkit.cli.bar import Bar
-from toolkit.cli.base import command, data_option, say_next, write_data
+from toolkit.cli.base import choose_split, command, data_option, say_next
 from toolkit.schema import Reason
 
 if TYPE_CHECKING:
@@ -54,18 +54,23 @@ def show(
     """Show clips with mesh, pose axes and running AU45, pose and speech traces drawn in.
 
     CLIP_ID is what `ttk ls` lists, or any beginning of an id that no other clip has.
-    Where several clips are chosen, --out and --sheet name folders. --rejected draws a contact
-    sheet of what was turned down: the middle picture of each stretch, and why.
+    Where several clips are chosen, or a name has no ending, --out and --sheet name folders.
+    --rejected draws a contact sheet of what was turned down: the middle picture of each stretch,
+    and why.
     """
-    if out is None and sheet is None:
-        raise click.UsageError("nothing to write: give --out FILE.mp4 or --sheet FILE.png")
     if rejected:
-        if clip_ids or first or everything or out is not None:
-            raise click.UsageError("--rejected goes with --identity, --source, --reason, --sheet")
+        if clip_ids or first or everything or out is not None or sheet is None:
+            raise click.UsageError(
+                "--rejected goes with --sheet FILE.png, and --identity, --source, --reason"
+            )
         _show_rejected(data, identity, source, reason, _check_name("--sheet", sheet, ".png"))
         return
+    if out is None and sheet is None:
+        raise click.UsageError("nothing to write: give --out FILE.mp4 or --sheet FILE.png")
     if reason is not None:
         raise click.UsageError("--reason goes with --rejected")
+    if bool(clip_ids) + first + everything > 1:
+        raise click.UsageError("give ids, --first or --all: one of the three")
     if not (clip_ids or first or everything or identity or source):
         raise click.UsageError(
             "which clip? give the beginning of an id (ttk ls lists them), --first, --all, "
@@ -84,18 +89,15 @@ def show(
 def _show_clips(data: Path, clips: "pd.DataFrame", out: Path | None, sheet: Path | None) -> None:
     from toolkit.preview import render_clip, render_sheet
 
-    several = len(clips) > 1
-    for option, path, suffix in (("--out", out, ".mp4"), ("--sheet", sheet, ".png")):
-        if several and path is not None:
-            _check_folder(option, path, len(clips))
-        else:
-            _check_name(option, path, suffix)
+    num_clips = len(clips)
+    _check_target("--out", out, ".mp4", num_clips)
+    _check_target("--sheet", sheet, ".png", num_clips)
     for clip_id, short_id in zip(clips["clip_id"], clips["short_id"], strict=True):
         if sheet is not None:
-            target = sheet / f"{short_id}.png" if several else sheet
+            target = sheet if _is_file(sheet, num_clips) else sheet / f"{short_id}.png"
             click.echo(render_sheet(data, clip_id, target))
         if out is not None:
-            target = out / f"{short_id}.mp4" if several else out
+            target = out if _is_file(out, num_clips) else out / f"{short_id}.mp4"
             with Bar(short_id, "frames") as bar:
                 render_clip(data, clip_id, target, progress=bar.count)
             click.echo(target)
@@ -106,7 +108,7 @@ def _choose_next(data: Path) -> str:
     from toolkit.dataset.manifest import has_split
 
     if not has_split(data):
-        return f"ttk split{write_data(data)}"
+        return choose_split(data)
     return f"zoo train facial-gan --shards {shlex.quote(str(data / 'shards'))} --out runs/facial"
 
 
@@ -125,16 +127,24 @@ def _show_rejected(
         click.echo(describe_scraps(drawn.scraps))
 
 
-def _check_name(option: str, path: Path | None, suffix: str) -> Path:
-    if path is not None and path.suffix.lower() != suffix:
-        raise click.UsageError(f"{option} {path}: the name must end in {suffix}")
-    return path or Path()
+def _is_file(path: Path, num_clips: int) -> bool:
+    """Whether so many clips go into this one file, not into a folder."""
+    return num_clips == 1 and path.suffix != ""
 
 
-def _check_folder(option: str, path: Path, num_clips: int) -> None:
-    if path.suffix.lower() in (".mp4", ".png") or path.is_file():
+def _check_target(option: str, path: Path | None, suffix: str, num_clips: int) -> None:
+    if path is None:
+        return
+    if _is_file(path, num_clips):
+        _check_name(option, path, suffix)
+    elif path.suffix.lower() in (".mp4", ".png") or path.is_file():
         raise click.UsageError(
             f"{option} {path}: {num_clips} clips are chosen: name a folder for them, or choose "
             "one, as by --first"
         )
-    path.mkdir(parents=True, exist_ok=True)
+
+
+def _check_name(option: str, path: Path, suffix: str) -> Path:
+    if path.suffix.lower() != suffix:
+        raise click.UsageError(f"{option} {path}: the name must end in {suffix}")
+    return path

@@ -103,6 +103,8 @@ def choose_clips(
     table = _keep(dataset, table, everything, identity, source)
     if part is not None:
         table = table[table["split"] == part]
+    if everything.empty:
+        raise ToolkitError(f"{dataset}: the dataset has no clips: run ttk ingest")
     if table.empty:
         raise ToolkitError(f"{dataset}: no clip is left: ttk ls lists all")
     table = table.drop_duplicates("clip_id")

@@ -202,7 +202,8 @@ def _read_file(path: Path, table: str) -> Any:
     try:
         content = pq.ParquetFile(path).read()
         content.validate(full=True)
-        if changed := find_changed(content):
+        has_others = any(each not in schema for each in content.schema)
+        if not has_others and (changed := find_changed(content)):
             raise ValueError(f"other values than were written: {', '.join(changed)}")
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise ManifestError(
@@ -216,9 +217,11 @@ def _read_file(path: Path, table: str) -> Any:
     if set(content.schema.names) == set(schema.names):
         content = content.select(schema.names)
     if not content.schema.equals(schema):
-        differ = sorted(set(content.schema.names) ^ set(schema.names)) or ["types"]
+        differ = sorted(set(content.schema.names) ^ set(schema.names))
+        types = [f"{f.name} as {f.type}" for f in content.schema if f not in schema]
         raise ManifestError(
-            f"{path}: columns of another version of ttk ({', '.join(differ)}): ingest again"
+            f"{path}: columns of another version of ttk, or another program "
+            f"({', '.join(differ or types)}): put back a copy, or ingest again"
         )
     always = [column.name for column in TABLES[table] if not column.added]
     for name in NEVER_NULL if table == "clips" else always:

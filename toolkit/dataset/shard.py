@@ -117,7 +117,7 @@ class ShardReader:
         if name in self.names:
             return
         feature = ARRAYS[name].feature
-        option = "--frame-size other than 0" if feature == "frames" else f"--{feature} not none"
+        option = _OPTIONS.get(feature, f"--{feature} not none")
         raise ShardError(
             f"{self.path} has no {name}: run ttk ingest with {option} into a new folder"
         )
@@ -184,6 +184,10 @@ class ShardReader:
         if not 0 <= clip < len(self.clips):
             raise ValueError(f"{self.path} has {len(self.clips)} clips, no clip {clip}")
         return self.clips[clip]
+
+
+_OPTIONS = {"frames": "--frame-size other than 0", "whisper": "--whisper tiny-en"}
+"""Feature -> what makes its arrays, where `--FEATURE not none` does not say it."""
 
 
 @contextlib.contextmanager

@@ -84,7 +84,7 @@ def split_dataset(dataset: Path, options: SplitOptions | None = None) -> SplitRe
     frames = _count_frames(groups, clips["num_frames"])
     former = clips["clip_id"].map(_read_former(dataset, options))
     fixed = _fix_groups(dataset, options, groups, former)
-    _check_number(dataset, options, len(frames))
+    _check_number(dataset, options, len(frames), len(clips))
     chosen = groups.map(assign_groups(frames, ratio, options.seed, fixed))
     _check_none_empty(dataset, chosen)
     _write(dataset, clips["clip_id"], chosen, options)
@@ -295,12 +295,12 @@ class _Assignment:
 # --- result -------------------------------------------------------------------------------------
 
 
-def _check_number(dataset: Path, options: SplitOptions, num_groups: int) -> None:
+def _check_number(dataset: Path, options: SplitOptions, num_groups: int, num_clips: int) -> None:
     if num_groups >= len(PARTS):
         return
     what = "1 " + options.by if num_groups == 1 else f"{num_groups} {_plural(options.by)}"
     chosen = "" if options.where is None else f" of which {options.where!r} is true"
-    hint = " or use --by clip" if options.by != "clip" else ""
+    hint = " or use --by clip" if options.by != "clip" and num_clips >= len(PARTS) else ""
     raise ToolkitError(
         f"{dataset}: {what}{chosen} cannot make {len(PARTS)} parts: ingest more videos{hint}"
     )

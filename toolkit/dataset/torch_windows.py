@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from toolkit.dataset.manifest import read_table
+from toolkit.dataset.options import PARTS
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.windows import Context, WindowReader
 from toolkit.errors import ToolkitError
@@ -84,8 +85,10 @@ def torch_dataset(
     Raises:
         ToolkitError: no dataset or split here, no clip in this part, or none as long as a window;
             a shard that lacks an array, or whose backends differ from another's (`ShardError`).
-        ValueError: see `WindowReader`; or an expression that cannot be evaluated.
+        ValueError: see `WindowReader`; no such part; or an expression that cannot be evaluated.
     """
+    if split not in (None, *PARTS):
+        raise ValueError(f"split {split!r}: choose from {', '.join(PARTS)}")
     dataset = Path(dataset)
     rows = read_table(dataset, "clips", where)
     if split is not None:
@@ -107,7 +110,6 @@ def torch_dataset(
     if not len(windows):
         raise ToolkitError(
             f"{dataset}: every clip{of} is shorter than {min_frames or num_frames} frames: the "
-            f"longest has "
-            f"{rows['num_frames'].max()}"
+            f"longest has {rows['num_frames'].max()}"
         )
     return WindowDataset(windows)

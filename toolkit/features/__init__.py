@@ -26,6 +26,9 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "embedded": Backend("toolkit.features.deepspeech:DeepSpeech"),
         "checkpoint": Backend("toolkit.features.deepspeech:DeepSpeechCheckpoint", ("weights",)),
     },
+    "whisper": {
+        "tiny-en": Backend("toolkit.features.whisper:WhisperStates"),
+    },
     "pose": {
         "mesh": Backend("toolkit.features.pose:MeshPose", ("interocular_mm",)),
         "openface": Backend("toolkit.features.openface:OpenFacePose", _OPENFACE),
@@ -40,11 +43,15 @@ BACKENDS: dict[str, dict[str, Backend]] = {
         "deng": Backend("toolkit.features.deng:DengCoefficients", ("deng_checkpoint", "bfm")),
     },
 }
-"""feature -> backend -> its class and options; the first backend of each is the default."""
+"""feature -> backend -> its class and options; the first backend of each is the default, but for
+those `OFF`."""
+
+OFF = ("whisper",)
+"""Features that are not made unless they are asked for."""
 
 
 def list_extractors(feature: str) -> list[str]:
-    """Names of a feature's backends, the default first."""
+    """Names of a feature's backends, the default first where it is not off."""
     if feature not in BACKENDS:
         raise ValueError(f"unknown feature {feature!r}: choose from {', '.join(BACKENDS)}")
     return list(BACKENDS[feature])

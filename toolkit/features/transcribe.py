@@ -12,6 +12,7 @@ from toolkit.features.deepspeech import (
     infer_scores,
     load_network,
 )
+from toolkit.features.whisper import Whisper
 from toolkit.media.audio import open_sound
 
 
@@ -23,11 +24,13 @@ class Transcript:
         path: the file.
         seconds: of sound.
         text: a–z, apostrophe and spaces.
+        judge: what another recogniser made of it, as that writes; None where none was asked.
     """
 
     path: str
     seconds: float
     text: str
+    judge: str | None = None
 
 
 def open_network(weights: Path | None = None) -> DeepSpeechNetwork:
@@ -44,7 +47,7 @@ def open_network(weights: Path | None = None) -> DeepSpeechNetwork:
     return load_network(path)
 
 
-def transcribe(path: Path, network: DeepSpeechNetwork) -> Transcript:
+def transcribe(path: Path, network: DeepSpeechNetwork, judge: Whisper | None = None) -> Transcript:
     """Text of any file with sound, in memory that hardly grows with its length.
 
     Raises:
@@ -53,4 +56,9 @@ def transcribe(path: Path, network: DeepSpeechNetwork) -> Transcript:
     """
     with open_sound(path) as pcm:
         text = decode_greedy(infer_scores(network, pcm))
-        return Transcript(path=str(path), seconds=len(pcm) / SAMPLE_RATE, text=text)
+        return Transcript(
+            path=str(path),
+            seconds=len(pcm) / SAMPLE_RATE,
+            text=text,
+            judge=judge.transcribe(pcm) if judge else None,
+        )

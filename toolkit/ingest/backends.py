@@ -19,7 +19,7 @@ from toolkit.schema import ClipInput, Provenance
 WHOLE_SOURCE = ("pose", "au45")
 """Features that see all clips of a source before any is finished: small arrays, in this order."""
 
-PER_CLIP = ("deepspeech", "coefficients")
+PER_CLIP = ("deepspeech", "whisper", "coefficients")
 
 
 class Backends:

@@ -22,6 +22,7 @@ from toolkit.errors import OptionsError, ToolkitError
 from toolkit.ingest.copies import Copies, mark_duplicates
 from toolkit.ingest.done import Done, Places, read_done
 from toolkit.ingest.identities import find_doubts, find_near_equal, name_identities
+from toolkit.ingest.options import YOUNGER
 from toolkit.ingest.sources import Found, describe_source, find_sources, is_unchanged, locate
 from toolkit.ingest.workspace import is_running
 from toolkit.media.packets import hash_packets
@@ -259,8 +260,9 @@ def _read_recorded(dataset: Path, options: Mapping[str, object]) -> list[Job]:
 
 
 def _compare_options(job: Job, options: Mapping[str, object]) -> None:
-    for name, value in options.items():
-        made_with = job.options.get(name, value)  # an option is younger than the dataset
+    recorded = YOUNGER | job.options
+    for name, value in (YOUNGER | dict(options)).items():
+        made_with = recorded.get(name, value)  # an option is younger than the dataset
         if made_with != value:
             flag = "--" + name.replace("_", "-")
             raise OptionsError(

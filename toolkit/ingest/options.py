@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.clock import FRAME_RATES
-from toolkit.features import BACKENDS
+from toolkit.features import BACKENDS, OFF
 
 CROP_MARGIN = 0.4
 """Default margin of the square crop on each side of the union of the mesh's boxes, over its longer
@@ -17,6 +17,10 @@ side: less where the picture ends."""
 _PLANNING = ("identity", "shard_minutes")
 """Options that decide how sources are named and grouped, not what the arrays hold."""
 
+YOUNGER: dict[str, object] = {"whisper": "none"}
+"""Options that datasets may be older than -> the value that a record without them stands for. Where
+one has it, it is left out of the record, so that a dataset made before is of the same options."""
+
 
 def _option(default: Any, text: str, **more: Any) -> Any:
     return dataclasses.field(default=default, metadata={"help": text, **more})
@@ -24,7 +28,7 @@ def _option(default: Any, text: str, **more: Any) -> Any:
 
 def _backend(feature: str, text: str) -> Any:
     names = [*BACKENDS[feature], "none"]
-    return _option(names[0], text, choices=names)
+    return _option("none" if feature in OFF else names[0], text, choices=names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,7 @@ class IngestOptions:
         None, "Sound track to hear, from 0; else the default one, or the first that is not silent."
     )
     deepspeech: str = _backend("deepspeech", "Speech features.")
+    whisper: str = _backend("whisper", "More speech features: Whisper's states (extra teacher).")
     pose: str = _backend("pose", "Head pose.")
     au45: str = _backend("au45", "Blink intensity.")
     coefficients: str = _backend("coefficients", "3DMM coefficients.")
@@ -110,7 +115,7 @@ class IngestOptions:
         return {
             name: str(value) if isinstance(value, Path) else value
             for name, value in values.items()
-            if name not in _PLANNING
+            if name not in _PLANNING and (name, value) not in YOUNGER.items()
         }
 
     @classmethod

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import find_runs, frame_to_sample
+from toolkit.dataset.find import SCRAP
 from toolkit.dataset.writer import Rejection
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.small_faces import least_height
@@ -39,9 +40,6 @@ _LIES = {
     3: ("lies on its side", "transpose=clock"),
 }
 """Quarter turns anticlockwise that set a picture upright -> how it lies, ffmpeg's filters."""
-
-SCRAP = 0.2
-"""Seconds under which a stretch is a scrap: those that follow one another are one row."""
 
 _MISSING = 0.5
 """Seconds by which picture and sound may both end before the file says: containers round."""

@@ -74,7 +74,7 @@ def find_sources(inputs: Iterable[Path], exclude: Iterable[str] = ()) -> Found:
     Args:
         inputs: files, folders, lists.
         exclude: patterns as a shell's; a file or folder is left out whose name, or whose path
-            from the folder given, fits one.
+            from the folder given, fits one, or that one names as it is.
 
     Raises:
         ToolkitError: nothing is found, or what was named is not there.
@@ -196,9 +196,14 @@ class _Search:
             self._passed[locate(path)] = suffix or "without a suffix"
 
     def _leaves_out(self, path: Path, root: Path) -> bool:
-        inside = path.relative_to(root).as_posix()
-        fits = [p for p in self._patterns if fnmatchcase(path.name, p) or fnmatchcase(inside, p)]
-        self._used.update(fits)
+        names = path.name, path.relative_to(root).as_posix()
+        fits = {
+            pattern
+            for pattern in self._patterns
+            if any(fnmatchcase(name, os.path.normpath(pattern)) for name in names)
+            or Path(os.path.abspath(pattern)) == path  # noqa: PTH100  links keep their names
+        }
+        self._used |= fits
         if fits:
             self._excluded.add(locate(path))
         return bool(fits)

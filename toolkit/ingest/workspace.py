@@ -17,7 +17,7 @@ from pathlib import Path
 
 from toolkit.dataset.manifest import PARTS
 from toolkit.dataset.paths import check_id, check_inside
-from toolkit.errors import BusyError
+from toolkit.storage import hold_folder
 
 _PREFIX, _DEAD = ".tmp-", ".dead"
 _OWNER, _PLANNER = "owner.txt", ".plan.tmp"
@@ -103,23 +103,13 @@ def hold_dataset(dataset: Path, *, alone: bool) -> Iterator[None]:
     Raises:
         BusyError: another is at work here; says which process, and since when.
     """
-    dataset.mkdir(parents=True, exist_ok=True)
-    handle = os.open(dataset, os.O_RDONLY)
-    try:
-        _take_dataset(handle, dataset, alone)
+
+    def describe() -> str:
+        owner = _find_owner(dataset)
+        return f"work is still under way: {owner}: wait until it ends, then run the same again"
+
+    with hold_folder(dataset, describe, alone=alone):
         yield
-    finally:
-        os.close(handle)
-
-
-def _take_dataset(handle: int, dataset: Path, alone: bool) -> None:
-    try:
-        fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise BusyError(
-            f"{dataset}: work is still under way: {_find_owner(dataset)}: wait until it ends, "
-            "then run the same again"
-        ) from error
 
 
 def _find_owner(dataset: Path) -> str:

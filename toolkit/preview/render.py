@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from toolkit.features import OFF
 from toolkit.media.encode import write_video
 from toolkit.preview.clip import Floats, PreviewClip, load_clip
 from toolkit.preview.draw import (
@@ -147,8 +148,10 @@ def _draw_base(clip: PreviewClip) -> Picture:
 def _describe_backends(clip: PreviewClip) -> list[tuple[str, Color]]:
     """What made each feature, and what there is to know about it; the last line first."""
     lines: list[tuple[str, Color]] = []
-    for feature in ("landmarks", "pose", "au45", "deepspeech"):
+    for feature in ("landmarks", "pose", "au45", "deepspeech", "whisper"):
         made = clip.provenance.get(feature)
+        if made is None and feature in OFF:
+            continue
         text = "none" if made is None else f"{made.backend} {made.version}"
         lines.append((f"{feature}: {text}", MUTED))
         note = "" if made is None else made.note

@@ -3,13 +3,14 @@
 import dataclasses
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
 from toolkit.cli.bar import Bar
-from toolkit.cli.base import Command, json_option, print_json, say_next
+from toolkit.cli.base import Command, json_option, options_from, print_json, say_next
 from toolkit.dataset.options import PARTS
-from zoo.motion.blink_rate import BLINK_HELP, MODEL, PERSON, parse_blink_rate, refuse_plain_rate
+from zoo.speaking.options import GenerationSettings
 from zoo.training.options import DEVICE_HELP, DEVICES
 
 
@@ -18,90 +19,16 @@ from zoo.training.options import DEVICE_HELP, DEVICES
     cls=Command,
     example="zoo generate --model runs/NAME/best.pt --audio speech.wav --out motion.npz",
 )
-@click.option("--model", type=click.Path(path_type=Path), required=True, help="A checkpoint.")
-@click.option("--audio", type=click.Path(path_type=Path), help="A recording of any length.")
-@click.option(
-    "--scores",
-    type=click.Path(path_type=Path),
-    metavar="FILE.npy",
-    help="Instead, for a model of zoo convert facial-official: raw logits of DeepSpeech 0.1.0, "
-    "(n, 29), 30 a second.",
-)
-@click.option(
-    "--pose-like",
-    type=click.Path(path_type=Path),
-    metavar="FILE.npy",
-    help="With --scores: motion (n, 71) by the released code, whose mean and deviation the pose "
-    "is to have. Default: 0 and 1.",
-)
+@options_from(GenerationSettings)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The motion, .npz.")
-@click.option("--identity", help="Whose rest pose to move about, where the model knows several.")
-@click.option(
-    "--initial",
-    metavar="CLIP_ID",
-    help="Begin as this clip does (its id, or the beginning of it); needs --shards.",
-)
-@click.option("--shards", type=click.Path(path_type=Path), help="Where that clip is.")
-@click.option("--blink-rate", metavar="RATE", default=PERSON, show_default=True, help=BLINK_HELP)
-@click.option("--weights", type=click.Path(path_type=Path), help="Of another acoustic model.")
-@click.option("--smooth", is_flag=True, help="Take out the fastest trembling.")
-@click.option("--no-fade", is_flag=True, help="Leave the seams of windows as they are made.")
-@click.option("--plain", is_flag=True, help="--no-fade and --blink-rate model: the paper alone.")
-@click.option("--device", default="auto", show_default=True, metavar=DEVICES, help=DEVICE_HELP)
-def generate(
-    model: Path,
-    audio: Path | None,
-    scores: Path | None,
-    pose_like: Path | None,
-    out: Path,
-    identity: str | None,
-    initial: str | None,
-    shards: Path | None,
-    blink_rate: str,
-    weights: Path | None,
-    smooth: bool,
-    no_fade: bool,
-    plain: bool,
-    device: str,
-) -> None:
+def generate(out: Path, **options: Any) -> None:
     """Make motion for a recording: expression, head pose and blinks of every frame."""
-    if (audio is None) == (scores is None):
-        raise click.UsageError("give --audio or --scores")
-    if scores is None and pose_like is not None:
-        raise click.UsageError("--pose-like belongs to --scores")
-    if scores is not None and (identity or initial or weights):
-        raise click.UsageError("--scores takes no --identity, --initial or --weights")
-    if plain:
-        if smooth:
-            raise click.UsageError("--plain smooths nothing: leave it or --smooth away")
-        refuse_plain_rate(blink_rate)
-        blink_rate, no_fade = MODEL, True
-    from zoo.data import find_clip
-    from zoo.models.registry import open_model
-    from zoo.motion.motion_file import check_motion_place, save_motion
-    from zoo.motion.released import load_scores, save_released
-    from zoo.motion.speech import predict_scores
-    from zoo.training.distributed import find_device
+    settings = GenerationSettings(**options)
+    from zoo.speaking.generate import generate as make_motion
 
-    if (initial is None) != (shards is None):
-        raise click.UsageError("--initial and --shards belong together")
-    if initial is not None and identity is not None:
-        raise click.UsageError("--initial brings its own --identity: leave one of them away")
-    check_motion_place(out)
-    rate = parse_blink_rate(blink_rate)
-    trained = open_model(model, find_device(device), makes="motion")
-    clip = find_clip(shards, initial) if shards and initial else None
-    options = {"smooth": smooth, "fade": not no_fade, "blink_rate": rate}
-    if scores is not None:
-        heard = load_scores(scores, trained.contract)
-        motion = trained.generate(heard, **options)
-        save_released(out, motion, trained.contract, pose_like)
-    elif audio is not None:
-        heard = predict_scores(audio, trained.contract, weights)
-        motion = trained.generate(heard, identity=identity, initial=clip, **options)
-        save_motion(out, motion, trained.contract.fps)
-    click.echo(f"{out}: {len(motion)} frames, {len(motion) / trained.contract.fps:.2f} s")
-    if audio is not None:
+    num_frames, fps = make_motion(settings, out)
+    click.echo(f"{out}: {num_frames} frames, {num_frames / fps:.2f} s")
+    if audio := settings.audio:
         words = ["zoo", "show", out, "--audio", audio, "--out", out.with_suffix(".mp4")]
         say_next(shlex.join(map(str, words)))
 

@@ -27,13 +27,17 @@ class TrainProgress(Bar):
         if step.validation:
             self.say(f"epoch {step.epoch + 1}/{self._epochs}: {describe_metrics(step.validation)}")
             return
-        rate = f"{step.items_per_second:.1f} {self._items}/s"
+        rate = f"{_write_rate(step.items_per_second)} {self._items}/s"
         loss = f"loss {next(iter(step.metrics.values())):.3g}"
         self.show(done, total, ", ".join([rate, self._estimate(done, total), loss]))
 
     def _estimate(self, done: int, total: int) -> str:
         began, first = self._first or (0.0, 0)
         return write_left(time.monotonic() - began, done - first, total - done)
+
+
+def _write_rate(rate: float) -> str:
+    return f"{rate:.1f}" if rate >= 1 else f"{rate:.2g}"
 
 
 def describe_metrics(metrics: "Metrics") -> str:

@@ -11,26 +11,32 @@ from zoo.metrics.error_rates import ALL, ErrorRates
 from zoo.metrics.intervals import Interval
 
 
-def print_errors(rates: Sequence[ErrorRates]) -> None:
+def print_errors(
+    rates: Sequence[ErrorRates], judged: Sequence[ErrorRates] | None = None, judge: str = ""
+) -> None:
     """A row per corpus; sentences that training has seen in a table of their own.
 
-    Below them why utterances were not judged.
+    Below them why utterances were not judged. Of a judge, whose label stands in the titles, the
+    rates stand beside: `judged`, in the order of `rates`.
     """
     titles = {False: "Sentences that training has not seen", True: "Sentences seen in training"}
+    columns = ["corpus", "utterances", "minutes", "CER", "WER"]
+    if judged is not None:
+        columns += ["judge CER", "judge WER"]
     for in_train, title in titles.items():
         rows = [
             [
                 rate.corpus,
                 str(rate.num_utterances),
                 f"{rate.minutes:.1f}",
-                "–" if rate.cer is None else f"{rate.cer:.3f}",
-                "–" if rate.wer is None else f"{rate.wer:.3f}",
+                *map(_write_rate, (rate.cer, rate.wer)),
+                *map(_write_rate, (other.cer, other.wer) if judged is not None else ()),
             ]
-            for rate in rates
+            for rate, other in zip(rates, rates if judged is None else judged, strict=True)
             if rate.in_train == in_train
         ]
         if rows:
-            print_table(title, ("corpus", "utterances", "minutes", "CER", "WER"), rows)
+            print_table(f"{title}; judge: {judge}" if judge else title, columns, rows)
     doubts = sum((Counter(rate.not_judged) for rate in rates if rate.corpus == ALL), Counter())
     if doubts:
         reasons = ", ".join(f"{count} for {doubt}" for doubt, count in sorted(doubts.items()))
@@ -81,6 +87,10 @@ def print_scores(scores: Sequence[MotionScores]) -> None:
             "the first frame of each and moves about its mean pose."
         )
         click.echo(click.wrap_text(text, 80))
+
+
+def _write_rate(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate:.3f}"
 
 
 def _write_interval(interval: Interval) -> str:

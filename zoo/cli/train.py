@@ -155,4 +155,5 @@ def _print_best(out: Path, best: "Metrics", as_json: bool) -> None:
     if as_json:
         print_json(best)
     else:
-        click.echo(f"{out}: best: {describe_metrics(best)}")
+        counted = best | {"epoch": best["epoch"] + 1}  # from 1, as progress has it
+        click.echo(f"{out}: best: {describe_metrics(counted)}")

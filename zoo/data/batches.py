@@ -27,9 +27,9 @@ class MotionBatch:
     """Windows, as networks see them; behind the end of a clip shorter than T all is zero.
 
     Attributes:
-        audio: (B, T + 15, 29) float32: frames from 8 before a window to 7 behind it, its clip's
-            own, and zeros beyond the clip's ends. The window itself is `audio[:, 8 : 8 + T]`, the
-            local window (16, 29) of its frame t is `audio[:, t : t + 16]`.
+        audio: (B, T + 15, A) float32, A numbers of speech features: frames from 8 before a window
+            to 7 behind it, its clip's own, and zeros beyond the clip's ends. The window itself is
+            `audio[:, 8 : 8 + T]`, the local window (16, A) of its frame t `audio[:, t : t + 16]`.
         motion: (B, T, 71) float32.
         valid: (B, T) bool, measured and not filled in.
         identity: (B,) int64, place in `MotionWindows.identities`.
@@ -117,7 +117,9 @@ class MotionWindows:
         self._windows = join_windows(
             [
                 {
-                    "audio": normalisation.normalise_audio(clip.audio),
+                    "audio": normalisation.normalise_audio(clip.audio).astype(
+                        clip.audio.dtype, copy=False
+                    ),
                     "motion": normalisation.normalise_motion(clip),
                     "valid": clip.valid,
                 }
@@ -148,6 +150,7 @@ class MotionWindows:
             "start": start,
         }
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        tensors["audio"] = tensors["audio"].float()  # those of Whisper lie in memory as float16
         return MotionBatch(**tensors, mask=make_mask(self._windows, windows))
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from toolkit.dataset.find import find_clip as find_place
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ToolkitError
-from toolkit.schema import ARRAYS
+from toolkit.schema import ARRAYS, SPEECH_FEATURES
 from zoo.data.fingerprint import Fingerprint, digest_item
 from zoo.data.holdout import Holdout
 from zoo.data.layout import MIN_FRAMES
@@ -27,9 +27,10 @@ from zoo.data.source import (
 )
 
 Floats = npt.NDArray[np.float32]
+Audio = npt.NDArray[np.float32 | np.float16]
 
-NAMES = ("audio/deepspeech", "face/expression", "face/pose", "face/au45", "face/valid")
-"""Arrays that are read."""
+NAMES = ("face/expression", "face/pose", "face/au45", "face/valid")
+"""Arrays that are read beside the speech features."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,7 +43,7 @@ class MotionClip:
         source: path from the dataset's folder.
         start_frame: first frame on the source's clock.
         fps: frames a second.
-        audio: (n, 29) float32 scores, a view of the shard.
+        audio: (n, 29) float32 scores, or (n, 384) float16 states of Whisper, a view of the shard.
         motion: (n, 71) float32, see `MOTION_LAYOUT`.
         valid: (n,) bool, measured and not filled in.
     """
@@ -52,7 +53,7 @@ class MotionClip:
     source: str
     start_frame: int
     fps: int
-    audio: Floats
+    audio: Audio
     motion: Floats
     valid: npt.NDArray[np.bool_]
 
@@ -69,12 +70,13 @@ class ClipSet:
     Attributes:
         clips: sorted by id.
         fps: frames a second, of all.
-        scale: what the audio holds, `log_prob` or `logit`.
+        scale: what the audio holds, `log_prob`, `logit` or, of Whisper, `state`.
         backends: feature -> name, version and weights' digest of what made it.
         num_short: clips left out because they are too short.
         lost: identities all of whose clips are.
         min_frames: of the shortest clip that is taken.
         part: of the split that was asked for, or `all`.
+        speech_features: what the audio is, one of `SPEECH_FEATURES`.
     """
 
     clips: tuple[MotionClip, ...]
@@ -85,6 +87,7 @@ class ClipSet:
     lost: tuple[str, ...] = ()
     min_frames: int = 1
     part: str = "all"
+    speech_features: str = SPEECH_FEATURES[0]
 
     def __iter__(self) -> Iterator[MotionClip]:
         return iter(self.clips)
@@ -113,6 +116,7 @@ def load_clips(
     where: str | None = None,
     min_frames: int = MIN_FRAMES,
     mix_backends: bool = False,
+    speech_features: str = SPEECH_FEATURES[0],
 ) -> ClipSet:
     """Clips of one part of the split, or of all, that are long enough.
 
@@ -125,6 +129,7 @@ def load_clips(
         where: see there.
         min_frames: shorter clips are left out and counted.
         mix_backends: take shards although other backends or weights made their arrays.
+        speech_features: what to read as audio, one of `SPEECH_FEATURES`.
 
     Raises:
         ToolkitError: no clip is long enough; and see `select_clips`.
@@ -135,8 +140,12 @@ def load_clips(
         shards, split=split, identity=identity, holdout=holdout, held=held, where=where
     )
     if slices:
-        require_one_kind(slices, lambda reader: _describe_kind(reader, not mix_backends))
-    clips = sorted(map(_load_clip, slices), key=lambda clip: clip.id)
+        require_one_kind(
+            slices, lambda reader: _describe_kind(reader, speech_features, not mix_backends)
+        )
+    clips = sorted(
+        (_load_clip(part, f"audio/{speech_features}") for part in slices), key=lambda clip: clip.id
+    )
     long = tuple(clip for clip in clips if clip.num_frames >= min_frames)
     if not long:
         cut = " once the holdout is cut" if holdout else ""
@@ -149,12 +158,13 @@ def load_clips(
     return ClipSet(
         clips=long,
         fps=readers[0].fps,
-        scale=readers[0].scale,
-        backends=_join_backends(readers),
+        scale=_find_scale(readers[0], speech_features),
+        backends=_join_backends(readers, speech_features),
         num_short=len(clips) - len(long),
         lost=tuple(sorted({clip.identity for clip in clips} - {clip.identity for clip in long})),
         min_frames=min_frames,
         part=split or "all",
+        speech_features=speech_features,
     )
 
 
@@ -192,21 +202,28 @@ def take_fingerprint(trained: ClipSet, chosen_by: ClipSet) -> Fingerprint:
     }
 
 
-def find_clip(shards: Path, clip_id: str) -> MotionClip:
+def find_clip(shards: Path, clip_id: str, speech_features: str = SPEECH_FEATURES[0]) -> MotionClip:
     """One clip of a dataset, whatever its part and length, with its motion.
 
     Args:
         shards: as `load_clips`.
         clip_id: its id, or the beginning of it that no other clip has; errors as
             `toolkit.dataset.find.find_clip`.
+        speech_features: as `load_clips`.
     """
     found, *_ = find_place(find_dataset(shards), clip_id)
-    (clip,) = load_clips(shards, split=None, where=f"clip_id == {found!r}", min_frames=1)
+    (clip,) = load_clips(
+        shards,
+        split=None,
+        where=f"clip_id == {found!r}",
+        min_frames=1,
+        speech_features=speech_features,
+    )
     return clip
 
 
-def _load_clip(part: ClipSlice) -> MotionClip:
-    audio, expression, pose, au45, valid = map(part.read, NAMES)
+def _load_clip(part: ClipSlice, audio_name: str) -> MotionClip:
+    audio, expression, pose, au45, valid = map(part.read, (audio_name, *NAMES))
     return MotionClip(
         id=part.clip.id,
         identity=part.clip.identity,
@@ -219,22 +236,31 @@ def _load_clip(part: ClipSlice) -> MotionClip:
     )
 
 
-_FEATURES = sorted({ARRAYS[name].feature for name in NAMES})
+def _list_features(speech_features: str) -> list[str]:
+    return sorted({speech_features, *(ARRAYS[name].feature for name in NAMES)})
 
 
-def _describe_kind(reader: ShardReader, with_backends: bool) -> Mapping[str, object]:
-    kind: dict[str, object] = {"frame rate": reader.fps, "audio scale": reader.scale}
+def _find_scale(reader: ShardReader, speech_features: str) -> str:
+    return reader.scale if speech_features == "deepspeech" else "state"
+
+
+def _describe_kind(
+    reader: ShardReader, speech_features: str, with_backends: bool
+) -> Mapping[str, object]:
+    scale = _find_scale(reader, speech_features)
+    kind: dict[str, object] = {"frame rate": reader.fps, "audio scale": scale}
     if with_backends:
-        made = {name: describe_backend(reader.provenance.get(name)) for name in _FEATURES}
+        features = _list_features(speech_features)
+        made = {name: describe_backend(reader.provenance.get(name)) for name in features}
         kind |= {f"{feature} by": backend for feature, backend in made.items()}
     return kind
 
 
-def _join_backends(readers: Sequence[ShardReader]) -> dict[str, str]:
+def _join_backends(readers: Sequence[ShardReader], speech_features: str) -> dict[str, str]:
     """Feature -> what made it; several where shards are mixed."""
     return {
         feature: " | ".join(
             sorted({describe_backend(reader.provenance.get(feature)) for reader in readers})
         )
-        for feature in _FEATURES
+        for feature in _list_features(speech_features)
     }

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from toolkit.errors import ToolkitError
+from toolkit.schema import SPEECH_FEATURES
 from zoo.data import MOTION_LAYOUT, ClipSet
 
 __all__ = ["Contract", "make_contract"]
@@ -16,14 +17,17 @@ class Contract:
     Attributes:
         layout: name and version of the motion's order and units, as `MOTION_LAYOUT`.
         fps: frames a second.
-        scale: what the audio holds, `log_prob` or `logit`.
+        scale: what the audio holds, `log_prob`, `logit` or `state`.
         backends: feature -> name, version and weights' digest of what made it.
+        speech_features: what the audio is, one of `SPEECH_FEATURES`; checkpoints that do not say
+            take the scores.
     """
 
     layout: str
     fps: int
     scale: str
     backends: dict[str, str]
+    speech_features: str = SPEECH_FEATURES[0]
 
     def to_state(self) -> dict[str, Any]:
         """Text and numbers alone, for a checkpoint."""
@@ -39,13 +43,13 @@ class Contract:
 
         Args:
             other: of the data. Features that either side does not name are not compared: for
-                sound alone there is only `deepspeech`.
+                sound alone there is only that of speech.
             name: of the data, for the message.
 
         Raises:
             ToolkitError: they are of another kind; says which and what to do.
         """
-        for what in ("layout", "fps", "scale"):
+        for what in ("layout", "fps", "speech_features", "scale"):
             self._refuse(name, _NAMES[what], getattr(self, what), getattr(other, what))
         for feature in sorted(self.backends.keys() & other.backends.keys()):
             self._refuse(name, feature, self.backends[feature], other.backends[feature])
@@ -60,7 +64,18 @@ class Contract:
 
 def make_contract(clips: ClipSet) -> Contract:
     """What a network trained on these clips can be fed with."""
-    return Contract(layout=MOTION_LAYOUT, fps=clips.fps, scale=clips.scale, backends=clips.backends)
+    return Contract(
+        layout=MOTION_LAYOUT,
+        fps=clips.fps,
+        scale=clips.scale,
+        backends=clips.backends,
+        speech_features=clips.speech_features,
+    )
 
 
-_NAMES = {"layout": "motion layout", "fps": "frame rate", "scale": "scale of the audio"}
+_NAMES = {
+    "layout": "motion layout",
+    "fps": "frame rate",
+    "speech_features": "--speech-features",
+    "scale": "scale of the audio",
+}

@@ -14,7 +14,7 @@ import torch
 
 from toolkit.mesh import MAX_AU45
 from toolkit.schema import DEEPSPEECH_SYMBOLS
-from zoo.data.clips import MotionClip
+from zoo.data.clips import Audio, MotionClip
 from zoo.data.layout import AU45, CONTEXT, EXPRESSION, POSE
 
 Floats = npt.NDArray[np.float32]
@@ -32,7 +32,7 @@ _FLOOR = 1e-4
 class Normalisation:
     """Statistics of the training clips.
 
-    Of kind `split`: audio per symbol; pose minus its clip's mean, over the deviation within clips
+    Of kind `split`: audio per number; pose minus its clip's mean, over the deviation within clips
     of the whole split, so that where a head is does not drown how it moves; expression over one
     scale, so that its components keep their weight; AU45 as stored, so that ω3 of the paper weighs
     its units.
@@ -43,7 +43,7 @@ class Normalisation:
 
     Attributes:
         kind: `split` or `clip`.
-        audio_mean, audio_scale: (29,) float32.
+        audio_mean, audio_scale: (A,) float32, A numbers a frame: 29, or 384 of Whisper.
         pose_scale: (6,) float32, rad and mm.
         expression_scale: in standard deviations.
         au45_scale: 1; 5 in checkpoints of kind `split` that do not name it.
@@ -95,8 +95,8 @@ class Normalisation:
             deviations[name] = _measure_within(of_one)
         return replace(self, pose_means=means, pose_deviations=deviations)
 
-    def normalise_audio(self, audio: Floats) -> Floats:
-        """(n, 29) scores as networks see them."""
+    def normalise_audio(self, audio: Audio) -> Floats:
+        """(n, A) float32 speech features as networks see them."""
         return (audio - self.audio_mean) / self.audio_scale
 
     def normalise_motion(self, clip: MotionClip) -> Floats:
@@ -165,7 +165,7 @@ _BY_IDENTITY = ("pose_means", "pose_deviations")
 
 
 def pad_audio(audio: Floats) -> Floats:
-    """(n + 15, 29): zeros for the frames that the first and last local windows lack.
+    """(n + 15, A): zeros for the frames that the first and last local windows lack.
 
     Pad what is standardised already: there 0 is an average score, while a log-probability of 0
     would be certainty.
@@ -181,7 +181,7 @@ def _to_arrays(table: dict[str, torch.Tensor]) -> Any:
     return {name: values.numpy() for name, values in table.items()}
 
 
-def _measure(parts: Sequence[Floats]) -> tuple[Floats, Floats]:
+def _measure(parts: Sequence[Audio]) -> tuple[Floats, Floats]:
     """Mean and deviation (not 0) of the columns of all parts together."""
     count = sum(map(len, parts))
     mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / count

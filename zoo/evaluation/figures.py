@@ -14,6 +14,7 @@ from toolkit.facemodel.model import combine, load_default
 from toolkit.preview.draw import BACKGROUND, draw_text
 from toolkit.storage import write_whole
 from zoo.data import EXPRESSION, POSE
+from zoo.metrics.head import draw_trace_map
 from zoo.metrics.pictures import Picture
 
 FORMATS = (".png", ".pdf", ".svg", ".jpg")
@@ -22,8 +23,8 @@ FORMATS = (".png", ".pdf", ".svg", ".jpg")
 EVERY = 6
 """Frames between two faces of a trace map."""
 
-_CONTOURS = (range(17), range(27, 31), range(31, 36), (*range(48, 60), 48))
-"""Of the 68 points: jaw, bridge, nostrils, outer lips."""
+TRACE_SIDE, _MARGIN = 512, 8
+"""Side of a trace map, and the white around it, px."""
 
 
 def draw_positions(errors: Mapping[str, Sequence[float]], target: Path) -> None:
@@ -41,24 +42,21 @@ def draw_positions(errors: Mapping[str, Sequence[float]], target: Path) -> None:
 
 
 def draw_traces(motions: Mapping[str, npt.NDArray[np.float32]], target: Path) -> None:
-    """Trace maps: contours of the mean face at every sixth frame, over one another.
+    """Trace maps of the mean face at every sixth frame of motions (n, 71), side by side.
 
-    Each motion (n, 71) is seen in a picture of its own by one camera, early frames blue, late ones
-    yellow; a head that rests draws one face.
+    All are seen by one camera and in one scale (`zoo.metrics.head.draw_trace_map`).
     """
+    faces = {name: _see(motion[::EVERY]) for name, motion in motions.items()}
+    every = np.concatenate(list(faces.values())).reshape(-1, 2)
+    middle = (every.min(axis=0) + every.max(axis=0)) / 2
+    scale = (TRACE_SIDE - 2 * _MARGIN) / np.ptp(every, axis=0).max()
     figure = Figure(figsize=(2.6 * len(motions), 3), dpi=110, layout="constrained")
-    row = figure.subplots(1, len(motions), sharex=True, sharey=True, squeeze=False)[0]
-    for axes, (name, motion) in zip(row, motions.items(), strict=True):
-        points = _see(motion[::EVERY])
-        for k, face in enumerate(points):
-            shade = 0.9 * k / max(len(points) - 1, 1)
-            for contour in _CONTOURS:
-                x, y = face[list(contour)].T
-                axes.plot(x, y, color=_shade(shade), linewidth=0.4, alpha=0.5)
+    row = figure.subplots(1, len(motions), squeeze=False)[0]
+    for axes, (name, points) in zip(row, faces.items(), strict=True):
+        placed = (points - middle) * scale + TRACE_SIDE / 2
+        axes.imshow(draw_trace_map(placed, TRACE_SIDE))
         axes.set_title(name, fontsize=9)
-        axes.set_aspect("equal")
         axes.set_axis_off()
-    row[0].invert_yaxis()
     _save(figure, target)
 
 
@@ -136,13 +134,6 @@ def _see(motion: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     moved = combine(model.expression[model.keypoints], motion[:, EXPRESSION])
     points = model.mean_shape[model.keypoints] + moved
     return project(points, motion[:, POSE], default_intrinsics(512, 512))
-
-
-def _shade(value: float) -> tuple[float, float, float, float]:
-    from matplotlib import colormaps
-
-    red, green, blue, alpha = colormaps["viridis"](value)
-    return red, green, blue, alpha
 
 
 def _save(figure: Figure, target: Path) -> None:

@@ -5,6 +5,7 @@ the truth is not looked at, but for the first frame and mean pose of people the 
 Legend: n frames of a clip.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from toolkit.storage import check_ending, check_place
 from zoo.data import (
     AU45,
     EXPRESSION,
+    MIN_FRAMES,
     POSE,
     WINDOW,
     ClipSet,
@@ -28,8 +30,9 @@ from zoo.data import (
     load_clips,
 )
 from zoo.data.contract import make_contract
+from zoo.data.source import select_clips
 from zoo.evaluation.figures import FORMATS, draw_positions
-from zoo.metrics.baselines import choose_ridge, fit_constant
+from zoo.metrics.baselines import choose_ridge, fit_components, fit_constant
 from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
 from zoo.metrics.confusion import Confusion, plot_confusion
 from zoo.metrics.dynamics import compare_spectra, measure_spectrum
@@ -95,8 +98,14 @@ def make_baselines(
         for name in trained.identities
     }
     everyone = fit_constant(clip.motion for clip in trained)
+    components = fit_components(normalisation.normalise_audio(clip.audio) for clip in trained)
+
+    def read_audio(clip: MotionClip) -> Motion:
+        audio = normalisation.normalise_audio(clip.audio)
+        return audio if components is None else audio @ components
+
     pairs = [
-        [(normalisation.normalise_audio(c.audio), normalisation.normalise_motion(c)) for c in part]
+        [(read_audio(clip), normalisation.normalise_motion(clip)) for clip in part]
         for part in (trained, chosen_by)
     ]
     ridge = choose_ridge(*pairs)
@@ -106,7 +115,7 @@ def make_baselines(
         return np.tile(constant.astype(np.float32), (clip.num_frames, 1))
 
     def regress(clip: MotionClip) -> Motion:
-        motion = ridge.predict(normalisation.normalise_audio(clip.audio))
+        motion = ridge.predict(read_audio(clip))
         mean = constants.get(clip.identity, everyone)[POSE].astype(np.float32)
         deviation = normalisation.pose_deviations.get(clip.identity)
         return normalisation.denormalise_motion(motion.astype(np.float32), mean, deviation)
@@ -216,6 +225,13 @@ def _find_model(model: str, identity: str, shards: Path) -> Path:
     return Path(model.replace("{identity}", check_name(identity, shards)))
 
 
+def _list_people(shards: Path, split: str) -> list[str]:
+    """Identities of the clips that are scored; all, where none is long enough."""
+    parts = select_clips(shards, split=split)
+    long = [part for part in parts if part.last - part.first >= MIN_FRAMES]
+    return sorted({part.clip.identity for part in long or parts})
+
+
 def evaluate_part(
     model: str,
     shards: Path,
@@ -244,14 +260,16 @@ def evaluate_part(
     if plot is not None:
         check_ending(plot, FORMATS)
         check_place(plot)
-    clips = load_clips(shards, split=split)
-    paths = {name: _find_model(model, name, shards) for name in clips.identities}
+    paths = {name: _find_model(model, name, shards) for name in _list_people(shards, split)}
     models: dict[Path, MotionModel] = {
-        path: open_model(path, device, makes="motion") for path in set(paths.values())
+        path: open_model(path, device, makes="motion") for path in sorted({*paths.values()})
     }
+    first = next(iter(models.values()))
+    load = functools.partial(load_clips, shards, speech_features=first.contract.speech_features)
+    clips = load(split=split)
     for trained in models.values():
         trained.contract.refuse_others(make_contract(clips), str(shards))
-    trained_on, chosen_by = (load_clips(shards, split=part) for part in ("train", "val"))
+    trained_on, chosen_by = (load(split=part) for part in ("train", "val"))
 
     def speak(clip: MotionClip) -> Motion:
         chosen = models[paths[clip.identity]]
@@ -263,7 +281,6 @@ def evaluate_part(
     known["model"] = tuple(
         name for name, path in paths.items() if name in models[path].normalisation.pose_means
     )
-    first = next(iter(models.values()))
     baselines = make_baselines(trained_on, chosen_by, first.normalisation)
     methods: dict[str, Method] = {"model": speak, **baselines, "real": lambda clip: clip.motion}
     judges = open_model(classifiers, makes="identities") if classifiers else None

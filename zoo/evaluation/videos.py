@@ -19,7 +19,9 @@ from zoo.metrics.landmark_distance import (
     find_landmarks,
     measure_landmark_distance,
 )
-from zoo.metrics.pictures import Picture, measure_cpbd, measure_psnr, measure_ssim
+from zoo.metrics.pictures import Picture, measure_psnr, measure_ssim
+from zoo.metrics.series import average_known
+from zoo.metrics.sharpness import measure_cpbd
 
 Floats = npt.NDArray[np.float64]
 
@@ -119,12 +121,6 @@ def score_landmarks(pred: Sequence[Shown], target: Sequence[Shown]) -> dict[str,
 
 def _join_judged(shown: Sequence[Shown]) -> Floats:
     return np.concatenate([s.judged for s in shown])
-
-
-def average_known(values: npt.NDArray[np.float64]) -> float:
-    """Mean of the numbers among (n,) values; NaN where there are none."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else math.nan
 
 
 # --- what needs no network ----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What needs no network: the best constant, and ridge regression on each frame's audio.
 
-Legend: n frames of a clip, F = 16 × 29 numbers of a frame's local audio window, K dimensions.
+Legend: n frames of a clip, A numbers of a frame's speech features, F = 16 · A of its local audio
+window, K dimensions.
 """
 
 from collections.abc import Iterable
@@ -14,7 +15,10 @@ from zoo.data import CONTEXT, pad_audio
 
 Floats = npt.NDArray[np.float64]
 Pair = tuple[npt.ArrayLike, npt.ArrayLike]
-"""Audio (n, 29), standardised, and motion (n, K) of a clip."""
+"""Audio (n, A), standardised, and motion (n, K) of a clip."""
+
+MAX_NUMBERS = 64
+"""Of a frame's audio, in ridge regression; of wider features so many principal components are."""
 
 PENALTIES = (1.0, 10.0, 100.0, 1e3, 1e4, 1e5)
 """Tried by `choose_ridge`."""
@@ -32,8 +36,20 @@ def fit_constant(motions: Iterable[npt.ArrayLike]) -> Floats:
     return np.asarray(frames.mean(axis=0))
 
 
+def fit_components(audios: Iterable[npt.ArrayLike]) -> npt.NDArray[np.float32] | None:
+    """(A, 64): the directions in which standardised frames (n, A) of clips vary most.
+
+    None where a frame has no more than `MAX_NUMBERS`.
+    """
+    square: Any = sum(a.T @ a for a in (np.asarray(audio, np.float64) for audio in audios))
+    if len(square) <= MAX_NUMBERS:
+        return None
+    _, vectors = np.linalg.eigh(square)
+    return np.asarray(vectors[:, -MAX_NUMBERS:], np.float32)
+
+
 def cut_local_windows(audio: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Windows (n, 464) of 16 frames around each frame of audio (n, 29), index 8 being the frame.
+    """Windows (n, F) of 16 frames around each frame of audio (n, A), index 8 being the frame.
 
     Zeros stand beyond the clip's ends, as the networks see it; so the audio must be standardised.
     """
@@ -57,7 +73,7 @@ class Ridge:
     penalty: float
 
     def predict(self, audio: npt.ArrayLike) -> Floats:
-        """Motion (n, K) from audio (n, 29) of a whole clip, standardised."""
+        """Motion (n, K) from audio (n, A) of a whole clip, standardised."""
         return np.asarray(cut_local_windows(audio) @ self.weight + self.bias)
 
 
@@ -72,7 +88,7 @@ class RidgeSums:
     _xy: Floats | float = 0.0
 
     def add(self, audio: npt.ArrayLike, motion: npt.ArrayLike) -> None:
-        """Take in a clip's audio (n, 29) and motion (n, K); rows of motion with NaN are left out.
+        """Take in a clip's audio (n, A) and motion (n, K); rows of motion with NaN are left out.
 
         Raises:
             ValueError: another number of frames.

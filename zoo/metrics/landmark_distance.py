@@ -1,5 +1,7 @@
 """How far landmarks of drawn faces are from those of real ones, detected by one face mesh in both.
 
+Nothing is removed: where the head is counts in full. LMD, in which it does not, is in `landmarks`.
+
 Legend: n frames.
 """
 
@@ -10,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.facemodel.model import load_default
-from toolkit.features.landmarks import FaceMesh, landmarks68
-from toolkit.mesh import LIPS68, NUM_LANDMARKS, NUM_VERTICES, OUTER_EYE_CORNERS
+from toolkit.features.landmarks import FaceMesh
+from toolkit.mesh import LANDMARKS68, LIPS68, NUM_LANDMARKS, NUM_VERTICES
+from zoo.metrics.landmarks import measure_eye_distance
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,11 +76,11 @@ def measure_landmark_distance(pred: npt.ArrayLike, target: npt.ArrayLike) -> Lan
         raise ValueError(f"landmarks {pred.shape} and {target.shape} cannot be compared")
     drawn, seen = (~np.isnan(points[:, 0, 0]) for points in (pred, target))
     both = drawn & seen
-    away = np.linalg.norm(pred - target, axis=2)[both]
-    face, mouth = away[:, :NUM_VERTICES].mean(axis=1), landmarks68(away[..., None])[:, LIPS68]
-    a, b = (target[both, corner] for corner in OUTER_EYE_CORNERS)
-    between = np.linalg.norm(a - b, axis=1)
-    lips = mouth.mean(axis=(1, 2))
+    face, lips = (
+        measure(pred[both], target[both])
+        for measure in (measure_face_distance, measure_mouth_distance)
+    )
+    between = measure_eye_distance(target[both])
     return LandmarkDistance(
         face=_average(face),
         mouth=_average(lips),
@@ -87,6 +90,24 @@ def measure_landmark_distance(pred: npt.ArrayLike, target: npt.ArrayLike) -> Lan
         num_missing=int((seen & ~drawn).sum()),
         num_unseen=int((~seen).sum()),
     )
+
+
+def measure_face_distance(landmarks: npt.ArrayLike, real_landmarks: npt.ArrayLike) -> Floats:
+    """Mean distance (n,) px of the mesh's 468 vertices; NaN where either has no face."""
+    distances = _measure_distances(landmarks, real_landmarks)
+    return np.asarray(distances[:, :NUM_VERTICES].mean(axis=1))
+
+
+def measure_mouth_distance(landmarks: npt.ArrayLike, real_landmarks: npt.ArrayLike) -> Floats:
+    """Mean distance (n,) px of the 20 points of the lips; NaN where either has no face."""
+    lips = LANDMARKS68[LIPS68]
+    return np.asarray(_measure_distances(landmarks, real_landmarks)[:, lips].mean(axis=1))
+
+
+def _measure_distances(pred: npt.ArrayLike, target: npt.ArrayLike) -> Floats:
+    """(n, 478) px in the picture plane."""
+    a, b = (np.asarray(points, np.float64)[..., :2] for points in (pred, target))
+    return np.asarray(np.linalg.norm(a - b, axis=2))
 
 
 def align_meshes(pred: npt.ArrayLike, target: npt.ArrayLike) -> Floats:

@@ -31,17 +31,17 @@ def place_lips(expression: npt.ArrayLike, model: FaceModel | None = None) -> Flo
 
 
 def measure_mouth_error(
-    pred: npt.ArrayLike, target: npt.ArrayLike, model: FaceModel | None = None
+    expression: npt.ArrayLike, real_expression: npt.ArrayLike, model: FaceModel | None = None
 ) -> Floats:
     """Mean distance of the lips' vertices of two expressions, (n,) mm.
 
     Args:
-        pred: (n, 64).
-        target: (n, 64).
+        expression: (n, 64).
+        real_expression: (n, 64).
         model: that both belong to; by default the toolkit's own.
     """
     model = model or load_default()
-    difference = np.asarray(pred, np.float64) - np.asarray(target, np.float64)
+    difference = np.asarray(expression, np.float64) - np.asarray(real_expression, np.float64)
     moved = combine(model.expression[model.keypoints[LIPS68]], difference)
     return np.asarray(np.linalg.norm(moved, axis=-1).mean(axis=-1))
 

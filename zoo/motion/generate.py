@@ -10,7 +10,7 @@ follows. A seam is the step from frame s to s + 1 of a window that starts at s. 
 one window, with zeros after the standardised audio. Of all this the paper has the state alone; the
 fade can be left out.
 
-Legend: n frames, T of a window.
+Legend: n frames, T of a window, A numbers of speech features.
 """
 
 import contextlib
@@ -63,11 +63,11 @@ def generate_motion(
     """Motion for the whole of an audio; the same every time.
 
     Args:
-        network: from `(1, T + 15, 29)` standardised audio and `(1, 71)` normalised state to
+        network: from `(1, T + 15, A)` standardised audio and `(1, 71)` normalised state to
             `(1, T, 71)` normalised motion, all float32 on the network's device; it is run in eval
             mode and left as it was.
         normalisation: that the network was trained with.
-        audio: (n, 29) as shards store it.
+        audio: (n, A) as shards store it.
         pose_mean: (6,) rad, mm: the mean pose to move about, an identity's or a clip's.
         pose_deviation: (6,) the same's deviation, for a normalisation of kind `clip`.
         state: (71,) normalised motion of frame 0, as a frame of `normalise_motion`: the motion
@@ -129,7 +129,7 @@ def clip_au45(motion: Motion) -> Motion:
 def _run_windows(
     network: nn.Module, audio: Motion, state: Motion, window: int, *, fade: bool
 ) -> Motion:
-    """Normalised motion (n, 71) from standardised audio (n, 29) and the state (71,) of frame 0."""
+    """Normalised motion (n, 71) from standardised audio (n, A) and the state (71,) of frame 0."""
     num_frames = len(audio)
     starts = list_starts(num_frames, window)
     silence = np.zeros((max(0, window - num_frames), audio.shape[1]), np.float32)

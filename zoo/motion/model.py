@@ -60,7 +60,9 @@ class MotionModel:
         fade: bool = True,
         blink_rate: float | str = PERSON,
     ) -> Motion:
-        """Motion (n, 71) in stored units for scores (n, 29), of any length.
+        """Motion (n, 71) in stored units for speech features (n, A) of the contract's kind.
+
+        Of any length.
 
         One function for every command, so that all make the same motion of the same sound.
 

@@ -1,4 +1,4 @@
-"""Options of `zoo synthesize`, `zoo reenact` and `zoo personalize`."""
+"""Options of `zoo generate`, `zoo synthesize`, `zoo reenact` and `zoo personalize`."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,66 @@ BACKGROUND_HELP = "Around the head: the picture of its clip's video, or nothing 
 
 def _blink_option() -> Any:
     return field(default=PERSON, metadata={"help": BLINK_HELP, "metavar": "RATE"})
+
+
+def _settle_plain(settings: Any, *switches: str) -> None:
+    """Check the rate of blinks, and let `plain` set it and some switches; raises ValueError."""
+    parse_blink_rate(settings.blink_rate)
+    if settings.plain:
+        refuse_plain_rate(settings.blink_rate)
+        for name, value in {"blink_rate": MODEL, **dict.fromkeys(switches, True)}.items():
+            object.__setattr__(settings, name, value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationSettings:
+    """Of `zoo generate`: a model, and what it is to make motion for."""
+
+    model: Path = option("A checkpoint.")
+    audio: Path | None = option("A recording of any length.", default=None)
+    scores: Path | None = option(
+        "Instead, for a model of zoo convert facial-official: raw logits of DeepSpeech 0.1.0, "
+        "(n, 29), 30 a second.",
+        default=None,
+        metavar="FILE.npy",
+    )
+    pose_like: Path | None = option(
+        "With --scores: motion (n, 71) by the released code, whose mean and deviation the pose is "
+        "to have. Default: 0 and 1.",
+        default=None,
+        metavar="FILE.npy",
+    )
+    identity: str | None = option(
+        "Whose rest pose to move about, where the model knows several.", default=None
+    )
+    initial: str | None = option(
+        "Begin as this clip does (its id, or the beginning of it); needs --shards.",
+        default=None,
+        metavar="CLIP_ID",
+    )
+    shards: Path | None = option("Where that clip is.", default=None)
+    blink_rate: str = _blink_option()
+    weights: Path | None = option("Of another acoustic model.", default=None)
+    smooth: bool = option("Take out the fastest trembling.", default=False)
+    no_fade: bool = option("Leave the seams of windows as they are made.", default=False)
+    plain: bool = option("--no-fade and --blink-rate model: the paper alone.", default=False)
+    device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
+
+    def __post_init__(self) -> None:
+        """Settle what --plain says, refuse what does not go together; raises ValueError."""
+        _settle_plain(self, "no_fade")
+        if (self.audio is None) == (self.scores is None):
+            raise ValueError("give --audio or --scores")
+        if self.scores is None and self.pose_like is not None:
+            raise ValueError("--pose-like belongs to --scores")
+        if self.scores is not None and (self.identity or self.initial or self.weights):
+            raise ValueError("--scores takes no --identity, --initial or --weights")
+        if (self.initial is None) != (self.shards is None):
+            raise ValueError("--initial and --shards belong together")
+        if self.initial is not None and self.identity is not None:
+            raise ValueError("--initial brings its own --identity: leave one of them away")
+        if self.plain and self.smooth:
+            raise ValueError("--plain smooths nothing: leave it or --smooth away")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +110,7 @@ class SynthesisSettings:
     def __post_init__(self) -> None:
         """Settle what --plain says, refuse what does not go together; raises ValueError."""
         check_options(self)
-        parse_blink_rate(self.blink_rate)
-        if self.plain:
-            refuse_plain_rate(self.blink_rate)
-            object.__setattr__(self, "blink_rate", MODEL)
-            for name in ("no_fade", "no_smoothing", "no_recentring"):
-                object.__setattr__(self, name, True)
+        _settle_plain(self, "no_fade", "no_smoothing", "no_recentring")
         names = ("identity", "shards", "motion_model", "renderer")
         missing = [name for name in names if getattr(self, name) is None]
         flags = ["--" + name.replace("_", "-") for name in missing]

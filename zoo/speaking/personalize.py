@@ -15,12 +15,14 @@ import pandas as pd
 from toolkit.clock import FRAME_RATES
 from toolkit.dataset.manifest import read_jobs, read_table
 from toolkit.errors import SourceError, ToolkitError
+from toolkit.features import BACKENDS
 from toolkit.ingest import ingest
 from toolkit.ingest.backends import load_backends
 from toolkit.ingest.jobs import Plan
 from toolkit.ingest.options import IngestOptions
 from toolkit.ingest.runners.base import Progress
 from toolkit.media.video import probe
+from toolkit.schema import SPEECH_FEATURES
 from toolkit.storage import check_place, hash_file
 from zoo.data import MOTION_LAYOUT, WINDOW, Holdout, describe_backend
 from zoo.data.contract import Contract
@@ -141,6 +143,7 @@ class Personalization:
             preset=base["preset"],
             without=base["without"],
             window=base.get("window", WINDOW),
+            speech_features=Contract.from_state(base["contract"]).speech_features,
             epochs=settings.motion_epochs,
             holdout=settings.holdout,
             precision=settings.precision,
@@ -213,7 +216,7 @@ def check_video(path: Path) -> None:
 
 
 def plan_ingest(contract: Contract) -> IngestOptions:
-    """How a video is ingested for a model: default backends, the model's frame rate.
+    """How a video is ingested for a model: its frame rate and speech features, default backends.
 
     Raises:
         ToolkitError: no dataset has that frame rate.
@@ -223,7 +226,9 @@ def plan_ingest(contract: Contract) -> IngestOptions:
         raise ToolkitError(
             f"the base model has {contract.fps} frames a second, shards have {known}"
         )
-    return IngestOptions(fps=contract.fps, identity="stem")
+    reads_states = contract.speech_features == "whisper"
+    whisper = next(iter(BACKENDS["whisper"])) if reads_states else "none"
+    return IngestOptions(fps=contract.fps, identity="stem", whisper=whisper)
 
 
 def check_base(contract: Contract, path: Path) -> None:
@@ -233,7 +238,8 @@ def check_base(contract: Contract, path: Path) -> None:
     found = Contract(
         layout=MOTION_LAYOUT,
         fps=options.fps,
-        scale="log_prob",
+        scale="log_prob" if contract.speech_features == SPEECH_FEATURES[0] else contract.scale,
         backends={feature: describe_backend(made[feature]) for feature in made},
+        speech_features=contract.speech_features,
     )
     contract.refuse_others(found, f"what ttk ingest makes by default, for {path}")

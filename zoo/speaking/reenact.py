@@ -155,7 +155,13 @@ def speak_clip(
     blink_rate: float | str = PERSON,
 ) -> Iterator[Picture]:
     """Frames (S, S, 3) from motion made of the clip's own sound, as it is stored."""
-    found = load_clips(shards, split=None, where=f"clip_id == {clip.id!r}", min_frames=1)
+    found = load_clips(
+        shards,
+        split=None,
+        where=f"clip_id == {clip.id!r}",
+        min_frames=1,
+        speech_features=model.contract.speech_features,
+    )
     model.contract.refuse_others(make_contract(found), str(clip.reader.path))
     motion = generate_at(model, found.clips[0].audio, clip, blink_rate)
     return draw_motion(renderer, clip, motion)

@@ -45,7 +45,7 @@ def plot_curves(log: Path, picture: Path) -> None:
 def _draw(axes: "Axes", title: str, steps: Floats, values: Floats) -> None:
     steps, values = (thin_out(column) for column in (steps, values))
     axes.plot(steps, values, marker="o" if len(steps) <= 50 else "", markersize=3, linewidth=1)
-    axes.set_title(title, fontsize=9)
+    axes.set_title(title.replace("$", r"\$"), fontsize=9)  # no formula: a corpus may be named so
     axes.set_xlabel("steps", fontsize=8)
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 
 from toolkit.errors import ToolkitError
-from toolkit.storage import check_place, write_whole
+from toolkit.storage import check_place, hold_folder, write_whole
 from zoo.data.fingerprint import Fingerprint, describe_changes
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.distributed import Distributed
@@ -33,6 +33,9 @@ LAST, BEST, RECIPE = "last.pt", "best.pt", "recipe.json"
 
 SAVE_SECONDS = 300
 """Between two checkpoints within an epoch."""
+
+PATIENCE = 10.0
+"""Seconds to wait for a run that was killed to be gone with its workers, which hold its folder."""
 
 FREE = ("epochs", "device", "workers")
 """Settings that may change when a run goes on."""
@@ -175,6 +178,7 @@ def train(
     Raises:
         ToolkitError: `out` holds a run and `resume` is not set, or a run of other settings or
             data, or there is none to resume; a loss or score is no number.
+        BusyError: another process trains in `out`.
         Stopped: a signal came to one of the processes; all stop after the same step, or in the
             midst of validation, which is made again when the run goes on.
     """
@@ -184,7 +188,9 @@ def train(
         return items / max(time.monotonic() - began, 1e-9)
 
     distributed = distributed or Distributed()
+    check_folder(out, resume)
     with (
+        _hold(out) if distributed.is_first else contextlib.nullcontext(),
         contextlib.closing(_Run(task, out, resume, writes=distributed.is_first)) as run,
         StopSignals() as stop,
     ):
@@ -228,6 +234,11 @@ def check_folder(out: Path, resume: bool) -> None:
         raise ToolkitError(f"{out}: holds a run: go on with --resume, or choose another --out")
     if resume and not exists:
         raise ToolkitError(f"{out}: holds no run to go on with: leave --resume away")
+
+
+def _hold(out: Path) -> contextlib.AbstractContextManager[None]:
+    text = "another process trains here: wait until it ends, or choose another --out"
+    return hold_folder(out, lambda: text, patience=PATIENCE)
 
 
 def _mix(seed: int, epoch: int, step: int) -> int:

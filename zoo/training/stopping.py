@@ -60,13 +60,14 @@ class StopSignals:
 
     def cut_short(self, work: Callable[[], Result]) -> Result | None:
         """What `work` returns; None where a signal came, which ends it in its midst."""
-        self._cuts = True
         try:
-            return None if self.received else work()
-        except _CutError:
+            try:
+                self._cuts = True
+                return None if self.received else work()
+            finally:
+                self._cuts = False
+        except _CutError:  # in the midst of it, or of its end
             return None
-        finally:
-            self._cuts = False
 
 
 class _CutError(BaseException):

@@ -32,8 +32,7 @@ from tests.runs import (
 )
 from toolkit.cli import COMMANDS, main
 from toolkit.cli.bar import Bar, write_time
-from toolkit.cli.base import Command, options_from
-from toolkit.cli.ingest import _name_next
+from toolkit.cli.base import Command, choose_split, options_from
 from toolkit.cli.progress import IngestProgress
 from toolkit.ingest.jobs import Plan
 from toolkit.ingest.options import IngestOptions
@@ -343,7 +342,7 @@ def test_what_comes_next_can_be_done_with_what_is_there(
 ) -> None:
     clips = [FakeClip(source=f"{s}.mp4", start_frame=100 * k) for k, s in enumerate(sources)]
     write_dataset(tmp_path / "d", {"j": clips})
-    line = _name_next(tmp_path / "d")
+    line = choose_split(tmp_path / "d")
     assert line == f"ttk {command} --data {tmp_path / 'd'}"
     assert CliRunner().invoke(main, line.split()[1:]).exit_code == 0
 
@@ -388,6 +387,14 @@ def test_json_is_one_document_on_stdout(words: list[str], reference: Path, tmp_p
     assert json.loads(result.stdout) is not None
 
 
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The clock's one number, s."""
+    seconds = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
+    return seconds
+
+
 def _make_plan(count: int) -> Plan:
     sources = tuple(
         Source(path=f"{k}.mp4", size=1, mtime_ns=1, sha256=str(k), identity="a", duration=60.0)
@@ -397,10 +404,8 @@ def _make_plan(count: int) -> Plan:
 
 
 def test_progress_says_videos_frames_a_second_and_time_left(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], now: list[float]
 ) -> None:
-    now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
     with IngestProgress() as progress:
         progress.start(_make_plan(4))
         for _ in range(60):
@@ -418,10 +423,8 @@ def test_progress_says_videos_frames_a_second_and_time_left(
 
 
 def test_a_source_counts_once_though_its_job_is_begun_again(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], now: list[float]
 ) -> None:
-    now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
     with IngestProgress() as progress:
         progress.start(_make_plan(2))
         progress.advance(Progress("done", "j", "0.mp4", 1))
@@ -433,11 +436,9 @@ def test_a_source_counts_once_though_its_job_is_begun_again(
 
 
 def test_frames_are_counted_within_a_long_video_and_its_features_too(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], now: list[float]
 ) -> None:
     """40 of 60 s seen at 25 frames a second: 0.87 · 2/3 = 0.58 of the work, in 58 s."""
-    now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
     with IngestProgress() as progress:
         progress.start(_make_plan(1))
         progress.advance(Progress("source", "j", "0.mp4"))
@@ -456,10 +457,8 @@ def test_frames_are_counted_within_a_long_video_and_its_features_too(
 
 
 def test_a_source_whose_length_is_unknown_is_counted_without_a_total(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], now: list[float]
 ) -> None:
-    now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
     plan = _make_plan(1)
     source = dataclasses.replace(plan.jobs[0].sources[0], duration=0.0)
     jobs = (dataclasses.replace(plan.jobs[0], sources=(source,)),)

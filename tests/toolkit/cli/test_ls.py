@@ -127,6 +127,7 @@ def show(data: Path, *words: object) -> Result:
         (["--identity", "ann"], [0, 1, 2]),
         (["--source", "ann/1.mp4"], [0, 1]),
         ([CLIPS[2].id[:6], CLIPS[3].id], [2, 3]),
+        (["--identity", "bob"], [3]),
     ],
 )
 def test_several_clips_go_into_a_folder_by_their_ids(
@@ -157,6 +158,11 @@ def test_the_first_clip_needs_no_id(shown: Path, tmp_path: Path) -> None:
         (["--all", "--sheet", "x.png"], "4 clips are chosen: name a folder"),
         (["--all", "--rejected", "--sheet", "x.png"], "--rejected goes with"),
         (["--rejected", "--out", "x.mp4"], "--rejected goes with"),
+        (["--rejected"], "--rejected goes with --sheet FILE.png"),
+        ([CLIPS[0].id, "--all", "--sheet", "x"], "give ids, --first or --all"),
+        (["--first", "--all", "--sheet", "x"], "give ids, --first or --all"),
+        (["--all", "--out", "x", "--sheet", "x.png"], "4 clips are chosen: name a folder"),
+        (["--first", "--sheet", "x.jpg"], "must end in .png"),
         (["--first", "--reason", "silent", "--sheet", "x.png"], "--reason goes with --rejected"),
         ([CLIPS[0].id, "--identity", "bob", "--sheet", "x.png"], "none of these clips"),
     ],
@@ -169,6 +175,14 @@ def test_choices_that_do_not_go_together_are_refused(
     assert result.exit_code == 2
     assert message in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dataset_without_clips_says_so(tmp_path: Path) -> None:
+    write_part(tmp_path, "clips", "j", [])
+    for words in (["ls"], ["show", "--first", "--sheet", str(tmp_path / "x.png")]):
+        result = CliRunner().invoke(main, [*words, "--data", str(tmp_path)])
+        assert result.exit_code == 1
+        assert "the dataset has no clips: run ttk ingest" in result.stderr
 
 
 def test_nothing_turned_down_is_said(shown: Path, tmp_path: Path) -> None:

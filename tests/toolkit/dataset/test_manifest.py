@@ -142,6 +142,23 @@ def test_a_part_of_another_table_is_refused(dataset: Path) -> None:
         read_table(dataset, "clips")
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("identity", pa.large_string()), ("num_frames", pa.int32())],
+    ids=["as pandas writes texts", "narrower than digests are taken of"],
+)
+def test_a_part_that_another_program_wrote_is_refused_by_its_types(
+    dataset: Path, name: str, kind: pa.DataType
+) -> None:
+    """The digests of its columns, which it may have kept, are not taken of other types."""
+    path = find_part(dataset, "clips", "a")
+    table = pq.read_table(path)
+    place = table.schema.get_field_index(name)
+    pq.write_table(table.set_column(place, name, table[name].cast(kind)), path)
+    with pytest.raises(ManifestError, match=rf"another program \({name} as {kind}\): put back"):
+        read_table(dataset, "clips")
+
+
 def test_a_part_made_before_a_column_was_added_has_nulls_in_it(dataset: Path) -> None:
     """Every other column as it is, in the schema's order."""
     path = find_part(dataset, "clips", "a")

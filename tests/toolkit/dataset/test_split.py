@@ -319,6 +319,12 @@ def test_where_leaves_clips_out(tmp_path: Path) -> None:
     assert read_split(tmp_path).keys() == {c.id for c in clips if c.num_frames >= 110}
 
 
+def test_where_clips_are_too_few_as_well_splitting_them_is_no_advice(tmp_path: Path) -> None:
+    make_dataset(tmp_path, make_clips(2, 1))
+    with pytest.raises(ToolkitError, match=r"cannot make 3 parts: ingest more videos$"):
+        split_dataset(tmp_path)
+
+
 def test_too_few_groups_say_so_and_what_to_do(tmp_path: Path) -> None:
     """Two sources cannot make three parts; their clips can."""
     make_dataset(tmp_path, make_clips(2))

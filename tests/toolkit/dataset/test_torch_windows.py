@@ -77,6 +77,8 @@ def test_a_part_of_the_split_and_an_expression_choose_the_clips(dataset: Path) -
             torch_dataset(dataset, ["face/pose"], frames, split=part)
     with pytest.raises(ManifestError, match="no dataset here"):
         torch_dataset(dataset / "gone", ["face/pose"], 4)
+    with pytest.raises(ValueError, match="split 'trian': choose from train, val, test"):
+        torch_dataset(dataset, ["face/pose"], 4, split="trian")
 
 
 def test_frames_beside_the_window_come_along(dataset: Path) -> None:

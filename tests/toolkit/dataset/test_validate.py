@@ -22,9 +22,11 @@ from tests.datasets import (
 )
 from toolkit.cli import main
 from toolkit.dataset.manifest import find_part, read_table, write_job, write_part, write_split
+from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.split import PARTS, SplitOptions, split_dataset
 from toolkit.dataset.validate import Problem, validate_dataset
-from toolkit.errors import ManifestError
+from toolkit.dataset.windows import WindowReader
+from toolkit.errors import ManifestError, ShardError
 from toolkit.schema import Reason
 from toolkit.storage import hash_file
 
@@ -73,6 +75,24 @@ def test_a_whole_dataset_has_no_problems(dataset: Path) -> None:
     assert validate_dataset(dataset, progress=seen.append) == []
     assert validate_dataset(dataset, deep=False) == []
     assert [path.name for path in seen] == ["a.h5", "b.h5"]
+
+
+def test_a_dataset_with_an_array_that_is_off_by_default_is_as_any_other(tmp_path: Path) -> None:
+    """Its windows are those that were stored; one without it says which option makes it."""
+    states = np.random.default_rng(0).normal(0, 3, (12, 384)).astype(np.float16)
+    clips = [FakeClip(arrays={"audio/whisper": states})]
+    with_states, without = (
+        write_dataset(tmp_path / name, {"a": of})
+        for name, of in (("with", clips), ("without", [FakeClip()]))
+    )
+    for dataset in (with_states, without):
+        assert validate_dataset(dataset, recompute=False) == []
+    reader = ShardReader(with_states / "shards" / "a.h5")
+    batch = WindowReader([reader], ["audio/whisper", "face/au45"], 4).read(np.array([0, 8]))
+    np.testing.assert_array_equal(batch["audio/whisper"], np.stack([states[:4], states[8:]]))
+    assert batch["audio/whisper"].dtype == np.float16
+    with pytest.raises(ShardError, match="no audio/whisper: run ttk ingest with --whisper tiny-en"):
+        WindowReader([ShardReader(without / "shards" / "a.h5")], ["audio/whisper"], 4)
 
 
 # --- shards -------------------------------------------------------------------------------------

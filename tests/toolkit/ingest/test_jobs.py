@@ -581,7 +581,8 @@ def test_a_moved_source_keeps_its_identity_and_is_run_again_when_asked_for(
 def _changes() -> list[tuple[str, object]]:
     other = {"fps": 25, "frame_size": 0, "clip_seconds": 9.0, "crop_margin": 0.2, "audio_track": 1,
              "min_frames": 27, "focal": 700.0,
-             "deepspeech": "none", "pose": "none", "au45": "none", "coefficients": "none",
+             "deepspeech": "none", "whisper": "tiny-en", "pose": "none", "au45": "none",
+             "coefficients": "none",
              "interocular_mm": 90.0, "openface_csv": Path("x"), "openface_binary": Path("x"),
              "weights": Path("x"), "deng_checkpoint": Path("x"), "bfm": Path("x")}  # fmt: skip
     return list(other.items())
@@ -609,8 +610,24 @@ def test_a_dataset_older_than_an_option_may_be_gone_on_with(tmp_path: Path) -> N
     assert [dict(job.options) for job in made.jobs] == [older]
 
 
+@pytest.mark.parametrize("first", ["tiny-en", "none"])
+def test_a_dataset_with_a_younger_feature_and_one_without_are_not_mixed(
+    first: str, tmp_path: Path
+) -> None:
+    """The record of one without it is that of a version that did not know the feature."""
+    (video,) = write_many(tmp_path / "v", 1)
+    kwargs = {"identity": "parent", "shard_minutes": 1.0}
+    options = {name: IngestOptions(whisper=name).of_arrays() for name in ("tiny-en", "none")}
+    assert "whisper" not in options["none"]
+    record(make_plan([video], tmp_path / "d", options[first], **kwargs), tmp_path / "d")  # type: ignore[arg-type]
+    other = {"tiny-en": "none", "none": "tiny-en"}[first]
+    with pytest.raises(OptionsError, match=f"made with --whisper {first}, not {other}: .*--out"):
+        make_plan([video], tmp_path / "d", options[other], **kwargs)  # type: ignore[arg-type]
+
+
 def test_every_option_that_shapes_arrays_is_compared() -> None:
-    assert {name for name, _ in _changes()} == set(IngestOptions().of_arrays())
+    options = IngestOptions(whisper="tiny-en")
+    assert {name for name, _ in _changes()} == set(options.of_arrays())
 
 
 @settings(max_examples=50)

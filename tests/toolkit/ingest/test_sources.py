@@ -128,6 +128,7 @@ def test_a_link_into_a_folder_that_may_not_be_entered_is_a_problem(
         (["in"], ["a.mp4", "a_raw.mp4", "out/a.mp4"]),
         (["in/*"], ["a.mp4", "a_raw.mp4", "out/a.mp4"]),
         (["in/deep"], ["a.mp4", "a_raw.mp4", "in/b.mp4", "out/a.mp4"]),
+        (["./in/deep/"], ["a.mp4", "a_raw.mp4", "in/b.mp4", "out/a.mp4"]),
         (["a.mp4", "c*"], ["a_raw.mp4", "in/b.mp4"]),
         (["[!a]*"], ["a.mp4", "a_raw.mp4"]),
     ],
@@ -140,6 +141,20 @@ def test_names_and_paths_that_fit_a_pattern_are_left_out(
     found = find_sources([tmp_path], patterns)
     assert [path.relative_to(tmp_path).as_posix() for path in found.places] == left
     assert found.passed_over["excluded"] > 0
+
+
+@pytest.mark.parametrize("given", ["v", "./v/", "{here}/v"])
+@pytest.mark.parametrize("named", ["v/in/", "./v/in", "{here}/v/in", "../{name}/v/in"])
+def test_what_a_shell_completes_is_left_out(
+    given: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("v/a.mp4", "v/in/b.mp4", "v/v/in/c.mp4"):
+        write(tmp_path / name, name)
+    monkeypatch.chdir(tmp_path)
+    given, named = (text.format(here=tmp_path, name=tmp_path.name) for text in (given, named))
+    found = find_sources([Path(given)], [named])
+    assert [path.name for path in found.places if path.name != "c.mp4"] == ["a.mp4"]
+    assert (tmp_path / "v/in") in found.excluded
 
 
 def test_a_file_given_by_itself_or_in_a_list_is_left_out_too(tmp_path: Path) -> None:

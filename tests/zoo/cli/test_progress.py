@@ -1,5 +1,6 @@
 """What `zoo train` shows: one line of a terminal, plain lines elsewhere."""
 
+import contextlib
 import fcntl
 import os
 import re
@@ -32,10 +33,12 @@ def test_a_terminal_of_80_columns_has_one_line_with_one_loss(
         with TrainProgress(10, "s of sound") as progress:
             for number in (99_998, 99_999):
                 progress.advance(make_step(number))
-        terminal.flush()
-        shown = os.read(master, 1 << 16).decode()
+    shown = b""
+    with contextlib.suppress(OSError):  # once all is read: the other end is closed
+        while part := os.read(master, 1 << 16):
+            shown += part
     os.close(master)
-    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown))
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode()))
     lines = [line for line in lines if line.strip()]
     assert max(map(len, lines)) <= 80
     assert re.fullmatch(
@@ -56,3 +59,13 @@ def test_a_log_has_the_same_in_plain_lines(
     assert first == "3/8 steps, 1234.6 windows/s, time left unknown, loss 2.25"
     assert epoch == "epoch 1/2: score 0.25"
     assert re.fullmatch(r"5/8 steps, 1234\.6 windows/s, [\d:]+ left, loss 2\.25", second)
+
+
+@pytest.mark.parametrize(("rate", "shown"), [(0.0431, "0.043"), (0.96, "0.96"), (1.0, "1.0")])
+def test_a_slow_rate_is_not_rounded_to_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, rate: float, shown: str
+) -> None:
+    monkeypatch.setattr("toolkit.cli.bar.LINE_EVERY", 0.0)
+    with TrainProgress(1, "frames") as progress:
+        progress.advance(Step(0, 1, 9, LOSSES, {}, rate))
+    assert f"1/9 steps, {shown} frames/s, " in capsys.readouterr().err

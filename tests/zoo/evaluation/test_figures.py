@@ -6,7 +6,14 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from zoo.evaluation.figures import SIDE, TITLE, average_blocks, pick, write_sheet
+from zoo.evaluation.figures import (
+    SIDE,
+    TITLE,
+    average_blocks,
+    draw_traces,
+    pick,
+    write_sheet,
+)
 
 COLUMNS = 6
 
@@ -38,3 +45,18 @@ def test_a_sheet_has_its_rows_below_one_another(tmp_path: Path):
     assert sheet.shape == (2 * (SIDE + TITLE), COLUMNS * SIDE, 3)
     assert np.abs(sheet[TITLE : TITLE + SIDE] - 60).max() < 4
     assert np.abs(sheet[-SIDE:] - 200).max() < 4
+
+
+def test_a_head_that_turns_leaves_more_traces_than_one_that_rests(tmp_path: Path):
+    """Side by side in one scale, the resting one first; the same picture from the same motion."""
+    rest = np.zeros((120, 71), np.float32)
+    rest[:, 69] = 600
+    turned = rest.copy()
+    turned[:, 65] = 0.3 * np.sin(np.arange(120) / 20)
+    for name in ("a.png", "b.png"):
+        draw_traces({"rest": rest, "turned": turned}, tmp_path / name)
+    picture, again = (np.asarray(Image.open(tmp_path / name)) for name in ("a.png", "b.png"))
+    np.testing.assert_array_equal(picture, again)
+    ink = 255 - picture[40:, :, :3].mean(axis=2)
+    middle = ink.shape[1] // 2
+    assert 0 < 3 * ink[:, :middle].sum() < ink[:, middle:].sum()

@@ -11,7 +11,13 @@ from scipy.signal import welch
 from toolkit.errors import ToolkitError
 from toolkit.facemodel.model import load_default
 from toolkit.schema import DEEPSPEECH_SYMBOLS
-from zoo.metrics.baselines import RidgeSums, choose_ridge, cut_local_windows, fit_constant
+from zoo.metrics.baselines import (
+    RidgeSums,
+    choose_ridge,
+    cut_local_windows,
+    fit_components,
+    fit_constant,
+)
 from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
 from zoo.metrics.confusion import Confusion, count_confusion, plot_confusion
 from zoo.metrics.dynamics import PARTS, compare_spectra, measure_density, measure_spectrum
@@ -287,6 +293,16 @@ def test_ridge_is_least_squares_with_rows_added_for_the_penalty() -> None:
     np.testing.assert_allclose(ridge.weight, expected[:-1], atol=1e-8)
     np.testing.assert_allclose(ridge.bias, expected[-1], atol=1e-8)
     np.testing.assert_allclose(ridge.predict(audio[1]), x[300:] @ expected, atol=1e-7)
+
+
+def test_wide_features_keep_the_components_that_vary_most() -> None:
+    """Of 100 numbers made of 5 all is kept in 64; 29 scores are left as they are."""
+    audio = draw(300, 5) @ draw(5, 100, seed=1)
+    components = fit_components([audio[:100], audio[100:]])
+    assert components is not None
+    assert components.shape == (100, 64)
+    np.testing.assert_allclose(audio @ components @ components.T, audio, atol=1e-3)
+    assert fit_components([draw(300, NUM_SYMBOLS)]) is None
 
 
 def test_ridge_finds_a_linear_map() -> None:

@@ -1,12 +1,17 @@
 """The training loop: runs that were killed end as those that were not; folders; logs; errors."""
 
 import csv
+import inspect
 import math
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -15,14 +20,14 @@ import pytest
 import torch
 from torch import multiprocessing, nn
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import BusyError, ToolkitError
 from zoo.training import loop
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
-from zoo.training.curves import thin_out
+from zoo.training.curves import plot_curves, thin_out
 from zoo.training.distributed import init_distributed
 from zoo.training.log import CURVES, LOG, SHEETS
 from zoo.training.loop import BEST, LAST, RECIPE, Metrics, Step, Task, train
-from zoo.training.stopping import Stopped
+from zoo.training.stopping import Stopped, StopSignals
 
 STEPS = 4
 
@@ -274,6 +279,26 @@ def test_a_signal_cuts_validation_short_and_it_is_made_again(
     check_same(out, undisturbed)
 
 
+def test_a_signal_at_the_very_end_of_what_may_be_cut_short_is_noted_alone() -> None:
+    """It comes while the end of the work is being noted: by a trace of that one line."""
+    lines, first = inspect.getsourcelines(StopSignals.cut_short)
+    ending = first + next(k for k, line in enumerate(lines) if "_cuts = False" in line)
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if event == "line" and frame.f_lineno == ending:
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGTERM)
+        return trace
+
+    with StopSignals() as stop:
+        sys.settrace(trace)
+        try:
+            found = stop.cut_short(lambda: 1)
+        finally:
+            sys.settrace(None)
+    assert (found, stop.received) == (None, signal.SIGTERM)
+
+
 def test_a_second_interrupt_ends_a_run_at_once(tmp_path: Path) -> None:
     listen = send_at(0, 2, signal.SIGINT, signal.SIGINT)
     with pytest.raises(KeyboardInterrupt) as ended:
@@ -335,6 +360,41 @@ def test_there_must_be_a_run_to_go_on_with(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match="holds no run"):
         train(Line(), tmp_path / "new", epochs=1, resume=True)
     assert not (tmp_path / "new").exists()
+
+
+def hold(out: Path, held: Event, over: Event) -> None:
+    """Train, but not beyond the first step before `over` is set."""
+
+    def listen(step: Step) -> None:
+        held.set()
+        over.wait(60)
+
+    train(Line(), out, epochs=1, on_step=listen)
+
+
+def test_two_processes_do_not_train_in_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is refused, or waits as long as one that was killed may take to go."""
+    monkeypatch.setattr(loop, "PATIENCE", 0.3)
+    context = get_context("spawn")
+    held, over = context.Event(), context.Event()
+    first = context.Process(target=hold, args=(tmp_path, held, over))
+    first.start()
+    try:
+        assert held.wait(60)
+        with pytest.raises(BusyError, match="another process trains here: wait until it ends"):
+            train(Line(), tmp_path, epochs=1)
+        assert not (tmp_path / LAST).exists()
+        monkeypatch.setattr(loop, "PATIENCE", 60)
+        over.set()
+        with pytest.raises(ToolkitError, match="holds a run"):
+            train(Line(), tmp_path, epochs=1)
+    finally:
+        over.set()
+        first.join()
+    assert first.exitcode == 0
+    train(Line(), tmp_path, epochs=2, resume=True)
 
 
 def test_a_run_goes_on_with_its_own_settings_alone(tmp_path: Path) -> None:
@@ -443,6 +503,14 @@ def test_the_curves_of_a_run_are_a_picture(tmp_path: Path) -> None:
         assert picture.format == "PNG"
         assert np.asarray(picture.convert("L")).std() > 5
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_a_figure_may_have_any_name(tmp_path: Path) -> None:
+    """Between two $ matplotlib looks for a formula, and `a_` is none."""
+    log = tmp_path / LOG
+    log.write_text("kind,epoch,step,total_steps,name,value\nvalidation,0,1,1,cer $a_$,0.5\n")
+    plot_curves(log, tmp_path / CURVES)
+    assert (tmp_path / CURVES).is_file()
 
 
 def test_a_long_curve_has_means_of_neighbours_for_points() -> None:

@@ -40,6 +40,13 @@ class DeepSpeechRecipe(RunOptions):
     )
     synthetic_share: float = 1.0
     dropout: float = 0.1
+    delay: float = option(
+        "How late the network is known to be, s; the weights state it, and speech features are "
+        "moved back by it.",
+        default=0.0,
+        above=-1,
+        below=1,
+    )
     initial: Path | None = option("Weights to begin with, of these sizes.", default=None)
     workers: int = option(
         "Processes that prepare batches; 0: this one. Augmentation takes as long as a step.",

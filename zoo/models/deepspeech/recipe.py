@@ -133,7 +133,7 @@ class DeepSpeechTask(Task):
         return self._fingerprint
 
     def publish(self, out: Path) -> None:
-        export_weights(out / BEST, out / WEIGHTS)
+        export_weights(out / BEST, out / WEIGHTS, self._recipe.delay)
 
     def count_steps(self, epoch: int) -> int:
         return len(self._make_epoch(epoch))

@@ -1,6 +1,6 @@
 """FACIAL-GAN as a whole: its networks and losses by preset, and what a checkpoint holds.
 
-Legend: B batch, T frames of a window.
+Legend: B batch, T frames of a window, A numbers of speech features.
 """
 
 import pkgutil
@@ -11,13 +11,14 @@ import torch
 from torch import nn
 
 from toolkit.errors import ToolkitError
+from toolkit.schema import ARRAYS, SPEECH_FEATURES
 from zoo.data import WINDOW, Normalisation
 from zoo.data.contract import Contract
 from zoo.models.facial import FAMILY
 from zoo.models.facial.losses import PAPER_WEIGHTS, LossWeights, Objective
 from zoo.models.facial.networks import Discriminator
 from zoo.models.facial.official import OfficialGenerator
-from zoo.models.facial.presets import PRESETS, check_part
+from zoo.models.facial.presets import PRESETS, check_features, check_part
 from zoo.models.facial.released import make_released_model
 from zoo.motion.lids import LidMap
 from zoo.motion.model import MotionModel
@@ -44,13 +45,17 @@ class FacialGan(nn.Module):
         self.objective = objective
 
     def forward(self, audio: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
-        """The generator's (B, T, 71) motion from (B, T + 15, 29) audio and (B, 71) state."""
+        """The generator's (B, T, 71) motion from (B, T + 15, A) audio and (B, 71) state."""
         motion: torch.Tensor = self.generator(audio, state)
         return motion
 
 
 def create_facial_gan(
-    preset: str = "paper", *, without: str = "", weights: LossWeights = PAPER_WEIGHTS
+    preset: str = "paper",
+    *,
+    without: str = "",
+    weights: LossWeights = PAPER_WEIGHTS,
+    speech_features: str = SPEECH_FEATURES[0],
 ) -> FacialGan:
     """FACIAL-GAN with random weights.
 
@@ -59,13 +64,18 @@ def create_facial_gan(
         without: `temporal` leaves G_tem out, so that the FC sees c alone (ablation, Fig. 8);
             `local` leaves G_loc out, so that it sees z alone.
         weights: of the losses; without an adversarial term no discriminator is trained.
+        speech_features: what it reads, one of `SPEECH_FEATURES`.
 
     Raises:
-        ValueError: an unknown preset or part, or a part of `official`.
+        ValueError: an unknown preset, part or features, or a part or other features of `official`.
     """
     chosen = find_preset(PRESETS, preset)
     check_part(preset, without)
-    generator = pkgutil.resolve_name(chosen.generator)(**({without: False} if without else {}))
+    check_features(preset, speech_features)
+    options: dict[str, Any] = {without: False} if without else {}
+    if speech_features != SPEECH_FEATURES[0]:
+        options["audio_size"] = ARRAYS[f"audio/{speech_features}"].shape[0]
+    generator = pkgutil.resolve_name(chosen.generator)(**options)
     return FacialGan(preset, generator, pkgutil.resolve_name(chosen.objective)(weights))
 
 
@@ -76,7 +86,12 @@ def open_facial_gan(path: Path, device: torch.device | str = "cpu") -> MotionMod
         ToolkitError: no such checkpoint, or one of something else.
     """
     content = load_checkpoint(path, FAMILY.name)["model"]
-    model = create_facial_gan(content["preset"], without=content.get("without", ""))
+    contract = Contract.from_state(content["contract"])
+    model = create_facial_gan(
+        content["preset"],
+        without=content.get("without", ""),
+        speech_features=contract.speech_features,
+    )
     load_weights(model, content, path)
     if isinstance(model.generator, OfficialGenerator) and "normalisation" not in content:
         return make_released_model(path, model.generator, content, device)
@@ -84,7 +99,7 @@ def open_facial_gan(path: Path, device: torch.device | str = "cpu") -> MotionMod
         path=path,
         network=model.generator.eval().to(device),
         normalisation=Normalisation.from_state(content["normalisation"]),
-        contract=Contract.from_state(content["contract"]),
+        contract=contract,
         lids=LidMap.from_state(content["lids"]) if content.get("lids") else None,
         window=content.get("window", WINDOW),
     )

@@ -1,7 +1,7 @@
 """FACIAL-GAN's networks as the paper's supplement prints them.
 
-Legend: B batch, T frames of a window, 29 symbol scores, 71 numbers of motion, s initial state,
-z temporal and c local features (32 each).
+Legend: B batch, T frames of a window, 29 symbol scores, A numbers of speech features (29, or 384 of
+Whisper), 71 numbers of motion, s initial state, z temporal and c local features (32 each).
 
 Where the paper is silent: paddings are those that attain the printed shapes; the slope of the
 leaky ReLU is 0.01; the stretching of G_tem is by pixel centres, so that position k stands on
@@ -38,11 +38,24 @@ class Generator(nn.Module):
     stride = 4
     """T must be a multiple: G_tem halves time twice."""
 
-    def __init__(self, *, temporal: bool = True, local: bool = True) -> None:
-        """Leave one part out for the ablations of Fig. 8: the FC then sees the other alone."""
+    def __init__(
+        self, *, temporal: bool = True, local: bool = True, audio_size: int = NUM_SYMBOLS
+    ) -> None:
+        """Random weights.
+
+        Args:
+            temporal: leave G_tem out for the ablations of Fig. 8: the FC then sees c alone.
+            local: the same of G_loc.
+            audio_size: A. Where it is not 29, a linear map without offset, one for all frames,
+                makes 29 numbers of them that both networks read as the paper's scores.
+        """
         super().__init__()
         if not (temporal or local):
             raise ValueError("a generator needs its temporal or its local network")
+        self.audio_size = audio_size
+        self.reduce = (
+            None if audio_size == NUM_SYMBOLS else nn.Linear(audio_size, NUM_SYMBOLS, bias=False)
+        )
         self.temporal = TemporalNetwork() if temporal else None
         self.local = LocalNetwork() if local else None
         self.head = nn.Linear(NUM_FEATURES * (temporal + local), MOTION_SIZE)
@@ -51,8 +64,8 @@ class Generator(nn.Module):
         """Motion of a window.
 
         Args:
-            audio: (B, T + 15, 29) scores of the window, 8 frames before and 7 after it, as the
-                normalisation gives them.
+            audio: (B, T + 15, A) speech features of the window, 8 frames before and 7 after it, as
+                the normalisation gives them.
             state: (B, 71) motion to begin with, normalised.
 
         Returns:
@@ -61,7 +74,9 @@ class Generator(nn.Module):
         Raises:
             ValueError: other shapes, or a T that is no multiple of `stride`.
         """
-        num_frames = check_shapes(audio, state, self.stride)
+        num_frames = check_shapes(audio, state, self.stride, self.audio_size)
+        if self.reduce is not None:
+            audio = self.reduce(audio)
         features = []
         if self.temporal is not None:
             features.append(self.temporal(audio.narrow(1, CONTEXT[0], num_frames), state))
@@ -162,12 +177,14 @@ class Discriminator(nn.Module):
         return torch.as_tensor(logits[rows[:, None, :: self.stride]])
 
 
-def check_shapes(audio: torch.Tensor, state: torch.Tensor, stride: int) -> int:
-    """T of a generator's input; ValueError if it is not (B, T + 15, 29) and (B, 71)."""
+def check_shapes(
+    audio: torch.Tensor, state: torch.Tensor, stride: int, audio_size: int = NUM_SYMBOLS
+) -> int:
+    """T of a generator's input; ValueError if it is not (B, T + 15, A) and (B, 71)."""
     num_frames = audio.shape[1] - LOCAL_FRAMES + 1 if audio.ndim == 3 else 0
-    if num_frames < 1 or num_frames % stride or audio.shape[2] != NUM_SYMBOLS:
+    if num_frames < 1 or num_frames % stride or audio.shape[2] != audio_size:
         raise ValueError(
-            f"audio must be (B, T + {LOCAL_FRAMES - 1}, {NUM_SYMBOLS}), T a multiple of {stride}, "
+            f"audio must be (B, T + {LOCAL_FRAMES - 1}, {audio_size}), T a multiple of {stride}, "
             f"not {tuple(audio.shape)}"
         )
     if state.shape != (len(audio), MOTION_SIZE):

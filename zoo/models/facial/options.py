@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.models.facial.presets import PAPER_WEIGHTS, PAPER_WINDOW, PRESETS, LossWeights, check_part
+from toolkit.schema import SPEECH_FEATURES
+from zoo.models.facial.presets import (
+    PAPER_WEIGHTS,
+    PAPER_WINDOW,
+    PRESETS,
+    LossWeights,
+    check_features,
+    check_part,
+)
 from zoo.training.options import ClipRunOptions, find_preset, option
 
 PARTS = ("", "temporal", "local")
@@ -20,6 +28,11 @@ class FacialRecipe(ClipRunOptions):
         "Networks, losses and schedule; small: a narrower discriminator.",
         default="paper",
         one_of=tuple(PRESETS),
+    )
+    speech_features: str = option(
+        "What the networks read: the scores, or the states of ttk ingest --whisper tiny-en.",
+        default="deepspeech",
+        one_of=SPEECH_FEATURES,
     )
     epochs: int = option(_EPOCHS, default=0, at_least=0)
     batch_size: int = option(_BATCH_SIZE, default=0, at_least=0)
@@ -55,6 +68,7 @@ class FacialRecipe(ClipRunOptions):
         """Take the preset's schedule, refuse what does not go together; raises ValueError."""
         super().__post_init__()
         check_part(self.preset, self.without)
+        check_features(self.preset, self.speech_features)
         self._check_identity()
         self._check_weights()
         chosen = find_preset(PRESETS, self.preset)

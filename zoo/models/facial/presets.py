@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from toolkit.schema import SPEECH_FEATURES
 from zoo.training.options import find_preset
 
 
@@ -47,6 +48,7 @@ class Preset:
         learning_rate: of Adam, for both networks.
         stride: frames between the starts of windows.
         last_window: whether a clip's last window is trained on.
+        any_features: whether speech features other than the scores may be chosen.
         fresh_discriminator: fine-tuning begins with a new one, not with the base model's.
         epochs, batch_size: of general training.
         tuning_epochs, tuning_batch_size: of fine-tuning.
@@ -62,6 +64,7 @@ class Preset:
     learning_rate: float = 1e-4
     stride: int = PAPER_STRIDE
     last_window: bool = True
+    any_features: bool = True
     fresh_discriminator: bool = False
     epochs: int = 50
     batch_size: int = 64
@@ -82,6 +85,7 @@ PRESETS = {
         learning_rate=1e-5,
         stride=1,
         last_window=False,
+        any_features=False,
         fresh_discriminator=True,
         epochs=11,
         batch_size=16,
@@ -91,6 +95,18 @@ PRESETS = {
 """`paper`, as printed (section 5.1); `small`, the same with a discriminator a quarter as wide, for
 CPUs; `official`, as the released code has it, which fine-tunes alone: general training is done in
 the same way."""
+
+
+def check_features(preset: str, speech_features: str) -> None:
+    """ValueError for none of `SPEECH_FEATURES`, or for one that a preset does not read."""
+    if speech_features not in SPEECH_FEATURES:
+        known = ", ".join(SPEECH_FEATURES)
+        raise ValueError(f"no speech features {speech_features!r}: choose from {known}")
+    if speech_features != SPEECH_FEATURES[0] and not find_preset(PRESETS, preset).any_features:
+        raise ValueError(
+            f"the {preset} preset reads the scores alone, as the released code: take paper or "
+            f"small with {speech_features}"
+        )
 
 
 def check_part(preset: str, part: str) -> None:

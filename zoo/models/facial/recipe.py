@@ -73,7 +73,11 @@ def choose_clips(recipe: FacialRecipe) -> tuple[ClipSet, ClipSet]:
     if recipe.holdout:
         holdout = Holdout(share=recipe.holdout, identity=identity, gap=recipe.window)
     shortest = MIN_FRAMES if PRESETS[recipe.preset].last_window else recipe.window
-    load = functools.partial(load_clips, min_frames=min(shortest, recipe.window))
+    load = functools.partial(
+        load_clips,
+        min_frames=min(shortest, recipe.window),
+        speech_features=recipe.speech_features,
+    )
     if isinstance(recipe, FinetuneRecipe):
         return load_parts(load, recipe.shards, identity=identity, holdout=holdout)
     trained = load(recipe.shards, split="train", holdout=holdout)
@@ -105,7 +109,10 @@ class FacialTask(Task):
         self._contract = make_contract(trained)
         self._contract.refuse_others(make_contract(chosen_by), "the validation part")
         self._model = create_facial_gan(
-            recipe.preset, without=recipe.without, weights=recipe.weights
+            recipe.preset,
+            without=recipe.without,
+            weights=recipe.weights,
+            speech_features=recipe.speech_features,
         )
         preset = PRESETS[recipe.preset]
         self._normalisation = Normalisation.fit(trained, preset.normalisation, scale=trained.scale)
@@ -135,7 +142,13 @@ class FacialTask(Task):
 
     def _take_base(self, recipe: FinetuneRecipe, trained: ClipSet) -> None:
         base = load_checkpoint(recipe.base, FAMILY.name)["model"]
-        Contract.from_state(base["contract"]).refuse_others(self._contract, str(recipe.shards))
+        known_data = Contract.from_state(base["contract"])
+        if (features := known_data.speech_features) != recipe.speech_features:
+            raise ToolkitError(
+                f"{recipe.base}: was trained on {features}, not on {recipe.speech_features}: add "
+                f"--speech-features {features}"
+            )
+        known_data.refuse_others(self._contract, str(recipe.shards))
         if (window := base.get("window", WINDOW)) != recipe.window:
             raise ToolkitError(
                 f"{recipe.base}: was trained on windows of {window} frames: add --window {window}"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.tones import play_text, write_speech, write_wav
 from toolkit.errors import ToolkitError
-from toolkit.features.deepspeech import NetworkSizes, decode_greedy
+from toolkit.features.deepspeech import NetworkSizes, decode_greedy, load_network
 from toolkit.features.spectrogram import compute_spectrogram
 from zoo.data.rows import store_rows
 from zoo.data.transcripts import SpeechStore, Utterance, store_speech
@@ -183,3 +183,11 @@ def test_rows_are_computed_once_and_again_under_another_key(tmp_path: Path) -> N
     assert (store.read(0) == 3).all()
     (tmp_path / "r").write_bytes(b"cut")
     assert (store_rows(tmp_path / "r", "b", make(4.0)).read(2) == 4).all()
+
+
+def test_a_run_states_its_delay_in_its_weights(speech: Path, tmp_path: Path) -> None:
+    settings = make_recipe(speech, teacher=None, delay=0.06)
+    recipe.train_deepspeech(settings, tmp_path)
+    assert load_network(tmp_path / "best.safetensors").delay == pytest.approx(0.06)
+    with pytest.raises(ValueError, match="--delay 2"):
+        make_recipe(speech, delay=2.0)

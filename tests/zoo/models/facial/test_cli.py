@@ -241,7 +241,7 @@ def test_a_signal_ends_the_command_with_its_code_and_the_line_that_goes_on(
         r"zoo: stopped by SIGTERM in epoch \d+, after step [01]; saved. Go on with:", said
     )
     program, *same = shlex.split(again)
-    assert (program, same) == ("zoo", [*words, "--resume"])
+    assert (program, same) == ("zoo", [*words, "--resume", "auto"])
     assert load_checkpoint(out / "last.pt")["kind"] == "facial-gan"
 
 
