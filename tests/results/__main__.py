@@ -7,6 +7,7 @@ as they are. `--rehearse` runs everything once as small as can be, and leaves th
 """
 
 import argparse
+import dataclasses
 import os
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from tests.results.ablations import run_ablations
 from tests.results.eyes import run_eyes
+from tests.results.grid import run_grid
 from tests.results.killed import run_killed
 from tests.results.people import run_personalization
 from tests.results.real import run_real
@@ -33,6 +35,7 @@ STEPS: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "gan-weight": run_gan_weight,
     "long": run_long,
     "real": lambda setup: run_real(setup, len(os.sched_getaffinity(0))),
+    "grid": run_grid,
     "personalize": run_personalization,
     "killed": run_killed,
     "reenact": run_reenactment,
@@ -49,11 +52,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.results", description=__doc__)
     parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS))
     parser.add_argument("--rehearse", action="store_true", help="Tiny runs; the page stays.")
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE",
+        help="Another acoustic model, whose scores the step grid compares with the shipped one's.",
+    )  # fmt: skip
     given = parser.parse_args()
     if unknown := sorted(set(given.steps) - STEPS.keys()):
         parser.error(f"no step {unknown[0]}: choose from {', '.join(STEPS)}")
+    if given.weights and not given.weights.is_file():
+        parser.error(f"--weights {given.weights}: no such file")
     out = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
     setup = make_rehearsal(out / "rehearsal") if given.rehearse else Setup(out=out)
+    setup = dataclasses.replace(setup, weights=given.weights)
     for name in given.steps or STEPS:
         run_step(name, setup, writes=not given.rehearse)
 

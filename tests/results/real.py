@@ -16,19 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.accuracy.real import find_data, ingest_real
-from tests.results.runs import plan_base, plan_finetuning, read_epochs
+from tests.results.runs import plan_base, plan_finetuning, read_epochs, train_parts
 from tests.results.scoring import REAL, Contest
 from tests.results.setup import MissingDataError, Setup, Table
-from zoo.cli.progress import TrainProgress
 from zoo.data import WINDOW, ClipSet, MotionClip, load_clips
 from zoo.evaluation.motion import Method, Motion, make_baselines
 from zoo.models.facial.model import open_facial_gan
-from zoo.models.facial.options import FacialRecipe
-from zoo.models.facial.recipe import FacialTask
 from zoo.motion.blink_rate import MODEL
 from zoo.motion.model import MotionModel
-from zoo.training.distributed import Distributed
-from zoo.training.loop import BEST, LAST, train
+from zoo.training.loop import BEST
 
 LONGEST = "cnn2_25fps"
 """Identity of the longest video of one person."""
@@ -156,27 +152,13 @@ def train_fold(setup: Setup, fold: Fold, number: int) -> dict[str, MotionModel]:
     dataset = setup.out / "real"
     base = plan_base(setup, dataset, epochs=setup.real_epochs)
     first = setup.out / f"real-base-{number + 1}-of-{setup.folds}"
-    _train(base, fold.everyone, fold.chosen_by, first)
+    train_parts(base, fold.everyone, fold.chosen_by, first)
     tuning = plan_finetuning(setup, dataset, first / BEST, LONGEST)
     second = setup.out / f"real-{LONGEST}-{number + 1}-of-{setup.folds}"
-    _train(tuning, fold.person, fold.chosen_by, second)
+    train_parts(tuning, fold.person, fold.chosen_by, second)
     for run in (first, second):
         print(f"{run.name}: {read_epochs(run, 'score', 'validation')}", file=sys.stderr)
     return {"base": open_facial_gan(first / BEST), "fine-tuned": open_facial_gan(second / BEST)}
-
-
-def _train(recipe: FacialRecipe, trained: ClipSet, chosen_by: ClipSet, out: Path) -> None:
-    task = FacialTask(recipe, trained, chosen_by, distributed=Distributed())
-    print(f"{out.name}: {recipe.epochs} epochs", file=sys.stderr)
-    with TrainProgress(recipe.epochs, "windows") as progress:
-        train(
-            task,
-            out,
-            epochs=recipe.epochs,
-            seed=recipe.seed,
-            resume=(out / LAST).is_file(),
-            on_step=progress.advance,
-        )
 
 
 def list_methods(fold: Fold, models: dict[str, MotionModel]) -> dict[str, Method]:

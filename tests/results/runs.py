@@ -9,12 +9,14 @@ from typing import Any
 
 from tests.results.setup import Setup
 from zoo.cli.progress import TrainProgress
+from zoo.data import ClipSet
 from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
-from zoo.models.facial.recipe import train_facial
+from zoo.models.facial.recipe import FacialTask, train_facial
 from zoo.models.style.options import PersonalizationRecipe
 from zoo.models.style.recipe import train_personalization
+from zoo.training.distributed import Distributed
 from zoo.training.log import LOG
-from zoo.training.loop import BEST, LAST
+from zoo.training.loop import BEST, LAST, train
 
 PRECISION = "bf16"
 """Of the networks: a step takes half the time of fp32 on processors that multiply bf16."""
@@ -36,11 +38,10 @@ def plan_base(setup: Setup, dataset: Path, **changes: Any) -> FacialRecipe:
     return FacialRecipe(
         shards=dataset / "shards",
         preset="small",
-        batch_size=setup.batch_size,
         learning_rate=setup.learning_rate,
         device="cpu",
         precision=PRECISION,
-        **{"epochs": setup.epochs} | changes,
+        **{"epochs": setup.epochs, "batch_size": setup.batch_size} | changes,
     )
 
 
@@ -65,6 +66,21 @@ def train_once(recipe: FacialRecipe, out: Path) -> Path:
     with TrainProgress(recipe.epochs, "windows") as progress:
         train_facial(recipe, out, resume=(out / LAST).is_file(), on_step=progress.advance)
     return out
+
+
+def train_parts(recipe: FacialRecipe, trained: ClipSet, chosen_by: ClipSet, out: Path) -> None:
+    """The same with clips that are given, whatever split the dataset has."""
+    task = FacialTask(recipe, trained, chosen_by, distributed=Distributed())
+    print(f"{out.name}: {recipe.epochs} epochs", file=sys.stderr)
+    with TrainProgress(recipe.epochs, "windows") as progress:
+        train(
+            task,
+            out,
+            epochs=recipe.epochs,
+            seed=recipe.seed,
+            resume=(out / LAST).is_file(),
+            on_step=progress.advance,
+        )
 
 
 def train_judges(setup: Setup, name: str, dataset: Path) -> Path:

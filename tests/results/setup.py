@@ -38,6 +38,10 @@ class Setup:
         short_epochs: of a renderer of a short video: about as many steps.
         most_seconds: of a video or recording; what is longer is cut.
         sample_seconds: of the generated person's video.
+        sentences: of the step `grid`, at most.
+        grid_epochs: of a motion model of all of them; those of a share train as many steps.
+        grid_batch_size: windows of a step there.
+        weights: of another acoustic model, whose scores stand beside the shipped one's there.
     """
 
     out: Path
@@ -60,6 +64,10 @@ class Setup:
     short_epochs: int = 30
     most_seconds: float = math.inf
     sample_seconds: float = 30.0
+    sentences: int = 700
+    grid_epochs: int = 20
+    grid_batch_size: int = 8
+    weights: Path | None = None
 
 
 def make_rehearsal(out: Path) -> Setup:
@@ -81,6 +89,8 @@ def make_rehearsal(out: Path) -> Setup:
         renderer_epochs=1,
         short_epochs=1,
         most_seconds=15.0,
+        sentences=20,
+        grid_epochs=1,
         sample_seconds=15.0,  # as short as a person can be learnt from, with that holdout
     )
 

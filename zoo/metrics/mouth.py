@@ -1,7 +1,8 @@
-"""The mouth that expression coefficients draw: error of its vertices in mm, and its opening.
+"""Mouths: of expression coefficients, in mm, and of the face mesh's landmarks, beside the eyes.
 
 Lips are points 49 to 68 (counted from 1) of the 68-point view, so that any face model has them.
-The identity is the mean face's and the head does not turn: what is compared is expression alone.
+Of coefficients the identity is the mean face's and the head does not turn: what is compared is
+expression alone.
 
 Legend: n frames, L the 20 vertices of the lips.
 """
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.facemodel.model import FaceModel, combine, load_default
-from toolkit.mesh import LIPS68
+from toolkit.mesh import EYE_CORNERS, LANDMARKS68, LIPS68
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,6 +52,20 @@ def measure_opening_mm(expression: npt.ArrayLike, model: FaceModel | None = None
     lips = place_lips(expression, model)
     gaps = lips[..., _UPPER, :] - lips[..., _LOWER, :]
     return np.asarray(np.linalg.norm(gaps, axis=-1).mean(axis=-1))
+
+
+def place_mouth(landmarks: npt.ArrayLike) -> Floats:
+    """Lips (n, 20, 2) of landmarks (n, 468 or 478, 2 or 3) in the picture plane, seen by the eyes.
+
+    Less their own centroid, turned so that the line between the eyes' centres is level, and over
+    its length: neither where the head is nor how large, and no roll. Axes as the landmarks'.
+    """
+    points = np.asarray(landmarks, np.float64)
+    plane = points[..., 0] + 1j * points[..., 1]
+    right, left = (plane[:, pair].mean(axis=1) for pair in EYE_CORNERS)
+    lips = plane[:, LANDMARKS68[LIPS68]]
+    lips = (lips - lips.mean(axis=1, keepdims=True)) / (left - right)[:, None]
+    return np.stack([lips.real, lips.imag], axis=-1)
 
 
 def correlate(pred: npt.ArrayLike, target: npt.ArrayLike) -> float:

@@ -10,6 +10,7 @@ from scipy.signal import welch
 
 from toolkit.errors import ToolkitError
 from toolkit.facemodel.model import load_default
+from toolkit.mesh import LANDMARKS68
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from zoo.metrics.baselines import (
     RidgeSums,
@@ -22,7 +23,13 @@ from zoo.metrics.blinks import BlinkClip, compare_blinks, measure_blinks
 from zoo.metrics.confusion import Confusion, count_confusion, plot_confusion
 from zoo.metrics.dynamics import PARTS, compare_spectra, measure_density, measure_spectrum
 from zoo.metrics.intervals import bootstrap_interval
-from zoo.metrics.mouth import correlate, measure_mouth_error, measure_opening_mm, place_lips
+from zoo.metrics.mouth import (
+    correlate,
+    measure_mouth_error,
+    measure_opening_mm,
+    place_lips,
+    place_mouth,
+)
 from zoo.models.style.model import (
     StyleClassifier,
     StyleClassifiers,
@@ -237,6 +244,20 @@ def test_the_mouth_error_is_the_mean_distance_of_its_vertices() -> None:
     expected = np.sqrt(np.square(moved).sum(axis=-1)).mean(axis=-1)
     np.testing.assert_allclose(measure_mouth_error(a, b), expected, rtol=1e-4)
     assert not measure_mouth_error(a, a).any()
+
+
+def test_a_mouth_seen_by_the_eyes_knows_no_place_size_or_roll() -> None:
+    """Eyes' centres 10 px apart, a lip corner 3 px right of and 4 px under the lips' centroid."""
+    face = np.zeros((1, 478, 3))
+    face[0, [33, 133], 0], face[0, [263, 362], 0] = 20, 30
+    face[0, list(LANDMARKS68[48:68]), :2] = 25, 40
+    face[0, 61, :2], face[0, 291, :2] = (28, 44), (22, 36)
+    mouth = place_mouth(face)
+    assert mouth.shape == (1, 20, 2)
+    np.testing.assert_allclose(mouth[0, [0, 6]], [(0.3, 0.4), (-0.3, -0.4)], atol=1e-12)
+    assert not mouth[0, 1:6].any()
+    turn = 3 * np.array([[0.8, 0.6, 0], [-0.6, 0.8, 0], [0, 0, 1]])
+    np.testing.assert_allclose(place_mouth(face @ turn + [5, 7, 0]), mouth, atol=1e-12)
 
 
 def test_the_opening_is_the_gap_between_the_inner_lips() -> None:
