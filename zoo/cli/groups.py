@@ -4,7 +4,10 @@ import click
 
 from toolkit.cli.base import Group
 
-EXPORT = {"deepspeech": "zoo.cli.deepspeech:export_deepspeech"}
+EXPORT = {
+    "deepspeech": "zoo.cli.deepspeech:export_deepspeech",
+    "syncnet": "zoo.cli.sync:export_syncnet",
+}
 EVALUATE = {
     "deepspeech": "zoo.cli.deepspeech:evaluate_deepspeech",
     "motion": "zoo.cli.motion:evaluate_motion",

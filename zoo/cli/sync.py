@@ -1,12 +1,13 @@
-"""Lip-sync on the command line: evaluate."""
+"""Lip-sync on the command line: evaluate, export."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.base import Command, json_option, print_json
+from toolkit.cli.base import Command, json_option, print_json, say_next
 from toolkit.cli.tables import print_table
 from toolkit.dataset.options import PARTS
 from toolkit.errors import ToolkitError
@@ -16,13 +17,41 @@ if TYPE_CHECKING:
     from zoo.evaluation.sync import ShiftReport
 
 
+@click.command(
+    "syncnet",
+    cls=Command,
+    example="zoo export syncnet --run runs/sync --out judge.safetensors",
+)
+@click.option(
+    "--run",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="A run's folder; its best epoch is taken.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file of weights, .safetensors.",
+)
+def export_syncnet(run: Path, out: Path) -> None:
+    """Write a run's judge for `zoo evaluate sync --judge`: a small file without its training."""
+    from zoo.models.syncnet.model import export_weights
+    from zoo.training.loop import BEST
+
+    export_weights(run / BEST, out)
+    click.echo(f"{out}: the judge of {run}, {out.stat().st_size / 1e6:.1f} MB")
+    say_next(f"zoo evaluate sync film.mp4 --judge {shlex.quote(str(out))}")
+
+
 @click.command("sync", cls=Command, example="zoo evaluate sync film.mp4 --judge runs/sync/best.pt")
 @click.argument("films", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--judge",
     type=click.Path(path_type=Path),
     required=True,
-    help="A checkpoint of zoo train syncnet, or the published syncnet_v2.model.",
+    help="A checkpoint of zoo train syncnet, what zoo export syncnet wrote, or the published "
+    "syncnet_v2.model.",
 )
 @click.option(
     "--shards",

@@ -21,14 +21,11 @@ from toolkit.media.video import Streams, fit_size, probe
 from toolkit.schema import Reason, VideoInfo
 from zoo.data.talking import RATE, TICK_SAMPLES, TalkingClip
 from zoo.metrics.landmark_distance import follow_landmarks
-from zoo.metrics.sync import SyncScore, measure_distances, measure_sync
+from zoo.metrics.sync import SHIFTS, SyncScore, measure_distances, measure_moved
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
-
-SHIFTS = range(-10, 11)
-"""Frames by which sound is moved to see whether the judge finds it."""
 
 
 class Judge(Protocol):
@@ -158,7 +155,7 @@ def find_shifts(
         faces, sound = embed_clip(clip, judge), judge.embed_sound(clip.pcm)
         for shift in shifts:
             try:
-                score = judge_moved(faces, sound, shift)
+                score = measure_moved(faces, sound, shift)
             except ValueError:
                 continue  # too short
             scores[shift].append(score)
@@ -173,16 +170,3 @@ def find_shifts(
         by_shift={k: float(np.mean(np.array(v) <= 1)) for k, v in away.items()},
         confidence={k: float(np.mean([s.confidence for s in v])) for k, v in scores.items()},
     )
-
-
-def judge_moved(faces: Floats32, sound: Floats32, shift: int) -> SyncScore:
-    """The score with the sound `shift` ticks late; ValueError where too little is left.
-
-    Args:
-        faces: (n, D) embeddings of the film as it is.
-        sound: (m, D), likewise.
-        shift: negative: early.
-    """
-    late, early = max(0, shift), max(0, -shift)
-    faces = faces[late : len(faces) - early]
-    return measure_sync(measure_distances(faces, sound[early : len(sound) - late]))

@@ -19,6 +19,9 @@ REACH = 15
 RATE = 25
 """Frames a second of a judged film."""
 
+SHIFTS = range(-10, 11)
+"""Frames by which sound is moved to see whether a judge finds it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SyncScore:
@@ -97,3 +100,22 @@ def measure_sync(distances: npt.ArrayLike) -> SyncScore:
         in_place=float(mean[REACH]),
         num_windows=len(whole),
     )
+
+
+def measure_moved(faces: npt.ArrayLike, sound: npt.ArrayLike, shift: int) -> SyncScore:
+    """The figures with the sound made late: those of a film that is cut so.
+
+    What the moved sound lacks at one end is cut from picture and sound alike.
+
+    Args:
+        faces: (n, D) embeddings of the film as it is.
+        sound: (m, D), likewise.
+        shift: windows; negative: early.
+
+    Raises:
+        ValueError: too little is left, and see `measure_distances`.
+    """
+    faces, sound = np.asarray(faces), np.asarray(sound)
+    late, early = max(0, shift), max(0, -shift)
+    faces = faces[late : len(faces) - early]
+    return measure_sync(measure_distances(faces, sound[early : len(sound) - late]))

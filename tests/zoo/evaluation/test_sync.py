@@ -13,8 +13,8 @@ from tests.talkers import make_mesh, write_talkers
 from toolkit.errors import SourceError
 from zoo.data.talking import load_talking_clips, place_ticks
 from zoo.evaluation import sync
-from zoo.evaluation.sync import find_shifts, judge_moved, judge_video
-from zoo.metrics.sync import measure_distances, measure_sync
+from zoo.evaluation.sync import find_shifts, judge_video
+from zoo.metrics.sync import measure_distances, measure_moved, measure_sync
 
 Floats = npt.NDArray[np.float64]
 
@@ -123,7 +123,7 @@ def test_moved_sound_is_found_at_every_shift(
     report = find_shifts([clip], Coder(codes.astype(float)))
     assert (report.num_clips, report.found, report.exact) == (1, 1.0, 1.0)
     assert set(report.by_shift) == set(range(-10, 11))
-    late = judge_moved(_cut(codes.astype(float)), _cut(codes.astype(float)), 3)
+    late = measure_moved(_cut(codes.astype(float)), _cut(codes.astype(float)), 3)
     assert (late.offset, late.describe()) == (-3, "the sound is 3 frames late (120 ms)")
 
 
@@ -131,5 +131,5 @@ def test_moving_sound_is_what_a_moved_film_would_give() -> None:
     """Late sound: the film's first ticks and the sound's last ones are gone; early, the others."""
     codes = np.random.default_rng(0).normal(size=80)
     for shift, pictures, sound in ((4, codes[4:], codes[:-4]), (-4, codes[:-4], codes[4:])):
-        found = judge_moved(_cut(codes), _cut(codes), shift)
+        found = measure_moved(_cut(codes), _cut(codes), shift)
         assert found == measure_sync(measure_distances(_cut(pictures), _cut(sound)))

@@ -22,6 +22,6 @@ FAMILY = Family(
         example="zoo train syncnet --shards shards/ --out runs/sync",
         next="zoo evaluate sync --judge {out}/best.pt --shards {shards} --split test",
     ),
-    commands=("zoo evaluate sync",),
+    commands=("zoo evaluate sync", "zoo export syncnet"),
     opens_published=True,
 )

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from zoo.models.syncnet.mfcc import compute_mfcc
+
 Pictures = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
@@ -22,6 +24,15 @@ GAIN = (-15.0, 6.0)
 
 NOISE = (3.0, 40.0)
 """Of sound over noise, dB."""
+
+WARPS = tuple(np.linspace(0.88, 1.12, 13).round(2).tolist())
+"""Of the frequencies of a voice."""
+
+COLORING = 0.3
+"""Deviation of what is added to a cepstrum, over its own."""
+
+SHADE = 0.35
+"""Most by which one side of a picture is darker than its middle."""
 
 
 def jitter_places(places: npt.NDArray[np.float64], rng: Rng) -> npt.NDArray[np.float64]:
@@ -43,7 +54,9 @@ def change_pictures(pictures: Pictures, rng: Rng) -> Pictures:
     levels = (curve[:, None] - 128) * colors + 128 + brightness  # (256, C)
     table = levels.round().clip(0, 255).astype(np.uint8)
     changed = table[pictures, np.arange(pictures.shape[-1])]
-    how = rng.uniform(size=3) < (0.25, 0.25, 0.25)
+    how = rng.uniform(size=4) < (0.25, 0.25, 0.25, 0.3)
+    if how[3]:
+        changed = _shade(changed, rng)
     if how[0]:
         width = rng.uniform(0.3, 1.3) * pictures.shape[1] / 64
         changed = _map(changed, lambda picture: cv2.GaussianBlur(picture, (0, 0), width))
@@ -54,6 +67,17 @@ def change_pictures(pictures: Pictures, rng: Rng) -> Pictures:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 70))]
         changed = _map(changed, lambda picture: _recode(picture, quality))
     return changed
+
+
+def _shade(pictures: Pictures, rng: Rng) -> Pictures:
+    """Light that falls from a side."""
+    slopes = rng.uniform(-SHADE, SHADE, 2)
+    y, x = (
+        np.linspace(-1, 1, size) * slope
+        for size, slope in zip(pictures.shape[1:3], slopes, strict=True)
+    )
+    light = 1 + y[:, None, None] + x[:, None]
+    return np.asarray((pictures * light).round().clip(0, 255), np.uint8)
 
 
 def _map(pictures: Pictures, change: Callable[[Pictures], Any]) -> Pictures:
@@ -75,6 +99,13 @@ def change_sound(pcm: npt.NDArray[np.int16], rng: Rng) -> npt.NDArray[np.int16]:
         power = np.sqrt(np.mean(sound**2) / max(np.mean(noise**2), 1e-20))
         sound = sound + noise * power / 10 ** (rng.uniform(*NOISE) / 20)
     return np.asarray(sound.round().clip(-32768, 32767), np.int16)
+
+
+def change_voice(pcm: npt.NDArray[np.int16], rng: Rng) -> npt.NDArray[np.float32]:
+    """Cepstra (R, 13) of samples (S,) as of a longer or shorter throat, by another microphone."""
+    cepstra = compute_mfcc(pcm, float(rng.choice(WARPS)))
+    coloring = COLORING * cepstra.std(axis=0) * rng.normal(size=cepstra.shape[1])
+    return np.asarray(cepstra + coloring, np.float32)
 
 
 def _count_from_one(length: int) -> npt.NDArray[np.float64]:

@@ -17,7 +17,7 @@ from torch import Tensor
 from toolkit.errors import ShardError
 from zoo.data.order import Places
 from zoo.data.talking import TICK_SAMPLES, TalkingClip
-from zoo.models.syncnet.augment import change_pictures, change_sound, jitter_places
+from zoo.models.syncnet.augment import change_pictures, change_sound, change_voice, jitter_places
 from zoo.models.syncnet.faces import cut_square, place_squares, smooth_places
 from zoo.models.syncnet.mfcc import LENGTH, STEP, compute_mfcc
 from zoo.models.syncnet.presets import NUM_ROWS, ROWS_PER_FRAME, WINDOW, Preset
@@ -96,8 +96,8 @@ class SyncClip:
         num_rows = ROWS_PER_FRAME * (last - first)
         length = (num_rows - 1) * STEP + LENGTH
         pcm = self.clip.pcm[first * TICK_SAMPLES :][:length]
-        pcm = pcm if rng is None else change_sound(pcm, rng)
-        return compute_mfcc(np.pad(pcm, (0, length - len(pcm))))
+        pcm = np.pad(pcm, (0, length - len(pcm)))
+        return compute_mfcc(pcm) if rng is None else change_voice(change_sound(pcm, rng), rng)
 
 
 class Stretches:

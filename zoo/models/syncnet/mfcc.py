@@ -21,11 +21,19 @@ LENGTH, STEP, NUM_POINTS = 400, 160, 512
 NUM_FILTERS, NUM_CEPSTRA, LIFT = 26, 13, 22
 PRE_EMPHASIS = 0.97
 
+WARPED = 0.6
+"""Share of the spectrum in which all frequencies are multiplied by a warp."""
 
-def compute_mfcc(pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
+
+def compute_mfcc(pcm: npt.NDArray[np.int16], warp: float = 1.0) -> npt.NDArray[np.float32]:
     """(R, 13) of samples (S,), 100 a second; R is 1 + ⌈(S − 400)/160⌉, at least 1.
 
     The last row sees zeros behind the sound.
+
+    Args:
+        pcm: 16 kHz.
+        warp: by which the bands' frequencies are multiplied, but for the highest: above 1 a voice
+            sounds as if its vocal tract were longer.
     """
     samples = np.asarray(pcm, np.float64)
     emphasised = np.append(samples[:1], samples[1:] - PRE_EMPHASIS * samples[:-1])
@@ -33,7 +41,7 @@ def compute_mfcc(pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.float32]:
     padded = np.pad(emphasised, (0, max(0, (num_rows - 1) * STEP + LENGTH - len(samples))))
     rows = np.lib.stride_tricks.sliding_window_view(padded, LENGTH)[::STEP][:num_rows]
     power = np.abs(np.fft.rfft(rows, NUM_POINTS)) ** 2 / NUM_POINTS  # (R, F)
-    bands = _keep_off_zero(power @ _make_filters().T)
+    bands = _keep_off_zero(power @ _make_filters(warp).T)
     cepstra = dct(np.log(bands), type=2, norm="ortho", axis=1)[:, :NUM_CEPSTRA]
     cepstra *= 1 + LIFT / 2 * np.sin(np.pi * np.arange(NUM_CEPSTRA) / LIFT)
     cepstra[:, 0] = np.log(_keep_off_zero(power.sum(axis=1)))
@@ -45,10 +53,14 @@ def _keep_off_zero(values: Floats) -> Floats:
 
 
 @functools.cache
-def _make_filters() -> Floats:
+def _make_filters(warp: float = 1.0) -> Floats:
     """(26, F) triangles, even on the mel scale."""
-    top = 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700)
+    half = SAMPLE_RATE / 2
+    top = 2595 * np.log10(1 + half / 700)
     edges = 700 * (10 ** (np.linspace(0, top, NUM_FILTERS + 2) / 2595) - 1)
+    if warp != 1:
+        bend = WARPED * half / max(warp, 1)
+        edges = np.interp(edges, [0, bend, half], [0, warp * bend, half])
     places = np.floor((NUM_POINTS + 1) * edges / SAMPLE_RATE)
     low, middle, high = (places[k : k + NUM_FILTERS, None] for k in range(3))
     bins = np.arange(NUM_POINTS // 2 + 1)

@@ -3,6 +3,7 @@
 Legend: n ticks (25 a second) of a film, S samples, D numbers of an embedding.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -12,10 +13,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
 from toolkit.errors import ToolkitError
-from toolkit.storage import hash_file
+from toolkit.storage import check_ending, hash_file, write_whole
 from zoo.models.syncnet import FAMILY
 from zoo.models.syncnet.batches import cut_faces, cut_sound
 from zoo.models.syncnet.faces import cut_square, place_squares, smooth_places
@@ -106,38 +109,69 @@ def open_syncnet(path: Path, device: torch.device | str = "cpu") -> SyncJudge:
     """The judge of a run of `zoo train syncnet`, or of the published syncnet_v2.model.
 
     Args:
-        path: a checkpoint, or published weights: names and tensors in a torch file or safetensors.
+        path: a checkpoint, weights that `export_weights` wrote, or published weights: names and
+            tensors in a torch file or safetensors.
         device: where it is to run.
 
     Raises:
         ToolkitError: no such file, of something else, or not the published layout.
     """
     sha256 = hash_file(path) if path.is_file() else ""
-    content = _read(path)
-    if "kind" in content:
+    if path.suffix == ".safetensors":
+        preset, weights = _read_safetensors(path)
+    elif "kind" in (content := load_checkpoint(path)):
         model = load_checkpoint(path, FAMILY.name)["model"]
-        network = create_syncnet(model["preset"])
-        network.load_state_dict(model["network"])
-        return SyncJudge(network.to(device), model["preset"], sha256=sha256)
-    network = load_published(content, path)
-    return SyncJudge(network.to(device), "published", "syncnet_v2 (published)", sha256)
+        preset, weights = model["preset"], model["network"]
+    else:
+        preset, weights = "", content
+    network = load_weights(weights, path, preset or "published").to(device)
+    if preset:
+        return SyncJudge(network, preset, sha256=sha256)
+    return SyncJudge(network, "published", "syncnet_v2 (published)", sha256)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    if path.suffix != ".safetensors":
-        return load_checkpoint(path)
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def export_weights(checkpoint: Path, target: Path) -> None:
+    """Write a checkpoint's judge as float16 safetensors; its statistics stay float32.
 
+    Args:
+        checkpoint: of a run.
+        target: the file to write.
+
+    Raises:
+        ValueError: the file's name does not end in `.safetensors`.
+        ToolkitError: the checkpoint is not of a judge.
+    """
+    check_ending(target, (".safetensors",))
+    model = load_checkpoint(checkpoint, FAMILY.name)["model"]
+    tensors = {
+        name: (tensor.half() if name.endswith(("weight", "bias")) else tensor).contiguous()
+        for name, tensor in model["network"].items()
+    }
+    about = {"kind": FAMILY.name, "preset": model["preset"]}
+    about["trained_on"] = json.dumps(model["trained_on"])
+    with write_whole(target) as temporary:
+        temporary.write_bytes(save(tensors, about))
+
+
+def _read_safetensors(path: Path) -> tuple[str, dict[str, Tensor]]:
+    """Preset, "" of published weights, and tensors by name."""
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise ToolkitError(f"{path}: cannot be read as safetensors: {error}") from error
+    preset = about.get("preset", "") if about.get("kind") == FAMILY.name else ""
+    return preset, weights
 
 
-def load_published(weights: Mapping[str, Tensor], path: Path) -> SyncNet:
-    """The published network with these weights; ToolkitError where they are none of its."""
-    network = create_syncnet("published")
+def load_weights(weights: Mapping[str, Tensor], path: Path, preset: str = "published") -> SyncNet:
+    """A preset's network with these weights, in float32.
+
+    Raises:
+        ToolkitError: they are not of this layout.
+    """
+    network = create_syncnet(preset)
     expected = network.state_dict()
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
     lacking = sorted(expected.keys() - counters - weights.keys())
@@ -145,6 +179,7 @@ def load_published(weights: Mapping[str, Tensor], path: Path) -> SyncNet:
     other = [n for n in expected if n in weights and weights[n].shape != expected[n].shape]
     if wrong := lacking or unknown or other:
         how = "lacks" if lacking else "has an unknown" if unknown else "has another shape of"
-        raise ToolkitError(f"{path}: not the weights of syncnet_v2: it {how} {wrong[0]}")
+        layout = "syncnet_v2" if preset == "published" else f"the preset {preset}"
+        raise ToolkitError(f"{path}: not the weights of {layout}: it {how} {wrong[0]}")
     network.load_state_dict(dict(weights), strict=False)
     return network

@@ -35,7 +35,7 @@ class Preset:
 PRESETS = {
     "small": Preset(
         network="zoo.models.syncnet.networks:SmallSyncNet",
-        size=64,
+        size=48,
         channels=1,
         framing="mouth",
         learning_rate=1e-3,

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from zoo.data.fingerprint import Fingerprint, digest_item
 from zoo.data.order import Batches, cut_order
 from zoo.data.talking import TICK_SAMPLES, TalkingClip, load_talking_clips
-from zoo.metrics.sync import REACH, measure_distances, measure_sync
+from zoo.metrics.sync import REACH, SHIFTS, SyncScore, measure_distances, measure_moved
 from zoo.models.syncnet import FAMILY
 from zoo.models.syncnet.batches import (
     TICKS,
@@ -106,7 +107,8 @@ class SyncNetTask(Task):
         sound = torch.cat([cut_sound(rows)[:WINDOWS] for rows in on_device.sound])
         with autocast(self._device, self._recipe.precision, self._network):
             embedded = self._network.embed_faces(faces), self._network.embed_sound(sound)
-        loss = matching_loss(*(values.float() for values in embedded), self._log_scale.exp())
+        stretches = (values.float().unflatten(0, (-1, WINDOWS)) for values in embedded)
+        loss = matching_loss(*stretches, self._log_scale.exp())
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
@@ -116,25 +118,27 @@ class SyncNetTask(Task):
     def validate(self) -> Metrics:
         """How well lips of unseen clips are matched.
 
-        `score`: cross-entropy of the 31 shifts, of single windows; `in step`: share of clips found
-        within a frame of as they are; `confidence`: mean of the clips'.
+        `score`: cross-entropy of the 31 shifts, of single windows; `found`: share of clips and of
+        shifts put into them that are found within a frame; `confidence`: mean of the clips'.
         """
         judge = SyncJudge(self._network, self._recipe.preset)
         scale = float(self._log_scale.detach().exp())
-        losses, scores = list[float](), []
+        losses, found, confidences = list[float](), list[bool](), list[float]()
         for clip in self._chosen_by:
             last = min(len(clip), JUDGED_TICKS)
             faces = judge.embed_faces(clip.read_faces(0, last))
             sound = judge.embed_sound(clip.clip.pcm[: last * TICK_SAMPLES])
             distances = measure_distances(faces, sound)
-            scores.append(measure_sync(distances))
+            scores = _measure_all(faces, sound)
+            found += [abs(score.offset + shift) <= 1 for shift, score in scores.items()]
+            confidences.append(scores[0].confidence)
             whole = torch.from_numpy(distances[~np.isnan(distances).any(axis=1)])
             log_shares = torch.log_softmax(-scale * whole.square(), dim=1)
             losses.append(-float(log_shares[:, REACH].mean()))
         return {
             "score": float(np.mean(losses)),
-            "in step": float(np.mean([abs(score.offset) <= 1 for score in scores])),
-            "confidence": float(np.mean([score.confidence for score in scores])),
+            "found": float(np.mean(found)),
+            "confidence": float(np.mean(confidences)),
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -160,3 +164,9 @@ class SyncNetTask(Task):
 
 def _take_digests(clips: Sequence[SyncClip]) -> dict[str, str]:
     return {c.clip.id: digest_item(c.clip.identity, c.clip.pcm, c.places) for c in clips}
+
+
+def _measure_all(faces: npt.ArrayLike, sound: npt.ArrayLike) -> dict[int, SyncScore]:
+    """Shift -> figures, of those that a clip is long enough for."""
+    longest = (len(np.asarray(faces)) - 1) - 2 * REACH
+    return {shift: measure_moved(faces, sound, shift) for shift in SHIFTS if abs(shift) <= longest}

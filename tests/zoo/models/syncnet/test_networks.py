@@ -43,7 +43,7 @@ def test_published_layout_has_its_names() -> None:
 
 @pytest.mark.parametrize(
     ("preset", "channels", "size", "embedding"),
-    [("published", 3, 224, 1024), ("small", 1, 64, 128)],
+    [("published", 3, 224, 1024), ("small", 1, 48, 128)],
 )
 def test_windows_become_embeddings(preset: str, channels: int, size: int, embedding: int) -> None:
     """Of pictures and of sound, as long as one another."""
@@ -55,17 +55,17 @@ def test_windows_become_embeddings(preset: str, channels: int, size: int, embedd
 
 
 def test_small_network_is_small() -> None:
-    """By hand as above; four bytes each are 9.4 MB."""
-    sound = 320 + 18_496 + 73_856 + 295_168 + 2 * (32 + 64 + 128 + 256)
-    faces = 4_032 + 18_496 + 73_856 + 221_376 + 2 * (32 + 64 + 128 + 192)
-    head = 786_688 + 2 * 256 + 32_896
-    assert count(create_syncnet("small")) == sound + faces + 2 * head == 2_347_584
+    """By hand as above; four bytes each are 3.6 MB."""
+    sound = 2_560 + 18_528 + 36_992 + 73_920 + 2 * (64 + 96 + 128 + 192)
+    faces = 4_032 + 13_872 + 41_568 + 110_720 + 2 * (32 + 48 + 96 + 128)
+    heads = 246_016 + 295_168 + 2 * (2 * 256 + 32_896)
+    assert count(create_syncnet("small")) == sound + faces + heads == 911_760
 
 
 def test_small_network_ignores_the_light() -> None:
     """Contrast and brightness of a window are divided out."""
     network = create_syncnet("small").eval()
-    faces = torch.rand(2, 1, 5, 64, 64) * 200
+    faces = torch.rand(2, 1, 5, 48, 48) * 200
     with torch.inference_mode():
         one, other = (network.embed_faces(x) for x in (faces, faces / 2 + 100))
     torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
@@ -116,9 +116,17 @@ def test_a_file_of_anything_else_is_refused(tmp_path: Path) -> None:
 
 def test_loss_is_the_cross_entropy_of_squared_distances() -> None:
     """By hand, for two windows: distances² 0 and 4 in step, 1 and 1 crossed, at a scale of 1."""
-    faces, sound = torch.tensor([[0.0], [1.0]]), torch.tensor([[0.0], [-1.0]])
+    faces, sound = torch.tensor([[[0.0], [1.0]]]), torch.tensor([[[0.0], [-1.0]]])
     e = torch.tensor([0.0, -1.0, -1.0, -4.0]).exp()
     rows = [-(e[0] / (e[0] + e[1])).log(), -(e[3] / (e[2] + e[3])).log()]
     expected = sum(rows) / 2  # the same by columns: the table is symmetric
     loss = matching_loss(faces, sound, torch.tensor(1.0))
     torch.testing.assert_close(loss, torch.as_tensor(expected))
+
+
+def test_loss_compares_no_stretch_with_another() -> None:
+    """Two stretches have the mean of their losses, though each fits the other's sound better."""
+    torch.manual_seed(0)
+    faces, sound, scale = torch.randn(2, 5, 3), torch.randn(2, 5, 3), torch.tensor(2.0)
+    alone = [matching_loss(faces[k : k + 1], sound[k : k + 1], scale) for k in range(2)]
+    torch.testing.assert_close(matching_loss(faces, sound, scale), torch.stack(alone).mean())

@@ -102,7 +102,7 @@ def test_stretches_depend_on_seed_and_epoch_alone(shards: Path) -> None:
         Stretches(clips, 6, seed=3, epoch=epoch).gather(np.array(places))
         for epoch, places in ((1, [2, 5]), (1, [5]), (2, [5]))
     )
-    assert first.faces.shape == (2, TICKS, 1, 64, 64)
+    assert first.faces.shape == (2, TICKS, 1, 48, 48)
     assert first.sound.shape == (2, 4 * TICKS, 13)
     assert torch.equal(first.faces[1], again.faces[0])
     assert torch.equal(first.sound[1], again.sound[0])
