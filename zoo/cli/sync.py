@@ -142,6 +142,9 @@ def _print_report(report: "ShiftReport", judge: str) -> None:
         [f"{shift:+d}", f"{share:.0%}", f"{report.confidence[shift]:.2f}"]
         for shift, share in report.by_shift.items()
     ]
-    print_table(
-        f"By how much the sound is late, by {judge}", ("frames", "found", "confidence"), rows
-    )
+    print_table(f"Frames by which sound is late, {judge}", ("frames", "found", "confidence"), rows)
+    people = [
+        [name, f"{share:.0%}", f"{report.offsets[name]:+.0f}"]
+        for name, share in report.by_identity.items()
+    ]
+    print_table(f"Offset as they are, {judge}", ("identity", "found", "offset"), people)

@@ -6,8 +6,9 @@ Legend: n ticks (25 a second) of a film, D numbers of an embedding.
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from toolkit.media.video import Streams, fit_size, probe
 from toolkit.schema import Reason, VideoInfo
 from zoo.data.talking import RATE, TICK_SAMPLES, TalkingClip
 from zoo.metrics.landmark_distance import follow_landmarks
-from zoo.metrics.sync import SHIFTS, SyncScore, measure_distances, measure_moved
+from zoo.metrics.sync import SHIFTS, measure_distances, measure_moved
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
@@ -125,6 +126,9 @@ class ShiftReport:
         exact: share of those found exactly.
         by_shift: shift -> share found to a frame.
         confidence: shift -> mean confidence.
+        by_identity: identity -> share found to a frame.
+        offsets: identity -> median offset of its clips as they are: one that is not 0 at a good
+            confidence shows recordings that are out of step.
     """
 
     num_clips: int
@@ -132,14 +136,14 @@ class ShiftReport:
     exact: float
     by_shift: dict[int, float]
     confidence: dict[int, float]
+    by_identity: dict[str, float]
+    offsets: dict[str, float]
 
 
 def find_shifts(
     clips: Sequence[TalkingClip], judge: Judge, shifts: Sequence[int] = SHIFTS
 ) -> ShiftReport:
     """Move the sound of clips, and see whether the judge finds by how much.
-
-    What the moved sound lacks at one end is cut from picture and sound alike.
 
     Args:
         clips: that the judge was not trained on; those too short for a shift do not count in it.
@@ -149,24 +153,52 @@ def find_shifts(
     Raises:
         ToolkitError: no clip is long enough.
     """
-    away = {shift: list[int]() for shift in shifts}
-    scores = {shift: list[SyncScore]() for shift in shifts}
-    for clip in clips:
-        faces, sound = embed_clip(clip, judge), judge.embed_sound(clip.pcm)
-        for shift in shifts:
-            try:
-                score = measure_moved(faces, sound, shift)
-            except ValueError:
-                continue  # too short
-            scores[shift].append(score)
-            away[shift].append(abs(score.offset + shift))
-    if not all(away.values()):
+    trials = [trial for clip in clips for trial in _try_shifts(clip, judge, shifts)]
+    if {trial.shift for trial in trials} != set(shifts):
         raise ToolkitError("no clip is long enough to move its sound")
-    errors = np.concatenate([np.array(values) for values in away.values()])
+    by_shift, by_identity = _group(trials, "shift"), _group(trials, "identity")
     return ShiftReport(
         num_clips=len(clips),
-        found=float((errors <= 1).mean()),
-        exact=float((errors == 0).mean()),
-        by_shift={k: float(np.mean(np.array(v) <= 1)) for k, v in away.items()},
-        confidence={k: float(np.mean([s.confidence for s in v])) for k, v in scores.items()},
+        found=_share_found(trials),
+        exact=float(np.mean([trial.away == 0 for trial in trials])),
+        by_shift={shift: _share_found(of) for shift, of in by_shift.items()},
+        confidence={k: float(np.mean([t.confidence for t in of])) for k, of in by_shift.items()},
+        by_identity={name: _share_found(of) for name, of in by_identity.items()},
+        offsets={k: float(np.median([t.away for t in of])) for k, of in by_identity.items()},
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """A clip whose sound was moved: `away` is the offset that is found, less the shift's own."""
+
+    identity: str
+    shift: int
+    away: int
+    confidence: float
+
+
+def _try_shifts(clip: TalkingClip, judge: Judge, shifts: Sequence[int]) -> Iterator[_Trial]:
+    faces, sound = embed_clip(clip, judge), judge.embed_sound(clip.pcm)
+    for shift in shifts:
+        try:
+            score = measure_moved(faces, sound, shift)
+        except ValueError:
+            continue  # too short
+        yield _Trial(
+            identity=clip.identity,
+            shift=shift,
+            away=score.offset + shift,
+            confidence=score.confidence,
+        )
+
+
+def _group(trials: Sequence[_Trial], by: str) -> dict[Any, list[_Trial]]:
+    groups = dict[Any, list[_Trial]]()
+    for trial in sorted(trials, key=attrgetter(by)):
+        groups.setdefault(getattr(trial, by), []).append(trial)
+    return groups
+
+
+def _share_found(trials: Sequence[_Trial]) -> float:
+    return float(np.mean([abs(trial.away) <= 1 for trial in trials]))

@@ -6,6 +6,7 @@ turns five frames of a face, and 0.2 s of sound, into vectors; in step they are 
 Legend: n windows of a film at 25 a second, D numbers of an embedding, k = 0 … 30 the shifts.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,3 +120,32 @@ def measure_moved(faces: npt.ArrayLike, sound: npt.ArrayLike, shift: int) -> Syn
     late, early = max(0, shift), max(0, -shift)
     faces = faces[late : len(faces) - early]
     return measure_sync(measure_distances(faces, sound[early : len(sound) - late]))
+
+
+# --- rows of the table: NaN where a film is too short ---------------------------------------------
+
+
+def measure_offset(sync_distances: npt.ArrayLike) -> float:
+    """AV offset of distances (n, 31), frames of 25 a second; negative: the sound is late."""
+    return _measure(sync_distances, "offset")
+
+
+def measure_lse_c(sync_distances: npt.ArrayLike) -> float:
+    """Confidence: median less minimum over the shifts of the mean of distances (n, 31)."""
+    return _measure(sync_distances, "confidence")
+
+
+def measure_lse_d(sync_distances: npt.ArrayLike) -> float:
+    """Least mean of distances (n, 31), at the best shift."""
+    return _measure(sync_distances, "distance")
+
+
+def measure_in_place(sync_distances: npt.ArrayLike) -> float:
+    """Mean of distances (n, 31) at no shift."""
+    return _measure(sync_distances, "in_place")
+
+
+def _measure(distances: npt.ArrayLike, name: str) -> float:
+    if np.isnan(np.asarray(distances, np.float64)).any(axis=1).all():
+        return math.nan
+    return float(getattr(measure_sync(distances), name))

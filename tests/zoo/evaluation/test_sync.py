@@ -123,8 +123,21 @@ def test_moved_sound_is_found_at_every_shift(
     report = find_shifts([clip], Coder(codes.astype(float)))
     assert (report.num_clips, report.found, report.exact) == (1, 1.0, 1.0)
     assert set(report.by_shift) == set(range(-10, 11))
+    assert (report.by_identity, report.offsets) == ({clip.identity: 1.0}, {clip.identity: 0.0})
     late = measure_moved(_cut(codes.astype(float)), _cut(codes.astype(float)), 3)
     assert (late.offset, late.describe()) == (-3, "the sound is 3 frames late (120 ms)")
+
+
+def test_a_recording_that_is_out_of_step_shows_its_own_offset(tmp_path: Path) -> None:
+    """Sound three frames late as it is: no shift is found, each is three away."""
+    clip = load_talking_clips(
+        write_talkers(tmp_path, people=3, clips=1, num_frames=75), split=None
+    )[0]
+    codes = np.random.default_rng(0).integers(-20_000, 20_000, len(clip) + 3)
+    clip = replace(clip, pcm=np.repeat(codes[:-3], 640).astype(np.int16))
+    report = find_shifts([clip], Coder(codes[3:].astype(float)))
+    assert report.found == 0.0
+    assert report.offsets == {clip.identity: -3.0}
 
 
 def test_moving_sound_is_what_a_moved_film_would_give() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from zoo.metrics.sync import measure_distances, measure_sync
+from zoo.metrics.sync import measure_distances, measure_offset, measure_sync
 
 
 def draw_codes(num: int) -> npt.NDArray[np.float64]:
@@ -68,3 +68,9 @@ def test_other_shapes_are_refused() -> None:
         measure_distances(np.zeros((4, 3)), np.zeros((4, 2)))
     with pytest.raises(ValueError, match=r"are not \(n, 31\)"):
         measure_sync(np.zeros((4, 30)))
+
+
+def test_rows_of_a_film_that_is_too_short_are_unknown() -> None:
+    """30 windows: each lacks a shift's sound."""
+    codes = draw_codes(30)
+    assert np.isnan(measure_offset(measure_distances(codes, codes)))

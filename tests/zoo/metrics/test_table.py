@@ -65,6 +65,10 @@ def test_a_video_beside_itself_is_as_good_as_can_be(metric: Metric) -> None:
         ("blinks.duration.das", 7 / 30),
         ("blinks.stretches.half", 1),
         ("mouth_sound.lag", 3 / 30),
+        ("sync.offset", 2),
+        ("sync.lse_c", 1.2 - 0.9),
+        ("sync.lse_d", 0.9),
+        ("sync.in_place", 1.1),
     ],
 )
 def test_values_of_the_known_pair(name: str, value: float) -> None:

@@ -44,3 +44,15 @@ def test_digital_silence_is_finite() -> None:
     found = compute_mfcc(np.zeros(400, np.int16))
     assert found[0, 0] == pytest.approx(np.log(2.0**-52))
     np.testing.assert_allclose(found[0, 1:], 0, atol=1e-4)
+
+
+def test_a_warp_moves_the_bands_of_a_voice() -> None:
+    """By 1.1, a tone of 1,000 Hz is nearer to one of 909 Hz than half; by 1 nothing changes."""
+    times = np.arange(4000) / 16000
+    tone, lower = (
+        (8000 * np.sin(2 * np.pi * f * times)).astype(np.int16) for f in (1000, 1000 / 1.1)
+    )
+    plain, warped, expected = compute_mfcc(tone), compute_mfcc(tone, 1.1), compute_mfcc(lower)
+    np.testing.assert_array_equal(compute_mfcc(tone, 1.0), plain)
+    near = np.abs(warped - expected)[2:-2, 1:].mean()
+    assert near < 0.5 * np.abs(plain - expected)[2:-2, 1:].mean()

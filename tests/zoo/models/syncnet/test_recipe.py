@@ -92,6 +92,21 @@ def test_a_run_that_is_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> 
         assert torch.equal(value, other["network"][name]), name
 
 
+def test_an_exported_judge_judges_as_its_run_does(shards: Path, run: Path, tmp_path: Path) -> None:
+    """A file of half the size whose embeddings are the same to float16's rounding."""
+    out = tmp_path / "judge.safetensors"
+    result = CliRunner().invoke(
+        zoo.cli.main, ["export", "syncnet", "--run", str(run), "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.output
+    assert out.stat().st_size < 2_000_000  # 911,760 parameters of 2 bytes
+    whole, small = (open_model(path, makes="distances") for path in (run / "best.pt", out))
+    assert small.name == whole.name == "syncnet small"
+    clip = load_talking_clips(shards, split="test")[0]
+    np.testing.assert_allclose(small.embed_sound(clip.pcm), whole.embed_sound(clip.pcm), atol=5e-3)
+    assert judge_clip(clip, small) == pytest.approx(judge_clip(clip, whole), abs=0.02, nan_ok=True)
+
+
 # --- batches ------------------------------------------------------------------------------------
 
 
