@@ -66,7 +66,7 @@ def change_pictures(pictures: Pictures, rng: Rng) -> Pictures:
     if how[2]:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 70))]
         changed = _map(changed, lambda picture: _recode(picture, quality))
-    return changed
+    return np.asarray(changed, np.uint8)
 
 
 def _shade(pictures: Pictures, rng: Rng) -> Pictures:
@@ -81,7 +81,8 @@ def _shade(pictures: Pictures, rng: Rng) -> Pictures:
 
 
 def _map(pictures: Pictures, change: Callable[[Pictures], Any]) -> Pictures:
-    return np.stack([change(picture) for picture in pictures]).reshape(pictures.shape)
+    changed = np.stack([change(picture) for picture in pictures])
+    return np.asarray(changed, np.uint8).reshape(pictures.shape)
 
 
 def _recode(picture: Pictures, quality: list[int]) -> Pictures:

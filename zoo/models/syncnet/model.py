@@ -101,7 +101,7 @@ class SyncJudge:
 
     def _run(self, embed: Any, windows: Tensor) -> Floats:
         with torch.inference_mode():
-            blocks = [embed(block).cpu().numpy() for block in windows.split(_BLOCK)]
+            blocks = [embed(block).cpu().numpy() for block in torch.split(windows, _BLOCK)]
         return np.concatenate(blocks)
 
 

@@ -59,7 +59,7 @@ class SyncNet(nn.Module):
 
     def forward(self, faces: Tensor, sound: Tensor) -> Tensor:
         """Distances (B,) of pictures and sound."""
-        return (self.embed_faces(faces) - self.embed_sound(sound)).norm(dim=1)
+        return torch.as_tensor((self.embed_faces(faces) - self.embed_sound(sound)).norm(dim=1))
 
 
 class SmallSyncNet(SyncNet):

@@ -107,8 +107,8 @@ class SyncNetTask(Task):
         sound = torch.cat([cut_sound(rows)[:WINDOWS] for rows in on_device.sound])
         with autocast(self._device, self._recipe.precision, self._network):
             embedded = self._network.embed_faces(faces), self._network.embed_sound(sound)
-        stretches = (values.float().unflatten(0, (-1, WINDOWS)) for values in embedded)
-        loss = matching_loss(*stretches, self._log_scale.exp())
+        lips, sounds = (v.float().reshape(-1, WINDOWS, v.shape[1]) for v in embedded)
+        loss = matching_loss(lips, sounds, self._log_scale.exp())
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
