@@ -85,7 +85,7 @@ def read_times(path: Path) -> Floats:
     return np.array([frame.time for frame in read_frames(path, info, streams, size=size)])
 
 
-def ingest_real(folder: Path, out: Path, workers: int) -> list[RealClip]:
+def ingest_real(folder: Path, out: Path, workers: int, *, whisper: str = "none") -> list[RealClip]:
     """Ingest every video of the folder; clips of 27 frames and more."""
     names: dict[str, str] = {}
     copies = out / "with_sound"
@@ -95,7 +95,8 @@ def ingest_real(folder: Path, out: Path, workers: int) -> list[RealClip]:
         usable = _add_sound(path, folder, copies)
         names[str(usable.resolve())] = str(path.relative_to(folder))
         inputs.append(usable)
-    ingest(inputs, IngestOptions(min_frames=27, identity="stem"), out=out, workers=workers)
+    options = IngestOptions(min_frames=27, identity="stem", whisper=whisper)
+    ingest(inputs, options, out=out, workers=workers)
     return _list_clips(folder, out, names)
 
 

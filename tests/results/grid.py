@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from tests.accuracy.ridge import MAX_NUMBERS, fit_reduction
 from tests.accuracy.sound import Pcm, compute_mel
-from tests.accuracy.speech_features import MEL, STATES, open_whisper
+from tests.accuracy.speech_features import MEL, open_whisper
+from tests.results.heard import SHIPPED, Heard, list_heard
 from tests.results.people import find_real
 from tests.results.runs import plan_base, read_epochs, train_parts
 from tests.results.setup import Setup, Table
@@ -31,7 +32,7 @@ from toolkit.ingest import ingest
 from toolkit.ingest.options import IngestOptions
 from toolkit.storage import hash_file
 from toolkit.weights import locate
-from zoo.data import EXPRESSION, ClipSet, MotionClip, load_clips
+from zoo.data import EXPRESSION, ClipSet, MotionClip
 from zoo.data.source import select_clips
 from zoo.evaluation.rescore import rescore_dataset
 from zoo.evaluation.tables import write_interval
@@ -47,8 +48,6 @@ SENTENCES = "osalinasv_lipnet/grid_s1"
 
 SHARES = (16, 4, 1)
 """One in so many sentences of those there are to learn from."""
-
-SHIPPED = "scores, shipped"
 
 OPENING, MOUTH = slice(0, 1), slice(1, 41)
 """Of the 41 numbers of a mouth: inner lips over the eyes' distance; 20 points by `place_mouth`."""
@@ -85,20 +84,6 @@ class Sentence:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """Speech features of all sentences: their name, and where they are stored as what."""
-
-    name: str
-    dataset: Path
-    speech_features: str = "deepspeech"
-
-    def load(self) -> ClipSet:
-        """All clips, with these features as their `audio`."""
-        features = self.speech_features
-        return load_clips(self.dataset, split=None, min_frames=1, speech_features=features)
-
-
-@dataclass(frozen=True)
 class Parts:
     """What is learnt from, in the order in which it is taken, what chooses and what judges."""
 
@@ -114,13 +99,8 @@ class Parts:
 def run_grid(setup: Setup) -> dict[str, Table]:
     """Mouths of sentences that were not learnt from, from more and more that were."""
     dataset = ingest_sentences(setup)
-    shipped = rescore(setup, dataset, None)
-    heard = [Heard(SHIPPED, shipped)]
-    if setup.weights is not None:
-        other = rescore(setup, dataset, setup.weights)
-        heard.append(Heard(f"scores, {setup.weights.stem}", other))
-    if open_whisper():
-        heard.append(Heard(STATES, shipped, "whisper"))
+    shipped = rescore(setup, dataset)
+    heard = list_heard(setup, shipped, with_states=open_whisper() is not None)
     names = [PurePath(source).stem for source in read_table(dataset, "sources")["source"]]
     parts = divide(load_sentences(shipped), names)
     rows = list(score_baselines(parts))
@@ -145,21 +125,18 @@ def ingest_sentences(setup: Setup) -> Path:
     return out
 
 
-def rescore(setup: Setup, dataset: Path, weights: Path | None) -> Path:
-    """A copy with the scores of a network, made unless it is there.
-
-    None: of the shipped one, and with Whisper's states where they can be had.
-    """
-    digest = hash_file(weights or locate("deepspeech_small"))
-    with_states = weights is None and open_whisper() is not None
+def rescore(setup: Setup, dataset: Path) -> Path:
+    """A copy with the shipped network's scores, and Whisper's states where they can be had."""
+    with_states = open_whisper() is not None
+    digest = hash_file(locate("deepspeech_small"))
     out = setup.out / f"grid-{digest[:8]}{'-states' if with_states else ''}"
-    rescore_dataset(dataset, out, weights, with_states=with_states)
+    rescore_dataset(dataset, out, with_states=with_states)
     return out
 
 
 def load_sentences(dataset: Path) -> list[Sentence]:
     """All clips of a dataset."""
-    clips = {clip.id: clip for clip in Heard(SHIPPED, dataset).load()}
+    clips = {clip.id: clip for clip in Heard(SHIPPED, dataset).load(min_frames=1)}
     return [
         Sentence(
             name=PurePath(part.clip.source).stem,
@@ -239,7 +216,7 @@ def score_mouths(mouths: Frames, judged: Sequence[Sentence]) -> dict[str, Any]:
 def compute_features(parts: Parts, heard: Iterable[Heard]) -> Iterator[tuple[str, Frames]]:
     """Names and frames of all sentences: what is stored, and log-mel."""
     for features in heard:
-        yield features.name, {clip.id: clip.audio for clip in features.load()}
+        yield features.name, {clip.id: clip.audio for clip in features.load(min_frames=1)}
     sentences = [*parts.trained, *parts.chosen_by, *parts.judged]
     yield MEL, {s.id: compute_mel(s.pcm, s.clip.num_frames, s.clip.fps) for s in sentences}
 
@@ -289,7 +266,7 @@ def fit_scale(frames: npt.NDArray[Any]) -> Callable[[npt.NDArray[Any]], Floats]:
 
 def score_facial(setup: Setup, parts: Parts, heard: Heard) -> Iterator[dict[str, Any]]:
     """A row for each share, all trained for as many steps."""
-    clips = heard.load()
+    clips = heard.load(min_frames=1)
     for share, part in ((share, parts.take(share)) for share in SHARES):
         epochs = setup.grid_epochs * share
         recipe = plan_base(
@@ -299,8 +276,7 @@ def score_facial(setup: Setup, parts: Parts, heard: Heard) -> Iterator[dict[str,
             batch_size=setup.grid_batch_size,
             speech_features=heard.speech_features,
         )
-        run = f"{heard.dataset.name}-{heard.speech_features}-facial-{len(part.trained)}"
-        out = setup.out / run
+        out = setup.out / f"{heard.label}-facial-{len(part.trained)}"
         train_parts(recipe, _pick(clips, part.trained), _pick(clips, part.chosen_by), out)
         model = open_facial_gan(out / BEST)
         motions = {

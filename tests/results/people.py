@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tests.accuracy.real import find_data
 from tests.numbered import run_ffmpeg
-from tests.results.real import LONGEST, load_real
+from tests.results.heard import SHIPPED, Heard
+from tests.results.real import LONGEST, ingest_clips, load_real
 from tests.results.runs import PRECISION, plan_base, train_once
 from tests.results.setup import MissingDataError, Setup, Table
 from toolkit.dataset.manifest import has_split, write_split
@@ -79,8 +80,8 @@ def cut_media(setup: Setup, source: Path) -> Path:
 
 def train_real_base(setup: Setup) -> Path:
     """Checkpoint of a motion model of the real clips, without anything of the longest video."""
-    loud = load_real(setup.out / "real", workers=1)
-    dataset = setup.out / "real"
+    dataset = ingest_clips(setup.out / "real", workers=1)
+    loud = load_real(Heard(SHIPPED, dataset))
     others = [clip.id for clip in loud if clip.identity != LONGEST]
     if not has_split(dataset):
         write_split(dataset, list(_divide(others)))
@@ -178,8 +179,7 @@ def train_without_eyes(setup: Setup) -> Subject:
 
 def train_short(setup: Setup) -> Subject:
     """The woman of the short video: a renderer alone."""
-    load_real(setup.out / "real", workers=1)
-    shards = setup.out / "real" / "shards"
+    shards = ingest_clips(setup.out / "real", workers=1) / "shards"
     return _train_alone(setup, SHORT, shards, "video-short", setup.short_epochs)
 
 

@@ -16,15 +16,20 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.accuracy.real import find_data, ingest_real
+from tests.accuracy.speech_features import open_whisper
+from tests.results.heard import Heard, list_heard
 from tests.results.runs import plan_base, plan_finetuning, read_epochs, train_parts
 from tests.results.scoring import REAL, Contest
 from tests.results.setup import MissingDataError, Setup, Table
-from zoo.data import WINDOW, ClipSet, MotionClip, load_clips
+from zoo.data import WINDOW, ClipSet, MotionClip
 from zoo.evaluation.motion import Method, Motion, make_baselines
 from zoo.models.facial.model import open_facial_gan
 from zoo.motion.blink_rate import MODEL
 from zoo.motion.model import MotionModel
 from zoo.training.loop import BEST
+
+CONSTANT = "constant"
+"""Of the baselines the one that hears nothing."""
 
 LONGEST = "cnn2_25fps"
 """Identity of the longest video of one person."""
@@ -48,19 +53,21 @@ class Fold:
 
 
 def run_real(setup: Setup, workers: int) -> dict[str, Table]:
-    """Scores pooled over the folds."""
-    clips = load_real(setup.out / "real", workers)
+    """Scores pooled over the folds, for each kind of speech features."""
+    heard = list_heard(setup, ingest_clips(setup.out / "real", workers), with_states=hears_states())
+    clips = load_real(heard[0])
     motions: dict[str, dict[str, Motion]] = {}
     judged: list[MotionClip] = []
-    for number, fold in enumerate(make_folds(clips, setup.folds)):
-        models = train_fold(setup, fold, number)
-        for name, method in list_methods(fold, models).items():
-            made = {clip.id: method(clip) for clip in fold.judged}
-            motions.setdefault(name, {}).update(made)
-        judged += fold.judged.clips
+    for features in heard:
+        for number, fold in enumerate(make_folds(load_real(features), setup.folds)):
+            models = train_fold(setup, features, fold, number)
+            for name, method in list_methods(fold, models).items():
+                made = {clip.id: method(clip) for clip in fold.judged}
+                motions.setdefault(_name(name, features), {}).update(made)
+            judged += fold.judged.clips if features is heard[0] else ()
     methods = {name: _recall(made) for name, made in motions.items()}
     contest = Contest(dataclasses.replace(clips, clips=tuple(judged)), methods)
-    shown = [name for name in methods if name not in (REAL, "constant")]
+    shown = [name for name in methods if name not in (REAL, CONSTANT)]
     return {
         "real-clips": Table([describe(clips)]),
         "real-scores": Table(contest.tabulate()),
@@ -68,19 +75,34 @@ def run_real(setup: Setup, workers: int) -> dict[str, Table]:
     }
 
 
+def _name(method: str, heard: Heard) -> str:
+    """A row's: what hears nothing stands there once."""
+    return method if method in (REAL, CONSTANT) else f"{method}, {heard.name}"
+
+
 def _recall(made: dict[str, Motion]) -> Method:
     return lambda clip: made[clip.id]
 
 
-def load_real(out: Path, workers: int) -> ClipSet:
-    """Clips with a voice of their own, a window long or longer; ingested unless they are there."""
+def hears_states() -> bool:
+    """Whether the extra is here that Whisper's states need."""
+    return open_whisper() is not None
+
+
+def ingest_clips(out: Path, workers: int) -> Path:
+    """The dataset of all real videos; ingested unless it is there."""
     folder = find_data()
     if folder is None:
         raise MissingDataError("no real videos (TTK_REAL_DATA)")
     if not (out / "ingested").is_file():
-        ingest_real(folder, out, workers)
+        ingest_real(folder, out, workers, whisper="tiny-en" if hears_states() else "none")
         (out / "ingested").touch()
-    found = load_clips(out, split=None)
+    return out
+
+
+def load_real(heard: Heard) -> ClipSet:
+    """Clips with a voice of their own, a window long or longer."""
+    found = heard.load(min_frames=WINDOW)
     loud = tuple(clip for clip in found if "with_sound" not in clip.source)
     return dataclasses.replace(found, clips=loud)
 
@@ -147,14 +169,14 @@ def _cut(clips: Sequence[MotionClip], keep: npt.NDArray[np.bool_]) -> Iterator[M
 # --- training -----------------------------------------------------------------------------------
 
 
-def train_fold(setup: Setup, fold: Fold, number: int) -> dict[str, MotionModel]:
+def train_fold(setup: Setup, heard: Heard, fold: Fold, number: int) -> dict[str, MotionModel]:
     """Base and fine-tuned model of a round, trained unless they are there."""
-    dataset = setup.out / "real"
-    base = plan_base(setup, dataset, epochs=setup.real_epochs)
-    first = setup.out / f"real-base-{number + 1}-of-{setup.folds}"
+    features = {"speech_features": heard.speech_features}
+    base = plan_base(setup, heard.dataset, epochs=setup.real_epochs, **features)
+    first = setup.out / f"{heard.label}-base-{number + 1}-of-{setup.folds}"
     train_parts(base, fold.everyone, fold.chosen_by, first)
-    tuning = plan_finetuning(setup, dataset, first / BEST, LONGEST)
-    second = setup.out / f"real-{LONGEST}-{number + 1}-of-{setup.folds}"
+    tuning = plan_finetuning(setup, heard.dataset, first / BEST, LONGEST, **features)
+    second = setup.out / f"{heard.label}-{LONGEST}-{number + 1}-of-{setup.folds}"
     train_parts(tuning, fold.person, fold.chosen_by, second)
     for run in (first, second):
         print(f"{run.name}: {read_epochs(run, 'score', 'validation')}", file=sys.stderr)

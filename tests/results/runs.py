@@ -45,7 +45,9 @@ def plan_base(setup: Setup, dataset: Path, **changes: Any) -> FacialRecipe:
     )
 
 
-def plan_finetuning(setup: Setup, dataset: Path, base: Path, identity: str) -> FinetuneRecipe:
+def plan_finetuning(
+    setup: Setup, dataset: Path, base: Path, identity: str, **changes: Any
+) -> FinetuneRecipe:
     """What follows it for one identity."""
     return FinetuneRecipe(
         shards=dataset / "shards",
@@ -57,6 +59,7 @@ def plan_finetuning(setup: Setup, dataset: Path, base: Path, identity: str) -> F
         learning_rate=setup.learning_rate,
         device="cpu",
         precision=PRECISION,
+        **changes,
     )
 
 

@@ -8,6 +8,7 @@ import click
 
 from toolkit.cli.bar import Bar
 from toolkit.cli.base import choose_split, command, data_option, say_next
+from toolkit.errors import ShardError
 from toolkit.schema import Reason
 
 if TYPE_CHECKING:
@@ -92,15 +93,24 @@ def _show_clips(data: Path, clips: "pd.DataFrame", out: Path | None, sheet: Path
     num_clips = len(clips)
     _check_target("--out", out, ".mp4", num_clips)
     _check_target("--sheet", sheet, ".png", num_clips)
+    num_failed = 0
     for clip_id, short_id in zip(clips["clip_id"], clips["short_id"], strict=True):
-        if sheet is not None:
-            target = sheet if _is_file(sheet, num_clips) else sheet / f"{short_id}.png"
-            click.echo(render_sheet(data, clip_id, target))
-        if out is not None:
-            target = out if _is_file(out, num_clips) else out / f"{short_id}.mp4"
-            with Bar(short_id, "frames") as bar:
-                render_clip(data, clip_id, target, progress=bar.count)
-            click.echo(target)
+        try:
+            if sheet is not None:
+                target = sheet if _is_file(sheet, num_clips) else sheet / f"{short_id}.png"
+                click.echo(render_sheet(data, clip_id, target))
+            if out is not None:
+                target = out if _is_file(out, num_clips) else out / f"{short_id}.mp4"
+                with Bar(short_id, "frames") as bar:
+                    render_clip(data, clip_id, target, progress=bar.count)
+                click.echo(target)
+        except ShardError as error:
+            if num_clips == 1:
+                raise
+            num_failed += 1
+            click.echo(f"{short_id}: {error}", err=True)
+    if num_failed:
+        raise ShardError(f"{num_failed} of {num_clips} clips could not be shown; the rest were")
     say_next(_choose_next(data))
 
 

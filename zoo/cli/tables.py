@@ -7,8 +7,8 @@ import click
 
 from toolkit.cli.tables import print_table
 from zoo.evaluation.motion import MotionScores
+from zoo.evaluation.tables import write_interval
 from zoo.metrics.error_rates import ALL, ErrorRates
-from zoo.metrics.intervals import Interval
 
 
 def print_errors(
@@ -46,27 +46,31 @@ def print_errors(
 
 def print_scores(scores: Sequence[MotionScores]) -> None:
     """A row per method; then how each identity blinks, and whom the model was not trained on."""
-    columns = (
-        "method",
-        "expression, sd",
-        "mouth, mm",
-        "mouth r",
-        "spectrum",
-        "pose range",
-        *(f"{style} style" for style in scores[0].personalization),
+    intervals = ("expression_error", "mouth_error", "mouth_correlation")
+    errors = [
+        [score.method, *(write_interval(getattr(score, name)) for name in intervals)]
+        for score in scores
+    ]
+    print_table(
+        "Generated motion beside the real one, with 95 % intervals",
+        ("method", "expression, sd", "mouth, mm", "mouth r"),
+        errors,
     )
-    rows = [
+    styles = scores[0].personalization
+    ranges = [
         [
             score.method,
-            *map(_write_interval, (score.expression_error, score.mouth_error)),
-            _write_interval(score.mouth_correlation),
             f"{score.spectrum['mean']:.2f}",
             f"{score.pose_range:.2f}",
-            *(f"{accuracy:.2f}" for accuracy in score.personalization.values()),
+            *(f"{score.personalization[style]:.2f}" for style in styles),
         ]
         for score in scores
     ]
-    print_table("Generated motion beside the real one, with 95 % intervals", columns, rows)
+    print_table(
+        "How it moves",
+        ("method", "spectrum", "pose range", *(f"{style} style" for style in styles)),
+        ranges,
+    )
     blinks = [
         [
             score.method,
@@ -91,10 +95,6 @@ def print_scores(scores: Sequence[MotionScores]) -> None:
 
 def _write_rate(rate: float | None) -> str:
     return "–" if rate is None else f"{rate:.3f}"
-
-
-def _write_interval(interval: Interval) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"
 
 
 def _write_share(value: float | None) -> str:

@@ -139,6 +139,18 @@ def test_several_clips_go_into_a_folder_by_their_ids(
     assert names == sorted(f"{CLIPS[k].id[:8]}.png" for k in chosen)
 
 
+def test_clips_of_a_lost_shard_are_named_and_the_rest_is_shown(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data", {"a": CLIPS[:2], "b": CLIPS[2:]}, frame_size=64)
+    (tmp_path / "data" / "shards" / "a.h5").unlink()
+    result = show(tmp_path / "data", "--all", "--sheet", tmp_path / "sheets")
+    assert result.exit_code == 1
+    for clip in CLIPS[:2]:
+        assert re.search(f"^{clip.id[:8]}: .*a.h5: missing", result.stderr, re.MULTILINE)
+    assert "2 of 4 clips could not be shown" in result.stderr
+    names = sorted(path.name for path in (tmp_path / "sheets").iterdir())
+    assert names == sorted(f"{clip.id[:8]}.png" for clip in CLIPS[2:])
+
+
 def test_the_first_clip_needs_no_id(shown: Path, tmp_path: Path) -> None:
     """CLIPS[1] begins at frame 0 of the first video; CLIPS[3] is bob's only one."""
     for words in (["--first"], ["--first", "--identity", "bob"], ["--identity", "bob"]):

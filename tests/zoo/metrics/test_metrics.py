@@ -389,28 +389,63 @@ def test_blocks_see_that_neighbours_are_alike() -> None:
     assert widths[1] < 0.3 * true
 
 
-def test_a_block_never_crosses_from_clip_to_clip() -> None:
-    """Successive frame numbers, save at the ends of blocks; shorter clips come whole."""
-    lengths = [10, 3, 0, 12]
-    clip = np.repeat([0, 1, 3], [10, 3, 12])
+def draw_frames(lengths: list[int], block: int, times: int) -> list[np.ndarray]:
+    """The frames of each resample, the frames as they are last."""
     seen = list[np.ndarray]()
 
     def keep(at: np.ndarray) -> float:
         seen.append(at)
         return 0.0
 
-    bootstrap_interval(keep, lengths, block=5, num_resamples=200)
+    bootstrap_interval(keep, lengths, block=block, num_resamples=times)
+    return [*seen[1:], seen[0]]
+
+
+def test_a_block_never_crosses_from_clip_to_clip() -> None:
+    """Successive frame numbers, a clip's first after its last; shorter clips come whole."""
+    lengths = [10, 3, 0, 12]
+    clip, first_of = np.repeat([0, 1, 3], [10, 3, 12]), np.repeat([0, 10, 13], [10, 3, 12])
+    seen = draw_frames(lengths, 5, 200)
     assert all(len(at) == 25 for at in seen)
     np.testing.assert_array_equal(seen[-1], np.arange(25))  # the figure itself: every frame once
-    assert set(np.concatenate(seen[:-1])) == set(range(25))
     for at in seen[:-1]:
         first = 0
         while first < 25:
             size = min(3 if clip[at[first]] == 1 else 5, 25 - first)
             block = at[first : first + size]
-            assert (np.diff(block) == 1).all()
             assert len(set(clip[block])) == 1
+            length = lengths[clip[at[first]]]
+            inside = block - first_of[block]
+            assert ((np.diff(inside) - 1) % length == 0).all()
             first += size
+
+
+def test_every_frame_of_every_clip_is_as_likely() -> None:
+    """Ends of clips as their middles, clips shorter than a block as longer ones."""
+    lengths = [40, 3, 8, 60]
+    seen = np.bincount(np.concatenate(draw_frames(lengths, 8, 20_000)[:-1]), minlength=111)
+    share = seen / seen.mean()
+    for first, length in ((0, 40), (40, 3), (43, 8), (51, 60)):
+        assert share[first : first + length].mean() == pytest.approx(1, abs=0.03)
+    assert share.min() > 0.9
+    assert share.max() < 1.1
+
+
+def test_the_interval_holds_the_mean_of_clips_that_differ_in_length() -> None:
+    """One long clip of zeros and twenty short ones of ones: the mean is 0.5, and in the middle."""
+    values = np.repeat([0.0, 1.0], 400)
+    found = bootstrap_interval(lambda at: values[at].mean(), [400, *[20] * 20], block=20)
+    assert found.value == 0.5
+    assert (found.low + found.high) / 2 == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(("lengths", "known"), [([5], False), ([9], False), ([10], True)])
+def test_of_fewer_than_two_blocks_there_is_no_interval(lengths: list[int], known: bool) -> None:
+    found = bootstrap_interval(lambda at: at.mean(), lengths, block=5)
+    assert found.value == (lengths[0] - 1) / 2
+    assert [x is not None for x in (found.low, found.high)] == [known, known]
+    one = bootstrap_interval(lambda at: at.mean(), [3], block=5)
+    assert one.low is None
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

@@ -498,6 +498,8 @@ def test_a_plot_without_classifiers_is_the_error_along_a_window_and_the_table_is
     )
     assert result.exit_code == 0, result.stderr
     assert "Generated motion beside the real one" in result.stdout
+    assert "pose range" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
     assert "nseen" not in result.stdout
     assert plot.read_text().startswith("<?xml")
     assert "frame of the window" in plot.read_text()
