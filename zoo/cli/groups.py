@@ -4,13 +4,17 @@ import click
 
 from toolkit.cli.base import Group
 
-EXPORT = {"deepspeech": "zoo.cli.deepspeech:export_deepspeech"}
+EXPORT = {
+    "deepspeech": "zoo.cli.deepspeech:export_deepspeech",
+    "syncnet": "zoo.cli.sync:export_syncnet",
+}
 EVALUATE = {
     "deepspeech": "zoo.cli.deepspeech:evaluate_deepspeech",
     "motion": "zoo.cli.motion:evaluate_motion",
     "video": "zoo.cli.evaluate:evaluate_video",
     "compare": "zoo.cli.evaluate:evaluate_compare",
     "person": "zoo.cli.evaluate:evaluate_person",
+    "sync": "zoo.cli.sync:evaluate_sync",
 }
 CONVERT = {"facial-official": "zoo.cli.models:convert_facial_official"}
 

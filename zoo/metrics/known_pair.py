@@ -6,6 +6,8 @@ Both are made of numbers alone. The drawn one differs by:
   each row of 64 are off by 40 levels; every other pair of pictures is equal;
 - its head, 5 px to the right, 30 mm behind, turned by 3°, −6° and 3°;
 - five of its lip points, which are 4 px too low, and a mouth that moves 3 frames late;
+- the distances of a judge of lip-sync, 1.2 but for 1.0 of the real one in place, and for 1.1 in
+  place and 0.9 beside the sound of two frames before of the drawn one, whose lips are late;
 - one coefficient of expression, off by 2 standard deviations;
 - one blink where the real one has two;
 - its face's features, which lie 0.6 to either side of 0.8 times the real ones', in turn; of two
@@ -74,7 +76,16 @@ def _make_clip(name: str) -> dict[str, Any]:
         "ear": ear,
         "identity_features": _make_features(is_drawn),
         "identity_maps": _make_maps(is_drawn),
+        "sync_distances": _make_distances(is_drawn),
     }
+
+
+def _make_distances(is_drawn: bool) -> Floats:
+    distances = np.full((60, 31), 1.2)
+    distances[:, 15] = 1.1 if is_drawn else 1.0
+    if is_drawn:
+        distances[:, 13] = 0.9
+    return distances
 
 
 def _make_picture(width: int) -> npt.NDArray[np.uint8]:

@@ -5,7 +5,7 @@ Nothing is removed: where the head is counts in full. LMD, in which it does not,
 Legend: n frames.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,14 +48,19 @@ def find_landmarks(pictures: Iterable[npt.NDArray[np.uint8]], mesh: FaceMesh) ->
         pictures: (height, width, 3) uint8 RGB in order, without a cut.
         mesh: made anew for a take, or reset: what it says depends on what it saw before.
     """
-    meshes, has_face = list[Floats](), False
+    meshes = list(follow_landmarks(pictures, mesh))
+    return np.asarray(meshes).reshape(-1, NUM_LANDMARKS, 3)
+
+
+def follow_landmarks(pictures: Iterable[npt.NDArray[np.uint8]], mesh: FaceMesh) -> Iterator[Floats]:
+    """The same, one picture's (478, 3) after the other."""
+    has_face = False
     for picture in pictures:
         faces = mesh.detect(picture) if has_face else mesh.start(picture)
         has_face = bool(faces)
         largest = max(faces, key=lambda face: np.ptp(face[:, :2], axis=0).prod(), default=None)
         none = np.full((NUM_LANDMARKS, 3), np.nan)
-        meshes.append(none if largest is None else largest.astype(np.float64))
-    return np.asarray(meshes).reshape(-1, NUM_LANDMARKS, 3)
+        yield none if largest is None else largest.astype(np.float64)
 
 
 def measure_landmark_distance(pred: npt.ArrayLike, target: npt.ArrayLike) -> LandmarkDistance:

@@ -34,6 +34,9 @@ ARRAYS: dict[str, str] = {
     "pcm": "(S,) int16 sound of the clip, 16 kHz mono",
     "speech": "(n,) bool, whether there is speech in the frame",
     "fps": "frames a second",
+    "sync_distances": "(m, 31) distances of lips and sound moved by −15 to +15 frames of 25 a "
+    "second, of one judge, whose name and digest belong to every value; NaN where there is no "
+    "sound",
 }
 """Name -> shape, dtype, unit."""
 
@@ -43,6 +46,8 @@ _EAT = "EAT (ICCV 2023), EVP (CVPR 2021)"
 _WANG = "Wang et al., IEEE TIP 13(4), 2004, eq. 13"
 _THEVAL = "THEval (CVPR 2026, arXiv 2511.04520)"
 _DAS = "Das et al., ECCV 2020, 4.2"
+_CHUNG = "Chung and Zisserman, ACCV workshops 2016; LSE: Prajwal et al., ACM MM 2020"
+_DISTANCES = ("sync_distances",)
 
 _PICTURES: tuple[Row, ...] = (
     ("psnr.mean", "peak signal-to-noise ratio of each frame, averaged",
@@ -178,6 +183,18 @@ _IDENTITY: tuple[Row, ...] = (
      "0 to 2", "lower", ("identity_maps", "real_identity_maps"), "picture", "ours; network: dlib"),
 )  # fmt: skip
 
+_SYNC: tuple[Row, ...] = (
+    ("sync.offset", "AV offset: 15 less the place of the least mean distance; negative: the sound "
+     "is late", "zoo.metrics.sync:measure_offset", "frames at 25/s", "near", _DISTANCES, "clip",
+     _CHUNG),
+    ("sync.lse_c", "LSE-C, confidence: median less minimum of the mean distances",
+     "zoo.metrics.sync:measure_lse_c", "none", "higher", _DISTANCES, "clip", _CHUNG),
+    ("sync.lse_d", "LSE-D: the least mean distance, at the best shift",
+     "zoo.metrics.sync:measure_lse_d", "none", "lower", _DISTANCES, "clip", _CHUNG),
+    ("sync.in_place", "the mean distance at no shift", "zoo.metrics.sync:measure_in_place", "none",
+     "lower", _DISTANCES, "clip", "ours"),
+)  # fmt: skip
+
 ROWS = (
     *_PICTURES,
     *_LANDMARKS,
@@ -186,5 +203,6 @@ ROWS = (
     *_HEAD_AND_SOUND,
     *_THEVAL_ROWS,
     *_IDENTITY,
+    *_SYNC,
 )
 """In the order in which tables show them; a judge with weights brings a tuple of its own."""

@@ -44,8 +44,9 @@ class Family:
         summary: what goes in and what comes out.
         presets: names of its variants, the default first.
         reads: arrays of the shards that it is trained on.
-        makes: what its trained models make: `scores` of speech, `motion`, `frames` of a person, or
-            `identities`; by it the commands that use models know which they can take.
+        makes: what its trained models make: `scores` of speech, `motion`, `frames` of a person,
+            `identities`, or `distances` of pictures and sound; by it the commands that use models
+            know which they can take.
         items: what a step's items are.
         create: "module:function" of (preset, **options) to a network with random weights.
         train: "module:function" of (options, out, *, distributed, resume, on_step) to the best
@@ -54,6 +55,7 @@ class Family:
         training: `zoo train NAME`.
         finetuning: `zoo finetune NAME`, where there is one.
         commands: others that measure, convert or use it.
+        opens_published: whether `open` also takes a published file of weights.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Family:
     training: Training
     finetuning: Training | None = None
     commands: tuple[str, ...] = ()
+    opens_published: bool = False
 
 
 def list_commands(family: Family) -> tuple[str, ...]:

@@ -69,7 +69,8 @@ def open_model(path: Path, device: "torch.device | str" = "cpu", *, makes: str) 
         path: the checkpoint.
         device: where it is to run.
         makes: what it must make, as `Family.makes`; says what is returned: `motion` a
-            `zoo.motion.model.MotionModel`, `frames` a `zoo.speaking.renderer.Renderer`.
+            `zoo.motion.model.MotionModel`, `frames` a `zoo.speaking.renderer.Renderer`,
+            `distances` a `zoo.evaluation.sync.Judge`.
 
     Raises:
         ToolkitError: no such checkpoint, or one that makes something else; and as the family's.
@@ -77,7 +78,11 @@ def open_model(path: Path, device: "torch.device | str" = "cpu", *, makes: str) 
     from zoo.training.checkpoint import load_checkpoint
 
     families = {family.name: family for family in list_families() if family.makes == makes}
-    kind = load_checkpoint(path).get("kind")
+    bare = path.suffix == ".safetensors"
+    kind = None if bare else load_checkpoint(path).get("kind")
+    published = [family for family in families.values() if family.opens_published]
+    if published and kind is None:
+        return resolve(published[0], "open")(path, device)
     if kind not in families:
         what = kind or "something else"
         raise ToolkitError(f"{path}: a checkpoint of {what}, not of {' or '.join(families)}")

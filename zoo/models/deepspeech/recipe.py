@@ -263,7 +263,6 @@ class DeepSpeechTask(Task):
             else:
                 tensor.copy_(state[name])
 
-
     def _settle(self) -> None:
         """Compute the statistics of batch normalisation for the running mean's own weights.
 

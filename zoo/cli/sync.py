@@ -1,0 +1,150 @@
+"""Lip-sync on the command line: evaluate, export."""
+
+import dataclasses
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from toolkit.cli.base import Command, json_option, print_json, say_next
+from toolkit.cli.tables import print_table
+from toolkit.dataset.options import PARTS
+from toolkit.errors import ToolkitError
+from zoo.training.options import DEVICE_HELP, DEVICES
+
+if TYPE_CHECKING:
+    from zoo.evaluation.sync import ShiftReport
+
+
+@click.command(
+    "syncnet",
+    cls=Command,
+    example="zoo export syncnet --run runs/sync --out judge.safetensors",
+)
+@click.option(
+    "--run",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="A run's folder; its best epoch is taken.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file of weights, .safetensors.",
+)
+def export_syncnet(run: Path, out: Path) -> None:
+    """Write a run's judge for `zoo evaluate sync --judge`: a small file without its training."""
+    from zoo.models.syncnet.model import export_weights
+    from zoo.training.loop import BEST
+
+    export_weights(run / BEST, out)
+    click.echo(f"{out}: the judge of {run}, {out.stat().st_size / 1e6:.1f} MB")
+    say_next(f"zoo evaluate sync film.mp4 --judge {shlex.quote(str(out))}")
+
+
+@click.command("sync", cls=Command, example="zoo evaluate sync film.mp4 --judge runs/sync/best.pt")
+@click.argument("films", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--judge",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A checkpoint of zoo train syncnet, what zoo export syncnet wrote, or the published "
+    "syncnet_v2.model.",
+)
+@click.option(
+    "--shards",
+    type=click.Path(path_type=Path),
+    help="Instead of films: how often the judge finds by how much the sound of these clips was "
+    "moved.",
+)
+@click.option("--split", type=click.Choice(PARTS), help="Of --shards, this part alone.")
+@click.option("--device", default="auto", show_default=True, metavar=DEVICES, help=DEVICE_HELP)
+@json_option
+def evaluate_sync(
+    films: tuple[Path, ...],
+    judge: Path,
+    shards: Path | None,
+    split: str | None,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Measure whether lips and sound of FILMS are in step.
+
+    Prints the offset in words, the confidence (LSE-C: median less least distance over ±15 frames
+    of 25 a second), the least distance (LSE-D), and the distance as the film is. Ends of a film,
+    where a shift has no sound, do not count. Exits with 1 if a film could not be measured.
+    """
+    if bool(films) == (shards is not None):
+        raise click.UsageError("give FILMS or --shards")
+    if split and shards is None:
+        raise click.UsageError("--split belongs to --shards")
+    from zoo.models.registry import open_model
+    from zoo.training.distributed import find_device
+
+    opened = open_model(judge, find_device(device), makes="distances")
+    made_by = {"judge": opened.name, "sha256": opened.sha256}
+    if shards is not None:
+        from zoo.data.talking import load_talking_clips
+        from zoo.evaluation.sync import find_shifts
+
+        report = find_shifts(load_talking_clips(shards, split=split), opened)
+        if as_json:
+            print_json(made_by | dataclasses.asdict(report))
+        else:
+            _print_report(report, opened.name)
+        return
+    rows = [_judge(film, opened) for film in films]
+    if as_json:
+        print_json(made_by | {"films": rows})
+    else:
+        _print_films(rows, opened.name)
+    if any("error" in row for row in rows):
+        raise SystemExit(1)
+
+
+def _judge(film: Path, judge: Any) -> dict[str, Any]:
+    from zoo.evaluation.sync import judge_video
+    from zoo.metrics.sync import measure_sync
+
+    try:
+        score = measure_sync(judge_video(film, judge))
+    except (ToolkitError, ValueError) as error:
+        return {"film": str(film), "error": str(error)}
+    return {"film": str(film), "words": score.describe(), **dataclasses.asdict(score)}
+
+
+def _print_films(rows: list[dict[str, Any]], judge: str) -> None:
+    columns = ("film", "offset", "LSE-C", "LSE-D", "as it is", "windows")
+    measured = [
+        [
+            Path(row["film"]).name,
+            f"{row['offset']:+d}",
+            *(f"{row[name]:.2f}" for name in ("confidence", "distance", "in_place")),
+            str(row["num_windows"]),
+        ]
+        for row in rows
+        if "error" not in row
+    ]
+    if measured:
+        print_table(f"Lips and sound, by {judge}", columns, measured)
+    for row in rows:
+        click.echo(f"{row['film']}: {row.get('words') or row['error']}")
+
+
+def _print_report(report: "ShiftReport", judge: str) -> None:
+    click.echo(
+        f"{report.num_clips} clips, sound moved by −10 to +10 frames: {report.found:.0%} found "
+        f"within a frame, {report.exact:.0%} exactly"
+    )
+    rows = [
+        [f"{shift:+d}", f"{share:.0%}", f"{report.confidence[shift]:.2f}"]
+        for shift, share in report.by_shift.items()
+    ]
+    print_table(f"Frames by which sound is late, {judge}", ("frames", "found", "confidence"), rows)
+    people = [
+        [name, f"{share:.0%}", f"{report.offsets[name]:+.0f}"]
+        for name, share in report.by_identity.items()
+    ]
+    print_table(f"Offset as they are, {judge}", ("identity", "found", "offset"), people)
