@@ -7,7 +7,7 @@ B chains of a batch, S samples, T spectrogram frames (100 a second), K outputs (
 characters.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 
 from toolkit.clock import SAMPLE_RATE
-from toolkit.features.spectrogram import Scaling, compute_spectrogram
+from toolkit.features.spectrogram import Pcm, Scaling, compute_spectrogram
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from zoo.data.order import Loadable
 from zoo.data.rows import Rows, RowStore
@@ -98,6 +98,22 @@ class Link:
     number: int
     speed: float
     gap: float
+
+
+def string_recordings(speech: SpeechStore, seed: int) -> Iterator[torch.Tensor]:
+    """Spectrograms (4, 161, T) of recordings as they are, end to end, each `MAX_SECONDS` long.
+
+    There is no last one; recordings are drawn with repetition.
+    """
+    rng, length = np.random.default_rng(seed), int(MAX_SECONDS * SAMPLE_RATE)
+    while True:
+        stretches = []
+        for _ in range(4):
+            parts = list[Pcm]()
+            while sum(map(len, parts)) < length:
+                parts.append(speech.read(int(rng.integers(len(speech)))))
+            stretches.append(compute_spectrogram(np.concatenate(parts)[:length], SCALING))
+        yield torch.from_numpy(np.stack(stretches))
 
 
 class EpochChains(Loadable[Batch]):

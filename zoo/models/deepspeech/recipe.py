@@ -6,6 +6,7 @@ deepspeech` take, beside what every run has.
 
 import copy
 import hashlib
+import itertools
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ from zoo.metrics.error_rates import ALL, Transcription, measure_errors
 from zoo.models.deepspeech import FAMILY
 from zoo.models.deepspeech.augment import Augmenter, Rng, Wave, to_wave
 from zoo.models.deepspeech.bands import NUM_BANDS, WEIGHT
-from zoo.models.deepspeech.chains import SCALING, Batch, EpochChains
+from zoo.models.deepspeech.chains import SCALING, Batch, EpochChains, string_recordings
 from zoo.models.deepspeech.model import WEIGHTS, export_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.models.deepspeech.preparation import Preparation
@@ -78,9 +79,6 @@ learns nothing from noisy speech. One that begins with weights is augmented full
 
 SETTLING_BATCHES = 24
 """Batches by which statistics of batch normalisation are computed anew before each validation."""
-
-SETTLING_EPOCH = 0
-"""Whose batches these are."""
 
 
 class DeepSpeechTask(Task):
@@ -267,18 +265,20 @@ class DeepSpeechTask(Task):
         """Compute the statistics of batch normalisation for the running mean's own weights.
 
         Means of those that the trained weights had, batch by batch, are of other networks: with
-        them whole words were lost (as in stochastic weight averaging, arXiv:1803.05407, 3.2).
+        them whole words were lost (as in stochastic weight averaging, arXiv:1803.05407, 3.2). They
+        are of recordings as they are: by training's chains, most of which are synthesised and all
+        of which have pauses, LJ Speech had a character error rate of 0.31 instead of 0.18.
         """
         layers = [m for m in self._mean.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         for layer in layers:
             layer.reset_running_stats()
             layer.momentum = None  # the plain mean over batches
             layer.train()
-        batches = self._make_epoch(SETTLING_EPOCH)
         device = next(self._mean.parameters()).device
+        recordings = string_recordings(self._materials[0].speech, self._recipe.seed)
         with torch.inference_mode():
-            for number in range(min(SETTLING_BATCHES, len(batches))):
-                self._mean(batches[number].spectrogram.to(device))
+            for spectrogram in itertools.islice(recordings, SETTLING_BATCHES):
+                self._mean(spectrogram.to(device))
         for layer in layers:
             layer.eval()
 

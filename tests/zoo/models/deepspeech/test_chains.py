@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.tones import play_text, write_speech
+from toolkit.features.spectrogram import compute_spectrogram
 from zoo.data.rows import RowStore, store_rows
 from zoo.data.transcripts import (
     SpeechStore,
@@ -114,6 +115,17 @@ def test_what_the_network_is_asked_for_stands_where_it_is_heard(
         agreement = [(np.roll(said, lag, axis=1) == loud).mean() for lag in range(-2, 3)]
         assert np.argmax(agreement) == 2  # neither early nor late
     assert num_heard > 500
+
+
+def test_recordings_stand_end_to_end_as_they_are(store: SpeechStore) -> None:
+    """Each stretch is made of whole sentences, up to its end: their samples and nothing else."""
+    first = next(chains.string_recordings(store, 0))
+    assert first.shape == (4, 161, 2001)
+    assert torch.equal(first, next(chains.string_recordings(store, 0)))
+    rng = np.random.default_rng(0)
+    sound = np.concatenate([store.read(int(rng.integers(len(store)))) for _ in range(40)])
+    wanted = compute_spectrogram(sound[: 20 * 16000], chains.SCALING)
+    np.testing.assert_allclose(first[0], wanted, atol=1e-6)
 
 
 def test_chains_without_words_are_spread_over_the_batches(store: SpeechStore) -> None:

@@ -558,9 +558,11 @@ def test_a_tiny_network_learns_a_handful_of_texts_by_heart(
 def test_batch_statistics_are_computed_anew_for_the_weights_that_are_kept(
     learned: recipe.DeepSpeechTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The mean over batches; a first layer's is that of its convolution, whatever stood there."""
+    """The mean over batches of recordings as they are; what stood there is gone."""
     batches = [make_batch(KNOWN[:2]), make_batch(KNOWN[2:4])]
-    monkeypatch.setattr(learned, "_make_epoch", lambda epoch: batches)
+    monkeypatch.setattr(
+        recipe, "string_recordings", lambda speech, seed: (b.spectrogram for b in batches)
+    )
     kept = copy.deepcopy(learned._mean)
     convolution, normalised = learned._mean.conv.seq_module[:2]
     with torch.no_grad():
