@@ -81,6 +81,12 @@ def measure_copies(videos: Sequence[Path], **chosen: Sequence[str]) -> list[Valu
         return found
 
 
+def list_measured(found: Sequence[Values]) -> list[Metric]:
+    """Metrics of which a video has a value: those whose judge is not installed have none."""
+    names = {name for values in found for copy in values.values() for name in copy}
+    return [metric for metric in METRICS.values() if metric.name in names]
+
+
 def find_change(metric: Metric, found: Sequence[Values], copy: str) -> float:
     """How much worse a copy is than the real video, mean over the videos that have both values.
 
@@ -108,7 +114,7 @@ def find_not_monotone(found: Sequence[Values]) -> dict[str, list[str]]:
     return {
         change: [
             metric.name
-            for metric in METRICS.values()
+            for metric in list_measured(found)
             if should_worsen(metric.name, change) and not _is_monotone(metric, found, change)
         ]
         for change in STRENGTHS
@@ -127,7 +133,7 @@ def write_moves(found: Sequence[Values]) -> str:
     rows = [
         {"metric": f"`{metric.name}`"}
         | {change: _write_cell(metric, found, change, bad) for change in STRENGTHS}
-        for metric in METRICS.values()
+        for metric in list_measured(found)
     ]
     lines = [
         f"- {change}: {', '.join(f'`{name}`' for name in names) or 'none'}"
@@ -150,7 +156,7 @@ def _write_cell(
 def write_kept(found: Sequence[Values]) -> str:
     """Changes by what should move nothing, beside the gap of a worse video."""
     rows = []
-    for metric in METRICS.values():
+    for metric in list_measured(found):
         gap = find_gap(metric, found)
         row = {"metric": f"`{metric.name}`", "worse video": write_number(gap)}
         changes = {name: find_change(metric, found, name) for name in KEPT}
