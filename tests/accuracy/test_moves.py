@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.accuracy.changed import CHANGES, SIDE, STRENGTHS, Face
+from tests.accuracy.changed import CHANGES, KEPT, SIDE, STRENGTHS, Face
 from tests.accuracy.moves import (
     find_change,
     find_gap,
     find_not_monotone,
     measure_copies,
     should_worsen,
+    write_kept,
+    write_moves,
     write_number,
 )
 from toolkit.sample import SampleOptions, make_samples
@@ -95,6 +97,17 @@ def test_what_does_not_worsen_at_each_strength_is_named() -> None:
     assert "psnr.mean" not in named["blur"]
     assert "cpbd" not in named["noise"]
     assert find_gap(METRICS["cpbd"], [values]) == pytest.approx(0.3)
+
+
+def test_a_metric_that_no_video_has_is_left_out_of_the_tables() -> None:
+    """As those of a judge that is not installed; `cpbd` alone was measured."""
+    copies = ["real", *KEPT, *(f"{change} {k}" for change in STRENGTHS for k in range(3))]
+    found = [{name: {"cpbd": 0.5} for name in copies}]
+    for table in (write_moves(found), write_kept(found)):
+        rows = [line for line in table.splitlines() if line.startswith("| `")]
+        assert [line.split(" | ")[0] for line in rows] == ["| `cpbd`"]
+    named = find_not_monotone(found)
+    assert {name for names in named.values() for name in names} == {"cpbd"}
 
 
 def test_numbers_have_two_digits() -> None:

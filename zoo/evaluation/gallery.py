@@ -23,24 +23,24 @@ class Gallery:
     """Collects while a video is measured; `write` makes the files.
 
     Attributes:
-        is_kept: whether it keeps anything.
+        is_needed: whether it keeps anything.
     """
 
     def __init__(self, folder: Path | None, first: int, last: int) -> None:
-        self._folder, self.is_kept = folder, folder is not None
+        self._folder, self.is_needed = folder, folder is not None
         self._frames = np.linspace(first, last - 1, NUM_SHOWN).round().astype(int).tolist()
         self._columns = list[npt.NDArray[np.uint8]]()
         self._faces = list[Any]()
 
     def add_pictures(self, frame: int, pictures: Sequence[npt.NDArray[np.uint8]]) -> None:
         """A frame's picture, and below it the real one if there is one."""
-        if self.is_kept and frame in self._frames:
+        if self.is_needed and frame in self._frames:
             column = np.concatenate([_make_square(picture) for picture in pictures])
             self._columns += [column] * self._frames.count(frame)
 
     def add_meshes(self, landmarks: Any, size: tuple[int, int]) -> None:
         """Landmarks (n, 478, 3) of the next frames, in px of pictures of a size."""
-        if self.is_kept and landmarks is not None:
+        if self.is_needed and landmarks is not None:
             scale = TRACE_SIDE / max(size)
             self._faces.append(landmarks[::EVERY, LANDMARKS68, :2] * scale)
 

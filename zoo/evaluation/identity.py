@@ -72,6 +72,19 @@ def describe_faces(
     return features
 
 
+def describe_face(
+    network: FaceNetwork, picture: Picture, mesh: npt.ArrayLike
+) -> tuple[Floats, list[npt.NDArray[np.float32]]]:
+    """(128,) features of a face with a mesh (478, 2 or 3) px, and its maps (C, ·, ·) at each depth.
+
+    Both of one pass through the network.
+    """
+    with torch.inference_mode():
+        maps = network.features(_stack([align_face(picture, mesh)]))
+        features = network.leave(maps[-1].mean(dim=(2, 3)))
+    return features[0].double().numpy(), [stage[0].numpy() for stage in maps]
+
+
 def compare_faces(
     network: FaceNetwork,
     pictures: Iterable[Picture],

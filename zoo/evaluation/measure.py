@@ -18,6 +18,7 @@ from toolkit.dataset.blink_stats import count_stretches
 from toolkit.features.blink import find_blinks
 from toolkit.schema import Blink
 from zoo.evaluation.gallery import Gallery
+from zoo.evaluation.recognition import FEATURES, MAPS, Recognition, explain_recogniser
 from zoo.evaluation.tracked import (
     Arrays,
     Picture,
@@ -33,6 +34,11 @@ from zoo.metrics.table import Metric
 PER_STRETCH = frozenset(("landmarks", "real_landmarks", "pcm", "speech"))
 """What needs one of these is measured stretch by stretch, so that memory does not grow with a
 video's length; everything else over the whole video."""
+
+_FACE = ("landmarks", "pose", "expression", "au45", "ear", FEATURES, MAPS)
+"""Arrays of a face."""
+
+_NO_VALUE = "has no value in these videos"
 
 
 @dataclass(kw_only=True)
@@ -94,9 +100,12 @@ def measure_video(
     for video in both:
         video.calibrate(first, last)
     tally, pictures = _Tally(metrics), Gallery(gallery, first, last)
+    faces = Recognition(metrics, first, last)
     for start, stop in list_stretches(first, last, shown.fps):
         arrays = _gather(shown, real, view, start, stop)
-        arrays |= _compare_pictures(shown, real, view, (start, stop), metrics, pictures)
+        faces.begin(start, arrays)
+        arrays |= _compare_pictures(shown, real, view, (start, stop), metrics, (pictures, faces))
+        arrays |= faces.take()
         pictures.add_meshes(arrays.get("landmarks"), view.picture_size)
         tally.add(arrays)
     found = Measured(fps=shown.fps, num_frames=last - first)
@@ -118,7 +127,9 @@ def explain_missing(name: str, shown: Shown, real: Shown | None) -> str:
         return f"{whose} has no sound: {video.video.silence}"
     if base == "speech" and video.silent_detector:
         return video.silent_detector
-    if base in ("landmarks", "pose", "expression", "au45", "ear") and not video.video.has_face:
+    if base in (FEATURES, MAPS) and explain_recogniser():
+        return explain_recogniser()
+    if base in _FACE and not video.video.has_face:
         return f"{whose} shows no face"
     return f"needs {name}"
 
@@ -141,15 +152,16 @@ def _compare_pictures(
     view: View,
     stretch: tuple[int, int],
     metrics: Sequence[Metric],
-    gallery: Gallery,
+    collectors: Sequence[Gallery | Recognition],
 ) -> Arrays:
     """Metric -> (n,) values of a stretch's pictures, and `squared_errors` (n,) beside a real one.
 
     What was measured of two pictures that are shown again is not measured again.
     """
-    chosen = [m for m in metrics if m.per == "picture" and not (m.needs_real and real is None)]
-    wanted = chosen or any("squared_errors" in m.needs for m in metrics) or gallery.is_kept
-    if not wanted:
+    given = {"frames"} if real is None else {"frames", "real_frames"}
+    chosen = [m for m in metrics if m.per == "picture" and set(m.needs) <= given]
+    collectors = [collector for collector in collectors if collector.is_needed]
+    if not (chosen or collectors or any("squared_errors" in m.needs for m in metrics)):
         return {}
     rows, before, row = list[dict[str, float]](), None, dict[str, float]()
     for frame, pair in zip(range(*stretch), _pair_pictures(shown, real, stretch), strict=True):
@@ -160,7 +172,8 @@ def _compare_pictures(
             row = {m.name: m.measure(arrays if m.needs_real else own) for m in chosen}
             if real is not None:
                 row["squared_errors"] = measure_squared_error(*seen)
-        gallery.add_pictures(frame, seen)
+        for collector in collectors:
+            collector.add_pictures(frame, seen)
         rows.append(row)
     return {name: np.array([row[name] for row in rows]) for name in row}
 
@@ -217,13 +230,16 @@ class _Tally:
     def _find_reason(self, name: str, whole: Mapping[str, Any], explain: Any) -> str:
         if name in self._errors:
             return self._errors[name]
+        if name in whole:
+            return _NO_VALUE
         metric = next(m for m in self._metrics if m.name == name)
         known = self._known | set(whole) | {"frames"}
         known |= {"real_frames"} if "squared_errors" in whole else set()
+        known |= {name.replace(FEATURES, MAPS) for name in known}
         for array in metric.needs:
             if array not in known:
                 return str(explain(array))
-        return "has no value in these videos"
+        return _NO_VALUE
 
     def _measure(self, metric: Metric, arrays: Mapping[str, Any]) -> None:
         if not set(metric.needs) <= set(arrays):

@@ -39,6 +39,7 @@ from toolkit.ingest.track import Track, track_faces
 from toolkit.media.audio import read_samples
 from toolkit.media.video import Streams, probe
 from toolkit.schema import ClipInput, Provenance, Reason, VideoInfo
+from zoo.evaluation.recognition import FEATURES, find_provenance
 
 Picture = npt.NDArray[np.uint8]
 Arrays = dict[str, Any]
@@ -290,6 +291,8 @@ def list_judges() -> dict[str, str]:
         "expression": FaceModelCoefficients().provenance(),
         "speech": Provenance(backend="silero-vad", version="6.2.3", weights_sha256=SHA256),
     }
+    if recogniser := find_provenance():
+        found[FEATURES] = recogniser
     return {name: _describe(judge) for name, judge in found.items()}
 
 

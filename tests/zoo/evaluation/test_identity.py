@@ -11,7 +11,12 @@ from toolkit.media.decode import read_frames
 from toolkit.media.video import fit_size, probe
 from toolkit.mesh import EYE_CORNERS, NOSE_BASE, NUM_LANDMARKS
 from toolkit.weights import Status, check_weights
-from zoo.evaluation.identity import align_face, compare_faces, describe_faces
+from zoo.evaluation.identity import (
+    align_face,
+    compare_faces,
+    describe_face,
+    describe_faces,
+)
 from zoo.metrics.identity import measure_distance
 from zoo.training.face_network import NUM_FEATURES, SIDE, FaceNetwork
 from zoo.training.face_weights import NAME
@@ -71,6 +76,9 @@ class Mean(torch.nn.Module):
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         return faces[:, :1].mean(dim=(2, 3)).expand(-1, NUM_FEATURES)
 
+    def leave(self, means: torch.Tensor) -> torch.Tensor:
+        return means[:, :1].expand(-1, NUM_FEATURES)
+
     def features(self, faces: torch.Tensor) -> list[torch.Tensor]:
         return [faces[:, :2].mean(dim=(2, 3), keepdim=True) + 1]
 
@@ -89,6 +97,14 @@ def test_every_picture_has_its_row_and_none_without_a_mesh() -> None:
     expected[[3, 20]] = np.nan
     np.testing.assert_allclose(features[:, 0], expected, atol=1e-6)
     assert features.shape == (50, NUM_FEATURES)
+
+
+def test_a_face_has_its_features_and_maps_of_one_pass() -> None:
+    """Level 51 is −0.6 of −1 to 1; the only map is 1 more."""
+    features, maps = describe_face(Mean(), *paint([51]), place_mesh())
+    np.testing.assert_allclose(features, np.full(NUM_FEATURES, 0.4), atol=1e-6)
+    assert [stage.shape for stage in maps] == [(2, 1, 1)]
+    np.testing.assert_allclose(maps[0], 0.4, atol=1e-6)
 
 
 def test_pairs_are_compared_where_both_have_a_face() -> None:
