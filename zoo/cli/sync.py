@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.base import Command, json_option, print_json, say_next
-from toolkit.cli.tables import print_table
 from toolkit.dataset.options import PARTS
 from toolkit.errors import ToolkitError
 from zoo.training.options import DEVICE_HELP, DEVICES
@@ -128,6 +127,8 @@ def _print_films(rows: list[dict[str, Any]], judge: str) -> None:
         if "error" not in row
     ]
     if measured:
+        from toolkit.cli.tables import print_table
+
         print_table(f"Lips and sound, by {judge}", columns, measured)
     for row in rows:
         click.echo(f"{row['film']}: {row.get('words') or row['error']}")
@@ -142,6 +143,8 @@ def _print_report(report: "ShiftReport", judge: str) -> None:
         [f"{shift:+d}", f"{share:.0%}", f"{report.confidence[shift]:.2f}"]
         for shift, share in report.by_shift.items()
     ]
+    from toolkit.cli.tables import print_table
+
     print_table(f"Frames by which sound is late, {judge}", ("frames", "found", "confidence"), rows)
     people = [
         [name, f"{share:.0%}", f"{report.offsets[name]:+.0f}"]

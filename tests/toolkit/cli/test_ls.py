@@ -280,8 +280,8 @@ def list_zoo_commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterat
             yield (*words, name)
 
 
-FREE_TEXT = {"--identity", "--model"}
-"""Options of zoo that may be anything."""
+FREE_TEXT = {"--identity", "--model", "--metrics"}
+"""Options of zoo that may be anything, or several names with commas between."""
 
 
 @pytest.mark.parametrize("words", list(list_zoo_commands(zoo)), ids=" ".join)

@@ -102,7 +102,9 @@ def test_what_can_be_trained_is_listed_with_its_commands() -> None:
     assert all(f"zoo train {name}" in commands for name, commands in listed.items())
     lines = {line for commands in listed.values() for line in commands}
     assert all(find_command(line.split()) is not None for line in lines)
+    videos = {"zoo evaluate video", "zoo evaluate compare"}  # of any system, with a model or not
     tables = {"export": groups.EXPORT, "evaluate": groups.EVALUATE, "convert": groups.CONVERT}
+    lines |= videos
     assert lines >= {f"zoo {group} {name}" for group, table in tables.items() for name in table}
 
 

@@ -37,5 +37,5 @@ FAMILY = Family(
         next="zoo synthesize --audio speech.wav --identity {identity} --shards {shards} "
         "--motion-model runs/facial/best.pt --renderer {out}/best.pt --out out.mp4",
     ),
-    commands=("zoo reenact", "zoo synthesize", "zoo personalize"),
+    commands=("zoo reenact", "zoo synthesize", "zoo personalize", "zoo evaluate person"),
 )
