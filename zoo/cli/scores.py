@@ -14,7 +14,7 @@ from zoo.evaluation.systems import VideoRow, count_measured, find_missing, list_
 from zoo.metrics.table import Metric
 
 WIDTH = 80
-PER_TABLE = 3
+PER_TABLE = 2
 """Systems side by side."""
 
 PAPER_COLUMNS = 6
@@ -51,7 +51,7 @@ def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
                     ),
                     f"{_BETTER[metric.better]} {metric.unit}",
                 ])  # fmt: skip
-        heads = [*(write_name(name) for name in columns), "better, unit"]
+        heads = [*("still" if name == STILL else write_name(name) for name in columns), "unit"]
         print_table("Means over videos", ["metric", *heads], cells, gap=1, names=())
     _say("↑ higher is better, ↓ lower, ≈ the nearer to the real one's." + (
         " * the best system." if len(own) > 1 else ""))  # fmt: skip

@@ -118,4 +118,6 @@ def write_mean(mean: Mean) -> str:
     """A mean with its interval, if it has one: `0.91 (0.88–0.93)`."""
     if math.isnan(mean.low):
         return write_value(mean.value)
-    return f"{write_value(mean.value)} ({write_value(mean.low)} to {write_value(mean.high)})"
+    between = "–" if mean.low >= 0 else " to "  # a dash beside a minus cannot be read
+    ends = f"{write_value(mean.low)}{between}{write_value(mean.high)}"
+    return f"{write_value(mean.value)} ({ends})"

@@ -184,9 +184,9 @@ _IDENTITY: tuple[Row, ...] = (
 )  # fmt: skip
 
 _SYNC: tuple[Row, ...] = (
-    ("sync.offset", "AV offset: 15 less the place of the least mean distance; negative: the sound "
-     "is late", "zoo.metrics.sync:measure_offset", "frames at 25/s", "near", _DISTANCES, "clip",
-     _CHUNG),
+    ("sync.offset", "AV offset, at 25 a second: 15 less the place of the least mean distance; "
+     "negative: the sound is late", "zoo.metrics.sync:measure_offset", "frames", "near",
+     _DISTANCES, "clip", _CHUNG),
     ("sync.lse_c", "LSE-C, confidence: median less minimum of the mean distances",
      "zoo.metrics.sync:measure_lse_c", "none", "higher", _DISTANCES, "clip", _CHUNG),
     ("sync.lse_d", "LSE-D: the least mean distance, at the best shift",

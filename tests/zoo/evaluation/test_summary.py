@@ -100,5 +100,6 @@ def test_numbers_have_four_digits(value, text):
 
 
 def test_a_mean_is_written_with_its_interval():
-    assert write_mean(Mean(0.5, 0.25, 0.75, 3)) == "0.5 (0.25 to 0.75)"
+    assert write_mean(Mean(0.5, 0.25, 0.75, 3)) == "0.5 (0.25–0.75)"
+    assert write_mean(Mean(0.5, -0.25, 0.75, 3)) == "0.5 (−0.25 to 0.75)"
     assert write_mean(Mean(0.5, math.nan, math.nan, 1)) == "0.5"
