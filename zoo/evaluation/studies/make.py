@@ -95,12 +95,13 @@ def make_study(
     files = {name: list_videos(folder) for name, folder in systems.items()}
     count = sum(map(len, files.values()))
     most = max(len(systems), count - protocol.examples)
-    wanted = min(protocol.videos, most) if num_videos is None else num_videos
+    if num_videos is None:
+        num_videos = min(protocol.videos, most)
     people = protocol.raters if raters is None else raters
-    if people < 1 or not len(systems) <= wanted <= count:
+    if people < 1 or not len(systems) <= num_videos <= count:
         raise ValueError(
-            f"{people} raters, {wanted} videos each: at least one rater, at least a video of each "
-            f"of {len(systems)} systems, and no more than the {count} there are"
+            f"{people} raters, {num_videos} videos each: at least one rater, at least a video of "
+            f"each of {len(systems)} systems, and no more than the {count} there are"
         )
     rng = np.random.default_rng(seed)
     hidden = _hide(files, rng)
@@ -111,7 +112,7 @@ def make_study(
         videos={
             name: (system, path.name, hash_file(path)) for name, (system, path) in hidden.items()
         },
-        sheets=tuple(_deal(hidden, list(systems), people, wanted, protocol.examples, rng)),
+        sheets=tuple(_deal(hidden, list(systems), people, num_videos, protocol.examples, rng)),
     )
     _write(out, study, protocol, {name: path for name, (_, path) in hidden.items()})
     return study
@@ -177,7 +178,7 @@ def _deal(
     hidden: Mapping[str, tuple[str, Path]],
     systems: Sequence[str],
     raters: int,
-    wanted: int,
+    num_videos: int,
     examples: int,
     rng: np.random.Generator,
 ) -> list[Sheet]:
@@ -187,7 +188,7 @@ def _deal(
     sheets = []
     for rater in range(raters):
         shares = dict.fromkeys(systems, 0)
-        while sum(shares.values()) < wanted:
+        while sum(shares.values()) < num_videos:
             system = systems[turn % len(systems)]
             turn += 1
             shares[system] += shares[system] < len(decks[system])

@@ -124,8 +124,8 @@ def test_recordings_stand_end_to_end_as_they_are(store: SpeechStore) -> None:
     assert torch.equal(first, next(chains.string_recordings(store, 0)))
     rng = np.random.default_rng(0)
     sound = np.concatenate([store.read(int(rng.integers(len(store)))) for _ in range(40)])
-    wanted = compute_spectrogram(sound[: 20 * 16000], chains.SCALING)
-    np.testing.assert_allclose(first[0], wanted, atol=1e-6)
+    expected = compute_spectrogram(sound[: 20 * 16000], chains.SCALING)
+    np.testing.assert_allclose(first[0], expected, atol=1e-6)
 
 
 def test_chains_without_words_are_spread_over_the_batches(store: SpeechStore) -> None:

@@ -569,8 +569,8 @@ def test_batch_statistics_are_computed_anew_for_the_weights_that_are_kept(
         inputs = [convolution(batch.spectrogram[:, None]) for batch in batches]
     normalised.running_mean.fill_(1e3)
     learned._settle()
-    wanted = torch.stack([x.mean(dim=(0, 2, 3)) for x in inputs]).mean(dim=0)
-    torch.testing.assert_close(normalised.running_mean, wanted, rtol=1e-3, atol=1e-3)
+    expected = torch.stack([x.mean(dim=(0, 2, 3)) for x in inputs]).mean(dim=0)
+    torch.testing.assert_close(normalised.running_mean, expected, rtol=1e-3, atol=1e-3)
     assert not any(module.training for module in learned._mean.modules())
     for name, weight in learned._mean.named_parameters():
         assert torch.equal(weight, dict(kept.named_parameters())[name])
@@ -589,8 +589,8 @@ def test_silence_counts_in_the_loss_as_much_as_speech(learned: recipe.DeepSpeech
     )
     loss = learned._measure_losses(scores, silent)["loss"]
     outputs = scores.shape[1]
-    wanted = outputs * math.log(2) / (outputs // recipe.SPARSE)
-    assert loss.item() == pytest.approx(wanted, rel=1e-4)
+    expected = outputs * math.log(2) / (outputs // recipe.SPARSE)
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_exported_weights_give_the_same_scores_but_for_rounding(
