@@ -7,10 +7,14 @@ from typing import Any
 from toolkit.dataset.options import PARTS
 from zoo.motion.blink_rate import BLINK_HELP, MODEL, PERSON, parse_blink_rate, refuse_plain_rate
 from zoo.training.options import (
+    AUTO,
     DEVICE_HELP,
     DEVICES,
+    PERCEPTUAL,
+    PERCEPTUAL_HELP,
     VGG_HELP,
     ComputeOptions,
+    check_judge,
     check_options,
     option,
 )
@@ -180,4 +184,10 @@ class PersonalizationSettings(ComputeOptions):
         at_least=1,
     )
     renderer_epochs: int = option("Epochs of the renderer; 0: its preset's.", default=0, at_least=0)
+    perceptual: str = option(PERCEPTUAL_HELP, default=AUTO, one_of=PERCEPTUAL)
     vgg: Path | None = option(VGG_HELP, default=None)
+
+    def __post_init__(self) -> None:
+        """Refuse values outside their limits, or that do not go together; raises ValueError."""
+        super().__post_init__()
+        check_judge(self.perceptual, self.vgg)

@@ -33,7 +33,7 @@ from zoo.speaking.person_file import NAME, PersonFile, save_person
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import Distributed, find_device
 from zoo.training.loop import BEST, LAST, Metrics, Step
-from zoo.training.perceptual import PerceptualDistance, find_vgg
+from zoo.training.perceptual import open_perceptual
 
 MOTION, RENDERER = "facial-gan", "renderer"
 """Families that a person is learnt by."""
@@ -65,14 +65,13 @@ class Personalization:
 
         Raises:
             ToolkitError: not a video with sound, a folder of another one, or that cannot be
-                written to, no such device, weights that are not VGG19's, or a base model whose
+                written to, no such device, a judge without its weights, or a base model whose
                 features are not those that this installation makes.
         """
         check_video(self.video)
         check_place(self.out / NAME)
         find_device(self.settings.device)
-        if (weights := find_vgg(self.settings.vgg)) is not None:
-            PerceptualDistance(weights)
+        open_perceptual(self.settings.perceptual, self.settings.vgg)
         contract = open_model(self.settings.base, makes="motion").contract
         check_base(contract, self.settings.base)
         jobs = read_jobs(self.dataset)
@@ -169,6 +168,7 @@ class Personalization:
             preset=settings.preset,
             epochs=settings.renderer_epochs,
             holdout=settings.holdout,
+            perceptual=settings.perceptual,
             vgg=settings.vgg.resolve() if settings.vgg else None,
             precision=settings.precision,
             device=settings.device,

@@ -42,7 +42,7 @@ class Video:
         num_frames: n.
         fps: frames a second.
         clip: whose camera and background it has.
-        perceptual: network that judged the renderer's training, `random…` without VGG19.
+        perceptual: network that judged the renderer's training.
     """
 
     path: Path

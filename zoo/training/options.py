@@ -38,7 +38,23 @@ def option(
     return dataclasses.field(metadata={"help": text, "metavar": metavar, **limits}, **more)
 
 
-VGG_HELP = "Weights of VGG19. Default: those of ttk weights --fetch vgg19; else random ones judge."
+AUTO, FACE, VGG19, RANDOM = "auto", "face", "vgg19", "random"
+
+PERCEPTUAL = (AUTO, FACE, VGG19, RANDOM)
+"""Networks by which pictures are compared in training."""
+
+PERCEPTUAL_HELP = (
+    "Network of the perceptual term. auto: face where the extra identity is installed, else vgg19 "
+    "where it was fetched, else random."
+)
+
+VGG_HELP = "Weights of VGG19, which then judges. Default: those of ttk weights --fetch vgg19."
+
+
+def check_judge(perceptual: str, vgg: Path | None) -> None:
+    """ValueError where VGG19's weights are given and another network is to judge."""
+    if vgg is not None and perceptual not in (AUTO, VGG19):
+        raise ValueError(f"--vgg {vgg}: --perceptual {perceptual} has no use for it")
 
 
 def check_options(record: Any) -> None:

@@ -21,6 +21,7 @@ from toolkit.features.blink import find_blinks
 from toolkit.media.encode import write_video
 from toolkit.schema import Provenance
 from toolkit.storage import hash_file
+from toolkit.weights import Status
 from zoo.cli import main
 from zoo.data import POSE
 from zoo.data.frames import load_render_clips
@@ -36,6 +37,7 @@ from zoo.speaking import personalize as stages
 from zoo.speaking.person_file import PersonFile, load_person, save_person
 from zoo.speaking.scene import find_source
 from zoo.speaking.synthesize import COMMENT, draw_motion, generate_at
+from zoo.training import perceptual
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 
 SIZE, NUM_FRAMES = 32, 40
@@ -951,10 +953,11 @@ def test_a_bad_device_base_or_vgg19_is_refused_before_ingest(video, monkeypatch)
     assert not (video.parent / "runs").exists()
 
 
-def test_who_judges_is_said_where_it_is_not_vgg19(video, monkeypatch, tmp_path):
+def test_that_a_random_network_judges_is_said(video, monkeypatch, tmp_path):
     monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(perceptual, "check_weights", lambda name: Status.MISSING)
     Stages(monkeypatch)
-    with pytest.warns(UserWarning, match="a random network judges instead of VGG19"):
+    with pytest.warns(UserWarning, match="a random network judges pictures"):
         personalize(video)
 
 

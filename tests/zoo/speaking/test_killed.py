@@ -46,6 +46,7 @@ def start(video: Path, out: Path) -> "subprocess.Popen[str]":
     """`zoo personalize` as the leader of a process group of its own."""
     words = ["personalize", video, "--base", video.with_name("base.pt"), "--out", out]
     words += ["--holdout", "0.5", "--motion-epochs", "3", "--renderer-epochs", "1", "--json"]
+    words += ["--perceptual", "random"]
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, *map(str, words), "--device", "cpu"],
         env=os.environ | {"OMP_NUM_THREADS": "1"},

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.zoo.training.drawn_face import Layer, draw_layers
 from toolkit import weights as registry
 from toolkit.errors import SetupError
 from toolkit.weights import Status, check_weights
-from zoo.training.face_network import LEAST_SIDE, SIDE, STAGES, FaceNetwork, _Block
+from zoo.training.face_network import LEAST_SIDE, SIDE, FaceNetwork, _Block
 from zoo.training.face_weights import (
     DLIB,
     FACE_API,
@@ -23,33 +24,6 @@ from zoo.training.face_weights import (
 
 DLIB_SAYS = [-0.05656, 0.1234, 0.03143, -0.01535, -0.06092, -0.04362]
 DLIB_LENGTH = 1.30466
-
-Layer = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-
-
-def list_shapes() -> list[tuple[int, int, int, int]]:
-    """(out, in, height, width) of the 29 convolutions."""
-    shapes, before = [(32, 3, 7, 7)], 32
-    for width, blocks in STAGES:
-        for _ in range(blocks):
-            shapes += [(width, before, 3, 3), (width, width, 3, 3)]
-            before = width
-    return shapes
-
-
-def draw_layers() -> tuple[list[Layer], np.ndarray]:
-    """Weights of each convolution and of the last layer (128, 256), of the right shapes."""
-    rng = np.random.default_rng(0)
-    layers = [
-        (
-            (rng.normal(size=shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32),
-            rng.normal(size=shape[0]).astype(np.float32) / 10,
-            rng.uniform(0.5, 1, shape[0]).astype(np.float32),
-            rng.normal(size=shape[0]).astype(np.float32) / 10,
-        )
-        for shape in list_shapes()
-    ]
-    return layers, rng.normal(size=(128, 256)).astype(np.float32)
 
 
 def write_integer(value: int) -> bytes:

@@ -36,7 +36,7 @@ class TrainedRenderer:
         size: H.
         fps: frames a second it was trained at.
         preset: `paper`, `small` or `official`.
-        perceptual: network that judged it: `vgg19` or `random`.
+        perceptual: network that judged it: `face`, `vgg19` or `random`.
         trained_on: which frames of which clips it learnt from.
         held_out: which it was chosen by and never learnt from.
         generator: on its device.

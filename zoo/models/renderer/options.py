@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.models.renderer.presets import PRESETS
-from zoo.training.options import VGG_HELP, ClipRunOptions, option
+from zoo.training.options import (
+    AUTO,
+    PERCEPTUAL,
+    PERCEPTUAL_HELP,
+    VGG_HELP,
+    ClipRunOptions,
+    check_judge,
+    option,
+)
 
 DISCRIMINATOR_RATE = 1e-4
 """The most for the discriminator, whatever the generator's: at 4e-4 one in four trainings of small
@@ -30,11 +38,13 @@ class RendererRecipe(ClipRunOptions):
     without: str = option(
         "Leave out the eye-attention map (eyes, Fig. 9).", default="", one_of=("", "eyes")
     )
+    perceptual: str = option(PERCEPTUAL_HELP, default=AUTO, one_of=PERCEPTUAL)
     vgg: Path | None = option(VGG_HELP, default=None)
 
     def __post_init__(self) -> None:
         """Take the preset's epochs and rate, refuse what does not go together: ValueError."""
         super().__post_init__()
+        check_judge(self.perceptual, self.vgg)
         preset = PRESETS[self.preset]
         if self.without and self.without not in preset.parts:
             raise ValueError(f"the {self.preset} preset has no ablations: take paper or small")

@@ -38,8 +38,8 @@ from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import Distributed
 from zoo.training.loop import LAST, Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
-from zoo.training.options import to_plain
-from zoo.training.perceptual import PerceptualDistance, find_vgg
+from zoo.training.options import AUTO, to_plain
+from zoo.training.perceptual import PerceptualDistance, open_perceptual
 
 BETAS = (0.5, 0.999)
 """Of Adam, pix2pixHD's."""
@@ -59,7 +59,7 @@ def train_renderer(recipe: RendererRecipe, setting: Setting) -> "RendererTask":
 
     Raises:
         ToolkitError: no such identity, no frames to train on or to judge by, coefficients of
-            another face model, or VGG19 cannot be read; and see `train`.
+            another face model, or the judge's weights cannot be read; and see `train`.
     """
     judge = open_judge(recipe, setting.out if setting.resume else None)
     clips = choose_clips(recipe)
@@ -78,20 +78,18 @@ def open_judge(recipe: RendererRecipe, run: Path | None = None) -> PerceptualDis
     """The network of the perceptual term.
 
     Args:
-        recipe: names VGG19's weights, or leaves them to be found.
-        run: to be gone on with: what was judged by a random network stays so, though VGG19 should
-            have been fetched since.
+        recipe: names it, or leaves it to be found.
+        run: to be gone on with: what judged it goes on, though another could be had since.
 
     Raises:
-        ToolkitError: VGG19 cannot be read; `run` holds no run.
+        ToolkitError: its weights cannot be read; `run` holds no run.
     """
-    weights = find_vgg(recipe.vgg)
-    if run is not None and recipe.vgg is None:
-        known = load_checkpoint(run / LAST, FAMILY.name)["model"]["perceptual"]["name"]
-        weights = None if known == "random" else weights
+    kind = recipe.perceptual
+    if run is not None and kind == AUTO and recipe.vgg is None:
+        kind = load_checkpoint(run / LAST, FAMILY.name)["model"]["perceptual"]["name"]
     preset = PRESETS[recipe.preset]
-    return PerceptualDistance(
-        weights, half=preset.half_size_judge, normalised=preset.imagenet_colors
+    return open_perceptual(
+        kind, recipe.vgg, half=preset.half_size_judge, normalised=preset.imagenet_colors
     )
 
 

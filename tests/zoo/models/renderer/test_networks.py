@@ -1,5 +1,6 @@
 """The rendering-to-video networks and their losses, against published sizes and hand numbers."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tests.zoo.training.drawn_face import make_face_network
 from toolkit.errors import SetupError
+from toolkit.weights import Status
 from zoo.models.renderer.losses import (
     LossWeights,
     adversarial_loss,
@@ -23,7 +26,14 @@ from zoo.models.renderer.networks import (
     create_discriminator,
     create_generator,
 )
-from zoo.training.perceptual import LAYER_WEIGHTS, PerceptualDistance, find_vgg
+from zoo.training import perceptual
+from zoo.training.face_network import LEAST_SIDE
+from zoo.training.perceptual import (
+    LAYER_WEIGHTS,
+    FaceDistance,
+    VggDistance,
+    open_perceptual,
+)
 
 
 def count(network: nn.Module) -> int:
@@ -215,7 +225,7 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_distance_is_that_of_vgg19s_five_layers(vgg: Path) -> None:
     found, wanted = draw_window(32, 3), draw_window(32, 3).flip(3)
-    ours = PerceptualDistance(vgg)(found, wanted)
+    ours = VggDistance(vgg)(found, wanted)
     pairs = zip(see_through(draw_vgg(), found), see_through(draw_vgg(), wanted), strict=True)
     terms = [w * (a - b).abs().mean() for w, (a, b) in zip(LAYER_WEIGHTS, pairs, strict=True)]
     assert ours.item() == pytest.approx(sum(term.item() for term in terms), rel=1e-4)
@@ -227,19 +237,19 @@ def test_torchs_files_and_safetensors_are_one_network(
 ) -> None:
     """Files of before torch 1.6, as torchvision's VGG19, are no archives."""
     torch.save(draw_vgg(), tmp_path / "vgg19.pth", _use_new_zipfile_serialization=zipped)
-    networks = [PerceptualDistance(path) for path in (vgg, tmp_path / "vgg19.pth")]
+    networks = [VggDistance(path) for path in (vgg, tmp_path / "vgg19.pth")]
     assert networks[0].sha256 == networks[1].sha256
     assert [network.name for network in networks] == ["vgg19", "vgg19"]
 
 
 def test_without_weights_a_random_network_that_is_always_the_same_says_so(vgg: Path) -> None:
-    first, second = PerceptualDistance(), PerceptualDistance()
+    first, second = VggDistance(), VggDistance()
     assert first.name == "random"
-    assert first.sha256 == second.sha256 != PerceptualDistance(vgg).sha256
+    assert first.sha256 == second.sha256 != VggDistance(vgg).sha256
 
 
 def test_pictures_alike_have_no_distance_and_gradients_reach_what_was_made_alone() -> None:
-    network = PerceptualDistance(half=True)
+    network = VggDistance(half=True)
     found, wanted = draw_window(64, 3).requires_grad_(), draw_window(64, 3).flip(3).requires_grad_()
     assert network(found, found).item() == 0
     network(found, wanted).backward()
@@ -248,20 +258,68 @@ def test_pictures_alike_have_no_distance_and_gradients_reach_what_was_made_alone
     assert all(value.grad is None for value in network.parameters())
 
 
-def test_fetched_weights_are_taken_where_none_are_given(
-    vgg: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("installed", "fetched", "given", "name"),
+    [
+        (True, True, True, "vgg19"),
+        (True, True, False, "face"),
+        (False, True, False, "vgg19"),
+        (False, False, False, "random"),
+    ],
+)
+def test_the_judge_is_what_was_given_else_the_face_recogniser_else_vgg19_else_a_random_network(
+    vgg: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    installed: bool,
+    fetched: bool,
+    given: bool,
+    name: str,
 ) -> None:
-    monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path))
-    assert find_vgg(None) is None
-    fetched = tmp_path / "vgg19-dcbb9e9d.pth"
-    fetched.touch()
-    assert find_vgg(None) == fetched
-    assert find_vgg(vgg) == vgg
+    network = make_face_network()
+    known = Status.INTACT if installed else Status.MISSING
+    monkeypatch.setattr(perceptual, "check_weights", lambda name: known)
+    monkeypatch.setattr(perceptual.FaceNetwork, "open", lambda: network)
+    place = vgg if fetched else tmp_path / "none.safetensors"
+    monkeypatch.setattr(perceptual, "locate", lambda name: place)
+    expected = (
+        pytest.warns(UserWarning, match="a random network judges pictures: pip install")
+        if name == "random"
+        else contextlib.nullcontext()
+    )
+    with expected:
+        judge = open_perceptual("auto", vgg if given else None)
+    assert judge.name == name
+
+
+def test_a_face_judge_compares_each_depth_by_its_own_size() -> None:
+    """Mean absolute difference of the maps over the real one's mean, a fifth of each depth."""
+    network = make_face_network()
+    found, wanted = draw_window(160, 3), draw_window(160, 3).flip(3)
+    pairs = zip(network.features(found), network.features(wanted), strict=True)
+    terms = [float((a - b).abs().mean() / b.abs().mean()) for a, b in pairs]
+    assert len(terms) == 5
+    assert min(terms) > 0
+    assert FaceDistance(network)(found, wanted).item() == pytest.approx(sum(terms) / 5, rel=1e-4)
+
+
+@pytest.mark.parametrize(("side", "seen"), [(256, 128), (192, 192), (64, LEAST_SIDE)])
+def test_a_face_judge_halves_what_is_large_enough_and_enlarges_what_is_too_small(
+    side: int, seen: int
+) -> None:
+    network = make_face_network()
+    looked: list[int] = []
+    network.stem.register_forward_pre_hook(lambda _, inputs: looked.append(inputs[0].shape[2]))
+    picture = draw_window(side, 3).requires_grad_()
+    FaceDistance(network, half=True)(picture, picture.detach().flip(3)).backward()
+    assert set(looked) == {seen}
+    assert picture.grad is not None and picture.grad.any()
+    assert all(value.grad is None for value in network.parameters())
 
 
 def test_files_that_are_not_vgg19_are_one_clear_error(tmp_path: Path) -> None:
     save_file({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "other.safetensors")
     with pytest.raises(SetupError, match="not VGG19"):
-        PerceptualDistance(tmp_path / "other.safetensors")
+        VggDistance(tmp_path / "other.safetensors")
     with pytest.raises(SetupError, match="no such"):
-        PerceptualDistance(tmp_path / "none.pth")
+        VggDistance(tmp_path / "none.pth")

@@ -23,12 +23,12 @@ from toolkit.dataset.manifest import write_split
 from toolkit.errors import SetupError, ToolkitError
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
 from toolkit.storage import hash_file
+from toolkit.weights import Status
 from zoo.cli import main
 from zoo.data.fingerprint import describe_changes
 from zoo.data.frames import load_render_clips, take_fingerprint
 from zoo.data.order import Batches, draw_order, spread_order
 from zoo.graphics.eyes import EMBEDDED_THRESHOLD
-from zoo.models.renderer import recipe as recipe_module
 from zoo.models.renderer.batches import ClipFrames
 from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures, to_tensor
 from zoo.models.renderer.model import TrainedRenderer, open_renderer
@@ -37,9 +37,10 @@ from zoo.models.renderer.person import fit_person
 from zoo.models.renderer.recipe import RendererTask, choose_clips, open_judge, train_renderer
 from zoo.models.renderer.windows import BLOCK
 from zoo.speaking.reenact import draw_clip
+from zoo.training import perceptual
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.distributed import Distributed
-from zoo.training.perceptual import PerceptualDistance
+from zoo.training.perceptual import VggDistance
 
 CPU = torch.device("cpu")
 SIZE = 64
@@ -102,7 +103,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_recipe(dataset: Path, **changes: Any) -> RendererRecipe:
-    settings = {"identity": "ann", "preset": "small", "epochs": 1, "device": "cpu"} | changes
+    settings = {"identity": "ann", "preset": "small", "epochs": 1, "device": "cpu"}
+    settings |= {"perceptual": "random"} | changes
     return RendererRecipe(shards=dataset / "shards", **settings)
 
 
@@ -508,18 +510,24 @@ def test_clips_of_another_size_or_face_model_are_refused(
             renderer.check_clip(theirs)
 
 
-def test_a_run_keeps_its_judge_though_vgg19_was_fetched_meanwhile(
+def test_a_run_keeps_its_judge_though_another_can_be_had_meanwhile(
     dataset: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Anew it would be VGG19; to go on it is what judged so far, or what is asked for."""
     fetched = tmp_path / "vgg19.safetensors"
-    features = PerceptualDistance().features.state_dict()
+    features = VggDistance().features.state_dict()
     save_file({f"features.{name}": value for name, value in features.items()}, fetched)
-    monkeypatch.setattr(recipe_module, "find_vgg", lambda given: given or fetched)
-    recipe = make_recipe(dataset)
+    monkeypatch.setattr(perceptual, "check_weights", lambda name: Status.MISSING)
+    monkeypatch.setattr(perceptual, "locate", lambda name: fetched)
+    recipe = make_recipe(dataset, perceptual="auto")
     assert open_judge(recipe).name == "vgg19"
     assert open_judge(recipe, run).name == "random"
-    assert open_judge(make_recipe(dataset, vgg=fetched), run).name == "vgg19"
+    assert open_judge(make_recipe(dataset, perceptual="auto", vgg=fetched), run).name == "vgg19"
+
+
+def test_weights_of_vgg19_are_refused_beside_another_judge(dataset: Path) -> None:
+    with pytest.raises(ValueError, match="--perceptual face has no use for it"):
+        make_recipe(dataset, perceptual="face", vgg=Path("vgg19.pth"))
 
 
 def test_coefficients_without_their_face_model_are_refused(
@@ -585,11 +593,13 @@ def test_a_run_in_a_place_that_cannot_be_written_is_one_clear_error(
 
 
 def test_the_command_trains_and_says_that_a_random_network_judges(
-    dataset: Path, tmp_path: Path
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(perceptual, "check_weights", lambda name: Status.MISSING)
+    monkeypatch.setattr(perceptual, "locate", lambda name: tmp_path / "none.pth")
     command = ["train", "renderer", "--shards", str(dataset), "--out", str(tmp_path / "run")]
     command += ["--identity", "ann", "--preset", "small", "--epochs", "1", "--device", "cpu"]
-    with pytest.warns(UserWarning, match="a random network judges instead of VGG19"):
+    with pytest.warns(UserWarning, match="a random network judges pictures"):
         result = CliRunner().invoke(main, [*command, "--precision", "bf16"])
     assert result.exit_code == 0, result.stderr
     assert "best: score" in result.stdout
