@@ -59,7 +59,7 @@ def evaluate_video(fake: Path, real: Path | None, **options: Any) -> None:
 @click.command(
     "compare",
     cls=Command,
-    example="zoo evaluate compare ours=drawn/ theirs=others/ --real videos/ --table das-1",
+    example="zoo evaluate compare new=drawn/ old=before/ --real videos/ --table das-1",
 )
 @click.argument("systems", nargs=-1, required=True, metavar="NAME=FOLDER...")
 @click.option(
@@ -68,7 +68,9 @@ def evaluate_video(fake: Path, real: Path | None, **options: Any) -> None:
     required=True,
     help="Folder of the real videos, paired by name.",
 )
-@click.option("--table", type=click.Choice(TABLES), help="This paper's table, ours beside it.")
+@click.option(
+    "--table", type=click.Choice(TABLES), help="This paper's table, with the measured means."
+)
 @options_from(EvaluationOptions)
 @_out_options
 def evaluate_compare(

@@ -10,6 +10,7 @@ import click
 from toolkit.cli.base import Command, json_option, print_json, say_next
 from toolkit.dataset.options import PARTS
 from toolkit.errors import ToolkitError
+from zoo.cli.groups import export_options
 from zoo.training.options import DEVICE_HELP, DEVICES
 
 if TYPE_CHECKING:
@@ -21,18 +22,7 @@ if TYPE_CHECKING:
     cls=Command,
     example="zoo export syncnet --run runs/sync --out judge.safetensors",
 )
-@click.option(
-    "--run",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="A run's folder; its best epoch is taken.",
-)
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="The file of weights, .safetensors.",
-)
+@export_options
 def export_syncnet(run: Path, out: Path) -> None:
     """Write a run's judge for `zoo evaluate sync --judge`: a small file without its training."""
     from zoo.models.syncnet.model import export_weights

@@ -1,6 +1,6 @@
-"""A trained judge, ready for use: pictures and sound of any film to embeddings.
+"""A trained judge, ready for use: pictures and sound of any video to embeddings.
 
-Legend: n ticks (25 a second) of a film, S samples, D numbers of an embedding.
+Legend: n ticks (25 a second) of a video, S samples, D numbers of an embedding.
 """
 
 import json
@@ -13,19 +13,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from toolkit.errors import ToolkitError
-from toolkit.storage import check_ending, hash_file, write_whole
+from toolkit.storage import check_ending, hash_file
+from toolkit.weights import read_safetensors
 from zoo.models.syncnet import FAMILY
 from zoo.models.syncnet.batches import cut_faces, cut_sound
 from zoo.models.syncnet.faces import cut_square, place_squares, smooth_places
 from zoo.models.syncnet.mfcc import compute_mfcc
 from zoo.models.syncnet.networks import SyncNet, create_syncnet
 from zoo.models.syncnet.presets import NUM_ROWS, PRESETS, WINDOW
-from zoo.training.checkpoint import load_checkpoint
+from zoo.training.checkpoint import load_checkpoint, save_weights
 
 Floats = npt.NDArray[np.float32]
 
@@ -56,7 +55,7 @@ class SyncJudge:
     def embed_pictures(
         self, pictures: Iterable[npt.NDArray[np.uint8]], places: npt.NDArray[np.float64]
     ) -> Floats:
-        """(n − 4, D) of a film's pictures, window i from tick i on; one block is held at a time.
+        """(n − 4, D) of a video's pictures, window i from tick i on; one block is held at a time.
 
         Args:
             pictures: n of (height, width, 3) uint8 RGB.
@@ -143,24 +142,14 @@ def export_weights(checkpoint: Path, target: Path) -> None:
     """
     check_ending(target, (".safetensors",))
     model = load_checkpoint(checkpoint, FAMILY.name)["model"]
-    tensors = {
-        name: (tensor.half() if name.endswith(("weight", "bias")) else tensor).contiguous()
-        for name, tensor in model["network"].items()
-    }
     about = {"kind": FAMILY.name, "preset": model["preset"]}
     about["trained_on"] = json.dumps(model["trained_on"])
-    with write_whole(target) as temporary:
-        temporary.write_bytes(save(tensors, about))
+    save_weights(target, model["network"], about)
 
 
 def _read_safetensors(path: Path) -> tuple[str, dict[str, Tensor]]:
     """Preset, "" of published weights, and tensors by name."""
-    try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise ToolkitError(f"{path}: cannot be read as safetensors: {error}") from error
+    weights, about = read_safetensors(path)
     preset = about.get("preset", "") if about.get("kind") == FAMILY.name else ""
     return preset, weights
 
