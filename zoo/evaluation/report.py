@@ -162,10 +162,9 @@ def _write_missing(rows: Sequence[VideoRow]) -> str:
 
 
 def _write_paper(paper: PaperTable) -> str:
-    measured, printed = (
-        [[_escape(cell) for cell in row] for row in rows] for rows in (paper.measured, paper.papers)
-    )
-    return _table(paper.head, measured, printed) + _list(paper.notes)
+    ours = [[_escape(cell) for cell in row] for row in paper.ours]
+    theirs = [[_escape(cell) for cell in row] for row in paper.papers]
+    return _table(paper.head, ours, theirs) + _list(paper.notes)
 
 
 def _show_distributions(

@@ -46,10 +46,7 @@ def test_the_papers_rows_are_as_printed(name, row):
 def test_our_rows_stand_in_the_papers_columns_and_gaps_have_reasons():
     summary = {"lmd.mouth": {"a": mean(1.5)}, "cpbd": {"a": mean(0.25), "b": mean(0.5)}}
     table = make_paper_table("facial-1", summary, ["a", "b"])
-    assert [row[:4] for row in table.measured] == [
-        ["a", "1.5", "0.25", "–"],
-        ["b", "–", "0.5", "–"],
-    ]
+    assert [row[:4] for row in table.ours] == [["a", "1.5", "0.25", "–"], ["b", "–", "0.5", "–"]]
     assert any(note.startswith("LMD is lmd.mouth: px of the measured") for note in table.notes)
     assert any(note.startswith("AV conf.: needs a judge") for note in table.notes)
     assert table.notes[-1] == NOT_COMPARABLE
@@ -57,4 +54,4 @@ def test_our_rows_stand_in_the_papers_columns_and_gaps_have_reasons():
 
 def test_lip_reading_is_filled_by_no_speech_recogniser():
     notes = make_paper_table("das-2", {}, []).notes
-    assert "WER, %: the paper's is of lip reading, and there is no lip reader here." in notes
+    assert "WER, %: theirs is lip reading, and there is no lip reader here." in notes
