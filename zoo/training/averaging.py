@@ -3,15 +3,16 @@
 import copy
 import itertools
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
 
+Network = TypeVar("Network", bound=nn.Module)
 Batch = TypeVar("Batch")
 
 
-class RunningMean:
+class RunningMean(Generic[Network]):
     """An exponential mean of a network's weights and statistics over the steps of training.
 
     Source: Tarvainen & Valpola, arXiv:1703.01780, section 2; the short memory of the first steps
@@ -22,7 +23,7 @@ class RunningMean:
         num_updates: steps taken in.
     """
 
-    def __init__(self, trained: nn.Module, keep: float) -> None:
+    def __init__(self, trained: Network, keep: float) -> None:
         """Begin with the network as it is.
 
         Args:
@@ -45,7 +46,7 @@ class RunningMean:
                 tensor.copy_(state[name])
 
     def settle(
-        self, batches: Iterable[Batch], look: Callable[[nn.Module, Batch], object], most: int
+        self, batches: Iterable[Batch], look: Callable[[Network, Batch], object], most: int
     ) -> None:
         """Compute the statistics of batch normalisation for the mean's own weights.
 

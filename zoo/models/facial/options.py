@@ -60,8 +60,8 @@ class FacialRecipe(ClipRunOptions):
         "ω6 of eq. 8; 0 trains without a discriminator.", default=PAPER_WEIGHTS.gan, at_least=0
     )
     average: float = option(
-        "How much of the generator's running mean, which is kept, stays at a step; not with "
-        "official. 0: the last step's weights are kept.",
+        "Of the running mean of the generator's weights, which is kept, what stays at a step. 0: "
+        "the last step's weights are kept, as always with official.",
         default=0.998,
         at_least=0,
         below=1,
