@@ -26,6 +26,7 @@ from zoo.evaluation.tracked import (
     list_stretches,
 )
 from zoo.evaluation.view import View
+from zoo.evaluation.voice import RECOGNISED, TRANSCRIPT, listen
 from zoo.metrics.aspect_blinks import find_drops
 from zoo.metrics.pictures import measure_squared_error
 from zoo.metrics.series import average_finite
@@ -101,16 +102,21 @@ def measure_video(
         video.calibrate(first, last)
     tally, pictures = _Tally(metrics), Gallery(gallery, first, last)
     faces = Recognition(metrics, first, last)
+    voice, silent = listen(metrics, shown.video, None if real is None else real.video)
     for start, stop in list_stretches(first, last, shown.fps):
         arrays = _gather(shown, real, view, start, stop)
         faces.begin(start, arrays)
         arrays |= _compare_pictures(shown, real, view, (start, stop), metrics, (pictures, faces))
-        arrays |= faces.take()
+        arrays |= faces.take() | voice
         pictures.add_meshes(arrays.get("landmarks"), view.picture_size)
         tally.add(arrays)
     found = Measured(fps=shown.fps, num_frames=last - first)
     pictures.write()
-    tally.finish(found, lambda name: explain_missing(name, shown, real))
+    tally.finish(
+        found,
+        lambda name: silent if name in (TRANSCRIPT, RECOGNISED)
+        else explain_missing(name, shown, real),
+    )  # fmt: skip
     found.notes = _note(shown, real, first, last)
     return found
 
