@@ -38,8 +38,8 @@ ARRAYS: dict[str, str] = {
     "second, of one judge, whose name and digest belong to every value; NaN where there is no "
     "sound",
     "transcript": "what is said in the video: a–z, apostrophe and single spaces",
-    "recognised": "what the judge, Whisper tiny.en (extra `teacher`), reads from the whole sound of "
-    "the video, likewise",
+    "recognised": "what the judge, Whisper tiny.en (extra `teacher`), reads from the video's whole "
+    "sound, likewise",
 }
 """Name -> shape, dtype, unit."""
 
