@@ -102,22 +102,22 @@ def measure_video(
         video.calibrate(first, last)
     tally, pictures = _Tally(metrics), Gallery(gallery, first, last)
     faces = Recognition(metrics, first, last)
-    voice, silent = listen(metrics, shown.video, None if real is None else real.video)
+    voice = listen(metrics, shown.video, None if real is None else real.video)
     for start, stop in list_stretches(first, last, shown.fps):
         arrays = _gather(shown, real, view, start, stop)
         faces.begin(start, arrays)
         arrays |= _compare_pictures(shown, real, view, (start, stop), metrics, (pictures, faces))
-        arrays |= faces.take() | voice
+        arrays |= faces.take() | voice.arrays
         pictures.add_meshes(arrays.get("landmarks"), view.picture_size)
         tally.add(arrays)
     found = Measured(fps=shown.fps, num_frames=last - first)
     pictures.write()
     tally.finish(
         found,
-        lambda name: silent if name in (TRANSCRIPT, RECOGNISED)
+        lambda name: voice.problem if name in (TRANSCRIPT, RECOGNISED)
         else explain_missing(name, shown, real),
     )  # fmt: skip
-    found.notes = _note(shown, real, first, last)
+    found.notes = _note(shown, real, first, last) + [voice.note] * bool(voice.note)
     return found
 
 

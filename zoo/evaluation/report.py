@@ -57,7 +57,8 @@ td small { color: #66728a; display: block; }
 .reference { color: #66728a; } .paper td { background: #faf6ec; }
 figure { display: inline-block; margin: 0 1em 1em 0; vertical-align: top; }
 figcaption { font-size: 0.85em; color: #44506a; }
-img { max-width: 100%; } figure.map img { border: 1px solid #dde2ea; width: 200px; }
+img { max-width: 100%; } figure.plot img { max-width: none; }
+figure.map img { border: 1px solid #dde2ea; width: 200px; }
 """
 
 
@@ -175,13 +176,13 @@ def _show_distributions(
     rows: Sequence[VideoRow], systems: list[str], metrics: Sequence[Metric]
 ) -> str:
     drawn = draw_distributions(rows, systems, metrics)
-    return _embed(drawn, "png", "a dot a video, a line at the mean") if drawn else ""
+    return _embed(drawn, "png", "a dot a video, a line at the mean", "plot") if drawn else ""
 
 
 def _show_blinks(rows: Sequence[VideoRow], systems: list[str]) -> str:
     drawn = draw_blinks(rows, systems)
     text = "shares of the whole stretches of 4 s, and of the blinks; how many there are in brackets"
-    return _embed(drawn, "png", text) if drawn else ""
+    return _embed(drawn, "png", text, "plot") if drawn else ""
 
 
 def _show_traces(rows: Sequence[VideoRow]) -> str:

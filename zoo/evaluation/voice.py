@@ -5,7 +5,8 @@ video, so the whole sound is judged, whatever part of it stands beside real fram
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,36 +43,52 @@ def find_judge() -> Provenance | None:
     return Provenance(backend="Whisper", version=version, weights_sha256=SHA256)
 
 
-def listen(
-    metrics: Sequence[Metric], video: "TrackedVideo", real: "TrackedVideo | None"
-) -> tuple[dict[str, str], str]:
-    """What is said in a video, and what the judge reads, both in a–z, apostrophe and single spaces.
+@dataclass(frozen=True, kw_only=True)
+class Voice:
+    """What is said in a video, and what the judge reads.
 
-    Returns:
-        `transcript` and `recognised`, and ""; or nothing and why: no metric asks for them, or one
-        of the two cannot be had. The judge is loaded where both can.
+    Attributes:
+        arrays: `transcript` and `recognised`, in a–z, apostrophe and single spaces; or none.
+        problem: why there are none, where a metric asks for them.
+        note: what is wrong with the text that there is.
     """
+
+    arrays: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    note: str = ""
+
+
+def listen(metrics: Sequence[Metric], video: "TrackedVideo", real: "TrackedVideo | None") -> Voice:
+    """A video's voice; the judge is loaded where a metric, a text and sound ask for it."""
     if not any(RECOGNISED in metric.needs for metric in metrics):
-        return {}, ""
+        return Voice()
+    text = find_text(video.path, None if real is None else real.path)
+    if text is None:
+        return Voice(problem="needs what is said, as NAME.txt beside the video or the real one")
     try:
-        transcript = read_transcript(video.path, None if real is None else real.path)
-        if video.sound is None:
-            return {}, f"the video has no sound: {video.silence}"
-        return {TRANSCRIPT: transcript, RECOGNISED: _recognise(video.sound)}, ""
-    except (ValueError, SetupError) as error:
-        return {}, str(error)
+        transcript = read_transcript(text)
+    except ValueError as error:
+        return Voice(problem=str(error), note=str(error))
+    if video.sound is None:
+        return Voice(problem=f"the video has no sound: {video.silence}")
+    try:
+        return Voice(arrays={TRANSCRIPT: transcript, RECOGNISED: _recognise(video.sound)})
+    except SetupError as error:
+        return Voice(problem=str(error))
 
 
-def read_transcript(video: Path, real: Path | None) -> str:
-    """What is said in a video, by the rule that transcripts of speech are compared by.
+def find_text(video: Path, real: Path | None) -> Path | None:
+    """The file of what is said, beside a video or else beside the real one."""
+    places = [path.with_suffix(".txt") for path in (video, real) if path is not None]
+    return next((path for path in places if path.is_file()), None)
+
+
+def read_transcript(text: Path) -> str:
+    """What is said, by the rule that transcripts of speech are compared by.
 
     Raises:
-        ValueError: there is no text, or it cannot be compared.
+        ValueError: it cannot be compared.
     """
-    places = [path.with_suffix(".txt") for path in (video, real) if path is not None]
-    text = next((path for path in places if path.is_file()), None)
-    if text is None:
-        raise ValueError("needs what is said, as NAME.txt beside the video or the real one")
     try:
         content = text.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -103,6 +103,7 @@ def test_a_text_that_cannot_be_compared_is_said_and_nothing_is_heard(
 ):
     found = measure(make_video(tmp_path, text), None, [*NAMES, "cpbd"])
     assert {found.missing[name] for name in NAMES} == {reason}
+    assert found.notes == ([] if text is None else [reason])
     assert judge.heard == []
 
 
