@@ -23,6 +23,7 @@ from zoo.evaluation.tracked import (
     Arrays,
     Picture,
     Shown,
+    StillVideo,
     list_stretches,
 )
 from zoo.evaluation.view import View
@@ -117,7 +118,9 @@ def measure_video(
         lambda name: voice.problem if name in (TRANSCRIPT, RECOGNISED)
         else explain_missing(name, shown, real),
     )  # fmt: skip
-    found.notes = _note(shown, real, first, last) + [voice.note] * bool(voice.note)
+    found.notes = _note(shown, real, first, last)
+    if voice.note and not isinstance(shown, StillVideo):
+        found.notes.append(voice.note)
     return found
 
 

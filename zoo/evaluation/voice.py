@@ -5,7 +5,7 @@ video, so the whole sound is judged, whatever part of it stands beside real fram
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,7 +40,7 @@ def find_judge() -> Provenance | None:
     if find_spec("faster_whisper") is None:
         return None
     version = f"tiny.en, {PACKAGE} {VERSION}"
-    return Provenance(backend="Whisper", version=version, weights_sha256=SHA256)
+    return Provenance(backend="Whisper", version=version, weights_sha256=SHA256 or "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +50,11 @@ class Voice:
     Attributes:
         arrays: `transcript` and `recognised`, in a–z, apostrophe and single spaces; or none.
         problem: why there are none, where a metric asks for them.
-        note: what is wrong with the text that there is.
+        note: what is wrong with the text beside the video; that beside the real one has its note
+            there.
     """
 
-    arrays: Mapping[str, str] = field(default_factory=dict)
+    arrays: dict[str, str] = field(default_factory=dict)
     problem: str = ""
     note: str = ""
 
@@ -68,7 +69,8 @@ def listen(metrics: Sequence[Metric], video: "TrackedVideo", real: "TrackedVideo
     try:
         transcript = read_transcript(text)
     except ValueError as error:
-        return Voice(problem=str(error), note=str(error))
+        is_own = text.parent == video.path.parent
+        return Voice(problem=str(error), note=str(error) if is_own else "")
     if video.sound is None:
         return Voice(problem=f"the video has no sound: {video.silence}")
     try:

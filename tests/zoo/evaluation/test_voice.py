@@ -107,6 +107,16 @@ def test_a_text_that_cannot_be_compared_is_said_and_nothing_is_heard(
     assert judge.heard == []
 
 
+def test_what_is_wrong_with_a_text_is_a_note_of_the_video_that_it_lies_beside(
+    tmp_path: Path, judge: Judge
+):
+    real, shown = make_video(tmp_path / "real", "bin 2"), make_video(tmp_path / "shown")
+    reason = "1.txt: has digits: write in letters what is said"
+    assert measure(shown, real).notes == []
+    assert measure(real, real).notes == [reason]
+    assert measure(shown, real).missing["voice_wer"] == reason
+
+
 def test_a_text_in_another_encoding_is_said(tmp_path: Path, judge: Judge):
     video = make_video(tmp_path)
     (tmp_path / "1.txt").write_bytes("déjà".encode("latin-1"))
