@@ -51,7 +51,8 @@ def evaluate_video(fake: Path, real: Path | None, **options: Any) -> None:
 
     Means over videos stand with the 95 % interval of a bootstrap over them. Beside them is what the
     real videos have, and what their first picture has when it is shown throughout. A video that
-    cannot be measured has its reason; exits with 1 where none can.
+    cannot be measured has its reason; exits with 1 where none can. What a voice says is compared
+    with NAME.txt beside the video or the real one.
     """
     _evaluate({"video": fake}, real, None, **options)
 

@@ -23,9 +23,11 @@ from zoo.evaluation.tracked import (
     Arrays,
     Picture,
     Shown,
+    StillVideo,
     list_stretches,
 )
 from zoo.evaluation.view import View
+from zoo.evaluation.voice import RECOGNISED, TRANSCRIPT, listen
 from zoo.metrics.aspect_blinks import find_drops
 from zoo.metrics.pictures import measure_squared_error
 from zoo.metrics.series import average_finite
@@ -101,17 +103,24 @@ def measure_video(
         video.calibrate(first, last)
     tally, pictures = _Tally(metrics), Gallery(gallery, first, last)
     faces = Recognition(metrics, first, last)
+    voice = listen(metrics, shown.video, None if real is None else real.video)
     for start, stop in list_stretches(first, last, shown.fps):
         arrays = _gather(shown, real, view, start, stop)
         faces.begin(start, arrays)
         arrays |= _compare_pictures(shown, real, view, (start, stop), metrics, (pictures, faces))
-        arrays |= faces.take()
+        arrays |= faces.take() | voice.arrays
         pictures.add_meshes(arrays.get("landmarks"), view.picture_size)
         tally.add(arrays)
     found = Measured(fps=shown.fps, num_frames=last - first)
     pictures.write()
-    tally.finish(found, lambda name: explain_missing(name, shown, real))
+    tally.finish(
+        found,
+        lambda name: voice.problem if name in (TRANSCRIPT, RECOGNISED)
+        else explain_missing(name, shown, real),
+    )  # fmt: skip
     found.notes = _note(shown, real, first, last)
+    if voice.note and not isinstance(shown, StillVideo):
+        found.notes.append(voice.note)
     return found
 
 

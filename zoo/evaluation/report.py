@@ -20,9 +20,10 @@ from zoo.evaluation.summary import (
     rank_worst,
     summarise,
     write_mean,
+    write_unit,
     write_value,
 )
-from zoo.evaluation.systems import VideoRow, find_missing, list_systems
+from zoo.evaluation.systems import VideoRow, find_missing, group_missing, list_systems
 from zoo.evaluation.tracked import list_judges
 from zoo.metrics.table import Metric
 
@@ -46,14 +47,18 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #1b2330; margin: 2em auto; 
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92em; }
-th, td { padding: 0.25em 0.7em; border-bottom: 1px solid #dde2ea; text-align: right; }
+th, td { padding: 0.25em 0.7em; border-bottom: 1px solid #dde2ea; text-align: right;
+  white-space: nowrap; }
+td:first-child { position: sticky; left: 0; background: #fff; }
 th { background: #f2f4f8; position: sticky; top: 0; }
 th:first-child, td:first-child, td:has(.text) { text-align: left; }
+td:has(.text) { white-space: normal; min-width: 20em; }
 td small { color: #66728a; display: block; }
 .reference { color: #66728a; } .paper td { background: #faf6ec; }
 figure { display: inline-block; margin: 0 1em 1em 0; vertical-align: top; }
 figcaption { font-size: 0.85em; color: #44506a; }
-img { max-width: 100%; } figure.map img { border: 1px solid #dde2ea; width: 200px; }
+img { max-width: 100%; } figure.plot img { max-width: none; }
+figure.map img { border: 1px solid #dde2ea; width: 200px; }
 """
 
 
@@ -149,13 +154,13 @@ def _write_means(summary: Summary, systems: list[str], metrics: Sequence[Metric]
             if mean is not None and not math.isnan(mean.low):
                 text += f"<small>{write_mean(mean).partition(' ')[2]}</small>"
             cells.append(text)
-        lines.append([*cells, _escape(metric.unit), BETTER[metric.better]])
+        lines.append([*cells, _escape(write_unit(metric)), BETTER[metric.better]])
     heads = [*map(_escape, systems), "unit", "better"]
     return _table(["metric", *heads], lines)
 
 
 def _write_missing(rows: Sequence[VideoRow]) -> str:
-    notes = [f"{name}: {reason}" for name, reason in find_missing(rows).items()]
+    notes = [f"{', '.join(names)}: {reason}" for reason, names in group_missing(rows).items()]
     notes += [f"{row.video}, {row.system}: {row.error}" for row in rows if row.error]
     notes += [f"{row.video}, {row.system}: {n}" for row in rows for n in row.measured.notes]
     return _list(notes)
@@ -171,13 +176,13 @@ def _show_distributions(
     rows: Sequence[VideoRow], systems: list[str], metrics: Sequence[Metric]
 ) -> str:
     drawn = draw_distributions(rows, systems, metrics)
-    return _embed(drawn, "png", "a dot a video, a line at the mean") if drawn else ""
+    return _embed(drawn, "png", "a dot a video, a line at the mean", "plot") if drawn else ""
 
 
 def _show_blinks(rows: Sequence[VideoRow], systems: list[str]) -> str:
     drawn = draw_blinks(rows, systems)
     text = "shares of the whole stretches of 4 s, and of the blinks; how many there are in brackets"
-    return _embed(drawn, "png", text) if drawn else ""
+    return _embed(drawn, "png", text, "plot") if drawn else ""
 
 
 def _show_traces(rows: Sequence[VideoRow]) -> str:

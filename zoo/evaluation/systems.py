@@ -230,3 +230,11 @@ def find_missing(
         for name in metrics
         if any(name in m.missing for m in good) and not any(name in m.values for m in good)
     }
+
+
+def group_missing(rows: Sequence[VideoRow]) -> dict[str, list[str]]:
+    """Reason -> the metrics of `find_missing` that have no value for it."""
+    groups: dict[str, list[str]] = {}
+    for name, reason in find_missing(rows).items():
+        groups.setdefault(reason, []).append(name)
+    return groups

@@ -40,6 +40,7 @@ from toolkit.media.audio import read_samples
 from toolkit.media.video import Streams, probe
 from toolkit.schema import ClipInput, Provenance, Reason, VideoInfo
 from zoo.evaluation.recognition import FEATURES, find_provenance
+from zoo.evaluation.voice import RECOGNISED, find_judge
 
 Picture = npt.NDArray[np.uint8]
 Arrays = dict[str, Any]
@@ -293,6 +294,8 @@ def list_judges() -> dict[str, str]:
     }
     if recogniser := find_provenance():
         found[FEATURES] = recogniser
+    if listener := find_judge():
+        found[RECOGNISED] = listener
     return {name: _describe(judge) for name, judge in found.items()}
 
 

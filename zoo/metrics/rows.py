@@ -37,6 +37,9 @@ ARRAYS: dict[str, str] = {
     "sync_distances": "(m, 31) distances of lips and sound moved by −15 to +15 frames of 25 a "
     "second, of one judge, whose name and digest belong to every value; NaN where there is no "
     "sound",
+    "transcript": "what is said in the video: a–z, apostrophe and single spaces",
+    "recognised": "what the judge, Whisper tiny.en (extra `teacher`), reads from the video's whole "
+    "sound, likewise",
 }
 """Name -> shape, dtype, unit."""
 
@@ -195,6 +198,16 @@ _SYNC: tuple[Row, ...] = (
      "lower", _DISTANCES, "clip", "ours"),
 )  # fmt: skip
 
+_SAID = ("transcript", "recognised")
+_VOICE: tuple[Row, ...] = (
+    ("voice_wer", "word error rate of the sound, by Whisper tiny.en: no lip reading, which is what "
+     "the WER of Das et al. and Vougioukas et al. is", "zoo.metrics.error_rates:measure_voice_wer",
+     "share", "lower", _SAID, "clip", "ours; judge: Radford et al., ICML 2023"),
+    ("voice_cer", "character error rate of the sound, by the same judge",
+     "zoo.metrics.error_rates:measure_voice_cer", "share", "lower", _SAID, "clip",
+     "ours; judge: Radford et al., ICML 2023"),
+)  # fmt: skip
+
 ROWS = (
     *_PICTURES,
     *_LANDMARKS,
@@ -204,5 +217,6 @@ ROWS = (
     *_THEVAL_ROWS,
     *_IDENTITY,
     *_SYNC,
+    *_VOICE,
 )
 """In the order in which tables show them; a judge with weights brings a tuple of its own."""

@@ -7,7 +7,6 @@ sound. Legend: n frames of a part of a clip.
 
 import itertools
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -116,13 +115,14 @@ class SelfReenactment:
         return parts, trained or clips
 
     def _begin(self) -> None:
-        """Remove what was made of something else, and say what is made of what."""
+        """Remove videos that were made of something else, and say what is made of what."""
         path = self.folder / _RECORD
         text = json.dumps(self._made_of)
         if path.is_file() and path.read_text("utf-8") == text:
             return
         for name in (REAL, *self.systems):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+            for video in (self.folder / name).glob("*.mp4"):  # texts beside them are the user's
+                video.unlink()
         with write_whole(path) as temporary:
             temporary.write_text(text, "utf-8")
 
