@@ -59,6 +59,11 @@ def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
         _say(f"Not measured: {', '.join(lacking)}: {reason}.")
 
 
+def print_sync_judge(judge: str) -> None:
+    """Who judged lip-sync, with the digest."""
+    _say(f"sync.* are by {judge}; those of another judge are not comparable.")
+
+
 def print_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
     """A row a video and system."""
     if all(row.error for row in rows):

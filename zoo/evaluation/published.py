@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from zoo.evaluation.summary import Mean, Summary, write_value
+from zoo.metrics.table import METRICS
 
 TABLES = ("facial-1", "das-1", "das-2")
 
@@ -39,14 +40,20 @@ class PaperTable:
     notes: list[str]
 
 
-def make_paper_table(name: str, summary: Summary, systems: list[str]) -> PaperTable:
+def make_paper_table(
+    name: str, summary: Summary, systems: list[str], *, is_judge_published: bool = False
+) -> PaperTable:
     """A paper's table, with a row for each of our systems.
 
     Args:
         name: one of `TABLES`.
         summary: our means.
         systems: in the order of the rows.
+        is_judge_published: whether lip-sync was judged by the published weights; columns of it are
+            filled by no others.
     """
+    if not is_judge_published:
+        summary = {m: means for m, means in summary.items() if not METRICS[m].needs_sync_judge}
     content = _load()[name]
     columns = content["columns"]
     chosen = [_choose(column, summary) for column in columns]

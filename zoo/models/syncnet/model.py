@@ -39,13 +39,17 @@ class SyncJudge:
     Attributes:
         name: `syncnet_v2 (published)`, or `syncnet` with the preset, of this project.
         sha256: of the file it comes from; "" of one under training.
+        is_published: whether its weights are the published ones, and not a stand-in's.
         preset: see `PRESETS`.
         network: on its device, for use.
     """
 
-    def __init__(self, network: SyncNet, preset: str, name: str = "", sha256: str = "") -> None:
+    def __init__(
+        self, network: SyncNet, preset: str, sha256: str = "", *, is_published: bool = False
+    ) -> None:
         self.network, self.preset = network.eval(), preset
-        self.name, self.sha256 = name or f"{FAMILY.name} {preset}", sha256
+        self.name = "syncnet_v2 (published)" if is_published else f"{FAMILY.name} {preset}"
+        self.sha256, self.is_published = sha256, is_published
         self._shape = PRESETS[preset]
         self._device = next(network.parameters()).device
 
@@ -125,9 +129,7 @@ def open_syncnet(path: Path, device: torch.device | str = "cpu") -> SyncJudge:
     else:
         preset, weights = "", content
     network = load_weights(weights, path, preset or "published").to(device)
-    if preset:
-        return SyncJudge(network, preset, sha256=sha256)
-    return SyncJudge(network, "published", "syncnet_v2 (published)", sha256)
+    return SyncJudge(network, preset or "published", sha256, is_published=not preset)
 
 
 def export_weights(checkpoint: Path, target: Path) -> None:
