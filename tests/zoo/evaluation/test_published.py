@@ -55,3 +55,13 @@ def test_our_rows_stand_in_the_papers_columns_and_gaps_have_reasons():
 def test_lip_reading_is_filled_by_no_speech_recogniser():
     notes = make_paper_table("das-2", {}, []).notes
     assert "WER, %: theirs is lip reading, and there is no lip reader here." in notes
+
+
+def test_columns_of_lip_sync_are_filled_by_the_published_judge_alone():
+    """A stand-in's values are of another scale."""
+    summary = {"sync.offset": {"a": mean(-2.0)}, "sync.lse_c": {"a": mean(5.5)}}
+    for table, first in (("facial-1", 3), ("das-1", 7), ("das-2", 8)):
+        (row,) = make_paper_table(table, summary, ["a"], is_judge_published=True).ours
+        assert row[first : first + 2] == ["−2", "5.5"]
+        (row,) = make_paper_table(table, summary, ["a"]).ours
+        assert row[first : first + 2] == ["–", "–"]

@@ -14,7 +14,9 @@ import zoo.cli
 from tests.datasets import FakeClip, write_dataset
 from tests.talkers import write_talkers
 from toolkit.errors import ShardError, ToolkitError
+from toolkit.storage import hash_file
 from zoo.data.talking import load_talking_clips
+from zoo.evaluation.lips import describe_judge, open_judge
 from zoo.evaluation.sync import find_shifts, judge_clip
 from zoo.metrics.sync import measure_sync
 from zoo.models.registry import open_model
@@ -105,6 +107,14 @@ def test_an_exported_judge_judges_as_its_run_does(shards: Path, run: Path, tmp_p
     clip = load_talking_clips(shards, split="test")[0]
     np.testing.assert_allclose(small.embed_sound(clip.pcm), whole.embed_sound(clip.pcm), atol=5e-3)
     assert judge_clip(clip, small) == pytest.approx(judge_clip(clip, whole), abs=0.02, nan_ok=True)
+
+
+def test_a_runs_folder_is_the_judge_of_its_best_epoch(run: Path) -> None:
+    """Named with the digest of that file."""
+    judge = open_judge(run, "cpu")
+    assert judge.sha256 == hash_file(run / "best.pt")
+    expected = f"syncnet small, sha256 {judge.sha256[:12]}…, a stand-in for syncnet_v2"
+    assert describe_judge(judge) == expected
 
 
 # --- batches ------------------------------------------------------------------------------------
