@@ -152,8 +152,11 @@ def _evaluate(
         metrics = chosen.list_metrics()
         summary = summarise(rows, metrics)
         is_published = judge is not None and judge.is_published
-        paper = table and make_paper_table(
-            table, summary, list_systems(rows), is_judge_published=is_published
+        names = list_systems(rows)
+        paper = (
+            make_paper_table(table, summary, names, is_judge_published=is_published)
+            if table
+            else None
         )
         named = describe_judge(judge) if judge is not None else ""
         if html_out is not None:

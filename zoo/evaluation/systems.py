@@ -97,7 +97,8 @@ class _Evaluation:
     ) -> None:
         self._task, self._gallery, self._folder = task, gallery, folder
         self._metrics, self._face = options.list_metrics(), options.picture == "face"
-        self._judge = options.sync_judge and open_judge(options.sync_judge, options.device)
+        file = options.sync_judge
+        self._judge = None if file is None else open_judge(file, options.device)
         self._real: TrackedVideo | None = None
 
     def make_rows(self) -> Iterator[VideoRow]:

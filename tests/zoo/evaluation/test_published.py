@@ -48,7 +48,7 @@ def test_our_rows_stand_in_the_papers_columns_and_gaps_have_reasons():
     table = make_paper_table("facial-1", summary, ["a", "b"])
     assert [row[:4] for row in table.ours] == [["a", "1.5", "0.25", "–"], ["b", "–", "0.5", "–"]]
     assert any(note.startswith("LMD is lmd.mouth: px of the measured") for note in table.notes)
-    assert any(note.startswith("AV conf.: needs a judge") for note in table.notes)
+    assert any(note.startswith("AV conf.: needs the published judge") for note in table.notes)
     assert table.notes[-1] == NOT_COMPARABLE
 
 
