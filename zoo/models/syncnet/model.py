@@ -22,15 +22,21 @@ from toolkit.storage import check_ending, hash_file, write_whole
 from zoo.models.syncnet import FAMILY
 from zoo.models.syncnet.batches import cut_faces, cut_sound
 from zoo.models.syncnet.faces import cut_square, place_squares, smooth_places
-from zoo.models.syncnet.mfcc import compute_mfcc
+from zoo.models.syncnet.mfcc import LENGTH, STEP, compute_mfcc
 from zoo.models.syncnet.networks import SyncNet, create_syncnet
-from zoo.models.syncnet.presets import NUM_ROWS, PRESETS, WINDOW
+from zoo.models.syncnet.presets import NUM_ROWS, PRESETS, ROWS_PER_FRAME, WINDOW
 from zoo.training.checkpoint import load_checkpoint
 
 Floats = npt.NDArray[np.float32]
 
 _BLOCK = 64
 """Windows that are embedded at once."""
+
+_TICKS = 24 * _BLOCK
+"""Ticks of sound whose cepstra are in memory at once: a minute."""
+
+_TICK = ROWS_PER_FRAME * STEP
+"""Samples of a tick."""
 
 
 class SyncJudge:
@@ -98,10 +104,19 @@ class SyncJudge:
 
     def embed_sound(self, pcm: npt.NDArray[np.int16]) -> Floats:
         """(m, D) of samples (S,), window i from tick i on; m is S/640 less 5."""
-        rows = torch.from_numpy(compute_mfcc(pcm)).to(self._device)
-        if len(rows) < NUM_ROWS:
+        num = (1 + -(-(len(pcm) - LENGTH) // STEP) - NUM_ROWS) // ROWS_PER_FRAME + 1
+        if num < 1:
             raise ToolkitError("the sound is shorter than 0.2 s")
-        return self._run(self.network.embed_sound, cut_sound(rows))
+        blocks = range(0, num, _TICKS)
+        return np.concatenate([self._embed_part(pcm, k, min(k + _TICKS, num)) for k in blocks])
+
+    def _embed_part(self, pcm: npt.NDArray[np.int16], first: int, last: int) -> Floats:
+        """Windows [first, last) of a sound; the tick before is its first samples' past."""
+        before = min(1, first)
+        end = last * _TICK + (NUM_ROWS - 1 - ROWS_PER_FRAME) * STEP + LENGTH
+        rows = compute_mfcc(pcm[(first - before) * _TICK : end])[before * ROWS_PER_FRAME :]
+        windows = cut_sound(torch.from_numpy(rows).to(self._device))
+        return self._run(self.network.embed_sound, windows)
 
     def _run(self, embed: Any, windows: Tensor) -> Floats:
         with torch.inference_mode():
