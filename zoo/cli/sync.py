@@ -149,7 +149,8 @@ def _print_films(rows: list[dict[str, Any]], names: dict[Path, str], judge: str)
     if measured:
         from toolkit.cli.tables import print_table
 
-        print_table(f"Lips and sound, by {judge}", columns, measured)
+        print_table("Lips and sound", columns, measured)
+        click.echo(f"judge: {judge}")
     for row in rows:
         click.echo(f"{row['film']}: {row.get('words') or row['error']}")
 
