@@ -66,6 +66,11 @@ def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
         _say(f"Not measured: {', '.join(lacking)}: {reason}.")
 
 
+def print_sync_judge(judge: str) -> None:
+    """Who judged lip-sync, with the digest."""
+    _say(f"sync.* are by {judge}; those of another judge are not comparable.")
+
+
 def print_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
     """A row a video and system."""
     if all(row.error for row in rows):
@@ -87,13 +92,13 @@ def print_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
 
 
 def print_paper(table: PaperTable) -> None:
-    """A paper's table, ours above theirs, with what each column is."""
+    """A paper's table, measured rows above the printed ones, with what each column is."""
     num = len(table.head) - 1
     parts = -(-num // PAPER_COLUMNS)
     edges = [1 + num * part // parts for part in range(parts + 1)]
     for first, last in itertools.pairwise(edges):
         line = ["—" * 3, *[""] * (last - first)]
-        rows = [[row[0], *row[first:last]] for row in table.ours]
+        rows = [[row[0], *row[first:last]] for row in table.measured]
         rows += [line, *([row[0], *row[first:last]] for row in table.papers)]
         print_table(table.title, ["", *table.head[first:last]], rows, gap=1)
     for note in table.notes:

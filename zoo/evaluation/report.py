@@ -63,9 +63,12 @@ figure.map img { border: 1px solid #dde2ea; width: 200px; }
 
 
 def make_record(
-    rows: Sequence[VideoRow], metrics: Sequence[Metric], picture: str
+    rows: Sequence[VideoRow], metrics: Sequence[Metric], picture: str, sync_judge: str = ""
 ) -> dict[str, Any]:
-    """Everything that was measured, for JSON; infinite values are "inf", unknown ones null."""
+    """Everything that was measured, for JSON; infinite values are "inf", unknown ones null.
+
+    `sync_judge` names the judge of lip-sync, if there is one.
+    """
 
     def keep(value: float) -> Any:
         return None if math.isnan(value) else "inf" if math.isinf(value) else value
@@ -74,7 +77,7 @@ def make_record(
     return {
         "toolkit": version("ttk"),
         "picture": PICTURES[picture],
-        "judges": list_judges(),
+        "judges": list_judges(sync_judge),
         "metrics": {
             m.name: {"text": m.text, "unit": m.unit, "better": m.better, "source": m.source}
             for m in metrics
@@ -103,8 +106,11 @@ def write_report(
     paper: PaperTable | None,
     *,
     face: bool,
+    sync_judge: str = "",
 ) -> None:
     """Write the report; its pictures are those that `evaluate_tasks` left in the gallery.
+
+    `sync_judge` names the judge of lip-sync, if there is one.
 
     Raises:
         StorageError: see `write_whole`.
@@ -122,7 +128,7 @@ def write_report(
         _section("Head motion: trace maps, early blue, late yellow", _show_traces(rows)),
         _section("The worst clips, the real frames below", _show_worst(rows)),
         _section("Every video", _write_videos(rows, [m for m in metrics if m.name in summary])),
-        _section("Judges", _write_judges()),
+        _section("Judges", _write_judges(sync_judge)),
         _section("Definitions", _write_definitions(metrics)),
     ]
     title = "Evaluation of " + ", ".join(n for n in systems if n not in (REAL, STILL))
@@ -167,9 +173,10 @@ def _write_missing(rows: Sequence[VideoRow]) -> str:
 
 
 def _write_paper(paper: PaperTable) -> str:
-    ours = [[_escape(cell) for cell in row] for row in paper.ours]
-    theirs = [[_escape(cell) for cell in row] for row in paper.papers]
-    return _table(paper.head, ours, theirs) + _list(paper.notes)
+    measured, printed = (
+        [[_escape(cell) for cell in row] for row in rows] for rows in (paper.measured, paper.papers)
+    )
+    return _table(paper.head, measured, printed) + _list(paper.notes)
 
 
 def _show_distributions(
@@ -225,8 +232,8 @@ def _write_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> str:
     return f"<details><summary>Table</summary>{left}{_table(heads, lines[:MAX_ROWS])}</details>"
 
 
-def _write_judges() -> str:
-    lines = [[_escape(array), _escape(judge)] for array, judge in list_judges().items()]
+def _write_judges(sync_judge: str) -> str:
+    lines = [[_escape(array), _escape(judge)] for array, judge in list_judges(sync_judge).items()]
     return _table(["array", "made by"], [*lines, ["everything else", f"ttk {version('ttk')}"]])
 
 

@@ -11,6 +11,8 @@ Per = Literal["picture", "frame", "clip"]
 Row = tuple[str, str, str, str, Better, tuple[str, ...], Per, str]
 """The fields of `table.Metric`, in their order."""
 
+DISTANCES = "sync_distances"
+
 ARRAYS: dict[str, str] = {
     "frames": "one picture (H, W, 3) uint8 RGB",
     "real_frames": "the real picture of the same moment and size, (H, W, 3) uint8 RGB",
@@ -34,7 +36,7 @@ ARRAYS: dict[str, str] = {
     "pcm": "(S,) int16 sound of the clip, 16 kHz mono",
     "speech": "(n,) bool, whether there is speech in the frame",
     "fps": "frames a second",
-    "sync_distances": "(m, 31) distances of lips and sound moved by −15 to +15 frames of 25 a "
+    DISTANCES: "(m, 31) distances of lips and sound moved by −15 to +15 frames of 25 a "
     "second, of one judge, whose name and digest belong to every value; NaN where there is no "
     "sound",
     "transcript": "what is said in the video: a–z, apostrophe and single spaces",
@@ -50,7 +52,7 @@ _WANG = "Wang et al., IEEE TIP 13(4), 2004, eq. 13"
 _THEVAL = "THEval (CVPR 2026, arXiv 2511.04520)"
 _DAS = "Das et al., ECCV 2020, 4.2"
 _CHUNG = "Chung and Zisserman, ACCV workshops 2016; LSE: Prajwal et al., ACM MM 2020"
-_DISTANCES = ("sync_distances",)
+_DISTANCES = (DISTANCES,)
 
 _PICTURES: tuple[Row, ...] = (
     ("psnr.mean", "peak signal-to-noise ratio of each frame, averaged",
