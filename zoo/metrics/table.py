@@ -30,7 +30,7 @@ class Metric:
             each of `needs`, a number. `frame`: with a clip's arrays, (n,) numbers. `clip`: with a
             clip's arrays, a number. Those of pictures and frames are averaged over the frames
             whose value is a number (`average_known`). NaN: there is nothing to measure.
-        source: paper, section, equation; "ours" where the definition is this project's.
+        source: paper, section, equation; "this project" where the definition is its own.
     """
 
     name: str
