@@ -1,4 +1,4 @@
-"""A drawn crop pasted back into the source's picture, with a soft border.
+"""A drawn crop put back into the source's picture: a square with a soft border, or a head.
 
 Legend: H, W height and width of the source's picture; S side of the crop there, px.
 """
@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from zoo.data.frames import Picture
+from zoo.speaking.plate import Mask, blend
 
 BORDER = 1 / 12
 """Width of the soft border, over the crop's side."""
 
 
 class Pasting:
-    """Pastes square pictures to one place of pictures of one size."""
+    """Puts drawn pictures to one place of pictures of one size."""
 
     def __init__(self, crop: Sequence[float], size: tuple[int, int]) -> None:
         """Prepare the mask.
@@ -41,23 +42,48 @@ class Pasting:
         across = ramp_border(self._side, soft=(x0 > 0, x1 < width))
         down = ramp_border(self._side, soft=(y0 > 0, y1 < height))
         self._mask = np.ascontiguousarray((down[:, None] * across)[self._here])
-        self._rest = 1 - self._mask
 
     def paste(self, picture: Picture, drawn: Picture) -> Picture:
         """A copy of the picture (H, W, 3) with the drawn square in it, scaled to its place."""
+        pasted = picture.copy()
+        pasted[self._there] = blend(self._fit(drawn), picture[self._there], self._mask)
+        return pasted
+
+    def fit_plate(self, plate: Picture) -> Picture:
+        """The part of a plate (S, S, 3) that lies in the picture, scaled to its place."""
+        return np.ascontiguousarray(self._fit(plate))
+
+    def lay(self, picture: Picture, drawn: Picture, plate: Picture, person: Mask) -> Picture:
+        """A copy of the picture (H, W, 3) with a drawn head laid over it.
+
+        Where the picture's own person is, the plate hides them first. Both fade over the soft
+        border of the square, where the person goes on outside of it; beside the person there is no
+        border, for there the picture stays as it is.
+
+        Args:
+            picture: the source's.
+            drawn: (S, S, 4), colours and alpha.
+            plate: of `fit_plate`.
+            person: (h, h) 0 to 1 over the square, where the picture's own person is.
+        """
+        below = blend(plate, picture[self._there], self._fit_mask(person))
+        alpha = self._fit_mask(drawn[..., 3].astype(np.float32) / 255)
+        laid = picture.copy()
+        laid[self._there] = blend(self._fit(drawn[..., :3]), below, alpha)
+        return laid
+
+    def _fit(self, drawn: Picture) -> Picture:
+        """What of a square lies in the picture, scaled to its place."""
         if len(drawn) != self._side:
             method = cv2.INTER_CUBIC if len(drawn) < self._side else cv2.INTER_AREA
             size = (self._side, self._side)
             drawn = np.asarray(cv2.resize(drawn, size, interpolation=method), np.uint8)
-        pasted = picture.copy()
-        mixed = cv2.blendLinear(
-            np.ascontiguousarray(drawn[self._here]),
-            np.ascontiguousarray(picture[self._there]),
-            self._mask,
-            self._rest,
-        )
-        pasted[self._there] = mixed
-        return pasted
+        return drawn[self._here]
+
+    def _fit_mask(self, mask: Mask) -> Mask:
+        size = (self._side, self._side)
+        fitted = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        return fitted[self._here] * self._mask
 
 
 def ramp_border(side: int, soft: tuple[bool, bool]) -> npt.NDArray[np.float32]:

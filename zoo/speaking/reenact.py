@@ -3,6 +3,7 @@
 Legend: n frames of the clip, S side of its stored frames.
 """
 
+import itertools
 import math
 import tempfile
 from collections.abc import Iterator
@@ -25,10 +26,12 @@ from zoo.metrics.pictures import measure_psnr, measure_ssim
 from zoo.models.registry import open_model
 from zoo.motion.blink_rate import PERSON, parse_blink_rate
 from zoo.motion.model import MotionModel
+from zoo.speaking.movement import Movement, move_by, move_clip
 from zoo.speaking.options import ReenactmentSettings
+from zoo.speaking.plate import show_crops
 from zoo.speaking.renderer import Renderer
 from zoo.speaking.scene import Scene, locate_source, refuse_inputs
-from zoo.speaking.synthesize import COMMENT, Watch, check_renderer, draw_motion, generate_at
+from zoo.speaking.synthesize import COMMENT, Watch, check_renderer, generate_at, show_movement
 from zoo.training.distributed import find_device
 
 FULL_ERROR = 64
@@ -106,16 +109,16 @@ def reenact(
         open_model(settings.motion_model, device, makes="motion") if settings.motion_model else None
     )
     scene = Scene(clip, settings.shards, settings.background)
-    drawn = (
-        draw_clip(renderer, clip)
+    blink_rate = parse_blink_rate(settings.blink_rate)
+    movement = (
+        move_clip(clip)
         if model is None
-        else speak_clip(
-            renderer, model, clip, settings.shards, parse_blink_rate(settings.blink_rate)
-        )
+        else hear_clip(renderer, model, clip, settings.shards, blink_rate)
     )
     with tempfile.TemporaryFile(prefix="zoo-") as file:
         judge = _Judge(clip, file)
-        shown = watch(scene.show(judge.look_at(drawn), clip.num_frames), clip.num_frames)
+        shown = show_movement(scene, renderer, clip, movement, judge.look_at)
+        shown = watch(shown, clip.num_frames)
         pcm = clip.reader.read("audio/pcm", clip.index).astype(np.int16, copy=False)
         with write_whole(out) as video, write_whole(error_map) as errors:  # both or neither
             known: dict[str, Any] = {"fps": clip.fps, "comment": COMMENT, "container": container}
@@ -141,10 +144,8 @@ def find_render_clip(shards: Path, clip_id: str) -> RenderClip:
 
 
 def draw_clip(renderer: Renderer, clip: RenderClip) -> Iterator[Picture]:
-    """Frames (S, S, 3) from the clip's own motion."""
-    return renderer.draw(
-        clip.camera, expression=clip.expression, pose=clip.model_pose, au45=clip.au45
-    )
+    """Crops (S, S, 3) from the clip's own motion."""
+    return show_crops(clip, move_clip(clip).draw(renderer, clip.camera))
 
 
 def speak_clip(
@@ -154,10 +155,19 @@ def speak_clip(
     shards: Path,
     blink_rate: float | str = PERSON,
 ) -> Iterator[Picture]:
-    """Frames (S, S, 3) from motion made of the clip's own sound, as it is stored.
+    """Crops (S, S, 3) of `hear_clip`."""
+    movement = hear_clip(renderer, model, clip, shards, blink_rate)
+    return show_crops(clip, movement.draw(renderer, clip.camera))
 
-    Of a part of a clip, from the sound of the part.
-    """
+
+def hear_clip(
+    renderer: Renderer,
+    model: MotionModel,
+    clip: RenderClip,
+    shards: Path,
+    blink_rate: float | str = PERSON,
+) -> Movement:
+    """Movement made of the clip's own sound, as it is stored; of a part, of the part's sound."""
     found = load_clips(
         shards,
         split=None,
@@ -167,8 +177,7 @@ def speak_clip(
     )
     model.contract.refuse_others(make_contract(found), str(clip.reader.path))
     audio = found.clips[0].audio[clip.first : clip.first + clip.num_frames]
-    motion = generate_at(model, audio, clip, blink_rate)
-    return draw_motion(renderer, clip, motion)
+    return move_by(renderer, generate_at(model, audio, clip, blink_rate))
 
 
 class _Judge:
@@ -189,14 +198,16 @@ class _Judge:
         return self.sum_up(*part[self._clip.id]) if self._clip.id in part else None
 
     def look_at(self, drawn: Iterator[Picture]) -> Iterator[Picture]:
-        for t, picture in enumerate(drawn):
+        """Hands drawn frames on; those with an alpha are compared as crops."""
+        drawn, seen = itertools.tee(drawn)  # neither runs ahead
+        for t, (frame, picture) in enumerate(zip(drawn, show_crops(self._clip, seen), strict=True)):
             real = self._clip.read_frame(t)
             error = cv2.absdiff(picture, real).mean(axis=2)
             with guard_storage(Path(tempfile.gettempdir())):
                 self._file.write(np.rint(error).astype(np.uint8).tobytes())
             self._psnr.append(measure_psnr(picture, real))
             self._ssim.append(measure_ssim(picture, real))
-            yield picture
+            yield frame
 
     def draw_errors(self) -> Iterator[Picture]:
         """The errors in colours, black for none."""

@@ -21,6 +21,7 @@ class Renderer(Protocol):
         perceptual: network that judged its training.
         trained_on: which frames of which clips it learnt from.
         held_out: which it was chosen by and never learnt from.
+        has_alpha: it draws heads with an alpha, and not whole squares.
     """
 
     @property
@@ -35,6 +36,8 @@ class Renderer(Protocol):
     def trained_on(self) -> Stretches: ...
     @property
     def held_out(self) -> Stretches: ...
+    @property
+    def has_alpha(self) -> bool: ...
 
     def check_clip(self, clip: RenderClip) -> None:
         """ToolkitError for a clip that it cannot draw."""
@@ -48,4 +51,7 @@ class Renderer(Protocol):
         au45: npt.ArrayLike,
         smooth: bool = True,
     ) -> Iterator[Picture]:
-        """Frames (S, S, 3) of a motion (n, 64), (n, 6), (n,), in order; smoothed or as it is."""
+        """Frames of a motion (n, 64), (n, 6), (n,), in order; smoothed or as it is.
+
+        Squares (S, S, 3), or heads (S, S, 4) whose last channel is the alpha, 0 to 255.
+        """

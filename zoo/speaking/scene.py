@@ -22,6 +22,8 @@ from toolkit.storage import guard_storage, hash_file
 from zoo.data.frames import Picture, RenderClip, Stretches
 from zoo.data.source import find_dataset
 from zoo.speaking.compose import Pasting
+from zoo.speaking.heads import Frames, follow_heads, place_heads
+from zoo.speaking.plate import Plate, show_crops
 
 
 def choose_clip(clips: Sequence[RenderClip], trained_on: Stretches) -> RenderClip:
@@ -42,27 +44,57 @@ class Scene:
         Args:
             clip: whose camera the frames are drawn with.
             shards: the dataset's folder `shards`, or the dataset's folder.
-            background: `crop` for nothing, `source` for the clip's source.
+            background: `crop` for no more than the crop, `source` for the clip's source.
 
         Raises:
             ToolkitError: the source is not there any more, or cannot be decoded.
         """
+        self._clip = clip
         self._source = _Source(clip, shards) if background == "source" else None
 
-    def show(self, drawn: Iterator[Picture], num_frames: int) -> Iterator[Picture]:
-        """The drawn frames (size, size, 3) in their pictures, one at a time.
+    def show(
+        self, drawn: Iterator[Picture], num_frames: int, pose: npt.ArrayLike | None = None
+    ) -> Iterator[Picture]:
+        """The drawn frames in their pictures, one at a time.
 
-        The source runs forwards, then backwards, and so on: no picture stands still or jumps.
+        Squares (size, size, 3) are pasted; below them the source runs forwards, then backwards,
+        and so on. Heads with an alpha (size, size, 4) are laid over the source's frames whose head
+        is nearest, see `follow_heads`, and over the plate where the source's own shows; without
+        the source, over the plate.
+
+        Args:
+            drawn: as many frames.
+            num_frames: n.
+            pose: (n, 6) of the drawn heads, of the model, where they have an alpha.
         """
         if self._source is None:
-            yield from drawn
-            return
-        pictures = self._source.swing(num_frames)
+            yield from show_crops(self._clip, drawn)
+        elif pose is None:
+            yield from self._paste(self._source, drawn, num_frames)
+        else:
+            yield from self._lay(self._source, drawn, pose)
+
+    def _paste(
+        self, source: "_Source", drawn: Iterator[Picture], num_frames: int
+    ) -> Iterator[Picture]:
         pasting: Pasting | None = None
+        pictures = source.follow(swing(self._clip.num_frames, num_frames))
         for picture, frame in zip(pictures, drawn, strict=True):
-            size = picture.shape[1], picture.shape[0]
-            pasting = pasting or Pasting(self._source.crop, size)
+            pasting = pasting or source.place(picture)
             yield pasting.paste(picture, frame)
+
+    def _lay(
+        self, source: "_Source", drawn: Iterator[Picture], pose: npt.ArrayLike
+    ) -> Iterator[Picture]:
+        clip, plate = self._clip, Plate(self._clip)
+        own = place_heads(clip.model_pose, clip.camera)
+        path = follow_heads(place_heads(pose, clip.camera), own)
+        pasting: Pasting | None = None
+        for t, picture, frame in zip(path.tolist(), source.follow(path), drawn, strict=True):
+            if pasting is None:
+                pasting = source.place(picture)
+                behind = pasting.fit_plate(plate.picture)
+            yield pasting.lay(picture, frame, behind, plate.find_person(t))
 
 
 class _Source:
@@ -74,22 +106,34 @@ class _Source:
             self._info, self._streams = probe(self._path)
         stored = clip.reader.read("video/source_time", clip.index)
         self._times = stored[clip.first : clip.first + clip.num_frames].astype(np.float64)
-        self.crop = clip.reader.clips[clip.index].crop
+        self._crop = clip.reader.clips[clip.index].crop
 
-    def swing(self, num_frames: int) -> Iterator[Picture]:
-        """Pictures 0, 1, …, n − 1, n − 2, …, 0, 1, …; those that come again lie in a file."""
-        n = len(self._times)
-        pictures = self._read(self._times[:num_frames])
-        if num_frames <= n:
-            yield from pictures
+    def place(self, picture: Picture) -> Pasting:
+        """Where the crop lies in pictures of this one's size."""
+        return Pasting(self._crop, (picture.shape[1], picture.shape[0]))
+
+    def follow(self, path: Frames) -> Iterator[Picture]:
+        """The pictures of the clip's frames (n,), in this order; what comes again lies in a file.
+
+        The source is decoded once, from the first of them to the last, as far as is needed.
+        """
+        if not len(path):
             return
+        frames, first = path.tolist(), int(path.min())
+        last_use = {frame: t for t, frame in enumerate(frames)}
+        pictures = enumerate(self._read(self._times[first : path.max() + 1]), first)
         with tempfile.TemporaryFile(prefix="zoo-") as file:
-            spool = _Spool(file)
-            for picture in pictures:
-                spool.append(picture)
-                yield picture
-            for t in itertools.islice(swing_back(n), num_frames - n):
-                yield spool.read(t)
+            spool, reached = _Spool(file), first - 1
+            for t, frame in enumerate(frames):
+                if frame <= reached:
+                    yield spool.read(frame)
+                    continue
+                for reached, picture in pictures:
+                    if last_use.get(reached, -1) > t:
+                        spool.add(reached, picture)
+                    if reached == frame:
+                        yield picture
+                        break
 
     def _read(self, times: npt.NDArray[np.float64]) -> Iterator[Picture]:
         with _explain(self._path):
@@ -100,22 +144,31 @@ class _Spool:
     """Pictures as JPEGs in a file, so that memory does not grow with the clip."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._ends = file, [0]
+        self._file, self._end = file, 0
+        self._places = dict[int, tuple[int, int]]()
 
-    def append(self, picture: Picture) -> None:
+    def add(self, number: int, picture: Picture) -> None:
         import simplejpeg
 
         jpeg = simplejpeg.encode_jpeg(picture, quality=JPEG_QUALITY, colorsubsampling="420")
+        self._places[number] = self._end, len(jpeg)
+        self._file.seek(self._end)
         with guard_storage(Path(tempfile.gettempdir())):
-            self._ends.append(self._ends[-1] + self._file.write(jpeg))
+            self._end += self._file.write(jpeg)
 
-    def read(self, t: int) -> Picture:
+    def read(self, number: int) -> Picture:
         import simplejpeg
 
-        first, last = self._ends[t : t + 2]
+        first, length = self._places[number]
         self._file.seek(first)
-        picture: Picture = simplejpeg.decode_jpeg(self._file.read(last - first), "RGB")
+        picture: Picture = simplejpeg.decode_jpeg(self._file.read(length), "RGB")
         return picture
+
+
+def swing(num_frames: int, length: int) -> Frames:
+    """So many of frames 0, 1, …, n − 1, n − 2, …, 0, 1, …: none stands still or jumps."""
+    frames = itertools.chain(range(num_frames), swing_back(num_frames))
+    return np.fromiter(itertools.islice(frames, length), np.int64, length)
 
 
 def swing_back(num_frames: int) -> Iterator[int]:

@@ -20,8 +20,10 @@ from toolkit.storage import hash_file, hold_folder, write_whole
 from zoo.data.frames import Picture, RenderClip, load_render_clips
 from zoo.models.registry import open_model
 from zoo.motion.model import MotionModel
+from zoo.speaking.movement import Movement
 from zoo.speaking.options import HELD_OUT, SelfReenactmentSettings
 from zoo.speaking.person_file import load_person
+from zoo.speaking.plate import show_crops
 from zoo.speaking.reenact import speak_clip
 from zoo.speaking.renderer import Renderer
 from zoo.speaking.scene import swing_back
@@ -130,12 +132,12 @@ class SelfReenactment:
         """Of the mean expression and lids of the training frames, the head at rest."""
         num = part.num_frames
         expression = np.concatenate([clip.expression for clip in self._trained]).mean(axis=0)
-        return self._renderer.draw(
-            part.camera,
+        movement = Movement(
             expression=np.tile(expression, (num, 1)),
             pose=np.tile(part.model_pose.mean(axis=0), (num, 1)),
             au45=np.full(num, np.concatenate([clip.au45 for clip in self._trained]).mean()),
         )
+        return show_crops(part, movement.draw(self._renderer, part.camera))
 
     def _borrow(self, part: RenderClip, k: int) -> Iterator[Picture]:
         """Of the motion of the next part; of what the renderer learnt from where there is none."""
@@ -148,12 +150,12 @@ class SelfReenactment:
         order = itertools.chain(range(moving.num_frames), swing_back(moving.num_frames))
         frames = list(itertools.islice(order, part.num_frames))
         pose = moving.model_pose[frames]
-        return self._renderer.draw(
-            part.camera,
+        movement = Movement(
             expression=moving.expression[frames],
             pose=pose + (part.model_pose.mean(axis=0) - pose.mean(axis=0)),
             au45=moving.au45[frames],
         )
+        return show_crops(part, movement.draw(self._renderer, part.camera))
 
 
 def read_pcm(part: RenderClip) -> np.ndarray[tuple[int], np.dtype[np.int16]]:

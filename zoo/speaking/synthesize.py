@@ -13,15 +13,17 @@ import numpy.typing as npt
 from toolkit.errors import ToolkitError
 from toolkit.media.encode import Sound, find_container, write_video
 from toolkit.storage import check_place
-from zoo.data import AU45, EXPRESSION, POSE
+from zoo.data import POSE
 from zoo.data.frames import Picture, RenderClip, load_render_clips
 from zoo.models.registry import open_model
 from zoo.motion.blink_rate import PERSON, parse_blink_rate
 from zoo.motion.generate import Motion
 from zoo.motion.model import MotionModel
 from zoo.motion.speech import predict_scores
+from zoo.speaking.movement import Movement, move_by
 from zoo.speaking.options import SynthesisSettings
 from zoo.speaking.person_file import PersonFile, load_person
+from zoo.speaking.plate import show_crops
 from zoo.speaking.renderer import Renderer
 from zoo.speaking.scene import Scene, choose_clip, locate_source, refuse_inputs
 from zoo.training.distributed import find_device
@@ -84,9 +86,9 @@ def synthesize(
         fade=not settings.no_fade,
         recentre=not settings.no_recentring,
     )
-    drawn = draw_motion(renderer, clip, motion, smooth=not settings.no_smoothing)
+    movement = move_by(renderer, motion, smooth=not settings.no_smoothing)
     sound = Sound(settings.audio, len(motion) / clip.fps)
-    frames = watch(scene.show(drawn, len(motion)), len(motion))
+    frames = watch(show_movement(scene, renderer, clip, movement), len(motion))
     write_video(out, frames, fps=clip.fps, sound=sound, comment=COMMENT)
     return Video(out, len(motion), clip.fps, clip.id, renderer.perceptual)
 
@@ -147,14 +149,21 @@ def generate_at(
     return motion
 
 
+def show_movement(
+    scene: Scene,
+    renderer: Renderer,
+    clip: RenderClip,
+    movement: Movement,
+    watch: Callable[[Iterator[Picture]], Iterator[Picture]] = lambda drawn: drawn,
+) -> Iterator[Picture]:
+    """Frames of a movement in their scene; `watch` sees what the renderer draws."""
+    drawn = watch(movement.draw(renderer, clip.camera))
+    return scene.show(drawn, len(movement), movement.pose if renderer.has_alpha else None)
+
+
 def draw_motion(
     renderer: Renderer, clip: RenderClip, motion: Motion, *, smooth: bool = True
 ) -> Iterator[Picture]:
-    """Frames (size, size, 3) of motion (n, 71) in stored units, through a clip's camera."""
-    return renderer.draw(
-        clip.camera,
-        expression=motion[:, EXPRESSION],
-        pose=renderer.pose_map.apply(motion[:, POSE]),
-        au45=motion[:, AU45.start],
-        smooth=smooth,
-    )
+    """Crops (size, size, 3) of motion (n, 71) in stored units, through a clip's camera."""
+    movement = move_by(renderer, motion, smooth=smooth)
+    return show_crops(clip, movement.draw(renderer, clip.camera))

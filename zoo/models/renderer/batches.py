@@ -12,7 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from toolkit.features.matte import Matte
 from zoo.data.frames import RenderClip
+from zoo.data.mattes import find_matte, surround
 from zoo.data.order import Places
 from zoo.models.renderer.inputs import WindowMaker, to_tensor
 
@@ -21,16 +23,24 @@ from zoo.models.renderer.inputs import WindowMaker, to_tensor
 class FrameBatch:
     """What goes in and what should come out.
 
+    Of generators with an alpha, colours are compared where the person is or nearly so, so that
+    nothing of the background is learnt.
+
     Attributes:
         window: (B, C, H, H) float32, see `zoo.models.renderer.windows.paint_frames`.
         target: (B, 3, H, H) float32, −1 to 1: the stored frame.
         inside: (B, 1, H, H) bool, where the target is picture and not its repeated border; None
             where all of it is.
+        matte: (B, 1, H, H) float32, 0 to 1, see `toolkit.features.matte`, or 1 throughout where
+            no person is seen; None where no alpha is learnt.
+        near: (B, 1, H, H) float32, 0 to 1, see `zoo.data.mattes.surround`; None likewise.
     """
 
     window: Tensor
     target: Tensor
     inside: Tensor | None = None
+    matte: Tensor | None = None
+    near: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -38,19 +48,27 @@ class FrameBatch:
     def to(self, device: torch.device) -> Self:
         """The same on a device, channels last; does not wait where the batch is pinned."""
         window, target = (_move(tensor, device) for tensor in (self.window, self.target))
-        inside = None if self.inside is None else self.inside.to(device, non_blocking=True)
-        return type(self)(window, target, inside)
+        masks = (m if m is None else m.to(device, non_blocking=True) for m in self._masks)
+        return type(self)(window, target, *masks)
 
     def pin_memory(self) -> Self:
         """The same in memory that a GPU reads by itself; a DataLoader calls this."""
-        inside = None if self.inside is None else self.inside.pin_memory()
-        return type(self)(self.window.pin_memory(), self.target.pin_memory(), inside)
+        masks = (m if m is None else m.pin_memory() for m in self._masks)
+        return type(self)(self.window.pin_memory(), self.target.pin_memory(), *masks)
 
-    def hide_border(self, pred: Tensor) -> Tensor:
-        """A prediction (B, 3, H, H) with the target where that is no picture: nothing to learn."""
-        if self.inside is None:
-            return pred
-        return torch.where(self.inside, pred, self.target.to(pred.dtype))
+    @property
+    def _masks(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        return self.inside, self.matte, self.near
+
+    def hide_rest(self, pred: Tensor) -> Tensor:
+        """A prediction (B, 3, H, H) with the target where there is nothing to learn.
+
+        That is where the target is no picture and, with a matte, away from the person.
+        """
+        target = self.target.to(pred.dtype)
+        if self.near is not None:
+            pred = torch.lerp(target, pred, self.near.to(pred.dtype))
+        return pred if self.inside is None else torch.where(self.inside, pred, target)
 
 
 def _move(tensor: Tensor, device: torch.device) -> Tensor:
@@ -63,8 +81,10 @@ class ClipFrames:
     It may be pickled: worker processes open the shards again and render for themselves.
     """
 
-    def __init__(self, clips: Sequence[RenderClip], maker: WindowMaker) -> None:
-        self._clips = tuple(clips)
+    def __init__(
+        self, clips: Sequence[RenderClip], maker: WindowMaker, *, with_matte: bool = False
+    ) -> None:
+        self._clips, self._with_matte = tuple(clips), with_matte
         self._windows = [maker.make_of_clip(clip) for clip in clips]
         measured = any(clip.valid.any() for clip in clips)
         rows = [
@@ -79,11 +99,20 @@ class ClipFrames:
     def gather(self, places: Places) -> FrameBatch:
         """The pairs of (B,) places."""
         pairs = list(zip(self._clip[places].tolist(), self._frame[places].tolist(), strict=True))
+        pictures = [self._clips[clip].read_frame(t) for clip, t in pairs]
+        mattes = [find_matte(picture) for picture in pictures] if self._with_matte else []
         return FrameBatch(
             _stack([self._windows[clip][t] for clip, t in pairs]),
-            _stack([to_tensor(self._clips[clip].read_frame(t)) for clip, t in pairs]),
+            _stack([to_tensor(picture) for picture in pictures]),
             _stack_masks([self._clips[clip].inside for clip, _ in pairs]),
+            _stack_mattes(mattes),
+            _stack_mattes([surround(matte) for matte in mattes]),
         )
+
+
+def _stack_mattes(mattes: Sequence[Matte]) -> Tensor | None:
+    """(B, 1, H, H) of mattes (H, H); None of none."""
+    return torch.from_numpy(np.stack(mattes))[:, None] if mattes else None
 
 
 def _stack_masks(masks: Sequence[npt.NDArray[np.bool_] | None]) -> Tensor | None:

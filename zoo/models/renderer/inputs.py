@@ -140,6 +140,13 @@ def to_tensor(picture: npt.NDArray[np.uint8]) -> Tensor:
 
 
 def to_pictures(found: Tensor) -> npt.NDArray[np.uint8]:
-    """(B, H, H, 3) uint8 of what a generator gives, (B, 3, H, H) −1 to 1."""
-    levels = (found.float().clamp(-1, 1) + 1) * 127.5
+    """(B, H, H, 3) uint8 of what a generator gives, (B, 3, H, H) −1 to 1.
+
+    Of one with an alpha, (B, 4, H, H) with its logits last, (B, H, H, 4): colours, then the alpha
+    of 0 to 255; the colours are not multiplied by it.
+    """
+    found = found.float()
+    levels = (found[:, :3].clamp(-1, 1) + 1) * 127.5
+    if found.shape[1] > 3:
+        levels = torch.cat([levels, found[:, 3:].sigmoid() * 255], dim=1)
     return levels.round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()

@@ -8,26 +8,46 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from zoo.models.renderer.networks import Features
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
-    """λ1 to λ3 of eq. 10; the adversarial term has weight 1."""
+    """λ1 to λ3 of eq. 10; the adversarial term has weight 1. The alpha's is this project's."""
 
     feature_matching: float = 2.0
     perceptual: float = 10.0
     l1: float = 50.0
+    alpha: float = 10.0
 
     def sum(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """Eq. 10 of its terms `adversarial`, `feature_matching`, `perceptual` and `l1`."""
-        return (
+        """Eq. 10 of its terms `adversarial`, `feature_matching`, `perceptual` and `l1`.
+
+        A term `alpha`, where there is one, comes on top.
+        """
+        total = (
             terms["adversarial"]
             + self.feature_matching * terms["feature_matching"]
             + self.perceptual * terms["perceptual"]
             + self.l1 * terms["l1"]
         )
+        return total + self.alpha * terms["alpha"] if "alpha" in terms else total
+
+
+def alpha_loss(logits: Tensor, matte: Tensor, inside: Tensor | None) -> Tensor:
+    """Binary cross-entropy of an alpha, mean over the pixels that are picture.
+
+    Args:
+        logits: (B, 1, H, H).
+        matte: (B, 1, H, H) float32, 0 to 1.
+        inside: (B, 1, H, H) bool, where there is picture; None: everywhere.
+    """
+    losses = functional.binary_cross_entropy_with_logits(logits.float(), matte, reduction="none")
+    if inside is None:
+        return losses.mean()
+    return losses[inside].sum() / inside.sum().clamp(min=1)
 
 
 def discriminator_loss(real: Features, pred: Features) -> Tensor:

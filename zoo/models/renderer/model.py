@@ -39,6 +39,7 @@ class TrainedRenderer:
         perceptual: network that judged it: `face`, `vgg19` or `random`.
         trained_on: which frames of which clips it learnt from.
         held_out: which it was chosen by and never learnt from.
+        has_alpha: it draws a head with an alpha, and not a whole square.
         generator: on its device.
         maker: of what it sees.
         device: where it draws.
@@ -55,6 +56,7 @@ class TrainedRenderer:
     generator: torch.nn.Module
     maker: WindowMaker
     device: torch.device
+    has_alpha: bool = False
 
     @property
     def identity(self) -> str:
@@ -91,6 +93,8 @@ class TrainedRenderer:
         smooth: bool = True,
     ) -> Iterator[Picture]:
         """Frames of a motion of any length, in order: (H, H, 3) uint8 RGB each.
+
+        With an alpha (H, H, 4): the alpha, 0 to 255, comes last.
 
         Args:
             camera: of the crop that is drawn, of H px.
@@ -162,7 +166,8 @@ def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
             f"{path}: trained with face model {known['name']} {known['sha256']}, not with "
             f"{model.name} {model.sha256}: train a renderer with this one"
         )
-    generator = create_generator(content["preset"], content["size"])
+    has_alpha = bool(content.get("alpha", False))  # those of before draw squares
+    generator = create_generator(content["preset"], content["size"], alpha=has_alpha)
     try:
         generator.load_state_dict(content["generator"])
     except RuntimeError as error:
@@ -189,4 +194,5 @@ def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
             whole_triangles=content.get("eyes") != ELLIPSES,
         ),
         device=torch.device(device),
+        has_alpha=has_alpha,
     )

@@ -4,7 +4,9 @@
 network at half resolution within a local enhancer, in the sizes of the code that FACIAL's authors
 released; the paper prints none. `official` sees three channels of a frame, as that code does, and
 has its numbers of parameters; `paper` sees four (section 3.3). `small` is made for one core of a
-CPU. Legend: B batch, C channels of a window, H the side of a picture, a multiple of 32.
+CPU. `paper` and `small` give an alpha beside the colours, which is this project's.
+
+Legend: B batch, C channels of a window, H the side of a picture, a multiple of 32.
 """
 
 import itertools
@@ -24,12 +26,17 @@ Features = list[list[Tensor]]
 """What the discriminators make of a picture: of each scale the layers' outputs, logits last."""
 
 
-def create_generator(preset: str = "paper", size: int = 256) -> nn.Module:
+def create_generator(
+    preset: str = "paper", size: int = 256, *, alpha: bool | None = None
+) -> nn.Module:
     """A generator with random weights: windows (B, C, H, H) to pictures (B, 3, H, H), −1 to 1.
+
+    One with an alpha gives (B, 4, H, H): the last channel are the alpha's logits.
 
     Args:
         preset: one of `PRESETS`.
         size: H, which `small` is made for.
+        alpha: whether it has one; by default as the preset says.
 
     Raises:
         ValueError: an unknown preset, or a side that is no multiple of 32.
@@ -37,7 +44,9 @@ def create_generator(preset: str = "paper", size: int = 256) -> nn.Module:
     chosen = find_preset(PRESETS, preset)
     if size % 32:
         raise ValueError(f"pictures of {size} px: the side must be a multiple of 32")
-    generator: nn.Module = pkgutil.resolve_name(chosen.generator)(chosen.window.num_channels, size)
+    outputs = 4 if (chosen.alpha if alpha is None else alpha) else 3
+    make = pkgutil.resolve_name(chosen.generator)
+    generator: nn.Module = make(chosen.window.num_channels, size, outputs=outputs)
     return generator
 
 
@@ -83,6 +92,7 @@ class Generator(nn.Module):
         channels: int,
         _size: int = 256,
         *,
+        outputs: int = 3,
         width: int = 32,
         depth: int = 4,
         blocks: int = 4,
@@ -92,6 +102,7 @@ class Generator(nn.Module):
 
         Args:
             channels: C.
+            outputs: 3, or 4 with an alpha.
             width: first channels of the enhancer, half of the global network's.
             depth: times that the global network halves the picture.
             blocks: residual blocks of the global network.
@@ -110,15 +121,15 @@ class Generator(nn.Module):
             *(ResidualBlock(2 * width) for _ in range(fine)),
             _double(2 * width, width),
             nn.ReflectionPad2d(3),
-            nn.Conv2d(width, 3, 7),
+            nn.Conv2d(width, outputs, 7),
         )
         self.apply(_init_weights)
 
     def forward(self, window: Tensor) -> Tensor:
-        """Picture (B, 3, H, H), −1 to 1, of a window (B, C, H, H)."""
+        """Picture (B, 3, H, H), −1 to 1, of a window (B, C, H, H); see `create_generator`."""
         coarse = self.coarse(_pool(window))
         drawn: Tensor = self.leave(self.enter(window) + coarse)
-        return torch.tanh(drawn.float())
+        return _limit_colors(drawn.float())
 
 
 class ResidualBlock(nn.Module):
@@ -171,10 +182,13 @@ class SmallGenerator(nn.Module):
     """
 
     def __init__(
-        self, channels: int, size: int, *, widths: tuple[int, int, int] = (32, 64, 128),
-        blocks: int = 4,
+        self, channels: int, size: int, *, outputs: int = 3,
+        widths: tuple[int, int, int] = (32, 64, 128), blocks: int = 4,
     ) -> None:  # fmt: skip
-        """Make it for windows (B, channels, size, size); `widths` at H/2, H/4 and H/8."""
+        """Make it for windows (B, channels, size, size); `widths` at H/2, H/4 and H/8.
+
+        With 4 outputs the last is an alpha.
+        """
         super().__init__()
         fine, middle, coarse = widths
         self.enter = nn.Sequential(
@@ -191,14 +205,21 @@ class SmallGenerator(nn.Module):
             nn.ReLU(),
             nn.ConvTranspose2d(middle, fine, 3, stride=2, padding=1, output_padding=1),
             nn.ReLU(),
-            nn.Conv2d(fine, 12, 3, padding=1),
+            nn.Conv2d(fine, 4 * outputs, 3, padding=1),
             nn.PixelShuffle(2),
         )
 
     def forward(self, window: Tensor) -> Tensor:
-        """Picture (B, 3, H, H), −1 to 1, of a window (B, C, H, H)."""
+        """Picture (B, 3, H, H), −1 to 1, of a window (B, C, H, H); see `create_generator`."""
         drawn: Tensor = self.leave(self.blocks(self.enter(window) + self.place))
-        return torch.tanh(drawn.float())
+        return _limit_colors(drawn.float())
+
+
+def _limit_colors(drawn: Tensor) -> Tensor:
+    """Colours (B, 3, H, H) by a tanh; an alpha's logits behind them stay as they are."""
+    if drawn.shape[1] == 3:
+        return torch.tanh(drawn)
+    return torch.cat([torch.tanh(drawn[:, :3]), drawn[:, 3:]], dim=1)
 
 
 class PlainBlock(nn.Module):

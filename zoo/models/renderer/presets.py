@@ -45,6 +45,7 @@ class Preset:
         imagenet_colors: it sees ImageNet's colours; else those of −1 to 1.
         mean_over_scales: features are matched by the mean over scales, else their sum.
         parts: of the input, that may be left out.
+        alpha: the generator gives an alpha beside the colours; else it draws whole squares.
     """
 
     epochs: int = 50
@@ -57,6 +58,7 @@ class Preset:
     imagenet_colors: bool = True
     mean_over_scales: bool = False
     parts: tuple[str, ...] = ("eyes",)
+    alpha: bool = True
 
 
 PRESETS = {
@@ -74,6 +76,7 @@ PRESETS = {
         imagenet_colors=False,
         mean_over_scales=True,
         parts=(),
+        alpha=False,
     ),
 }
 """`paper` as the paper has it, where it is silent in the released code's sizes; `small` for one

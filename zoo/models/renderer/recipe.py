@@ -26,6 +26,7 @@ from zoo.models.renderer.inputs import ELLIPSES, WindowMaker, find_face_model, t
 from zoo.models.renderer.losses import (
     LossWeights,
     adversarial_loss,
+    alpha_loss,
     discriminator_loss,
     feature_matching_loss,
 )
@@ -115,6 +116,7 @@ class RendererTask(Task):
         """
         torch.manual_seed(recipe.seed)
         self._recipe, self._distributed, self._weights = recipe, distributed, LossWeights()
+        self._preset = PRESETS[recipe.preset]
         self._size, self._fps = trained[0].camera.size, trained[0].fps
         self._stretches = note_stretches(trained), note_stretches(chosen_by)
         self._fingerprint = take_fingerprint(trained, chosen_by)
@@ -129,7 +131,10 @@ class RendererTask(Task):
             preset=recipe.preset,
             without=recipe.without,
         )
-        self._trained, self._chosen_by = ClipFrames(trained, maker), ClipFrames(chosen_by, maker)
+        self._trained, self._chosen_by = (
+            ClipFrames(clips, maker, with_matte=self._preset.alpha)
+            for clips in (trained, chosen_by)
+        )
         self._perceptual = place_network(judge, distributed.device)
         self._make_networks()
 
@@ -178,36 +183,40 @@ class RendererTask(Task):
         self._generator.train()
         batch = batch.to(self._distributed.device)
         with self._gan.autocast():
-            pred = batch.hide_border(self._gan.generate(batch.window))
+            drawn = self._gan.generate(batch.window)
+            pred = batch.hide_rest(drawn[:, :3])
         judge = functools.partial(self._discriminator, batch.window)
         losses = self._gan.step_discriminator(judge, batch.target, pred, discriminator_loss)
-        terms = self._step_generator(batch, pred)
+        terms = self._step_generator(batch, pred, drawn[:, 3:])
         names = {"perceptual": f"perceptual ({self._perceptual.name})"}
         losses |= {f"loss {names.get(name, name)}": value for name, value in terms.items()}
         first = {"loss l1": terms["l1"]}  # is shown
         return self._gan.read_losses(first | losses, len(batch))
 
-    def _step_generator(self, batch: FrameBatch, pred: Tensor) -> dict[str, Tensor]:
-        """Terms of eq. 10, without their weights."""
+    def _step_generator(self, batch: FrameBatch, pred: Tensor, alpha: Tensor) -> dict[str, Tensor]:
+        """Terms of eq. 10 and of an alpha, which is in no other, without their weights."""
         with self._gan.judging():
             with torch.no_grad():
                 target = self._discriminator(batch.window, batch.target)
             features = self._discriminator(batch.window, pred)
             perceptual = self._perceptual(pred, batch.target)
-        mean = PRESETS[self._recipe.preset].mean_over_scales
+        mean = self._preset.mean_over_scales
         terms = {
             "adversarial": adversarial_loss(features),
             "feature_matching": feature_matching_loss(features, target, mean=mean),
             "perceptual": perceptual,
             "l1": (pred.float() - batch.target).abs().mean(),
         }
+        if batch.matte is not None:
+            terms["alpha"] = alpha_loss(alpha, batch.matte, batch.inside)
         self._gan.step("generator", self._weights.sum(terms).backward)
         return {name: value.detach() for name, value in terms.items()}
 
     def validate(self) -> Metrics:
         """`score`: mean absolute error in levels of 255; `psnr` in dB, over the mean square error.
 
-        Over at most 50 frames, evenly spaced, of those that are not trained on.
+        Over at most 50 frames, evenly spaced, of those that are not trained on. What is not
+        learnt, as the background beside an alpha, counts as drawn without error.
         """
         self._generator.eval()
         error, square, columns = 0.0, 0.0, list[Picture]()
@@ -216,7 +225,7 @@ class RendererTask(Task):
         for number, batch in enumerate(Batches(self._chosen_by, order).load()):
             on_device = batch.to(self._distributed.device)
             with torch.inference_mode(), self._gan.autocast():
-                pred = on_device.hide_border(self._gan.generate(on_device.window))
+                pred = on_device.hide_rest(self._gan.generate(on_device.window)[:, :3])
             away = (pred.float() - on_device.target) * 127.5
             error += float(away.abs().mean()) / len(order)
             square += float((away**2).mean()) / len(order)
@@ -227,7 +236,7 @@ class RendererTask(Task):
 
     def _draw_column(self, batch: FrameBatch, pred: Tensor) -> Picture:
         """What the network saw of the first frame, what it made of it, and what there was."""
-        shape = PRESETS[self._recipe.preset].window
+        shape = self._preset.window
         first = shape.channels * shape.current
         rows = (batch.window[:1, first : first + 3], pred[:1], batch.target[:1])
         return np.concatenate([to_pictures(row)[0] for row in rows])
@@ -241,14 +250,20 @@ class RendererTask(Task):
             "discriminator": self._discriminator.state_dict(),
             "optimisers": self._gan.state_dict(),
             "eyes": ELLIPSES,
+            "alpha": self._preset.alpha,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Raises ToolkitError for a run that saw other eyes than this version paints."""
+        """Raises ToolkitError for a run that saw other eyes, or gave no alpha as this version."""
         if state.get("eyes") != ELLIPSES:
             raise ToolkitError(
                 "the run was begun by a version that painted the eyes as whole triangles: train "
                 "anew in another --out"
+            )
+        if state.get("alpha", False) != self._preset.alpha:
+            raise ToolkitError(
+                "the run was begun by a version that drew squares without an alpha: train anew in "
+                "another --out"
             )
         self._generator.load_state_dict(state["generator"])
         self._discriminator.load_state_dict(state["discriminator"])
@@ -267,5 +282,6 @@ class RendererTask(Task):
             "face_model": {"name": self._face_model.name, "sha256": self._face_model.sha256},
             "threshold": self._threshold,
             "eyes": ELLIPSES,
+            "alpha": self._preset.alpha,
             "perceptual": {"name": self._perceptual.name, "sha256": self._perceptual.sha256},
         }

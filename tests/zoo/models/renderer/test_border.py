@@ -33,11 +33,11 @@ def test_outside_nothing_is_to_be_learnt_and_inside_all_is() -> None:
     inside = torch.tensor([[[[True, False], [True, True]]]])
     pred = torch.full((1, 3, 2, 2), 0.5, requires_grad=True)
     batch = FrameBatch(torch.zeros(1, 1, 2, 2), torch.zeros(1, 3, 2, 2), inside)
-    batch.hide_border(pred).abs().sum().backward()
+    batch.hide_rest(pred).abs().sum().backward()
     assert pred.grad is not None
     assert pred.grad[0].tolist() == [[[1, 0], [1, 1]]] * 3
     whole = FrameBatch(batch.window, batch.target)
-    assert whole.hide_border(pred) is pred
+    assert whole.hide_rest(pred) is pred
 
 
 def test_the_mask_comes_from_the_shard_s_crop_and_camera(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The rendering-to-video networks and their losses, against published sizes and hand numbers."""
 
 import contextlib
+import math
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from toolkit.weights import Status
 from zoo.models.renderer.losses import (
     LossWeights,
     adversarial_loss,
+    alpha_loss,
     discriminator_loss,
     feature_matching_loss,
 )
@@ -56,10 +58,15 @@ def test_the_official_networks_have_the_published_number_of_parameters() -> None
         assert count(create_discriminator("official")) == 8_386_371
 
 
-def test_the_papers_networks_differ_by_the_channels_of_the_eye_map_alone() -> None:
-    """Ten channels more in a 7 × 7 convolution to 64 and one to 32; in three 4 × 4 to 64."""
+def test_the_papers_networks_differ_by_the_eye_map_and_the_alpha_alone() -> None:
+    """Ten channels more in a 7 × 7 convolution to 64 and one to 32; in three 4 × 4 to 64.
+
+    And by the alpha: one more output, with a bias, of the 7 × 7 convolution from 32.
+    """
     with torch.device("meta"):
-        assert count(create_generator("paper", 256)) == 88_446_755 + 10 * 49 * (64 + 32)
+        more = 10 * 49 * (64 + 32)
+        assert count(create_generator("paper", 256)) == 88_446_755 + more + 49 * 32 + 1
+        assert count(create_generator("paper", 256, alpha=False)) == 88_446_755 + more
         assert count(create_discriminator("paper")) == 8_386_371 + 3 * 10 * 16 * 64
 
 
@@ -70,6 +77,18 @@ def test_generators_give_pictures_of_the_windows_size_between_black_and_white(si
             found = network(100 * draw_window(size))
         assert found.shape == (1, 3, size, size)
         assert found.abs().max() <= 1
+
+
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_an_alphas_logits_are_not_limited_as_colours_are(preset: str) -> None:
+    network = create_generator("small", 64) if preset == "small" else Generator(
+        40, outputs=4, width=4
+    )  # fmt: skip
+    with torch.inference_mode():
+        found = network(1000 * draw_window(64))
+    assert found.shape == (1, 4, 64, 64)
+    assert found[:, :3].abs().max() <= 1
+    assert found[:, 3].abs().max() > 1
 
 
 def test_frame_sizes_that_cannot_be_halved_often_enough_are_refused() -> None:
@@ -174,7 +193,21 @@ def test_feature_matching_is_what_the_hand_makes_it_and_leaves_logits_alone() ->
 def test_eq_10_weighs_its_terms_by_1_2_10_and_50() -> None:
     names = ("adversarial", "feature_matching", "perceptual", "l1")
     terms = {name: torch.tensor(10.0**-k) for k, name in enumerate(names)}
-    assert LossWeights().sum(terms).item() == pytest.approx(1 + 2 / 10 + 10 / 100 + 50 / 1000)
+    expected = 1 + 2 / 10 + 10 / 100 + 50 / 1000
+    assert LossWeights().sum(terms).item() == pytest.approx(expected)
+    terms["alpha"] = torch.tensor(0.03)
+    assert LossWeights().sum(terms).item() == pytest.approx(expected + 10 * 0.03)
+
+
+def test_an_alphas_loss_is_the_cross_entropy_over_the_pixels_that_are_picture() -> None:
+    """Of alpha ½ it is ln 2 whatever the matte; of ¾ against 1 −ln ¾, against 0 −ln ¼."""
+    logits = torch.tensor([[[[0.0, math.log(3)], [math.log(3), 40.0]]]])
+    matte = torch.tensor([[[[0.3, 1.0], [0.0, 0.0]]]])
+    inside = torch.tensor([[[[True, True], [True, False]]]])
+    expected = (math.log(2) - math.log(0.75) - math.log(0.25)) / 3
+    assert alpha_loss(logits, matte, inside).item() == pytest.approx(expected, abs=1e-6)
+    assert alpha_loss(logits, matte, None).item() == pytest.approx((3 * expected + 40) / 4)
+    assert alpha_loss(logits, matte, torch.zeros_like(inside)).item() == 0
 
 
 # --- perceptual distance ------------------------------------------------------------------------
