@@ -119,10 +119,10 @@ def cut(picture):
 
 @pytest.fixture
 def clip(tmp_path, monkeypatch):
-    """A disc goes 11 px to the right and back over a gradient; its matte is what is red."""
+    """A disc goes 3 px to the right and back over a gradient; its matte is what is red."""
     import simplejpeg
 
-    x = 30 + np.minimum(np.arange(NUM_FRAMES), NUM_FRAMES - np.arange(NUM_FRAMES)) * 2
+    x = 30 + np.minimum(np.arange(NUM_FRAMES), NUM_FRAMES - np.arange(NUM_FRAMES)) / 2
     frames = [draw_disc(place, 40) for place in x]
     jpegs = [simplejpeg.encode_jpeg(np.ascontiguousarray(cut(f)), quality=95) for f in frames]
     monkeypatch.setattr(datasets, "make_jpegs", lambda num_frames, size: jpegs)
@@ -151,14 +151,14 @@ def draw_head(x, y):
 
 
 def test_a_moved_head_leaves_no_second_one(clip):
-    """36 px beside and 20 below the clip's own, over the source and over the crop alone."""
+    """33 px beside and 22 below the clip's own, over the source and over the crop alone."""
     clip, shards = clip
-    drawn = [draw_head(70 + t, 62) for t in range(NUM_FRAMES)]
+    drawn = [draw_head(66 + t, 62) for t in range(NUM_FRAMES)]
     shown = list(Scene(clip, shards, "source").show(iter(drawn), NUM_FRAMES, clip.model_pose))
     crops = list(Scene(clip, shards, "crop").show(iter(drawn), NUM_FRAMES))
     for t, (whole, crop) in enumerate(zip(shown, crops, strict=True)):
-        expected = draw_disc(70 + t, 62)
-        rim = np.abs(measure_disc(70 + t, 62)) < 3
+        expected = draw_disc(66 + t, 62)
+        rim = np.abs(measure_disc(66 + t, 62)) < 4
         away = np.abs(whole.astype(int) - expected).max(axis=2)
         assert away[~rim].max() <= CODED
         away = np.abs(crop.astype(int) - cut(expected)).max(axis=2)
@@ -172,7 +172,7 @@ def test_a_head_in_its_own_place_lies_over_its_own_frames(clip, monkeypatch):
     nothing = [np.zeros((SIZE, SIZE, 4), np.uint8)] * 5
     shown = Scene(clip, shards, "source").show(iter(nothing), 5, clip.model_pose[3:8])
     for t, picture in enumerate(shown, 3):
-        x = 30 + 2 * min(t, NUM_FRAMES - t)
+        x = 30 + min(t, NUM_FRAMES - t) / 2
         rim = np.abs(measure_disc(x, 40)) < 3
         away = np.abs(picture.astype(int) - draw_disc(x, 40)).max(axis=2)
         assert away[~rim].max() <= CODED
