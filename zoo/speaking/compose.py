@@ -42,6 +42,7 @@ class Pasting:
         across = ramp_border(self._side, soft=(x0 > 0, x1 < width))
         down = ramp_border(self._side, soft=(y0 > 0, y1 < height))
         self._mask = np.ascontiguousarray((down[:, None] * across)[self._here])
+        self._person: tuple[Mask, Mask] | None = None
 
     def paste(self, picture: Picture, drawn: Picture) -> Picture:
         """A copy of the picture (H, W, 3) with the drawn square in it, scaled to its place."""
@@ -66,7 +67,9 @@ class Pasting:
             plate: of `fit_plate`.
             person: (h, h) 0 to 1 over the square, where the picture's own person is.
         """
-        below = blend(plate, picture[self._there], self._fit_mask(person))
+        if self._person is None or self._person[0] is not person:
+            self._person = person, self._fit_mask(person)  # mostly the one before's
+        below = blend(plate, picture[self._there], self._person[1])
         alpha = self._fit_mask(drawn[..., 3].astype(np.float32) / 255)
         laid = picture.copy()
         laid[self._there] = blend(self._fit(drawn[..., :3]), below, alpha)

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from zoo.data.frames import Picture, RenderClip
 from zoo.data.mattes import find_matte, surround
+from zoo.speaking.heads import place_heads
 
 Mask = npt.NDArray[np.float32]
 
-NUM_SAMPLES = 40
+NUM_SAMPLES = 25
 """Frames that a plate is the mean of, at most."""
 
 SEEN_ENOUGH = 0.5
@@ -23,16 +24,16 @@ SEEN_ENOUGH = 0.5
 FILL_RADIUS = 3
 """Of cv2.inpaint, px."""
 
-STEP = 4
-"""Frames from one whose matte is measured to the next: in two frames heads move less than the
-masks go beyond them, 4 px of 256 wholly and 12 in part."""
+NEAR = 3.0
+"""Distance of heads, px of a crop of 256 px, within which one's mask covers the other, too: masks
+go 4 px beyond the person wholly, and 12 in part."""
 
 MASK_SIDE = 64
-"""Side of masks as they are kept, px: they are soft, and there may be a thousand."""
+"""Side of masks as they are kept, px: they are soft, and there may be hundreds."""
 
 
 class Plate:
-    """The background of a clip's crop without the person.
+    """The background of a clip's crop without the person, and where the person hides it.
 
     Attributes:
         picture: (S, S, 3) uint8 RGB.
@@ -40,31 +41,31 @@ class Plate:
 
     def __init__(self, clip: RenderClip) -> None:
         """Read and average frames spread over the clip."""
-        self._clip = clip
-        self._masks = dict[int, npt.NDArray[np.uint8]]()
+        self._clip, self._heads = clip, place_heads(clip.model_pose, clip.camera)
+        self._measured = list[int]()
+        self._masks = list[Mask]()
         places = np.linspace(0, clip.num_frames - 1, min(NUM_SAMPLES, clip.num_frames))
-        self.picture = average_background(map(self._read, places.round().astype(int).tolist()))
-
-    def _read(self, t: int) -> tuple[Picture, Mask]:
-        picture = self._clip.read_frame(t)
-        return picture, surround(find_matte(picture))
+        self.picture = average_background(map(self._measure, places.round().astype(int).tolist()))
 
     def find_person(self, t: int) -> Mask:
         """Where the clip's own person is in frame t, (MASK_SIDE, MASK_SIDE) 0 to 1, and beside.
 
-        The greater of both frames around it whose mattes are measured.
+        Of the measured frame whose head is nearest; frame t is measured where none is near.
         """
-        first = t // STEP * STEP
-        last = first if t == first else min(first + STEP, self._clip.num_frames - 1)
-        return np.maximum(self._measure(first), self._measure(last)).astype(np.float32) / 255
+        away = ((self._heads[self._measured] - self._heads[t]) ** 2).sum(axis=1)
+        nearest = int(away.argmin())
+        if away[nearest] > NEAR**2:
+            self._measure(t)
+            nearest = -1
+        return self._masks[nearest]
 
-    def _measure(self, t: int) -> npt.NDArray[np.uint8]:
-        if t not in self._masks:
-            small = cv2.resize(
-                self._read(t)[1], (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA
-            )
-            self._masks[t] = np.rint(small * 255).astype(np.uint8)
-        return self._masks[t]
+    def _measure(self, t: int) -> tuple[Picture, Mask]:
+        picture = self._clip.read_frame(t)
+        mask = surround(find_matte(picture))
+        small = cv2.resize(mask, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA)
+        self._measured.append(t)
+        self._masks.append(np.asarray(small, np.float32))
+        return picture, mask
 
 
 def average_background(frames: Iterable[tuple[Picture, Mask]]) -> Picture:

@@ -178,22 +178,23 @@ def test_a_head_in_its_own_place_lies_over_its_own_frames(clip, monkeypatch):
         assert away[~rim].max() <= CODED
 
 
-def test_the_persons_place_is_measured_in_every_fourth_frame(clip, monkeypatch):
-    """Between two of them it is the union of both; behind the last, of it and the last frame."""
+def test_the_persons_place_is_measured_where_no_measured_head_is_near(clip, monkeypatch):
+    """Of heads 0, 2, 5 and 9 px right of the first, the third is near neither end: 5 and 4 px."""
     clip, _ = clip
-    plate = Plate(clip)
-    rows = {0: 0, 4: 10, 8: 20, 11: 30}
-
-    def read(t):
-        mask = np.zeros((SIZE, SIZE), np.float32)
-        mask[rows[t]] = 1
-        return flat(0, SIZE, SIZE), mask
-
-    monkeypatch.setattr(plate, "_read", read)
-    for t, expected in [(0, {0}), (3, {0, 10}), (4, {10}), (5, {10, 20}), (9, {20, 30})]:
-        found = plate.find_person(t)
-        assert found.shape == (MASK_SIDE, MASK_SIDE)
-        assert set(found[:, 0].nonzero()[0].tolist()) == expected
+    pose = np.zeros((4, 6))
+    pose[:, 5] = 600
+    pose[:, 3] = np.array([0, 2, 5, 9]) * 600 / (4 * clip.camera.intrinsics[0])
+    monkeypatch.setattr(plates, "NUM_SAMPLES", 2)
+    plate = Plate(replace(clip.take(0, 4), model_pose=pose))
+    seen = []
+    read = type(clip).read_frame
+    monkeypatch.setattr(type(clip), "read_frame", lambda self, t: seen.append(t) or read(self, t))
+    found = [plate.find_person(t) for t in (0, 1, 2, 2, 3)]
+    assert seen == [2]
+    assert found[0].shape == (MASK_SIDE, MASK_SIDE)
+    assert found[0] is found[1]
+    assert found[2] is found[3]
+    assert len({id(mask) for mask in found}) == 3
 
 
 def test_outside_of_the_picture_a_crop_is_black(clip):
@@ -217,8 +218,8 @@ def test_a_plate_reads_no_more_frames_than_it_needs(clip, monkeypatch):
     clip, _ = clip
     monkeypatch.setattr(plates, "NUM_SAMPLES", 3)
     seen = []
-    read = Plate._read
-    monkeypatch.setattr(Plate, "_read", lambda self, t: seen.append(t) or read(self, t))
+    measure = Plate._measure
+    monkeypatch.setattr(Plate, "_measure", lambda self, t: seen.append(t) or measure(self, t))
     Plate(clip)
     assert seen == [0, 6, 11]
 
