@@ -47,8 +47,8 @@ def synthesize(out: Path, as_json: bool, **options: Any) -> None:
     """Make a video in which a person says what a recording says.
 
     The head moves where it is in the longest stretch that the renderer was trained on. With
-    --background source its video, forwards and backwards, is shown around it; the video must still
-    be where it was.
+    --background source its video, forwards and backwards, is shown around it, or below a head with
+    an alpha those of its frames whose heads are nearest; the video must still be where it was.
     """
     settings = SynthesisSettings(**options)
     from zoo.speaking.synthesize import synthesize as make_video

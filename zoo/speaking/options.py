@@ -20,9 +20,9 @@ from zoo.training.options import (
 )
 
 BACKGROUNDS = ("source", "crop")
-"""The picture of the clip's source with the drawn head in it; the head's square alone."""
+"""The picture of the clip's source with the drawn head in it; the head's crop alone."""
 
-BACKGROUND_HELP = "Around the head: the picture of its clip's video, or nothing (crop)."
+BACKGROUND_HELP = "Around the head: the picture of its clip's video, or the crop of it alone."
 
 
 def _blink_option() -> Any:
