@@ -15,6 +15,10 @@ from zoo.speaking.plate import Mask, blend
 BORDER = 1 / 12
 """Width of the soft border, over the crop's side."""
 
+_LEAST = 1e-3
+"""Weight of a head's colours where neither it nor the plate hides anything: scaling mixes them into
+those beside them."""
+
 
 class Pasting:
     """Puts drawn pictures to one place of pictures of one size."""
@@ -50,10 +54,6 @@ class Pasting:
         pasted[self._there] = blend(self._fit(drawn), picture[self._there], self._mask)
         return pasted
 
-    def fit_plate(self, plate: Picture) -> Picture:
-        """The part of a plate (S, S, 3) that lies in the picture, scaled to its place."""
-        return np.ascontiguousarray(self._fit(plate))
-
     def lay(self, picture: Picture, drawn: Picture, plate: Picture, person: Mask) -> Picture:
         """A copy of the picture (H, W, 3) with a drawn head laid over it.
 
@@ -64,16 +64,28 @@ class Pasting:
         Args:
             picture: the source's.
             drawn: (S, S, 4), colours and alpha.
-            plate: of `fit_plate`.
+            plate: (S, S, 3), the background without the person.
             person: (h, h) 0 to 1 over the square, where the picture's own person is.
         """
-        if self._person is None or self._person[0] is not person:
-            self._person = person, self._fit_mask(person)  # mostly the one before's
-        below = blend(plate, picture[self._there], self._person[1])
-        alpha = self._fit_mask(drawn[..., 3].astype(np.float32) / 255)
+        layer, share = self._merge(drawn, plate, person)
         laid = picture.copy()
-        laid[self._there] = blend(self._fit(drawn[..., :3]), below, alpha)
+        laid[self._there] = blend(self._fit(layer), picture[self._there], self._fit_mask(share))
         return laid
+
+    def _merge(self, drawn: Picture, plate: Picture, person: Mask) -> tuple[Picture, Mask]:
+        """Head over plate as one layer (S, S, 3), and how much (S, S) of what is below it hides.
+
+        At the size that both have, for it is smaller than their place in many pictures.
+        """
+        if self._person is None or self._person[0] is not person:
+            size = (len(drawn), len(drawn))
+            fitted = cv2.resize(person, size, interpolation=cv2.INTER_LINEAR)
+            self._person = person, np.asarray(fitted, np.float32)  # mostly the one before's
+        colors = cv2.cvtColor(np.ascontiguousarray(drawn), cv2.COLOR_RGBA2RGB)
+        alpha = drawn[..., 3].astype(np.float32) / 255
+        hidden = (1 - alpha) * self._person[1]
+        layer = cv2.blendLinear(colors, plate, alpha + _LEAST, hidden)
+        return np.asarray(layer, np.uint8), alpha + hidden
 
     def _fit(self, drawn: Picture) -> Picture:
         """What of a square lies in the picture, scaled to its place."""
@@ -84,6 +96,7 @@ class Pasting:
         return drawn[self._here]
 
     def _fit_mask(self, mask: Mask) -> Mask:
+        """What of a square's mask lies in the picture, with its soft border."""
         size = (self._side, self._side)
         fitted = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR), np.float32)
         return fitted[self._here] * self._mask

@@ -91,10 +91,8 @@ class Scene:
         path = follow_heads(place_heads(pose, clip.camera), own)
         pasting: Pasting | None = None
         for t, picture, frame in zip(path.tolist(), source.follow(path), drawn, strict=True):
-            if pasting is None:
-                pasting = source.place(picture)
-                behind = pasting.fit_plate(plate.picture)
-            yield pasting.lay(picture, frame, behind, plate.find_person(t))
+            pasting = pasting or source.place(picture)
+            yield pasting.lay(picture, frame, plate.picture, plate.find_person(t))
 
 
 class _Source:

@@ -54,7 +54,7 @@ def test_a_head_is_laid_over_the_plate_over_the_picture():
     drawn = flat(200, 60, 60, 4)
     drawn[..., 3] = 64
     person = np.full((60, 60), 0.5, np.float32)
-    laid = pasting.lay(flat(100), drawn, pasting.fit_plate(flat(50, 60, 60)), person)
+    laid = pasting.lay(flat(100), drawn, flat(50, 60, 60), person)
     assert (np.abs(laid[36:84, 26:74].astype(float) - (75 + 125 * 64 / 255)) <= 1).all()
     outside = np.ones((HEIGHT, WIDTH), bool)
     outside[30:90, 20:80] = False
@@ -67,8 +67,18 @@ def test_beside_the_head_there_is_no_border():
     drawn = flat(200, 32, 32, 4)
     drawn[..., 3] = 0
     nothing = np.zeros((8, 8), np.float32)
-    laid = pasting.lay(flat(100), drawn, pasting.fit_plate(flat(50, 32, 32)), nothing)
+    laid = pasting.lay(flat(100), drawn, flat(50, 32, 32), nothing)
     assert (laid == 100).all()
+
+
+def test_scaling_a_heads_edge_leaves_no_fringe():
+    """A white head that ends in the middle of its square, over white, with a black plate."""
+    pasting = Pasting((0, 0, 120, 120), (WIDTH, HEIGHT))
+    drawn = flat(255, 30, 30, 4)
+    drawn[:, 15:, 3] = 0
+    nothing = np.zeros((8, 8), np.float32)
+    laid = pasting.lay(flat(255), drawn, flat(0, 30, 30), nothing)
+    assert laid.min() >= 252
 
 
 def test_a_head_that_leaves_its_square_fades_as_a_square_does():
@@ -76,7 +86,7 @@ def test_a_head_that_leaves_its_square_fades_as_a_square_does():
     drawn = flat(200, 60, 60, 4)
     drawn[..., 3] = 255
     person = np.ones((60, 60), np.float32)
-    laid = pasting.lay(flat(100), drawn, pasting.fit_plate(flat(100, 60, 60)), person)
+    laid = pasting.lay(flat(100), drawn, flat(100, 60, 60), person)
     square = pasting.paste(flat(100), drawn[..., :3])
     assert np.abs(laid.astype(int) - square).max() <= 1
 
