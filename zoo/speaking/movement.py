@@ -5,6 +5,7 @@ Legend: n frames, S the side of a drawn frame.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import Picture, RenderClip
 from zoo.motion.generate import Motion
 from zoo.speaking.renderer import Renderer
+
+Floats = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,9 +30,9 @@ class Movement:
         smooth: False draws expression and pose as they are.
     """
 
-    expression: npt.NDArray[np.floating]
-    pose: npt.NDArray[np.floating]
-    au45: npt.NDArray[np.floating]
+    expression: Floats
+    pose: Floats
+    au45: Floats
     smooth: bool = True
 
     def __len__(self) -> int:

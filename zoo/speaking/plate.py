@@ -65,7 +65,7 @@ class Plate:
         small = cv2.resize(mask, (MASK_SIDE, MASK_SIDE), interpolation=cv2.INTER_AREA)
         self._measured.append(t)
         self._masks.append(np.asarray(small, np.float32))
-        return picture, mask
+        return picture, surround(mask)  # strands of hair that a matte leaves out are no background
 
 
 def average_background(frames: Iterable[tuple[Picture, Mask]]) -> Picture:
@@ -74,7 +74,7 @@ def average_background(frames: Iterable[tuple[Picture, Mask]]) -> Picture:
     Args:
         frames: pictures (S, S, 3) and masks (S, S), 1 where the person is.
     """
-    total, weight = np.float32(0), np.float32(0)
+    total, weight = np.zeros(1, np.float32), np.zeros(1, np.float32)
     for picture, mask in frames:
         total = total + picture * (1 - mask)[..., None]
         weight = weight + (1 - mask)
