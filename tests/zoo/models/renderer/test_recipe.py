@@ -26,7 +26,7 @@ from toolkit.storage import hash_file
 from toolkit.weights import Status
 from zoo.cli import main
 from zoo.data.fingerprint import describe_changes
-from zoo.data.frames import load_render_clips, take_fingerprint
+from zoo.data.frames import Picture, RenderClip, load_render_clips, take_fingerprint
 from zoo.data.order import Batches, draw_order, spread_order
 from zoo.graphics.eyes import EMBEDDED_THRESHOLD
 from zoo.models.renderer.batches import ClipFrames
@@ -36,6 +36,7 @@ from zoo.models.renderer.options import RendererRecipe
 from zoo.models.renderer.person import fit_person
 from zoo.models.renderer.recipe import RendererTask, choose_clips, open_judge, train_renderer
 from zoo.models.renderer.windows import BLOCK
+from zoo.speaking.movement import move_clip
 from zoo.speaking.reenact import draw_clip
 from zoo.training import perceptual
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
@@ -120,6 +121,11 @@ def run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def renderer(run: Path) -> TrainedRenderer:
     """What it learnt."""
     return open_renderer(run / "best.pt", CPU)
+
+
+def draw_colors(renderer: TrainedRenderer, clip: RenderClip) -> list[Picture]:
+    """What it draws of a clip's own motion, without the alpha."""
+    return [drawn[..., :3] for drawn in move_clip(clip).draw(renderer, clip.camera)]
 
 
 def make_task(recipe: RendererRecipe) -> RendererTask:
@@ -333,7 +339,7 @@ def test_a_step_trains_both_networks_and_says_which_network_judged(dataset: Path
     assert any(not torch.equal(judge[name], after["discriminator"][name]) for name in judge)
     assert set(metrics) == {
         "loss discriminator", "loss adversarial", "loss feature_matching",
-        "loss perceptual (random)", "loss l1", "items",
+        "loss perceptual (random)", "loss l1", "loss alpha", "items",
     }  # fmt: skip
 
 
@@ -352,7 +358,7 @@ def test_an_epochs_score_is_the_error_in_levels_of_255(
 ) -> None:
     """Computed once more from what the trained renderer draws, before rounding to levels."""
     clip = load_render_clips(dataset, identity="ann", split="val")[0]
-    drawn = list(draw_clip(renderer, clip))
+    drawn = draw_colors(renderer, clip)
     measured = clip.valid.nonzero()[0]
     errors = [np.abs(drawn[t].astype(float) - clip.read_frame(t)).mean() for t in measured]
     best = load_checkpoint(run / "best.pt")["best"]
@@ -375,7 +381,7 @@ def test_a_sheet_shows_what_was_seen_and_made_of_the_same_held_out_frames_every_
     assert sheet.shape == (3 * SIZE, 6 * SIZE, 3)
     stored = np.concatenate([clip.read_frame(t) for t in chosen], axis=1)
     np.testing.assert_array_equal(sheet[2 * SIZE :], stored)
-    drawn = list(draw_clip(renderer, clip))
+    drawn = draw_colors(renderer, clip)
     made = np.concatenate([drawn[t] for t in chosen], axis=1).astype(int)
     assert np.abs(sheet[SIZE : 2 * SIZE] - made).mean() < 1
     assert sheet[:SIZE].std() > 5
@@ -422,9 +428,9 @@ def test_every_frame_is_drawn_from_the_window_that_training_saw(
     dataset: Path, renderer: TrainedRenderer
 ) -> None:
     clip = load_render_clips(dataset, identity="ann", split="val")[0]
-    drawn = list(draw_clip(renderer, clip))
+    drawn = list(move_clip(clip).draw(renderer, clip.camera))
     assert len(drawn) == clip.num_frames
-    assert drawn[0].shape == (SIZE, SIZE, 3)
+    assert drawn[0].shape == (SIZE, SIZE, 4)
     windows = renderer.maker.make_of_clip(clip)
     for t in (0, 5, clip.num_frames - 1):
         with torch.inference_mode():
