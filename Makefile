@@ -36,7 +36,7 @@ bench: $(INSTALLED)  ## speed: ratios measured in one run
 	mkdir -p runs
 	$(BIN)/pytest tests/benchmarks --benchmark-only -s --benchmark-json runs/bench.json
 
-accuracy: $(INSTALLED)  ## measure against truth and reference; writes the tables of docs/accuracy.md
+accuracy: $(INSTALLED)  ## measure against truth and reference; writes the tables of docs/accuracy.md and docs/metrics.md
 	$(BIN)/python -m tests.accuracy
 
 results: $(INSTALLED)  ## train FACIAL-GAN and measure it; writes docs/results.md; many hours

@@ -52,7 +52,7 @@ def make_mesh(num_frames: int) -> npt.NDArray[np.float32]:
 
 
 def make_talker(identity: str, number: int, seed: int, num_frames: int, fps: int) -> ClipRow:
-    """A clip of somebody, whose mouth is in step."""
+    """A clip of one person, whose mouth is in step."""
     rng = np.random.default_rng(seed)
     opening = draw_opening(num_frames, rng, fps)
     skin = int(rng.integers(110, 220))

@@ -50,7 +50,7 @@ class WeightsFile:
         published: the page that offers it, or what makes it.
         embedded: whether it comes with the toolkit.
         extra: the extra of the toolkit whose package holds it; empty: it is a file by itself.
-        url: direct address, where the licence lets anybody fetch it.
+        url: direct address, where the licence allows a direct download.
         sha256: digest its publisher states; None where none is stated.
     """
 

@@ -7,11 +7,12 @@ and the tables made from them are left as they are where it does not. Arguments 
 the beginnings of their names: `python -m tests.accuracy speech`.
 """
 
+import argparse
 import functools
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tests import ROOT
@@ -58,14 +59,32 @@ def main() -> None:
             tables |= list_speech_tables(
                 folder, weights, out / "speech", FIGURE, workers, open_teacher()
             )
-    wanted = tuple(sys.argv[1:]) or ("",)
-    for name in (name for name in tables if name.startswith(wanted)):
+    for name in choose_tables(tables):
         began = time.perf_counter()
         found = tables[name]()
         table = found if isinstance(found, str) else write_table(found)
         table += PICTURES.get(name, "")
         print(f"\n## {name} ({time.perf_counter() - began:.1f} s)\n\n{table}", flush=True)
         replace_table(METRICS_PAGE if name.startswith("metrics-") else PAGE, name, table)
+
+
+def choose_tables(names: Iterable[str], words: list[str] | None = None) -> list[str]:
+    """Those of these tables that were asked for: all, or those that begin with one of the words.
+
+    Exits with 2 where a word begins none, and with 0 behind the help.
+    """
+    known = list(names)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.accuracy",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    chosen = parser.parse_args(words).names
+    for word in chosen:
+        if not any(name.startswith(word) for name in known):
+            parser.error(f"no table begins with {word!r}: choose from {', '.join(known)}")
+    return [name for name in known if name.startswith(tuple(chosen) or "")]
 
 
 def list_sample_tables(out: Path, workers: int) -> dict[str, Callable[[], Rows]]:

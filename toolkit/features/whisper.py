@@ -45,8 +45,8 @@ CONTEXT = 5 * SAMPLE_RATE
 """Samples on either side of a stretch of a longer sound that are seen and not kept."""
 
 VIEW, KEPT = 8 * SAMPLE_RATE, 4 * SAMPLE_RATE
-"""Samples that are seen at once where places are to matter little, and those in the middle
-whose states are kept."""
+"""Samples that are seen at once where states are to depend little on their place, and those in the
+middle whose states are kept."""
 
 PIECE = 2000
 """Frames that are brought to the clock at once."""
@@ -127,7 +127,7 @@ class Whisper:
         return np.concatenate(parts)
 
     def encode_evenly(self, pcm: Pcm) -> States:
-        """(1 + S // 320, 384) float16: states that hardly tell their place, of (S,) int16 samples.
+        """(1 + S // 320, 384) float16 states of (S,) int16 samples that depend little on place.
 
         Each is of the middle 4 s of 8 s that are seen at once; silence stands before and behind the
         sound.

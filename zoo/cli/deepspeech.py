@@ -11,6 +11,7 @@ import click
 from toolkit.cli.bar import Bar
 from toolkit.cli.base import Command, json_option, print_json, say_next
 from toolkit.cli.transcribe import judge_option, open_judge
+from zoo.cli.groups import export_options
 
 if TYPE_CHECKING:
     from zoo.metrics.error_rates import ErrorRates, Transcription
@@ -21,18 +22,7 @@ if TYPE_CHECKING:
     cls=Command,
     example="zoo export deepspeech --run runs/deepspeech --out mine.safetensors --delay 0.06",
 )
-@click.option(
-    "--run",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="A run's folder; its best epoch is taken.",
-)
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="The file of weights, .safetensors.",
-)
+@export_options
 @click.option(
     "--delay",
     type=click.FloatRange(-1, 1),

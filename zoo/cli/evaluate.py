@@ -18,6 +18,7 @@ from zoo.speaking.options import SelfReenactmentSettings
 if TYPE_CHECKING:
     from zoo.evaluation.pairing import Task
     from zoo.evaluation.published import PaperTable
+    from zoo.evaluation.sync import Judge
     from zoo.evaluation.systems import VideoRow
 
 TABLES = ("facial-1", "das-1", "das-2")
@@ -51,7 +52,8 @@ def evaluate_video(fake: Path, real: Path | None, **options: Any) -> None:
 
     Means over videos stand with the 95 % interval of a bootstrap over them. Beside them is what the
     real videos have, and what their first picture has when it is shown throughout. A video that
-    cannot be measured has its reason; exits with 1 where none can.
+    cannot be measured has its reason; exits with 1 where none can. What a voice says is compared
+    with NAME.txt beside the video or the real one.
     """
     _evaluate({"video": fake}, real, None, **options)
 
@@ -59,7 +61,7 @@ def evaluate_video(fake: Path, real: Path | None, **options: Any) -> None:
 @click.command(
     "compare",
     cls=Command,
-    example="zoo evaluate compare ours=drawn/ theirs=others/ --real videos/ --table das-1",
+    example="zoo evaluate compare new=drawn/ old=before/ --real videos/ --table das-1",
 )
 @click.argument("systems", nargs=-1, required=True, metavar="NAME=FOLDER...")
 @click.option(
@@ -68,7 +70,9 @@ def evaluate_video(fake: Path, real: Path | None, **options: Any) -> None:
     required=True,
     help="Folder of the real videos, paired by name.",
 )
-@click.option("--table", type=click.Choice(TABLES), help="This paper's table, ours beside it.")
+@click.option(
+    "--table", type=click.Choice(TABLES), help="This paper's table, with the measured means."
+)
 @options_from(EvaluationOptions)
 @_out_options
 def evaluate_compare(
@@ -100,6 +104,8 @@ def evaluate_person(run: Path, **options: Any) -> None:
     """
     names = {field.name for field in dataclasses.fields(SelfReenactmentSettings)}
     settings = SelfReenactmentSettings(**{name: options.pop(name) for name in names})
+    options["device"] = settings.device
+    _check(**options)
     from zoo.speaking.self_reenactment import REAL, SelfReenactment
 
     work = SelfReenactment(run, settings)
@@ -107,6 +113,22 @@ def evaluate_person(run: Path, **options: Any) -> None:
         for _ in bar.watch(work.make(), work.num_videos):
             pass
     _evaluate(dict(work.systems), work.folder / REAL, None, **options)
+
+
+def _check(
+    *, json_out: Path | None, html_out: Path | None, plot_out: Path | None, **options: Any
+) -> "tuple[EvaluationOptions, Judge | None]":
+    """What is measured, and the judge of lip-sync; whatever is refused is, before any work."""
+    chosen = EvaluationOptions(**options)
+    for path, ending in ((json_out, ".json"), (html_out, ".html")):
+        if path is not None:
+            check_ending(path, [ending])
+            check_place(path)
+    if chosen.sync_judge is None:
+        return chosen, None
+    from zoo.evaluation.lips import open_judge
+
+    return chosen, open_judge(chosen.sync_judge, chosen.device)
 
 
 def _evaluate(
@@ -119,11 +141,8 @@ def _evaluate(
     plot_out: Path | None,
     **options: Any,
 ) -> None:
-    chosen = EvaluationOptions(**options)
-    for path, ending in ((json_out, ".json"), (html_out, ".html")):
-        if path is not None:
-            check_ending(path, [ending])
-            check_place(path)
+    chosen, judge = _check(json_out=json_out, html_out=html_out, plot_out=plot_out, **options)
+    from zoo.evaluation.lips import describe_judge
     from zoo.evaluation.pairing import list_tasks
     from zoo.evaluation.published import make_paper_table
     from zoo.evaluation.summary import summarise
@@ -135,14 +154,23 @@ def _evaluate(
         rows = _run(tasks, chosen, gallery)
         metrics = chosen.list_metrics()
         summary = summarise(rows, metrics)
-        paper = make_paper_table(table, summary, list_systems(rows)) if table else None
+        is_published = judge is not None and judge.is_published
+        names = list_systems(rows)
+        paper = (
+            make_paper_table(table, summary, names, is_judge_published=is_published)
+            if table
+            else None
+        )
+        named = describe_judge(judge) if judge is not None else ""
         if html_out is not None:
             from zoo.evaluation.report import write_report
 
-            write_report(html_out, rows, metrics, paper, face=chosen.picture == "face")
-    _print(rows, chosen, paper)
+            write_report(
+                html_out, rows, metrics, paper, face=chosen.picture == "face", sync_judge=named
+            )
+    _print(rows, chosen, paper, named)
     if json_out is not None:
-        _write_json(json_out, rows, chosen)
+        _write_json(json_out, rows, chosen, named)
     for out in (json_out, html_out, plot_out):
         if out is not None:
             click.echo(f"{out}: written", err=True)
@@ -161,11 +189,24 @@ def _run(
     return sorted(rows, key=lambda row: row.video)
 
 
-def _print(rows: "list[VideoRow]", options: EvaluationOptions, paper: "PaperTable | None") -> None:
-    from zoo.cli.scores import print_errors, print_paper, print_systems, print_videos
+def _print(
+    rows: "list[VideoRow]",
+    options: EvaluationOptions,
+    paper: "PaperTable | None",
+    sync_judge: str,
+) -> None:
+    from zoo.cli.scores import (
+        print_errors,
+        print_paper,
+        print_sync_judge,
+        print_systems,
+        print_videos,
+    )
 
     metrics = options.list_metrics()
     print_systems(rows, metrics)
+    if sync_judge:
+        print_sync_judge(sync_judge)
     if len(metrics) <= 4:
         print_videos(rows, metrics)
     if paper is not None:
@@ -173,10 +214,12 @@ def _print(rows: "list[VideoRow]", options: EvaluationOptions, paper: "PaperTabl
     print_errors(rows, options.picture)
 
 
-def _write_json(path: Path, rows: "list[VideoRow]", options: EvaluationOptions) -> None:
+def _write_json(
+    path: Path, rows: "list[VideoRow]", options: EvaluationOptions, sync_judge: str
+) -> None:
     from zoo.evaluation.report import make_record
 
-    record = make_record(rows, options.list_metrics(), options.picture)
+    record = make_record(rows, options.list_metrics(), options.picture, sync_judge)
     with write_whole(path) as temporary:
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")

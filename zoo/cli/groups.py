@@ -1,8 +1,10 @@
 """Groups of commands: which there are, and where; modules are imported when they are asked for."""
 
+from pathlib import Path
+
 import click
 
-from toolkit.cli.base import Group
+from toolkit.cli.base import Function, Group
 
 EXPORT = {
     "deepspeech": "zoo.cli.deepspeech:export_deepspeech",
@@ -32,3 +34,20 @@ def evaluate() -> None:
 @click.group("convert", cls=Group, table=CONVERT)
 def convert() -> None:
     """Make checkpoints of other code the zoo's."""
+
+
+def export_options(function: Function) -> Function:
+    """Add `--run FOLDER` and `--out FILE`: of every command that exports a run's weights."""
+    run = click.option(
+        "--run",
+        type=click.Path(file_okay=False, path_type=Path),
+        required=True,
+        help="A run's folder; its best epoch is taken.",
+    )
+    out = click.option(
+        "--out",
+        type=click.Path(dir_okay=False, path_type=Path),
+        required=True,
+        help="The file of weights, .safetensors.",
+    )
+    return run(out(function))

@@ -9,8 +9,15 @@ from toolkit.cli.tables import print_table
 from toolkit.names import write_name
 from zoo.evaluation.pairing import REAL, STILL
 from zoo.evaluation.published import PaperTable
-from zoo.evaluation.summary import UNEVEN, find_best, summarise, write_mean, write_value
-from zoo.evaluation.systems import VideoRow, count_measured, find_missing, list_systems
+from zoo.evaluation.summary import (
+    UNEVEN,
+    find_best,
+    summarise,
+    write_mean,
+    write_unit,
+    write_value,
+)
+from zoo.evaluation.systems import VideoRow, count_measured, group_missing, list_systems
 from zoo.metrics.table import Metric
 
 WIDTH = 80
@@ -49,14 +56,19 @@ def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
                             means[name])) if name in means else "–"
                         for name in columns
                     ),
-                    f"{_BETTER[metric.better]} {metric.unit}",
+                    f"{_BETTER[metric.better]} {write_unit(metric)}".rstrip(),
                 ])  # fmt: skip
         heads = [*("still" if name == STILL else write_name(name) for name in columns), "unit"]
         print_table("Means over videos", ["metric", *heads], cells, gap=1, names=())
     _say("↑ higher is better, ↓ lower, ≈ the nearer to the real one's." + (
         " * the best system." if len(own) > 1 else ""))  # fmt: skip
-    for reason, lacking in _group(find_missing(rows)).items():
+    for reason, lacking in group_missing(rows).items():
         _say(f"Not measured: {', '.join(lacking)}: {reason}.")
+
+
+def print_sync_judge(judge: str) -> None:
+    """Who judged lip-sync, with the digest."""
+    _say(f"sync.* are by {judge}; those of another judge are not comparable.")
 
 
 def print_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
@@ -80,13 +92,13 @@ def print_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
 
 
 def print_paper(table: PaperTable) -> None:
-    """A paper's table, ours above theirs, with what each column is."""
+    """A paper's table, measured rows above the printed ones, with what each column is."""
     num = len(table.head) - 1
     parts = -(-num // PAPER_COLUMNS)
     edges = [1 + num * part // parts for part in range(parts + 1)]
     for first, last in itertools.pairwise(edges):
         line = ["—" * 3, *[""] * (last - first)]
-        rows = [[row[0], *row[first:last]] for row in table.ours]
+        rows = [[row[0], *row[first:last]] for row in table.measured]
         rows += [line, *([row[0], *row[first:last]] for row in table.papers)]
         print_table(table.title, ["", *table.head[first:last]], rows, gap=1)
     for note in table.notes:
@@ -107,13 +119,6 @@ def print_errors(rows: Sequence[VideoRow], picture: str) -> None:
     for row in rows:
         if row.error:
             _say(f"{row.video}, {row.system}: not measured: {row.error}")
-
-
-def _group(missing: dict[str, str]) -> dict[str, list[str]]:
-    groups: dict[str, list[str]] = {}
-    for name, reason in missing.items():
-        groups.setdefault(reason, []).append(name)
-    return groups
 
 
 def _group_notes(rows: Sequence[VideoRow]) -> dict[tuple[str, str], list[str]]:

@@ -23,7 +23,7 @@ def study() -> None:
 @study.command(
     "make",
     cls=Command,
-    example="zoo study make --systems ours=made/ real=real/ --protocol das --out study",
+    example="zoo study make --systems new=made/ real=real/ --protocol das --out study",
 )
 @click.option(
     "--systems",
@@ -69,12 +69,10 @@ def make(
     Give raters the folder OUT/pages, and keep OUT/study.json, which says which video is whose.
     Put the files that their browsers save into OUT/answers.
     """
+    from zoo.evaluation.pairing import parse_systems
     from zoo.evaluation.studies.make import ANSWERS, PAGES, make_study
 
-    given = (*systems, *others)
-    folders = dict(_split(text) for text in given)
-    if len(folders) < len(given):
-        raise click.UsageError("--systems: a name is given twice")
+    folders = parse_systems((*systems, *others), taken=())
     made = make_study(
         out, folders, PROTOCOLS[protocol], raters=raters, num_videos=num_videos, seed=seed
     )
@@ -84,13 +82,6 @@ def make(
         f"seed {made.seed}"
     )
     say_next(f"zoo study score {shlex.quote(str(out / ANSWERS))}")
-
-
-def _split(text: str) -> tuple[str, Path]:
-    name, separator, folder = text.partition("=")
-    if not (name and separator and folder):
-        raise click.UsageError(f"--systems {text}: write NAME=FOLDER")
-    return name, Path(folder)
 
 
 @study.command("score", cls=Command, example="zoo study score study/answers")

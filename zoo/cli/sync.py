@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from toolkit.cli.bar import Bar
 from toolkit.cli.base import Command, json_option, print_json, say_next
 from toolkit.dataset.options import PARTS
-from toolkit.errors import ToolkitError
+from zoo.cli.groups import export_options
+from zoo.evaluation.options import JUDGE_HELP, WORKERS_HELP, check_workers
 from zoo.training.options import DEVICE_HELP, DEVICES
 
 if TYPE_CHECKING:
+    from zoo.evaluation.lips import FileSync
     from zoo.evaluation.sync import ShiftReport
 
 
@@ -21,18 +24,7 @@ if TYPE_CHECKING:
     cls=Command,
     example="zoo export syncnet --run runs/sync --out judge.safetensors",
 )
-@click.option(
-    "--run",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="A run's folder; its best epoch is taken.",
-)
-@click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="The file of weights, .safetensors.",
-)
+@export_options
 def export_syncnet(run: Path, out: Path) -> None:
     """Write a run's judge for `zoo evaluate sync --judge`: a small file without its training."""
     from zoo.models.syncnet.model import export_weights
@@ -40,49 +32,50 @@ def export_syncnet(run: Path, out: Path) -> None:
 
     export_weights(run / BEST, out)
     click.echo(f"{out}: the judge of {run}, {out.stat().st_size / 1e6:.1f} MB")
-    say_next(f"zoo evaluate sync film.mp4 --judge {shlex.quote(str(out))}")
+    say_next(f"zoo evaluate sync video.mp4 --judge {shlex.quote(str(out))}")
 
 
-@click.command("sync", cls=Command, example="zoo evaluate sync film.mp4 --judge runs/sync/best.pt")
-@click.argument("films", nargs=-1, type=click.Path(path_type=Path))
+@click.command("sync", cls=Command, example="zoo evaluate sync video.mp4 --judge runs/sync/best.pt")
+@click.argument("videos", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--judge",
     type=click.Path(path_type=Path),
     required=True,
-    help="A checkpoint of zoo train syncnet, what zoo export syncnet wrote, or the published "
-    "syncnet_v2.model.",
+    help=JUDGE_HELP,
 )
 @click.option(
     "--shards",
     type=click.Path(path_type=Path),
-    help="Instead of films: how often the judge finds by how much the sound of these clips was "
+    help="Instead of videos: how often the judge finds by how much the sound of these clips was "
     "moved.",
 )
 @click.option("--split", type=click.Choice(PARTS), help="Of --shards, this part alone.")
+@click.option("--workers", type=int, default=1, show_default=True, help=WORKERS_HELP)
 @click.option("--device", default="auto", show_default=True, metavar=DEVICES, help=DEVICE_HELP)
 @json_option
 def evaluate_sync(
-    films: tuple[Path, ...],
+    videos: tuple[Path, ...],
     judge: Path,
     shards: Path | None,
     split: str | None,
+    workers: int,
     device: str,
     as_json: bool,
 ) -> None:
-    """Measure whether lips and sound of FILMS are in step.
+    """Measure whether lips and sound of VIDEOS, files or folders of them, are in step.
 
     Prints the offset in words, the confidence (LSE-C: median less least distance over ±15 frames
-    of 25 a second), the least distance (LSE-D), and the distance as the film is. Ends of a film,
-    where a shift has no sound, do not count. Exits with 1 if a film could not be measured.
+    of 25 a second), the least distance (LSE-D), and the distance as the video is. Ends of a video,
+    where a shift has no sound, do not count. Exits with 1 if a video could not be measured.
     """
-    if bool(films) == (shards is not None):
-        raise click.UsageError("give FILMS or --shards")
+    check_workers(workers)
+    if bool(videos) == (shards is not None):
+        raise click.UsageError("give VIDEOS or --shards")
     if split and shards is None:
         raise click.UsageError("--split belongs to --shards")
-    from zoo.models.registry import open_model
-    from zoo.training.distributed import find_device
+    from zoo.evaluation.lips import describe_judge, open_judge
 
-    opened = open_model(judge, find_device(device), makes="distances")
+    opened, files = open_judge(judge, device), _list_files(videos)
     made_by = {"judge": opened.name, "sha256": opened.sha256}
     if shards is not None:
         from zoo.data.talking import load_talking_clips
@@ -94,31 +87,48 @@ def evaluate_sync(
         else:
             _print_report(report, opened.name)
         return
-    rows = [_judge(film, opened) for film in films]
+    rows = _judge(files, judge, device, workers)
     if as_json:
-        print_json(made_by | {"films": rows})
+        print_json(made_by | {"videos": rows})
     else:
-        _print_films(rows, opened.name)
+        _print_videos(rows, files, describe_judge(opened))
     if any("error" in row for row in rows):
         raise SystemExit(1)
 
 
-def _judge(film: Path, judge: Any) -> dict[str, Any]:
-    from zoo.evaluation.sync import judge_video
-    from zoo.metrics.sync import measure_sync
+def _list_files(videos: tuple[Path, ...]) -> dict[Path, str]:
+    """Files, those of folders included, and what each is called in the table."""
+    from zoo.evaluation.pairing import list_videos
 
-    try:
-        score = measure_sync(judge_video(film, judge))
-    except (ToolkitError, ValueError) as error:
-        return {"film": str(film), "error": str(error)}
-    return {"film": str(film), "words": score.describe(), **dataclasses.asdict(score)}
+    return {
+        file: file.relative_to(video).as_posix() if video.is_dir() else video.name
+        for video in videos
+        for file in (list_videos(video).values() if video.is_dir() else (video,))
+    }
 
 
-def _print_films(rows: list[dict[str, Any]], judge: str) -> None:
-    columns = ("film", "offset", "LSE-C", "LSE-D", "as it is", "windows")
+def _judge(files: dict[Path, str], judge: Path, device: str, workers: int) -> list[dict[str, Any]]:
+    """A row for each video, in their order."""
+    from zoo.evaluation.lips import judge_files
+
+    with Bar("judge", "videos") as bar:
+        work = judge_files(list(files), judge, device=device, workers=workers)
+        rows = {done.path: _make_row(done) for done in bar.watch(work, len(files))}
+    return [rows[file] for file in files]
+
+
+def _make_row(done: "FileSync") -> dict[str, Any]:
+    if done.score is None:
+        return {"video": str(done.path), "error": done.error}
+    words = done.score.describe()
+    return {"video": str(done.path), "words": words, **dataclasses.asdict(done.score)}
+
+
+def _print_videos(rows: list[dict[str, Any]], names: dict[Path, str], judge: str) -> None:
+    columns = ("video", "offset", "LSE-C", "LSE-D", "as it is", "windows")
     measured = [
         [
-            Path(row["film"]).name,
+            names[Path(row["video"])],
             f"{row['offset']:+d}",
             *(f"{row[name]:.2f}" for name in ("confidence", "distance", "in_place")),
             str(row["num_windows"]),
@@ -129,9 +139,10 @@ def _print_films(rows: list[dict[str, Any]], judge: str) -> None:
     if measured:
         from toolkit.cli.tables import print_table
 
-        print_table(f"Lips and sound, by {judge}", columns, measured)
+        print_table("Lips and sound", columns, measured)
+        click.echo(f"judge: {judge}")
     for row in rows:
-        click.echo(f"{row['film']}: {row.get('words') or row['error']}")
+        click.echo(f"{row['video']}: {row.get('words') or row['error']}")
 
 
 def _print_report(report: "ShiftReport", judge: str) -> None:

@@ -74,6 +74,17 @@ def print_scores(scores: Sequence[MotionScores]) -> None:
         ("method", "spectrum", "pose range", *(f"{style} style" for style in styles)),
         ranges,
     )
+    _print_blinks(scores)
+    unseen = next((score.unseen for score in scores if score.method == "model"), [])
+    if unseen:
+        text = (
+            f"Unseen: the model was not trained on {', '.join(unseen)}; it begins their clips with "
+            "the first frame of each and moves about its mean pose."
+        )
+        click.echo(click.wrap_text(text, 80))
+
+
+def _print_blinks(scores: Sequence[MotionScores]) -> None:
     blinks = [
         [
             score.method,
@@ -87,13 +98,6 @@ def print_scores(scores: Sequence[MotionScores]) -> None:
     print_table(
         "Blinks, found over real", ("method", "identity", "rate", "duration"), blinks, names=(0, 1)
     )
-    unseen = next((score.unseen for score in scores if score.method == "model"), [])
-    if unseen:
-        text = (
-            f"Unseen: the model was not trained on {', '.join(unseen)}; it begins their clips with "
-            "the first frame of each and moves about its mean pose."
-        )
-        click.echo(click.wrap_text(text, 80))
 
 
 def _write_rate(rate: float | None) -> str:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from toolkit.names import write_name
 from zoo.evaluation.measure import Blinks
+from zoo.evaluation.summary import write_unit
 from zoo.evaluation.systems import VideoRow
 from zoo.metrics.series import average_finite
 from zoo.metrics.table import Metric
@@ -58,7 +59,8 @@ def draw_distributions(
         axes.tick_params(axis="x", labelsize=7)
         axes.locator_params(axis="x", nbins=5)
         axes.grid(axis="x", alpha=0.3)
-        axes.set_title(f"{metric.name}, {metric.unit}", fontsize=8, loc="left")
+        title = ", ".join(filter(None, (metric.name, write_unit(metric))))
+        axes.set_title(title, fontsize=8, loc="left")
     return _save(figure)
 
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import torch
 
 from toolkit.mesh import EYE_CORNERS, NOSE_BASE
-from zoo.metrics.identity import measure_map_distance
 from zoo.training.face_network import NUM_FEATURES, SIDE, FaceNetwork
 
 Picture = npt.NDArray[np.uint8]
@@ -83,33 +82,6 @@ def describe_face(
         maps = network.features(_stack([align_face(picture, mesh)]))
         features = network.leave(maps[-1].mean(dim=(2, 3)))
     return features[0].double().numpy(), [stage[0].numpy() for stage in maps]
-
-
-def compare_faces(
-    network: FaceNetwork,
-    pictures: Iterable[Picture],
-    real_pictures: Iterable[Picture],
-    meshes: npt.ArrayLike,
-    real_meshes: npt.ArrayLike,
-) -> Floats:
-    """(n,) `measure_map_distance` of each pair of faces, each aligned by its own mesh.
-
-    NaN where one of the two pictures has no mesh (478, 2 or 3).
-    """
-    both = np.isfinite(np.asarray(meshes)[:, 0, 0] + np.asarray(real_meshes)[:, 0, 0])
-    known = (np.where(both[:, None, None], mesh, np.nan) for mesh in (meshes, real_meshes))
-    groups = zip(
-        *(_group(*pair) for pair in zip((pictures, real_pictures), known, strict=True)),
-        strict=True,
-    )
-    distances = np.full(len(both), np.nan)
-    for (places, faces), (_, real_faces) in groups:
-        with torch.inference_mode():
-            maps, real_maps = network.features(faces), network.features(real_faces)
-        for k, place in enumerate(places):
-            pair = ([stage[k].numpy() for stage in seen] for seen in (maps, real_maps))
-            distances[place] = measure_map_distance(*pair)
-    return distances
 
 
 def _group(

@@ -15,19 +15,25 @@ from typing import Any
 import numpy as np
 
 from toolkit.dataset.blink_stats import count_stretches
+from toolkit.errors import SourceError
 from toolkit.features.blink import find_blinks
-from toolkit.schema import Blink
+from toolkit.schema import Blink, Reason
 from zoo.evaluation.gallery import Gallery
+from zoo.evaluation.lips import judge_shown
 from zoo.evaluation.recognition import FEATURES, MAPS, Recognition, explain_recogniser
+from zoo.evaluation.sync import Judge
 from zoo.evaluation.tracked import (
     Arrays,
     Picture,
     Shown,
+    StillVideo,
     list_stretches,
 )
 from zoo.evaluation.view import View
+from zoo.evaluation.voice import RECOGNISED, TRANSCRIPT, listen
 from zoo.metrics.aspect_blinks import find_drops
 from zoo.metrics.pictures import measure_squared_error
+from zoo.metrics.rows import DISTANCES
 from zoo.metrics.series import average_finite
 from zoo.metrics.table import Metric
 
@@ -39,6 +45,11 @@ _FACE = ("landmarks", "pose", "expression", "au45", "ear", FEATURES, MAPS)
 """Arrays of a face."""
 
 _NO_VALUE = "has no value in these videos"
+
+NO_JUDGE = "needs a judge of lip-sync: --sync-judge FILE, of zoo train syncnet or syncnet_v2.model"
+
+_UNJUDGED = {Reason.NO_AUDIO: "has no sound", Reason.NO_FACE: "shows no face"}
+"""What a judge of lip-sync cannot do without."""
 
 
 @dataclass(kw_only=True)
@@ -80,6 +91,7 @@ def measure_video(
     view: View,
     metrics: Sequence[Metric],
     gallery: Path | None = None,
+    judge: Judge | None = None,
 ) -> Measured:
     """Every metric of a video on its clock, beside the real one on the same clock.
 
@@ -89,6 +101,7 @@ def measure_video(
         view: of the real video, or of the measured one without it.
         metrics: those to measure.
         gallery: where its sheet and its trace map are written; None: nowhere.
+        judge: of lip-sync; None: what needs one has no value.
 
     Raises:
         ValueError: the two share no moment.
@@ -101,18 +114,47 @@ def measure_video(
         video.calibrate(first, last)
     tally, pictures = _Tally(metrics), Gallery(gallery, first, last)
     faces = Recognition(metrics, first, last)
+    voice = listen(metrics, shown.video, None if real is None else real.video)
+    lips, unjudged = _judge_lips(shown, judge, metrics, (first, last))
+    tally.add(lips)
     for start, stop in list_stretches(first, last, shown.fps):
         arrays = _gather(shown, real, view, start, stop)
         faces.begin(start, arrays)
         arrays |= _compare_pictures(shown, real, view, (start, stop), metrics, (pictures, faces))
-        arrays |= faces.take()
+        arrays |= faces.take() | voice.arrays
         pictures.add_meshes(arrays.get("landmarks"), view.picture_size)
         tally.add(arrays)
     found = Measured(fps=shown.fps, num_frames=last - first)
     pictures.write()
-    tally.finish(found, lambda name: explain_missing(name, shown, real))
+    tally.finish(
+        found,
+        lambda name: unjudged if name == DISTANCES
+        else voice.problem if name in (TRANSCRIPT, RECOGNISED)
+        else explain_missing(name, shown, real),
+    )  # fmt: skip
     found.notes = _note(shown, real, first, last)
+    if voice.note and not isinstance(shown, StillVideo):
+        found.notes.append(voice.note)
     return found
+
+
+def _judge_lips(
+    shown: Shown, judge: Judge | None, metrics: Sequence[Metric], frames: tuple[int, int]
+) -> tuple[Arrays, str]:
+    """Distances of lips and sound in frames [first, last), if a metric asks; or why there are none.
+
+    They are of the whole stretch at once: shifts go across the stretches in which others measure.
+    """
+    if judge is None or not any(metric.needs_sync_judge for metric in metrics):
+        return {}, NO_JUDGE
+    try:
+        return {DISTANCES: judge_shown(shown, judge, *frames)}, ""
+    except ValueError as error:
+        return {}, f"the video {error}"
+    except SourceError as error:
+        if error.reason not in _UNJUDGED:
+            raise
+        return {}, f"the video {_UNJUDGED[error.reason]}: {error}"
 
 
 def explain_missing(name: str, shown: Shown, real: Shown | None) -> str:

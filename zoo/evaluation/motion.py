@@ -7,7 +7,7 @@ Legend: n frames of a clip.
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -291,10 +291,16 @@ def evaluate_part(
     if plot is not None and judges is None:
         draw_positions({s.method: s.by_position for s in scores if s.method != "real"}, plot)
     elif plot is not None:
-        shown = {
-            f"{name}, {style}": found
-            for name in ("real", "model")
-            for style, found in results[name][1].items()
-        }
-        plot_confusion(shown, plot)
+        plot_confusion(_list_confusions(results), plot)
     return scores
+
+
+def _list_confusions(
+    results: Mapping[str, tuple[MotionScores, Mapping[str, Confusion]]],
+) -> dict[str, Confusion]:
+    """Title -> confusion, of the real and the generated motion by each style."""
+    return {
+        f"{name}, {style}": found
+        for name in ("real", "model")
+        for style, found in results[name][1].items()
+    }

@@ -1,15 +1,27 @@
 """Options of `zoo evaluate video` and `compare`, apart from what measures: `--help` is quick."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from zoo.metrics.table import METRICS, Metric, find_metric
 
 ALL = "all"
 
+WORKERS_HELP = "Processes, each with videos of its own; memory for each."
+
+JUDGE_HELP = (
+    "A run of zoo train syncnet or its checkpoint, what zoo export syncnet wrote, or the published "
+    "syncnet_v2.model."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationOptions:
-    """What is measured, and how."""
+    """What is measured, and how.
+
+    Attributes:
+        device: where the judge of lip-sync runs.
+    """
 
     metrics: str = field(
         default=ALL, metadata={"help": "Names with commas between; cpbd,lmd.mouth for example."}
@@ -21,18 +33,27 @@ class EvaluationOptions:
             "choices": ("whole", "face"),
         },
     )
-    workers: int = field(
-        default=1, metadata={"help": "Processes, each with videos of its own; memory for each."}
+    sync_judge: Path | None = field(
+        default=None, metadata={"help": f"Measure lip-sync too. {JUDGE_HELP}", "metavar": "FILE"}
     )
+    workers: int = field(default=1, metadata={"help": WORKERS_HELP})
+    device: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be measured; raises ValueError."""
-        self.list_metrics()
-        if self.workers < 1:
-            raise ValueError("workers must be at least 1")
+        metrics = self.list_metrics()
+        check_workers(self.workers)
+        if self.sync_judge is not None and not any(m.needs_sync_judge for m in metrics):
+            raise ValueError("--sync-judge measures sync.*, and --metrics names none of these")
 
     def list_metrics(self) -> list[Metric]:
         """The metrics chosen, in the table's order for `all`."""
         if self.metrics == ALL:
             return list(METRICS.values())
         return [find_metric(name.strip()) for name in self.metrics.split(",") if name.strip()]
+
+
+def check_workers(num: int) -> None:
+    """ValueError for a number of processes that there cannot be."""
+    if num < 1:
+        raise ValueError("workers must be at least 1")

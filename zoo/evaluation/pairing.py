@@ -1,6 +1,6 @@
 """Which files belong together: videos of systems and the real ones, by their names."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,14 +83,14 @@ def list_videos(place: Path) -> dict[str, Path]:
     return found
 
 
-def parse_systems(given: tuple[str, ...]) -> dict[str, Path]:
-    """NAME=FOLDER, as typed, to name -> folder; ValueError for anything else."""
+def parse_systems(given: Iterable[str], taken: Collection[str] = (REAL, STILL)) -> dict[str, Path]:
+    """NAME=FOLDER, as typed, to name -> folder; ValueError for anything else or a name `taken`."""
     systems: dict[str, Path] = {}
     for text in given:
         name, equals, folder = text.partition("=")
         if not (name and equals and folder):
             raise ValueError(f"{text!r} is no NAME=FOLDER")
-        if name in systems or name in (REAL, STILL):
+        if name in systems or name in taken:
             raise ValueError(f"the name {write_name(name)!r} is taken: choose another")
         systems[name] = Path(folder)
     return systems

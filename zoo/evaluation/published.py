@@ -1,7 +1,7 @@
-"""The papers' own tables, and ours in their form beside them.
+"""The papers' own tables, and measured means in their form beside them.
 
-The numbers lie in `published.json` with their sources. A column of ours is filled only by a metric
-of the same definition as far as the paper states it; what differs is said in a note.
+The numbers lie in `published.json` with their sources. A column is filled only by a metric of the
+same definition as far as the paper states it; what differs is said in a note.
 """
 
 import functools
@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 from zoo.evaluation.summary import Mean, Summary, write_value
+from zoo.metrics.table import METRICS
 
 TABLES = ("facial-1", "das-1", "das-2")
 
@@ -23,34 +24,40 @@ NOT_COMPARABLE = (
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A paper's table with our rows on top.
+    """A paper's table with the measured rows on top.
 
     Attributes:
         title: of the paper and its table.
         head: names of the columns, the first that of the rows.
-        ours, papers: rows of cells.
+        measured, papers: rows of cells.
         notes: which metric fills each column, why others are not filled, why nothing compares.
     """
 
     title: str
     head: list[str]
-    ours: list[list[str]]
+    measured: list[list[str]]
     papers: list[list[str]]
     notes: list[str]
 
 
-def make_paper_table(name: str, summary: Summary, systems: list[str]) -> PaperTable:
-    """A paper's table, with a row for each of our systems.
+def make_paper_table(
+    name: str, summary: Summary, systems: list[str], *, is_judge_published: bool = False
+) -> PaperTable:
+    """A paper's table, with a row for each measured system.
 
     Args:
         name: one of `TABLES`.
-        summary: our means.
+        summary: the systems' means.
         systems: in the order of the rows.
+        is_judge_published: whether lip-sync was judged by the published weights; columns of it are
+            filled by no others.
     """
+    if not is_judge_published:
+        summary = {m: means for m, means in summary.items() if not METRICS[m].needs_sync_judge}
     content = _load()[name]
     columns = content["columns"]
     chosen = [_choose(column, summary) for column in columns]
-    ours = [
+    measured = [
         [system, *(_write(summary.get(metric, {}).get(system)) for metric in chosen)]
         for system in systems
     ]
@@ -58,7 +65,7 @@ def make_paper_table(name: str, summary: Summary, systems: list[str]) -> PaperTa
     head = ["", *(column["name"] for column in columns)]
     notes = [_explain(*pair) for pair in zip(columns, chosen, strict=True)]
     notes += [f"The papers' rows are measured on {content['data']}.", NOT_COMPARABLE]
-    return PaperTable(content["title"], head, ours, papers, list(dict.fromkeys(notes)))
+    return PaperTable(content["title"], head, measured, papers, list(dict.fromkeys(notes)))
 
 
 def _choose(column: Mapping[str, Any], summary: Summary) -> str:

@@ -20,9 +20,10 @@ from zoo.evaluation.summary import (
     rank_worst,
     summarise,
     write_mean,
+    write_unit,
     write_value,
 )
-from zoo.evaluation.systems import VideoRow, find_missing, list_systems
+from zoo.evaluation.systems import VideoRow, find_missing, group_missing, list_systems
 from zoo.evaluation.tracked import list_judges
 from zoo.metrics.table import Metric
 
@@ -46,21 +47,28 @@ body { font: 15px/1.45 system-ui, sans-serif; color: #1b2330; margin: 2em auto; 
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92em; }
-th, td { padding: 0.25em 0.7em; border-bottom: 1px solid #dde2ea; text-align: right; }
+th, td { padding: 0.25em 0.7em; border-bottom: 1px solid #dde2ea; text-align: right;
+  white-space: nowrap; }
+td:first-child { position: sticky; left: 0; background: #fff; }
 th { background: #f2f4f8; position: sticky; top: 0; }
 th:first-child, td:first-child, td:has(.text) { text-align: left; }
+td:has(.text) { white-space: normal; min-width: 20em; }
 td small { color: #66728a; display: block; }
 .reference { color: #66728a; } .paper td { background: #faf6ec; }
 figure { display: inline-block; margin: 0 1em 1em 0; vertical-align: top; }
 figcaption { font-size: 0.85em; color: #44506a; }
-img { max-width: 100%; } figure.map img { border: 1px solid #dde2ea; width: 200px; }
+img { max-width: 100%; } figure.plot img { max-width: none; }
+figure.map img { border: 1px solid #dde2ea; width: 200px; }
 """
 
 
 def make_record(
-    rows: Sequence[VideoRow], metrics: Sequence[Metric], picture: str
+    rows: Sequence[VideoRow], metrics: Sequence[Metric], picture: str, sync_judge: str = ""
 ) -> dict[str, Any]:
-    """Everything that was measured, for JSON; infinite values are "inf", unknown ones null."""
+    """Everything that was measured, for JSON; infinite values are "inf", unknown ones null.
+
+    `sync_judge` names the judge of lip-sync, if there is one.
+    """
 
     def keep(value: float) -> Any:
         return None if math.isnan(value) else "inf" if math.isinf(value) else value
@@ -69,7 +77,7 @@ def make_record(
     return {
         "toolkit": version("ttk"),
         "picture": PICTURES[picture],
-        "judges": list_judges(),
+        "judges": list_judges(sync_judge),
         "metrics": {
             m.name: {"text": m.text, "unit": m.unit, "better": m.better, "source": m.source}
             for m in metrics
@@ -98,8 +106,11 @@ def write_report(
     paper: PaperTable | None,
     *,
     face: bool,
+    sync_judge: str = "",
 ) -> None:
     """Write the report; its pictures are those that `evaluate_tasks` left in the gallery.
+
+    `sync_judge` names the judge of lip-sync, if there is one.
 
     Raises:
         StorageError: see `write_whole`.
@@ -117,7 +128,7 @@ def write_report(
         _section("Head motion: trace maps, early blue, late yellow", _show_traces(rows)),
         _section("The worst clips, the real frames below", _show_worst(rows)),
         _section("Every video", _write_videos(rows, [m for m in metrics if m.name in summary])),
-        _section("Judges", _write_judges()),
+        _section("Judges", _write_judges(sync_judge)),
         _section("Definitions", _write_definitions(metrics)),
     ]
     title = "Evaluation of " + ", ".join(n for n in systems if n not in (REAL, STILL))
@@ -149,35 +160,36 @@ def _write_means(summary: Summary, systems: list[str], metrics: Sequence[Metric]
             if mean is not None and not math.isnan(mean.low):
                 text += f"<small>{write_mean(mean).partition(' ')[2]}</small>"
             cells.append(text)
-        lines.append([*cells, _escape(metric.unit), BETTER[metric.better]])
+        lines.append([*cells, _escape(write_unit(metric)), BETTER[metric.better]])
     heads = [*map(_escape, systems), "unit", "better"]
     return _table(["metric", *heads], lines)
 
 
 def _write_missing(rows: Sequence[VideoRow]) -> str:
-    notes = [f"{name}: {reason}" for name, reason in find_missing(rows).items()]
+    notes = [f"{', '.join(names)}: {reason}" for reason, names in group_missing(rows).items()]
     notes += [f"{row.video}, {row.system}: {row.error}" for row in rows if row.error]
     notes += [f"{row.video}, {row.system}: {n}" for row in rows for n in row.measured.notes]
     return _list(notes)
 
 
 def _write_paper(paper: PaperTable) -> str:
-    ours = [[_escape(cell) for cell in row] for row in paper.ours]
-    theirs = [[_escape(cell) for cell in row] for row in paper.papers]
-    return _table(paper.head, ours, theirs) + _list(paper.notes)
+    measured, printed = (
+        [[_escape(cell) for cell in row] for row in rows] for rows in (paper.measured, paper.papers)
+    )
+    return _table(paper.head, measured, printed) + _list(paper.notes)
 
 
 def _show_distributions(
     rows: Sequence[VideoRow], systems: list[str], metrics: Sequence[Metric]
 ) -> str:
     drawn = draw_distributions(rows, systems, metrics)
-    return _embed(drawn, "png", "a dot a video, a line at the mean") if drawn else ""
+    return _embed(drawn, "png", "a dot a video, a line at the mean", "plot") if drawn else ""
 
 
 def _show_blinks(rows: Sequence[VideoRow], systems: list[str]) -> str:
     drawn = draw_blinks(rows, systems)
     text = "shares of the whole stretches of 4 s, and of the blinks; how many there are in brackets"
-    return _embed(drawn, "png", text) if drawn else ""
+    return _embed(drawn, "png", text, "plot") if drawn else ""
 
 
 def _show_traces(rows: Sequence[VideoRow]) -> str:
@@ -220,8 +232,8 @@ def _write_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> str:
     return f"<details><summary>Table</summary>{left}{_table(heads, lines[:MAX_ROWS])}</details>"
 
 
-def _write_judges() -> str:
-    lines = [[_escape(array), _escape(judge)] for array, judge in list_judges().items()]
+def _write_judges(sync_judge: str) -> str:
+    lines = [[_escape(array), _escape(judge)] for array, judge in list_judges(sync_judge).items()]
     return _table(["array", "made by"], [*lines, ["everything else", f"ttk {version('ttk')}"]])
 
 

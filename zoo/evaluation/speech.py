@@ -33,7 +33,12 @@ def judge_utterances(judge: Whisper, utterances: Iterable[Utterance]) -> Iterato
     Raises:
         ToolkitError: a recording cannot be read.
     """
-    return _transcribe(lambda pcm: normalise_text(spell_out(judge.transcribe(pcm))), utterances)
+    return _transcribe(lambda pcm: read_words(judge, pcm), utterances)
+
+
+def read_words(judge: Whisper, pcm: Pcm) -> str:
+    """What a judge reads from (S,) samples, in a–z, apostrophe and single spaces."""
+    return normalise_text(spell_out(judge.transcribe(pcm)))
 
 
 def _transcribe(

@@ -114,6 +114,11 @@ def write_value(value: float) -> str:
     return text.replace("-", "−") if "e" not in text else f"{value:.1e}".replace("-", "−")
 
 
+def write_unit(metric: Metric) -> str:
+    """A metric's unit, as tables show it: nothing where it has none."""
+    return "" if metric.unit == "none" else metric.unit
+
+
 def write_mean(mean: Mean) -> str:
     """A mean with its interval, if it has one: `0.91 (0.88–0.93)`."""
     if math.isnan(mean.low):

@@ -1,27 +1,18 @@
-"""Whether lips and sound of films and clips are in step, by a judge; and how good the judge is.
+"""Whether lips and sound of clips are in step, by a judge; and how good the judge is.
 
-Legend: n ticks (25 a second) of a film, D numbers of an embedding.
+Legend: n ticks (25 a second) of a clip, D numbers of an embedding.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import TOLERANCE, show_frames
-from toolkit.errors import SourceError, ToolkitError
-from toolkit.features.landmarks import FaceMesh
-from toolkit.media.audio import decode_audio, read_samples
-from toolkit.media.decode import read_frames
-from toolkit.media.video import Streams, fit_size, probe
-from toolkit.schema import Reason, VideoInfo
-from zoo.data.talking import RATE, TICK_SAMPLES, TalkingClip
-from zoo.metrics.landmark_distance import follow_landmarks
+from toolkit.errors import ToolkitError
+from zoo.data.talking import TalkingClip
 from zoo.metrics.sync import SHIFTS, measure_distances, measure_moved
 
 Picture = npt.NDArray[np.uint8]
@@ -34,6 +25,7 @@ class Judge(Protocol):
 
     name: str
     sha256: str
+    is_published: bool
 
     def place(self, meshes: npt.ArrayLike) -> Floats:
         """Where to look."""
@@ -57,60 +49,6 @@ def embed_clip(clip: TalkingClip, judge: Judge) -> Floats32:
 def judge_clip(clip: TalkingClip, judge: Judge) -> Floats:
     """Distances (n − 4, 31) of a stored clip, for `measure_sync`."""
     return measure_distances(embed_clip(clip, judge), judge.embed_sound(clip.pcm))
-
-
-# --- any film -----------------------------------------------------------------------------------
-
-
-def judge_video(path: Path, judge: Judge) -> Floats:
-    """Distances (n − 4, 31) of a film's largest face, for `measure_sync`.
-
-    Pictures are those shown at 25 a second by the film's times, whatever its rate; it is decoded
-    twice, and no more than a few pictures are held.
-
-    Raises:
-        SourceError: it cannot be read, has no sound, or shows no face.
-    """
-    info, streams = probe(path)
-    with tempfile.TemporaryDirectory(prefix="ttk-") as folder:
-        pcm_file = Path(folder) / "pcm"
-        num_samples = decode_audio(path, streams, pcm_file).num_samples
-        pcm = read_samples(pcm_file, 0, num_samples)
-    times, places = _look(path, info, streams, judge)
-    if np.isnan(places).all():
-        raise SourceError(Reason.NO_FACE, "no face is seen in it")
-    last = int((times[-1] + TOLERANCE) * RATE) + 1
-    shown = show_frames(times, 0, last, RATE)
-    first = int(np.searchsorted(shown, 0))
-    pictures = _show(path, info, streams, shown[first:])
-    faces = judge.embed_pictures(pictures, places[shown[first:]])
-    return measure_distances(faces, judge.embed_sound(pcm[first * TICK_SAMPLES :]))
-
-
-def _look(path: Path, info: VideoInfo, streams: Streams, judge: Judge) -> tuple[Floats, Floats]:
-    """Times (F,) of the source's frames, s, and where to look in each (F, 4)."""
-    times = list[float]()
-
-    def watch() -> Iterator[Picture]:
-        for frame in read_frames(path, info, streams, size=fit_size):
-            times.append(frame.time)
-            yield frame.picture
-
-    meshes = follow_landmarks(watch(), FaceMesh())
-    places = np.concatenate([judge.place(points[None]) for points in meshes])
-    return np.array(times), places
-
-
-def _show(
-    path: Path, info: VideoInfo, streams: Streams, shown: npt.NDArray[np.int64]
-) -> Iterator[Picture]:
-    """The pictures of source frames (n,), rising."""
-    frames = enumerate(read_frames(path, info, streams, size=fit_size))
-    number, frame = next(frames)
-    for index in shown.tolist():
-        while number < index:
-            number, frame = next(frames)
-        yield frame.picture
 
 
 # --- how good a judge is ------------------------------------------------------------------------

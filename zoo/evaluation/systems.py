@@ -4,25 +4,27 @@ One task is the videos of one name: the real one is tracked once and stands besi
 then beside itself, and beside its own first picture.
 """
 
-import concurrent.futures
 import functools
-import multiprocessing
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from toolkit.errors import SourceError, ToolkitError
-from toolkit.features.landmarks import FaceMesh
-from toolkit.ingest.rejected import explain_failure
+from zoo.evaluation.lips import open_judge
 from zoo.evaluation.measure import Measured, measure_video
 from zoo.evaluation.options import EvaluationOptions
 from zoo.evaluation.pairing import REAL, STILL, Task
-from zoo.evaluation.tracked import LaidOutVideo, Shown, StillVideo, TrackedVideo, track_video
+from zoo.evaluation.pool import KILLED, explain_error, run_each
+from zoo.evaluation.tracked import (
+    LaidOutVideo,
+    Shown,
+    StillVideo,
+    TrackedVideo,
+    load_mesh,
+    track_video,
+)
 from zoo.evaluation.view import choose_view
 from zoo.metrics.table import METRICS, Metric
 
@@ -62,10 +64,7 @@ class VideoRow:
 def evaluate_tasks(
     tasks: Sequence[Task], options: EvaluationOptions, gallery: Path | None = None
 ) -> Iterator[list[VideoRow]]:
-    """The rows of each task, as it is done.
-
-    Where a process dies, the tasks that were under way are done again one by one, and the one that
-    kills its process gets rows that say so.
+    """The rows of each task, as it is done; see `run_each`.
 
     Args:
         tasks: from `list_tasks`.
@@ -73,42 +72,11 @@ def evaluate_tasks(
         gallery: folder for pictures of every video; None: none are made.
     """
     run = functools.partial(evaluate_task, options=options, gallery=gallery)
-    if options.workers == 1 or len(tasks) == 1:
-        yield from map(run, tasks)
-        return
-    left = {task.name: task for task in tasks}
-    try:
-        for task, rows in _run_pool(run, tasks, min(options.workers, len(tasks))):
-            del left[task.name]
-            yield rows
-    except BrokenProcessPool:
-        for task in list(left.values()):
-            try:
-                yield from (rows for _, rows in _run_pool(run, [task], 1))
-            except BrokenProcessPool:
-                yield [
-                    _fail(task, name, "measuring it killed the process") for name in task.systems
-                ]
+    return run_each(run, tasks, options.workers, _fail_task)
 
 
-def _run_pool(run: Any, tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, Any]]:
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_use_one_thread
-    ) as pool:
-        running = {pool.submit(run, task): task for task in tasks}
-        try:
-            for done in concurrent.futures.as_completed(running):
-                yield running[done], done.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _use_one_thread() -> None:
-    import torch
-
-    cv2.setNumThreads(1)
-    torch.set_num_threads(1)
+def _fail_task(task: Task) -> list[VideoRow]:
+    return [_fail(task, name, KILLED) for name in task.systems]
 
 
 def evaluate_task(
@@ -129,6 +97,8 @@ class _Evaluation:
     ) -> None:
         self._task, self._gallery, self._folder = task, gallery, folder
         self._metrics, self._face = options.list_metrics(), options.picture == "face"
+        file = options.sync_judge
+        self._judge = None if file is None else open_judge(file, options.device)
         self._real: TrackedVideo | None = None
 
     def make_rows(self) -> Iterator[VideoRow]:
@@ -166,17 +136,15 @@ class _Evaluation:
     def _score(self, shown: Shown, gallery: Path | None) -> Measured:
         real = None if self._real is None else LaidOutVideo(self._real, shown.fps)
         view = choose_view(self._real or shown.video, face=self._face)
-        return measure_video(shown, real, view, self._metrics, gallery)
+        return measure_video(shown, real, view, self._metrics, gallery, self._judge)
 
     def _guard(self, name: str, path: Path | None, score: Any) -> VideoRow:
         """The row; where the video itself is at fault, with the reason in place of values."""
         gallery = self._gallery and self._gallery / self._task.name / name.replace("/", "_")
         try:
             measured = score(gallery)
-        except ValueError as error:
-            return _fail(self._task, name, str(error), path)
         except Exception as error:
-            return _fail(self._task, name, explain_failure(error, str(path))[1], path)
+            return _fail(self._task, name, explain_error(error, Path(str(path))), path)
         return VideoRow(
             system=name, video=self._task.name, path=path, measured=measured, gallery=gallery
         )
@@ -184,18 +152,13 @@ class _Evaluation:
 
 def _track(path: Path, folder: Path) -> TrackedVideo:
     folder.mkdir()
-    return track_video(path, folder, _load_mesh())
+    return track_video(path, folder, load_mesh())
 
 
 def _fail(task: Task, system: str, error: str, path: Path | None = None) -> VideoRow:
     return VideoRow(
         system=system, video=task.name, path=path or task.systems.get(system), error=error
     )
-
-
-@functools.cache
-def _load_mesh() -> FaceMesh:
-    return FaceMesh()
 
 
 def check_some(rows: Iterable[VideoRow]) -> None:
@@ -230,3 +193,11 @@ def find_missing(
         for name in metrics
         if any(name in m.missing for m in good) and not any(name in m.values for m in good)
     }
+
+
+def group_missing(rows: Sequence[VideoRow]) -> dict[str, list[str]]:
+    """Reason -> the metrics of `find_missing` that have no value for it."""
+    groups: dict[str, list[str]] = {}
+    for name, reason in find_missing(rows).items():
+        groups.setdefault(reason, []).append(name)
+    return groups

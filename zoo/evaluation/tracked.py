@@ -40,6 +40,8 @@ from toolkit.media.audio import read_samples
 from toolkit.media.video import Streams, probe
 from toolkit.schema import ClipInput, Provenance, Reason, VideoInfo
 from zoo.evaluation.recognition import FEATURES, find_provenance
+from zoo.evaluation.voice import RECOGNISED, find_judge
+from zoo.metrics.rows import DISTANCES
 
 Picture = npt.NDArray[np.uint8]
 Arrays = dict[str, Any]
@@ -282,8 +284,11 @@ def resize(picture: Picture, size: tuple[int, int]) -> Picture:
     return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
 
 
-def list_judges() -> dict[str, str]:
-    """What the arrays come from, each with its version and the digest of its weights."""
+def list_judges(sync_judge: str = "") -> dict[str, str]:
+    """What the arrays come from, each with its version and the digest of its weights.
+
+    `sync_judge`: the same of the judge of lip-sync; "": there is none.
+    """
     found = {
         "landmarks": FaceMesh.provenance(),
         "pose": MeshPose().provenance(),
@@ -293,13 +298,22 @@ def list_judges() -> dict[str, str]:
     }
     if recogniser := find_provenance():
         found[FEATURES] = recogniser
-    return {name: _describe(judge) for name, judge in found.items()}
+    if listener := find_judge():
+        found[RECOGNISED] = listener
+    judges = {name: _describe(judge) for name, judge in found.items()}
+    return judges | ({DISTANCES: sync_judge} if sync_judge else {})
 
 
 def _describe(judge: Provenance) -> str:
     digest = f", sha256 {judge.weights_sha256[:12]}…" if judge.weights_sha256 else ""
     note = f", {judge.note}" if judge.note else ""
     return f"{judge.backend} {judge.version}{note}{digest}"
+
+
+@functools.cache
+def load_mesh() -> FaceMesh:
+    """The face mesh of this process."""
+    return FaceMesh()
 
 
 @functools.cache

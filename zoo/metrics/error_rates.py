@@ -85,6 +85,16 @@ def count_edits(pred: Sequence[object], target: Sequence[object]) -> int:
     return row[-1]
 
 
+def measure_voice_wer(transcript: str, recognised: str) -> float:
+    """WER of what a judge reads from one sound, beside what is said in it."""
+    return measure_wer([recognised], [transcript])
+
+
+def measure_voice_cer(transcript: str, recognised: str) -> float:
+    """CER of the same."""
+    return measure_cer([recognised], [transcript])
+
+
 def measure_cer(preds: Sequence[str], targets: Sequence[str]) -> float:
     """Edits of characters, spaces counted, over the targets' characters, pooled over all texts."""
     edits = sum(count_edits(a, b) for a, b in zip(preds, targets, strict=True))

@@ -27,7 +27,7 @@ def measure_cosine(
     """(n,) cosine of (n, K) features and those of the real frames, as CSIM is defined.
 
     Published CSIM is that of ArcFace. A recogniser that was trained by distances, as dlib's, gives
-    strangers a cosine over 0.8.
+    two people a cosine over 0.8.
     """
     pred, target = _read_pair(identity_features, real_identity_features)
     with np.errstate(invalid="ignore"):

@@ -11,6 +11,8 @@ Per = Literal["picture", "frame", "clip"]
 Row = tuple[str, str, str, str, Better, tuple[str, ...], Per, str]
 """The fields of `table.Metric`, in their order."""
 
+DISTANCES = "sync_distances"
+
 ARRAYS: dict[str, str] = {
     "frames": "one picture (H, W, 3) uint8 RGB",
     "real_frames": "the real picture of the same moment and size, (H, W, 3) uint8 RGB",
@@ -34,9 +36,12 @@ ARRAYS: dict[str, str] = {
     "pcm": "(S,) int16 sound of the clip, 16 kHz mono",
     "speech": "(n,) bool, whether there is speech in the frame",
     "fps": "frames a second",
-    "sync_distances": "(m, 31) distances of lips and sound moved by −15 to +15 frames of 25 a "
+    DISTANCES: "(m, 31) distances of lips and sound moved by −15 to +15 frames of 25 a "
     "second, of one judge, whose name and digest belong to every value; NaN where there is no "
     "sound",
+    "transcript": "what is said in the video: a–z, apostrophe and single spaces",
+    "recognised": "what the judge, Whisper tiny.en (extra `teacher`), reads from the video's whole "
+    "sound, likewise",
 }
 """Name -> shape, dtype, unit."""
 
@@ -47,7 +52,7 @@ _WANG = "Wang et al., IEEE TIP 13(4), 2004, eq. 13"
 _THEVAL = "THEval (CVPR 2026, arXiv 2511.04520)"
 _DAS = "Das et al., ECCV 2020, 4.2"
 _CHUNG = "Chung and Zisserman, ACCV workshops 2016; LSE: Prajwal et al., ACM MM 2020"
-_DISTANCES = ("sync_distances",)
+_DISTANCES = (DISTANCES,)
 
 _PICTURES: tuple[Row, ...] = (
     ("psnr.mean", "peak signal-to-noise ratio of each frame, averaged",
@@ -88,38 +93,40 @@ _LANDMARKS: tuple[Row, ...] = (
      "zoo.metrics.landmarks:measure_lvd_face", "px", "lower", _MESHES, "frame", _EAT),
     ("landmark_distance.mouth", "distance of 20 points of the lips, nothing removed: where the "
      "head is counts", "zoo.metrics.landmark_distance:measure_mouth_distance", "px", "lower",
-     _MESHES, "frame", "ours"),
+     _MESHES, "frame", "this project"),
     ("landmark_distance.face", "distance of the mesh's 468 vertices, nothing removed",
      "zoo.metrics.landmark_distance:measure_face_distance", "px", "lower", _MESHES, "frame",
-     "ours"),
+     "this project"),
 )  # fmt: skip
 
 _COEFFICIENTS: tuple[Row, ...] = (
     ("aed.embedded_l1", "average expression distance: mean absolute difference of the 64 "
      "coefficients of the embedded face model", "zoo.metrics.coefficients:measure_aed_l1", "sd",
-     "lower", ("expression", "real_expression"), "frame", "StyleHEAT, ECCV 2022; norm: ours"),
+     "lower", ("expression", "real_expression"), "frame", "StyleHEAT, ECCV 2022; norm: own"),
     ("aed.embedded_rms", "the same, root of the mean square",
      "zoo.metrics.coefficients:measure_aed_rms", "sd", "lower",
-     ("expression", "real_expression"), "frame", "StyleHEAT, ECCV 2022; norm: ours"),
+     ("expression", "real_expression"), "frame", "StyleHEAT, ECCV 2022; norm: own"),
     ("apd.angles_l1", "average pose distance: mean absolute difference of pitch, yaw and roll",
      "zoo.metrics.coefficients:measure_apd_l1", "°", "lower", ("pose", "real_pose"), "frame",
-     "StyleHEAT, ECCV 2022; norm: ours"),
+     "StyleHEAT, ECCV 2022; norm: own"),
     ("apd.angles_rms", "the same, root of the mean square",
      "zoo.metrics.coefficients:measure_apd_rms", "°", "lower", ("pose", "real_pose"), "frame",
-     "StyleHEAT, ECCV 2022; norm: ours"),
+     "StyleHEAT, ECCV 2022; norm: own"),
     ("apd.translation_l1", "mean absolute difference of the three coordinates of the head",
      "zoo.metrics.coefficients:measure_apd_translation", "mm", "lower", ("pose", "real_pose"),
-     "frame", "ours"),
+     "frame", "this project"),
     ("mouth.error", "mean distance of the 20 vertices of the lips that expression draws",
      "zoo.metrics.mouth:measure_mouth_error", "mm", "lower",
-     ("expression", "real_expression"), "frame", "ours"),
+     ("expression", "real_expression"), "frame", "this project"),
 )  # fmt: skip
 
 _BLINKS: tuple[Row, ...] = (
     ("blinks.rate.half", "blinks: peaks of AU45 of at least 1, of 0.07 to 0.5 s at half height",
-     "zoo.metrics.blinks:measure_half_rate", "1/s", "near", ("au45", "fps"), "clip", "ours"),
+     "zoo.metrics.blinks:measure_half_rate", "1/s", "near", ("au45", "fps"), "clip",
+     "this project"),
     ("blinks.duration.half", "mean time from the first to behind the last frame at half height",
-     "zoo.metrics.blinks:measure_half_duration", "s", "near", ("au45", "fps"), "clip", "ours"),
+     "zoo.metrics.blinks:measure_half_duration", "s", "near", ("au45", "fps"), "clip",
+     "this project"),
     ("blinks.stretches.half", "earth mover's distance between the numbers of blinks in 4-second "
      "stretches, and those of the real video", "zoo.metrics.blinks:compare_half_stretches",
      "blinks", "lower", ("au45", "real_au45", "fps"), "clip", "FACIAL, ICCV 2021, Fig. 9"),
@@ -134,15 +141,17 @@ _BLINKS: tuple[Row, ...] = (
 
 _HEAD_AND_SOUND: tuple[Row, ...] = (
     ("pose.range", "range of pitch, yaw and roll from the 2nd to the 98th percentile, mean of the "
-     "three", "zoo.metrics.head:measure_range", "°", "near", ("pose",), "clip", "ours"),
+     "three", "zoo.metrics.head:measure_range", "°", "near", ("pose",), "clip",
+     "this project"),
     ("pose.speed", "mean angle that the head turns by in a second",
-     "zoo.metrics.head:measure_speed", "°/s", "near", ("pose", "fps"), "clip", "ours"),
+     "zoo.metrics.head:measure_speed", "°/s", "near", ("pose", "fps"), "clip",
+     "this project"),
     ("mouth_sound.correlation", "largest correlation of mouth opening and loudness within ±0.3 s",
      "zoo.metrics.mouth_sound:measure_correlation", "−1 to 1", "higher",
-     ("landmarks", "pcm", "fps"), "clip", "ours; column `mouth_audio_corr`"),
+     ("landmarks", "pcm", "fps"), "clip", "this project; column `mouth_audio_corr`"),
     ("mouth_sound.lag", "where it stands; over 0 the picture is late; NaN where it is not sure",
      "zoo.metrics.mouth_sound:measure_lag", "s", "near", ("landmarks", "pcm", "fps"), "clip",
-     "ours; column `mouth_audio_lag`"),
+     "this project; column `mouth_audio_lag`"),
 )  # fmt: skip
 
 _THEVAL_ROWS: tuple[Row, ...] = (
@@ -180,7 +189,8 @@ _IDENTITY: tuple[Row, ...] = (
      "Vougioukas et al., IJCV 2020; network: dlib"),
     ("identity.map_distance.dlib", "distance of what the recogniser sees in two pictures, at five "
      "depths; a perceptual distance, not LPIPS", "zoo.metrics.identity:measure_map_distance",
-     "0 to 2", "lower", ("identity_maps", "real_identity_maps"), "picture", "ours; network: dlib"),
+     "0 to 2", "lower", ("identity_maps", "real_identity_maps"), "picture",
+     "this project; network: dlib"),
 )  # fmt: skip
 
 _SYNC: tuple[Row, ...] = (
@@ -192,7 +202,18 @@ _SYNC: tuple[Row, ...] = (
     ("sync.lse_d", "LSE-D: the least mean distance, at the best shift",
      "zoo.metrics.sync:measure_lse_d", "none", "lower", _DISTANCES, "clip", _CHUNG),
     ("sync.in_place", "the mean distance at no shift", "zoo.metrics.sync:measure_in_place", "none",
-     "lower", _DISTANCES, "clip", "ours"),
+     "lower", _DISTANCES, "clip",
+     "this project"),
+)  # fmt: skip
+
+_SAID = ("transcript", "recognised")
+_VOICE: tuple[Row, ...] = (
+    ("voice_wer", "word error rate of the sound, by Whisper tiny.en: no lip reading, which is what "
+     "the WER of Das et al. and Vougioukas et al. is", "zoo.metrics.error_rates:measure_voice_wer",
+     "share", "lower", _SAID, "clip", "this project; judge: Radford et al., ICML 2023"),
+    ("voice_cer", "character error rate of the sound, by the same judge",
+     "zoo.metrics.error_rates:measure_voice_cer", "share", "lower", _SAID, "clip",
+     "this project; judge: Radford et al., ICML 2023"),
 )  # fmt: skip
 
 ROWS = (
@@ -204,5 +225,6 @@ ROWS = (
     *_THEVAL_ROWS,
     *_IDENTITY,
     *_SYNC,
+    *_VOICE,
 )
 """In the order in which tables show them; a judge with weights brings a tuple of its own."""

@@ -3,7 +3,7 @@
 Chung and Zisserman (ACCV 2016 workshops), with the conventions of their published program. A judge
 turns five frames of a face, and 0.2 s of sound, into vectors; in step they are near each other.
 
-Legend: n windows of a film at 25 a second, D numbers of an embedding, k = 0 … 30 the shifts.
+Legend: n windows of a video at 25 a second, D numbers of an embedding, k = 0 … 30 the shifts.
 """
 
 import math
@@ -18,7 +18,7 @@ REACH = 15
 """Shifts either way, frames of 25 a second: 0.6 s."""
 
 RATE = 25
-"""Frames a second of a judged film."""
+"""Frames a second of a judged video."""
 
 SHIFTS = range(-10, 11)
 """Frames by which sound is moved to see whether a judge finds it."""
@@ -26,13 +26,13 @@ SHIFTS = range(-10, 11)
 
 @dataclass(frozen=True, kw_only=True)
 class SyncScore:
-    """A film's figures.
+    """A video's figures.
 
     Attributes:
         offset: frames of 25 a second by which the sound must be moved back; negative: it is late.
         confidence: median less minimum over the shifts of the mean distance (LSE-C).
         distance: that minimum (LSE-D).
-        in_place: the mean distance as the film is, at no shift.
+        in_place: the mean distance as the video is, at no shift.
         num_windows: n, of those that every shift has a sound for.
     """
 
@@ -56,7 +56,7 @@ def measure_distances(faces: npt.ArrayLike, sound: npt.ArrayLike) -> Floats:
     """Euclidean distances (n, 31): column k is to the sound k − 15 windows later.
 
     NaN where the sound has no such window: the published program takes zeros there, which makes
-    short films look out of step.
+    short videos look out of step.
 
     Args:
         faces: (n, D) embeddings of pictures.
@@ -80,7 +80,7 @@ def measure_distances(faces: npt.ArrayLike, sound: npt.ArrayLike) -> Floats:
 def measure_sync(distances: npt.ArrayLike) -> SyncScore:
     """Figures of distances (n, 31) as `measure_distances` gives them.
 
-    Windows at the ends of a film, for which a shift has no sound, do not count.
+    Windows at the ends of a video, for which a shift has no sound, do not count.
 
     Raises:
         ValueError: another shape, or no window that has all shifts.
@@ -91,7 +91,7 @@ def measure_sync(distances: npt.ArrayLike) -> SyncScore:
     whole = distances[~np.isnan(distances).any(axis=1)]
     if not len(whole):
         seconds = (2 * REACH + 6) / RATE
-        raise ValueError(f"no window has a sound at all shifts: a film needs {seconds:.1f} s")
+        raise ValueError(f"no window has a sound at all shifts: a video needs {seconds:.1f} s")
     mean = whole.mean(axis=0)
     best = int(mean.argmin())
     return SyncScore(
@@ -104,12 +104,12 @@ def measure_sync(distances: npt.ArrayLike) -> SyncScore:
 
 
 def measure_moved(faces: npt.ArrayLike, sound: npt.ArrayLike, shift: int) -> SyncScore:
-    """The figures with the sound made late: those of a film that is cut so.
+    """The figures with the sound made late: those of a video that is cut so.
 
     What the moved sound lacks at one end is cut from picture and sound alike.
 
     Args:
-        faces: (n, D) embeddings of the film as it is.
+        faces: (n, D) embeddings of the video as it is.
         sound: (m, D), likewise.
         shift: windows; negative: early.
 
@@ -122,7 +122,7 @@ def measure_moved(faces: npt.ArrayLike, sound: npt.ArrayLike, shift: int) -> Syn
     return measure_sync(measure_distances(faces, sound[early : len(sound) - late]))
 
 
-# --- rows of the table: NaN where a film is too short ---------------------------------------------
+# --- rows of the table: NaN where a video is too short --------------------------------------------
 
 
 def measure_offset(sync_distances: npt.ArrayLike) -> float:

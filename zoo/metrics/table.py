@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.metrics.rows import ARRAYS, ROWS, Better, Per
+from zoo.metrics.rows import ARRAYS, DISTANCES, ROWS, Better, Per
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Metric:
             each of `needs`, a number. `frame`: with a clip's arrays, (n,) numbers. `clip`: with a
             clip's arrays, a number. Those of pictures and frames are averaged over the frames
             whose value is a number (`average_known`). NaN: there is nothing to measure.
-        source: paper, section, equation; "ours" where the definition is this project's.
+        source: paper, section, equation; "this project" where the definition is its own.
     """
 
     name: str
@@ -51,6 +51,11 @@ class Metric:
     def needs_real(self) -> bool:
         """Whether it compares with the real video."""
         return any(name.startswith("real_") or name == "squared_errors" for name in self.needs)
+
+    @property
+    def needs_sync_judge(self) -> bool:
+        """Whether its arrays come from a judge of lip-sync."""
+        return DISTANCES in self.needs
 
 
 METRICS: dict[str, Metric] = {row[0]: Metric(*row) for row in ROWS}

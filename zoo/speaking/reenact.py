@@ -154,7 +154,10 @@ def speak_clip(
     shards: Path,
     blink_rate: float | str = PERSON,
 ) -> Iterator[Picture]:
-    """Frames (S, S, 3) from motion made of the clip's own sound, as it is stored."""
+    """Frames (S, S, 3) from motion made of the clip's own sound, as it is stored.
+
+    Of a part of a clip, from the sound of the part.
+    """
     found = load_clips(
         shards,
         split=None,
@@ -163,7 +166,8 @@ def speak_clip(
         speech_features=model.contract.speech_features,
     )
     model.contract.refuse_others(make_contract(found), str(clip.reader.path))
-    motion = generate_at(model, found.clips[0].audio, clip, blink_rate)
+    audio = found.clips[0].audio[clip.first : clip.first + clip.num_frames]
+    motion = generate_at(model, audio, clip, blink_rate)
     return draw_motion(renderer, clip, motion)
 
 

@@ -7,7 +7,6 @@ sound. Legend: n frames of a part of a clip.
 
 import itertools
 import json
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,16 +17,15 @@ from toolkit.clock import count_samples
 from toolkit.errors import ToolkitError
 from toolkit.media.encode import write_video
 from toolkit.storage import hash_file, hold_folder, write_whole
-from zoo.data import load_clips
-from zoo.data.contract import make_contract
 from zoo.data.frames import Picture, RenderClip, load_render_clips
 from zoo.models.registry import open_model
 from zoo.motion.model import MotionModel
 from zoo.speaking.options import HELD_OUT, SelfReenactmentSettings
 from zoo.speaking.person_file import load_person
+from zoo.speaking.reenact import speak_clip
 from zoo.speaking.renderer import Renderer
 from zoo.speaking.scene import swing_back
-from zoo.speaking.synthesize import COMMENT, check_model, check_renderer, draw_motion, generate_at
+from zoo.speaking.synthesize import COMMENT, check_model, check_renderer
 from zoo.training.distributed import find_device
 
 FOLDER, REAL, MODEL = "evaluation", "real", "model"
@@ -88,7 +86,7 @@ class SelfReenactment:
             for k, part in enumerate(self.parts):
                 drawings: dict[str, Callable[[], Iterator[Picture]]] = {
                     REAL: partial(map, part.read_frame, range(part.num_frames)),
-                    MODEL: partial(self._speak, part),
+                    MODEL: partial(speak_clip, self._renderer, self._model, part, self._shards),
                     MEAN: partial(self._stand, part),
                     OTHER: partial(self._borrow, part, k),
                     OWN: partial(self._draw, part, part),
@@ -117,28 +115,16 @@ class SelfReenactment:
         return parts, trained or clips
 
     def _begin(self) -> None:
-        """Remove what was made of something else, and say what is made of what."""
+        """Remove videos that were made of something else, and say what is made of what."""
         path = self.folder / _RECORD
         text = json.dumps(self._made_of)
         if path.is_file() and path.read_text("utf-8") == text:
             return
         for name in (REAL, *self.systems):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+            for video in (self.folder / name).glob("*.mp4"):  # texts beside them are the user's
+                video.unlink()
         with write_whole(path) as temporary:
             temporary.write_text(text, "utf-8")
-
-    def _speak(self, part: RenderClip) -> Iterator[Picture]:
-        """Of motion made of the part's own sound."""
-        found = load_clips(
-            self._shards,
-            split=None,
-            where=f"clip_id == {part.id!r}",
-            min_frames=1,
-            speech_features=self._model.contract.speech_features,
-        )
-        self._model.contract.refuse_others(make_contract(found), str(part.reader.path))
-        audio = found.clips[0].audio[part.first : part.first + part.num_frames]
-        return draw_motion(self._renderer, part, generate_at(self._model, audio, part))
 
     def _stand(self, part: RenderClip) -> Iterator[Picture]:
         """Of the mean expression and lids of the training frames, the head at rest."""

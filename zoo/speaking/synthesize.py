@@ -134,7 +134,8 @@ def generate_at(
     fade: bool = True,
     recentre: bool = True,
 ) -> Motion:
-    """Motion (n, 71) for scores (n, 29), from the identity's rest pose, where the clip's head is.
+    """Motion (n, 71) for speech features (n, A), from the identity's rest pose, where the clip's
+    head is.
 
     That of `MotionModel.generate`, but for where the head is: it moves about its identity's mean
     pose and is put to its clip's, whose crop and background are shown, for in other clips it may

@@ -1,9 +1,11 @@
 """Checkpoints: written whole or not at all, loaded without running anything in them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save
 
 from toolkit.errors import ToolkitError
 from toolkit.storage import write_whole
@@ -48,3 +50,27 @@ def load_checkpoint(path: Path, kind: str | None = None) -> dict[str, Any]:
     if kind is not None and found != kind:
         raise ToolkitError(f"{path}: a checkpoint of {found or 'something else'}, not of {kind}")
     return content
+
+
+def save_weights(path: Path, weights: Mapping[str, torch.Tensor], about: dict[str, str]) -> None:
+    """Write a network's weights as float16 safetensors; statistics and counters as they are.
+
+    Args:
+        path: the file to write.
+        weights: name in the network -> tensor.
+        about: the file's metadata.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    tensors = {
+        name: (tensor if _is_statistic(name) else tensor.half()).contiguous()
+        for name, tensor in weights.items()
+    }
+    with write_whole(path) as temporary:
+        temporary.write_bytes(save(tensors, about))  # `save_file` makes it its owner's alone
+
+
+def _is_statistic(name: str) -> bool:
+    """Whether a tensor is of batch normalisation's running statistics, by its name."""
+    return name.endswith(("running_mean", "running_var", "num_batches_tracked"))

@@ -74,7 +74,7 @@ def init_distributed(device: str = "auto") -> Iterator[Distributed]:
         device: `cpu`, `cuda`, `cuda:1` …; `auto` takes a GPU where there is one.
 
     Raises:
-        ToolkitError: the device is not to be had.
+        ToolkitError: the device is not available.
     """
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     chosen = find_device(device, local)
@@ -92,7 +92,7 @@ def find_device(name: str, local: int = 0) -> torch.device:
     """The device of a name such as `cpu` or `cuda:1`; `cuda`: GPU number `local`; `auto`: if any.
 
     Raises:
-        ToolkitError: it is none, or not to be had here; says what is.
+        ToolkitError: it is none, or not available here; says what is.
     """
     num_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "auto":

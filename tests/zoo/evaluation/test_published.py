@@ -46,12 +46,25 @@ def test_the_papers_rows_are_as_printed(name, row):
 def test_our_rows_stand_in_the_papers_columns_and_gaps_have_reasons():
     summary = {"lmd.mouth": {"a": mean(1.5)}, "cpbd": {"a": mean(0.25), "b": mean(0.5)}}
     table = make_paper_table("facial-1", summary, ["a", "b"])
-    assert [row[:4] for row in table.ours] == [["a", "1.5", "0.25", "–"], ["b", "–", "0.5", "–"]]
+    assert [row[:4] for row in table.measured] == [
+        ["a", "1.5", "0.25", "–"],
+        ["b", "–", "0.5", "–"],
+    ]
     assert any(note.startswith("LMD is lmd.mouth: px of the measured") for note in table.notes)
-    assert any(note.startswith("AV conf.: needs a judge") for note in table.notes)
+    assert any(note.startswith("AV conf.: needs the published judge") for note in table.notes)
     assert table.notes[-1] == NOT_COMPARABLE
 
 
 def test_lip_reading_is_filled_by_no_speech_recogniser():
     notes = make_paper_table("das-2", {}, []).notes
-    assert "WER, %: theirs is lip reading, and there is no lip reader here." in notes
+    assert "WER, %: the paper's is of lip reading, and there is no lip reader here." in notes
+
+
+def test_columns_of_lip_sync_are_filled_by_the_published_judge_alone():
+    """A stand-in's values are of another scale."""
+    summary = {"sync.offset": {"a": mean(-2.0)}, "sync.lse_c": {"a": mean(5.5)}}
+    for table, first in (("facial-1", 3), ("das-1", 7), ("das-2", 8)):
+        (row,) = make_paper_table(table, summary, ["a"], is_judge_published=True).measured
+        assert row[first : first + 2] == ["−2", "5.5"]
+        (row,) = make_paper_table(table, summary, ["a"]).measured
+        assert row[first : first + 2] == ["–", "–"]

@@ -16,7 +16,13 @@ from zoo.evaluation.summary import (
     write_mean,
     write_value,
 )
-from zoo.evaluation.systems import VideoRow, check_some, count_measured, find_missing
+from zoo.evaluation.systems import (
+    VideoRow,
+    check_some,
+    count_measured,
+    find_missing,
+    group_missing,
+)
 from zoo.metrics.table import find_metric
 
 
@@ -80,6 +86,13 @@ def test_a_metric_is_missing_where_no_system_has_it():
         make_row("b", "1", cpbd=0.5, missing={"lmd.mouth": "no face"}),
     ]
     assert find_missing(rows) == {"lmd.mouth": "no face"}
+
+
+def test_metrics_that_are_missing_for_one_reason_stand_together():
+    reasons = {"cpbd": "too small", "lmd.mouth": "no face", "lmd.face": "no face"}
+    assert group_missing([make_row("a", "1", missing=reasons)]) == {
+        "too small": ["cpbd"], "no face": ["lmd.mouth", "lmd.face"],
+    }  # fmt: skip
 
 
 def test_a_run_fails_where_nothing_was_measured():

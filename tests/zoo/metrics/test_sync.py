@@ -58,7 +58,7 @@ def test_ends_do_not_count() -> None:
 def test_a_film_that_is_too_short_is_an_error(num: int) -> None:
     """It says how long one must be."""
     codes = draw_codes(num)
-    with pytest.raises(ValueError, match=r"a film needs 1\.4 s"):
+    with pytest.raises(ValueError, match=r"a video needs 1\.4 s"):
         measure_sync(measure_distances(codes, codes))
 
 

@@ -74,6 +74,8 @@ def test_a_video_beside_itself_is_as_good_as_can_be(metric: Metric) -> None:
         ("sync.lse_c", 1.2 - 0.9),
         ("sync.lse_d", 0.9),
         ("sync.in_place", 1.1),
+        ("voice_wer", 1 / 6),
+        ("voice_cer", 3 / 22),  # a for t, and h and e left out
     ],
 )
 def test_values_of_the_known_pair(name: str, value: float) -> None:

@@ -87,9 +87,12 @@ def test_videos_that_are_there_are_not_made_again(run):
 def test_all_are_made_again_of_another_network(run):
     list(open_work(run).make())
     run[1].asked.clear()
+    text = run[0] / "evaluation" / REAL / f"{run[2].id}.txt"
+    text.write_text("what is said")
     (run[0] / "renderer.pt").write_bytes(b"other weights")
     list(open_work(run).make())
     assert len(run[1].asked) == 4
+    assert text.is_file()
 
 
 def test_a_renderer_that_holds_nothing_out_has_no_test_clips(run):

@@ -15,12 +15,13 @@ from zoo.training.face_network import LEAST_SIDE, SIDE, FaceNetwork, _Block
 from zoo.training.face_weights import (
     DLIB,
     FACE_API,
-    MANIFEST,
     NAME,
     Convolution,
     find_face_weights,
     read_face_weights,
 )
+
+MANIFEST = "face_recognition_model-weights_manifest.json"
 
 DLIB_SAYS = [-0.05656, 0.1234, 0.03143, -0.01535, -0.06092, -0.04362]
 DLIB_LENGTH = 1.30466

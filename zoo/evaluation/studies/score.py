@@ -44,13 +44,13 @@ class StudyScores:
 def score_study(answers: Path) -> StudyScores:
     """Score the `.json` files of a folder `answers/`, beside the `study.json` they answer.
 
-    Intervals are percentiles of a bootstrap over raters, for answers of one rater hang together;
-    there are none of a single rater.
+    Intervals are percentiles of a bootstrap over raters, as answers of one rater are not
+    independent; there are none of a single rater.
     Means of a protocol in percent are shares of its highest answer.
 
     Raises:
         SetupError: no files, one of another study, of an unknown rater, two of one rater, or an
-            answer that was not to be had.
+            answer that the page does not offer.
     """
     study = read_study(answers.resolve().parent)
     protocol = PROTOCOLS[study.protocol]
@@ -121,7 +121,7 @@ def _check_scores(path: Path, video: str, scores: Mapping[str, Any], protocol: P
     labels = {criterion.name: criterion.labels for criterion in protocol.criteria}
     for name, value in scores.items():
         if type(value) is not int or value not in labels.get(name, ()):
-            raise SetupError(f"{path}: video {video}: {name} {value!r} was not to be had")
+            raise SetupError(f"{path}: video {video}: {name} {value!r} is not among the answers")
 
 
 def _find_unit(protocol: Protocol) -> float:

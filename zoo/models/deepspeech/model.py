@@ -4,16 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 
 from toolkit.features.deepspeech import DeepSpeechNetwork
 from toolkit.features.deepspeech_network import describe_network
 from toolkit.features.deepspeech_sizes import NetworkSizes
 from toolkit.features.transcribe import open_network
-from toolkit.storage import check_ending, write_whole
+from toolkit.storage import check_ending
 from zoo.models.deepspeech import FAMILY
 from zoo.models.deepspeech.chains import SCALING
-from zoo.training.checkpoint import load_checkpoint
+from zoo.training.checkpoint import load_checkpoint, save_weights
 from zoo.training.options import find_preset
 
 WEIGHTS = "best.safetensors"
@@ -60,13 +59,4 @@ def export_weights(checkpoint: Path, target: Path, delay: float = 0.0) -> None:
     """
     check_ending(target, (".safetensors",))
     model = load_checkpoint(checkpoint, FAMILY.name)["model"]
-    tensors = {
-        name: tensor.half() if name.endswith(("weight", "bias")) or ".rnn." in name else tensor
-        for name, tensor in model["network"].items()
-    }
-    content = save(
-        {name: tensor.contiguous() for name, tensor in tensors.items()},
-        describe_network(delay, SCALING),
-    )
-    with write_whole(target) as temporary:
-        temporary.write_bytes(content)  # `save_file` makes a file that its owner alone may read
+    save_weights(target, model["network"], describe_network(delay, SCALING))

@@ -6,7 +6,6 @@ deepspeech` take, beside what every run has.
 
 import copy
 import hashlib
-import itertools
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -36,6 +35,7 @@ from zoo.models.deepspeech.model import WEIGHTS, export_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.models.deepspeech.preparation import Preparation
 from zoo.models.deepspeech.teacher import Say
+from zoo.training.averaging import RunningMean
 from zoo.training.loop import BEST, Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
@@ -76,6 +76,8 @@ FULL_STRENGTH = 6
 """Epochs over which noise, rooms and masks grow to their full strength: an untrained network
 learns nothing from noisy speech. One that begins with weights is augmented fully from the start."""
 
+KEEP = 0.997
+"""Of the running mean of weights at a step."""
 
 SETTLING_BATCHES = 24
 """Batches by which statistics of batch normalisation are computed anew before each validation."""
@@ -120,9 +122,8 @@ class DeepSpeechTask(Task):
             trained, recordings, (self._sounds, self._validation), avoid
         )
         self._augmenter = Augmenter(self._draw_babble, recipe.seed)
-        self._mean = copy.deepcopy(self._network).eval()
+        self._mean = RunningMean(self._network, KEEP)
         self._to_bands = nn.Linear(len(DEEPSPEECH_SYMBOLS), NUM_BANDS).to(device)
-        self._num_updates = 0
         self._total_steps = recipe.epochs * self.count_steps(1)
         parameters = [*self._network.parameters(), *self._to_bands.parameters()]
         self._optimiser = torch.optim.AdamW(
@@ -162,7 +163,7 @@ class DeepSpeechTask(Task):
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self._network.parameters(), 2.0)
         self._optimiser.step()
-        self._average()
+        self._mean.update()
         seconds = batch.spectrogram.shape[0] * batch.spectrogram.shape[2] / 100
         figures = {name: value.item() for name, value in losses.items()}
         return figures | {"norm": norm.item(), "rate": rate, "items": seconds}
@@ -195,7 +196,7 @@ class DeepSpeechTask(Task):
     def validate(self) -> Metrics:
         """Greedy character error rate of each corpus; `score` is that of all rows."""
         self._settle()
-        network = copy.deepcopy(self._mean).cpu()
+        network = copy.deepcopy(self._mean.network).cpu()
         rates = measure_errors(self._transcribe(network))
         figures = {f"cer {rate.corpus}": rate.cer for rate in rates if rate.cer is not None}
         return {"score": figures.pop(f"cer {ALL}"), **figures}
@@ -217,7 +218,6 @@ class DeepSpeechTask(Task):
             "mean": self._mean.state_dict(),
             "bands": self._to_bands.state_dict(),
             "optimiser": self._optimiser.state_dict(),
-            "num_updates": self._num_updates,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -225,10 +225,9 @@ class DeepSpeechTask(Task):
         self._mean.load_state_dict(state["mean"])
         self._to_bands.load_state_dict(state["bands"])
         self._optimiser.load_state_dict(state["optimiser"])
-        self._num_updates = state["num_updates"]
 
     def export(self) -> dict[str, Any]:
-        return {"network": copy_to_cpu(self._mean)}
+        return {"network": copy_to_cpu(self._mean.network)}
 
     def _make_epoch(self, epoch: int) -> EpochChains:
         return EpochChains(
@@ -246,41 +245,21 @@ class DeepSpeechTask(Task):
 
     def _learning_rate(self) -> float:
         """Up over 200 steps, level, and down to nothing over the last half of the epochs."""
-        left = (self._total_steps - self._num_updates) / (self._total_steps / 2)
-        share = min(1.0, (self._num_updates + 1) / 200, max(left, 0.01))
+        left = (self._total_steps - self._mean.num_updates) / (self._total_steps / 2)
+        share = min(1.0, (self._mean.num_updates + 1) / 200, max(left, 0.01))
         return self._recipe.learning_rate * share
 
-    def _average(self) -> None:
-        """Take the new weights and statistics into the running mean."""
-        self._num_updates += 1
-        keep = min(0.997, (1 + self._num_updates) / (10 + self._num_updates))
-        state = self._network.state_dict()
-        for name, tensor in self._mean.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.lerp_(state[name], 1 - keep)
-            else:
-                tensor.copy_(state[name])
-
     def _settle(self) -> None:
-        """Compute the statistics of batch normalisation for the running mean's own weights.
+        """Statistics of recordings as they are.
 
-        Means of those that the trained weights had, batch by batch, are of other networks: with
-        them whole words were lost (as in stochastic weight averaging, arXiv:1803.05407, 3.2). They
-        are of recordings as they are: by training's chains, most of which are synthesised and all
-        of which have pauses, LJ Speech had a character error rate of 0.31 instead of 0.18.
+        By training's chains, most of which are synthesised and all of which have pauses, LJ Speech
+        had a character error rate of 0.31 instead of 0.18.
         """
-        layers = [m for m in self._mean.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-        for layer in layers:
-            layer.reset_running_stats()
-            layer.momentum = None  # the plain mean over batches
-            layer.train()
-        device = next(self._mean.parameters()).device
         recordings = string_recordings(self._materials[0].speech, self._recipe.seed)
-        with torch.inference_mode():
-            for spectrogram in itertools.islice(recordings, SETTLING_BATCHES):
-                self._mean(spectrogram.to(device))
-        for layer in layers:
-            layer.eval()
+        device = next(self._mean.network.parameters()).device
+        self._mean.settle(
+            recordings, lambda network, sound: network(sound.to(device)), SETTLING_BATCHES
+        )
 
 
 def _make_network(recipe: DeepSpeechRecipe) -> DeepSpeechNetwork:

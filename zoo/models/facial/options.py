@@ -59,6 +59,13 @@ class FacialRecipe(ClipRunOptions):
     gan_weight: float = option(
         "ω6 of eq. 8; 0 trains without a discriminator.", default=PAPER_WEIGHTS.gan, at_least=0
     )
+    average: float = option(
+        "Of the running mean of the generator's weights, which is kept, what stays at a step. 0: "
+        "the last step's weights are kept, as always with official.",
+        default=0.998,
+        at_least=0,
+        below=1,
+    )
     without: str = option(
         "Leave out G_tem (temporal) or G_loc (local) (Fig. 8).", default="", one_of=PARTS
     )
@@ -77,6 +84,8 @@ class FacialRecipe(ClipRunOptions):
                 f"--window {self.window}: the {self.preset} preset takes multiples of "
                 f"{chosen.multiple}"
             )
+        if not chosen.averaged:
+            object.__setattr__(self, "average", 0.0)
         epochs, batch_size = self._find_schedule()
         for name, value in {
             "epochs": epochs,

@@ -49,6 +49,7 @@ class Preset:
         stride: frames between the starts of windows.
         last_window: whether a clip's last window is trained on.
         any_features: whether speech features other than the scores may be chosen.
+        averaged: whether a running mean of the generator's weights may be kept.
         fresh_discriminator: fine-tuning begins with a new one, not with the base model's.
         epochs, batch_size: of general training.
         tuning_epochs, tuning_batch_size: of fine-tuning.
@@ -65,6 +66,7 @@ class Preset:
     stride: int = PAPER_STRIDE
     last_window: bool = True
     any_features: bool = True
+    averaged: bool = True
     fresh_discriminator: bool = False
     epochs: int = 50
     batch_size: int = 64
@@ -86,6 +88,7 @@ PRESETS = {
         stride=1,
         last_window=False,
         any_features=False,
+        averaged=False,
         fresh_discriminator=True,
         epochs=11,
         batch_size=16,

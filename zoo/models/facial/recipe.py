@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from toolkit.errors import ToolkitError
 from zoo.data import (
@@ -39,6 +40,7 @@ from zoo.models.facial.presets import PRESETS
 from zoo.motion.generate import Motion, clip_au45
 from zoo.motion.lids import LidMap
 from zoo.training.adversaries import Adversaries
+from zoo.training.averaging import RunningMean
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Setting, Task, trainer
@@ -48,6 +50,9 @@ from zoo.training.options import to_plain
 UNITS = 2
 """Of what networks see, in a run's state; 1, without a name: AU45 over 5, log-probabilities of the
 kind `clip` as stored."""
+
+SETTLING_WINDOWS = 2048
+"""By which statistics of batch normalisation are computed anew before each validation."""
 
 
 @trainer
@@ -132,6 +137,7 @@ class FacialTask(Task):
             chosen_by, self._normalisation, num_frames=length, stride=length
         )
         self._model.to(distributed.device)
+        self._mean = RunningMean(self._model.generator, recipe.average) if recipe.average else None
         self._gan = Adversaries(
             self._model.generator,
             self._model.discriminator,
@@ -187,6 +193,8 @@ class FacialTask(Task):
             losses |= self._step_generator(pred, regression, batch)
         else:
             self._gan.step("generator", regression.backward)
+        if self._mean:
+            self._mean.update()
         return self._gan.read_losses(losses, len(batch))
 
     def _step_generator(
@@ -207,12 +215,13 @@ class FacialTask(Task):
 
         `score` is their sum: the error alone would choose motion that has collapsed to its mean.
         """
-        self._model.eval()
+        self._settle()
+        generator = self._kept.eval()
         preds, targets = list[Motion](), list[Motion]()
         for batch in MotionBatches(self._chosen_by, batch_size=self._recipe.batch_size).load():
             with torch.inference_mode(), self._gan.autocast():
                 on_device = batch.to(self._distributed.device)
-                pred = self._model.generator(on_device.audio, on_device.motion[:, 0])
+                pred = generator(on_device.audio, on_device.motion[:, 0])
             preds += batch.split(pred.float().cpu())
             targets += batch.split(batch.motion)
         if isinstance(self._recipe, FinetuneRecipe):
@@ -226,6 +235,25 @@ class FacialTask(Task):
         distance = compare_spectra(*spectra)["mean"]
         return {"score": error + distance, "expression error": error, "spectrum distance": distance}
 
+    @property
+    def _kept(self) -> nn.Module:
+        """The generator that is chosen and exported: the running mean's, where there is one."""
+        return self._mean.network if self._mean else self._model.generator
+
+    def _settle(self) -> None:
+        """Statistics of the running mean by windows trained on, the same in every process."""
+        if self._mean is None:
+            return
+        size = self._recipe.batch_size
+        windows = MotionBatches(self._windows, batch_size=size, seed=self._recipe.seed)
+
+        def look(network: nn.Module, batch: MotionBatch) -> None:
+            on_device = batch.to(self._distributed.device)
+            with self._gan.autocast():
+                network(on_device.audio, on_device.motion[:, 0])
+
+        self._mean.settle(windows.load(), look, math.ceil(SETTLING_WINDOWS / size))
+
     def _fit_lids(self, preds: Sequence[Motion]) -> LidMap:
         """How AU45 of normalised motion (n, 71), not trained on, becomes the person's."""
         no_move, as_is = np.zeros(6, np.float32), np.ones(6, np.float32)
@@ -238,6 +266,7 @@ class FacialTask(Task):
         optimisers = self._gan.state_dict()
         return {
             "model": self._model.state_dict(),
+            "mean": self._mean and self._mean.state_dict(),
             "optimisers": optimisers,
             "lids": lids,
             "units": UNITS,
@@ -251,6 +280,8 @@ class FacialTask(Task):
                 "fine-tune its best.pt, or train anew in another --out"
             )
         self._model.load_state_dict(state["model"])
+        if self._mean:
+            self._mean.load_state_dict(state["mean"])
         self._lids = LidMap.from_state(state["lids"]) if state["lids"] else None
         self._gan.load_state_dict(state["optimisers"])
 
@@ -259,7 +290,7 @@ class FacialTask(Task):
             "preset": self._recipe.preset,
             "window": self._recipe.window,
             "without": self._recipe.without,
-            "generator": copy_to_cpu(self._model.generator),
+            "generator": copy_to_cpu(self._kept),
             "discriminator": copy_to_cpu(self._model.discriminator),
             "normalisation": self._normalisation.to_state(),
             "contract": self._contract.to_state(),

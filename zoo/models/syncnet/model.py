@@ -1,6 +1,6 @@
-"""A trained judge, ready for use: pictures and sound of any film to embeddings.
+"""A trained judge, ready for use: pictures and sound of any video to embeddings.
 
-Legend: n ticks (25 a second) of a film, S samples, D numbers of an embedding.
+Legend: n ticks (25 a second) of a video, S samples, D numbers of an embedding.
 """
 
 import json
@@ -13,24 +13,29 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from toolkit.errors import ToolkitError
-from toolkit.storage import check_ending, hash_file, write_whole
+from toolkit.storage import check_ending, hash_file
+from toolkit.weights import read_safetensors
 from zoo.models.syncnet import FAMILY
 from zoo.models.syncnet.batches import cut_faces, cut_sound
 from zoo.models.syncnet.faces import cut_square, place_squares, smooth_places
-from zoo.models.syncnet.mfcc import compute_mfcc
+from zoo.models.syncnet.mfcc import LENGTH, STEP, compute_mfcc
 from zoo.models.syncnet.networks import SyncNet, create_syncnet
-from zoo.models.syncnet.presets import NUM_ROWS, PRESETS, WINDOW
-from zoo.training.checkpoint import load_checkpoint
+from zoo.models.syncnet.presets import NUM_ROWS, PRESETS, ROWS_PER_FRAME, WINDOW
+from zoo.training.checkpoint import load_checkpoint, save_weights
 
 Floats = npt.NDArray[np.float32]
 
 _BLOCK = 64
 """Windows that are embedded at once."""
+
+_TICKS = 24 * _BLOCK
+"""Ticks of sound whose cepstra are in memory at once: a minute."""
+
+_TICK = ROWS_PER_FRAME * STEP
+"""Samples of a tick."""
 
 
 class SyncJudge:
@@ -39,13 +44,17 @@ class SyncJudge:
     Attributes:
         name: `syncnet_v2 (published)`, or `syncnet` with the preset, of this project.
         sha256: of the file it comes from; "" of one under training.
+        is_published: whether its weights are the published ones, and not a stand-in's.
         preset: see `PRESETS`.
         network: on its device, for use.
     """
 
-    def __init__(self, network: SyncNet, preset: str, name: str = "", sha256: str = "") -> None:
+    def __init__(
+        self, network: SyncNet, preset: str, sha256: str = "", *, is_published: bool = False
+    ) -> None:
         self.network, self.preset = network.eval(), preset
-        self.name, self.sha256 = name or f"{FAMILY.name} {preset}", sha256
+        self.name = "syncnet_v2 (published)" if is_published else f"{FAMILY.name} {preset}"
+        self.sha256, self.is_published = sha256, is_published
         self._shape = PRESETS[preset]
         self._device = next(network.parameters()).device
 
@@ -56,7 +65,7 @@ class SyncJudge:
     def embed_pictures(
         self, pictures: Iterable[npt.NDArray[np.uint8]], places: npt.NDArray[np.float64]
     ) -> Floats:
-        """(n − 4, D) of a film's pictures, window i from tick i on; one block is held at a time.
+        """(n − 4, D) of a video's pictures, window i from tick i on; one block is held at a time.
 
         Args:
             pictures: n of (height, width, 3) uint8 RGB.
@@ -94,10 +103,19 @@ class SyncJudge:
 
     def embed_sound(self, pcm: npt.NDArray[np.int16]) -> Floats:
         """(m, D) of samples (S,), window i from tick i on; m is S/640 less 5."""
-        rows = torch.from_numpy(compute_mfcc(pcm)).to(self._device)
-        if len(rows) < NUM_ROWS:
+        num = (1 + -(-(len(pcm) - LENGTH) // STEP) - NUM_ROWS) // ROWS_PER_FRAME + 1
+        if num < 1:
             raise ToolkitError("the sound is shorter than 0.2 s")
-        return self._run(self.network.embed_sound, cut_sound(rows))
+        blocks = range(0, num, _TICKS)
+        return np.concatenate([self._embed_part(pcm, k, min(k + _TICKS, num)) for k in blocks])
+
+    def _embed_part(self, pcm: npt.NDArray[np.int16], first: int, last: int) -> Floats:
+        """Windows [first, last) of a sound; the tick before is its first samples' past."""
+        before = min(1, first)
+        end = last * _TICK + (NUM_ROWS - 1 - ROWS_PER_FRAME) * STEP + LENGTH
+        rows = compute_mfcc(pcm[(first - before) * _TICK : end])[before * ROWS_PER_FRAME :]
+        windows = cut_sound(torch.from_numpy(rows).to(self._device))
+        return self._run(self.network.embed_sound, windows)
 
     def _run(self, embed: Any, windows: Tensor) -> Floats:
         with torch.inference_mode():
@@ -125,9 +143,7 @@ def open_syncnet(path: Path, device: torch.device | str = "cpu") -> SyncJudge:
     else:
         preset, weights = "", content
     network = load_weights(weights, path, preset or "published").to(device)
-    if preset:
-        return SyncJudge(network, preset, sha256=sha256)
-    return SyncJudge(network, "published", "syncnet_v2 (published)", sha256)
+    return SyncJudge(network, preset or "published", sha256, is_published=not preset)
 
 
 def export_weights(checkpoint: Path, target: Path) -> None:
@@ -143,24 +159,14 @@ def export_weights(checkpoint: Path, target: Path) -> None:
     """
     check_ending(target, (".safetensors",))
     model = load_checkpoint(checkpoint, FAMILY.name)["model"]
-    tensors = {
-        name: (tensor.half() if name.endswith(("weight", "bias")) else tensor).contiguous()
-        for name, tensor in model["network"].items()
-    }
     about = {"kind": FAMILY.name, "preset": model["preset"]}
     about["trained_on"] = json.dumps(model["trained_on"])
-    with write_whole(target) as temporary:
-        temporary.write_bytes(save(tensors, about))
+    save_weights(target, model["network"], about)
 
 
 def _read_safetensors(path: Path) -> tuple[str, dict[str, Tensor]]:
     """Preset, "" of published weights, and tensors by name."""
-    try:
-        with safe_open(path, "pt") as file:
-            about = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise ToolkitError(f"{path}: cannot be read as safetensors: {error}") from error
+    weights, about = read_safetensors(path)
     preset = about.get("preset", "") if about.get("kind") == FAMILY.name else ""
     return preset, weights
 

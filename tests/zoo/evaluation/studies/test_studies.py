@@ -332,7 +332,7 @@ def test_answers_that_do_not_belong_here_are_refused(
         ({"study": "0" * 12}, "answers study 000000000000"),
         ({"rater": "9"}, "no rater 9"),
         ({"answers": [{"video": unseen, "scores": answer(1)}]}, f"not shown video {unseen}"),
-        ({"answers": [{"video": seen, "scores": answer(3)}]}, "image 3 was not to be had"),
+        ({"answers": [{"video": seen, "scores": answer(3)}]}, "image 3 is not among the answers"),
         ({"answers": [{"video": seen, "scores": {"image": True}}]}, "image True"),
         ({"answers": [{"video": seen, "scores": {"charm": 1}}]}, "charm 1"),
         ({"answers": [{"video": seen, "scores": answer(1)}] * 2}, "a video twice"),
@@ -385,9 +385,9 @@ def test_commands_make_a_study_and_print_its_table(
 def test_systems_that_are_written_wrongly_are_refused(tmp_path: Path) -> None:
     options = ["--protocol=das", f"--out={tmp_path / 's'}"]
     for systems, message in (
-        (["--systems=ours"], "write NAME=FOLDER"),
-        (["--systems=a=x", "--systems=a=y"], "given twice"),
-        (["--systems", "a=x", "a=y"], "given twice"),
+        (["--systems=ours"], "no NAME=FOLDER"),
+        (["--systems=a=x", "--systems=a=y"], "is taken: choose another"),
+        (["--systems", "a=x", "a=y"], "is taken: choose another"),
     ):
         done = CliRunner().invoke(main, ["study", "make", *systems, *options])
         assert done.exit_code == 2

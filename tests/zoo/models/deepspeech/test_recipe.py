@@ -563,16 +563,16 @@ def test_batch_statistics_are_computed_anew_for_the_weights_that_are_kept(
     monkeypatch.setattr(
         recipe, "string_recordings", lambda speech, seed: (b.spectrogram for b in batches)
     )
-    kept = copy.deepcopy(learned._mean)
-    convolution, normalised = learned._mean.conv.seq_module[:2]
+    kept = copy.deepcopy(learned._mean.network)
+    convolution, normalised = learned._mean.network.conv.seq_module[:2]
     with torch.no_grad():
         inputs = [convolution(batch.spectrogram[:, None]) for batch in batches]
     normalised.running_mean.fill_(1e3)
     learned._settle()
     expected = torch.stack([x.mean(dim=(0, 2, 3)) for x in inputs]).mean(dim=0)
     torch.testing.assert_close(normalised.running_mean, expected, rtol=1e-3, atol=1e-3)
-    assert not any(module.training for module in learned._mean.modules())
-    for name, weight in learned._mean.named_parameters():
+    assert not any(module.training for module in learned._mean.network.modules())
+    for name, weight in learned._mean.network.named_parameters():
         assert torch.equal(weight, dict(kept.named_parameters())[name])
 
 

@@ -83,6 +83,26 @@ def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_on
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.parametrize(("average", "is_trained"), [(0.998, False), (0.0, True)])
+def test_the_running_mean_of_the_generator_is_kept_unless_it_is_switched_off(
+    dataset: Path, tmp_path: Path, average: float, is_trained: bool
+) -> None:
+    train_facial(make_recipe(dataset, average=average), tmp_path)
+    content = load_checkpoint(tmp_path / "last.pt", "facial-gan")
+    trained = {
+        name.removeprefix("generator."): value
+        for name, value in content["state"]["model"].items()
+        if name.startswith("generator.")
+    }
+    kept = content["model"]["generator"]
+    assert kept.keys() == trained.keys()
+    assert all(torch.equal(kept[name], trained[name]) for name in kept) is is_trained
+
+
+def test_the_released_code_has_no_running_mean(dataset: Path) -> None:
+    assert make_recipe(dataset, preset="official").average == 0
+
+
 def test_a_checkpoint_says_all_that_generation_needs(dataset: Path, base: Path) -> None:
     model = open_facial_gan(base / "best.pt")
     clips = load_clips(dataset, split="train")

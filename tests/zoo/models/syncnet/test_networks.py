@@ -81,6 +81,7 @@ def test_published_weights_load(tmp_path: Path, suffix: str) -> None:
     save_file(weights, path) if suffix == ".safetensors" else torch.save(weights, path)
     judge = open_model(path, makes="distances")
     assert judge.name == "syncnet_v2 (published)"
+    assert judge.is_published
     assert len(judge.sha256) == 64
     for name, value in judge.network.state_dict().items():
         if name in weights:

@@ -14,11 +14,15 @@ import zoo.cli
 from tests.datasets import FakeClip, write_dataset
 from tests.talkers import write_talkers
 from toolkit.errors import ShardError, ToolkitError
+from toolkit.storage import hash_file
 from zoo.data.talking import load_talking_clips
+from zoo.evaluation.lips import describe_judge, open_judge
 from zoo.evaluation.sync import find_shifts, judge_clip
 from zoo.metrics.sync import measure_sync
 from zoo.models.registry import open_model
+from zoo.models.syncnet import model
 from zoo.models.syncnet.batches import TICKS, Stretches, SyncClip, cut_faces, cut_sound
+from zoo.models.syncnet.mfcc import compute_mfcc
 from zoo.models.syncnet.model import SyncJudge
 from zoo.models.syncnet.options import SyncNetRecipe
 from zoo.models.syncnet.presets import PRESETS
@@ -107,6 +111,14 @@ def test_an_exported_judge_judges_as_its_run_does(shards: Path, run: Path, tmp_p
     assert judge_clip(clip, small) == pytest.approx(judge_clip(clip, whole), abs=0.02, nan_ok=True)
 
 
+def test_a_runs_folder_is_the_judge_of_its_best_epoch(run: Path) -> None:
+    """Named with the digest of that file."""
+    judge = open_judge(run, "cpu")
+    assert judge.sha256 == hash_file(run / "best.pt")
+    expected = f"syncnet small, sha256 {judge.sha256[:12]}…, a stand-in for syncnet_v2"
+    assert describe_judge(judge) == expected
+
+
 # --- batches ------------------------------------------------------------------------------------
 
 
@@ -154,7 +166,7 @@ def test_sound_of_a_stretch_is_the_clips(shards: Path) -> None:
     np.testing.assert_allclose(part[1:], whole[121:200], atol=1e-4)
 
 
-def test_a_film_is_embedded_in_blocks_as_at_once(shards: Path) -> None:
+def test_a_video_is_embedded_in_blocks_as_at_once(shards: Path) -> None:
     """100 pictures are two blocks of windows."""
     torch.manual_seed(0)
     clip = load_talking_clips(shards, split=None)[0]
@@ -164,6 +176,20 @@ def test_a_film_is_embedded_in_blocks_as_at_once(shards: Path) -> None:
     found = judge.embed_pictures(pictures, judge.place(clip.read_landmarks()))
     assert found.shape == (96, 128)
     np.testing.assert_allclose(found, judge.embed_faces(faces), atol=2e-3)
+
+
+@pytest.mark.parametrize("num_samples", [64 * 640 + 2800, 125 * 640, 125 * 640 + 123])
+def test_sound_is_embedded_in_parts_as_at_once(
+    num_samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of 16 ticks: each knows the sample before it, and the last one's end."""
+    torch.manual_seed(0)
+    judge = SyncJudge(zoo.create_model("syncnet"), "small")
+    pcm = np.random.default_rng(0).integers(-9_000, 9_000, num_samples).astype(np.int16)
+    with torch.inference_mode():
+        whole = judge.network.embed_sound(cut_sound(torch.from_numpy(compute_mfcc(pcm)))).numpy()
+    monkeypatch.setattr(model, "_TICKS", 16)
+    np.testing.assert_allclose(judge.embed_sound(pcm), whole, atol=1e-5)
 
 
 # --- what is refused ----------------------------------------------------------------------------
