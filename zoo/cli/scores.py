@@ -1,12 +1,13 @@
 """Tables of `zoo evaluate video` and `compare` on the terminal, 80 columns wide."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from toolkit.cli.tables import print_table
 from toolkit.names import write_name
+from zoo.evaluation.options import GIVEN_JUDGES
 from zoo.evaluation.pairing import REAL, STILL
 from zoo.evaluation.published import PaperTable
 from zoo.evaluation.summary import (
@@ -66,9 +67,10 @@ def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
         _say(f"Not measured: {', '.join(lacking)}: {reason}.")
 
 
-def print_sync_judge(judge: str) -> None:
-    """Who judged lip-sync, with the digest."""
-    _say(f"sync.* are by {judge}; those of another judge are not comparable.")
+def print_judges(judges: Mapping[str, str]) -> None:
+    """Who judged what, with the digest: array -> judge."""
+    for array, judge in judges.items():
+        _say(f"{GIVEN_JUDGES[array].metrics}: by {judge}; not comparable with another judge's.")
 
 
 def print_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
