@@ -56,7 +56,7 @@ def _read_shape(part: memoryview) -> tuple[int, ...]:
         [value for number, value in _list_fields(axis) if number == _SIZE]
         for axis in _list_parts(part, _DIM)
     )
-    return tuple(int(found[0]) if found else -1 for found in sizes)  # type: ignore[arg-type]
+    return tuple(int(found[0]) if found else -1 for found in sizes)
 
 
 def _read_text(part: memoryview, number: int) -> str:
