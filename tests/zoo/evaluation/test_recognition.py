@@ -149,7 +149,7 @@ CSIM = "identity.csim.arcface"
 
 
 def test_csim_is_measured_of_the_same_faces_as_the_other_rows(seen: list[int]) -> None:
-    """Levels 0 beside 75, then 240 beside 100; frame 2 lacks a face in the video, 3 in the real one.
+    """Levels 0 beside 75, then 240 beside 100; frame 2 of it and 3 of the real one lack a face.
 
     (0, 100) and (75, 100) have a cosine of 0.8; (240, 100) and (100, 100) (240 + 100) / (260 √2).
     """
