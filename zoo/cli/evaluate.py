@@ -195,6 +195,7 @@ def _print(
     from zoo.cli.scores import (
         print_errors,
         print_judges,
+        print_missing,
         print_paper,
         print_systems,
         print_videos,
@@ -202,6 +203,7 @@ def _print(
 
     metrics = options.list_metrics()
     print_systems(rows, metrics)
+    print_missing(rows)
     print_judges(judges)
     if len(metrics) <= 4:
         print_videos(rows, metrics)

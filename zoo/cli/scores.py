@@ -32,7 +32,7 @@ _BETTER = {"higher": "↑", "lower": "↓", "near": "≈"}
 
 
 def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
-    """A row a metric and a column a system, the best with a star; what was not measured, and why.
+    """A row a metric and a column a system, the best with a star.
 
     One system's means have their intervals.
     """
@@ -63,6 +63,10 @@ def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
         print_table("Means over videos", ["metric", *heads], cells, gap=1, names=())
     _say("↑ higher is better, ↓ lower, ≈ the nearer to the real one's." + (
         " * the best system." if len(own) > 1 else ""))  # fmt: skip
+
+
+def print_missing(rows: Sequence[VideoRow]) -> None:
+    """What was measured in no video, and why."""
     for reason, lacking in group_missing(rows).items():
         _say(f"Not measured: {', '.join(lacking)}: {reason}.")
 
