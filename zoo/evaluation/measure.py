@@ -128,13 +128,10 @@ def measure_video(
         tally.add(arrays)
     found = Measured(fps=shown.fps, num_frames=last - first)
     pictures.write()
-    tally.finish(
-        found,
-        lambda name: unjudged if name == DISTANCES
-        else GIVEN_JUDGES[name].lacking if name == ARCFACE and judges.identity is None
-        else voice.problem if name in (TRANSCRIPT, RECOGNISED)
-        else explain_missing(name, shown, real),
-    )  # fmt: skip
+    reasons = dict.fromkeys((TRANSCRIPT, RECOGNISED), voice.problem) | {DISTANCES: unjudged}
+    if judges.identity is None:
+        reasons[ARCFACE] = GIVEN_JUDGES[ARCFACE].lacking
+    tally.finish(found, lambda name: reasons.get(name) or explain_missing(name, shown, real))
     found.notes = _note(shown, real, first, last)
     if voice.note and not isinstance(shown, StillVideo):
         found.notes.append(voice.note)
