@@ -4,6 +4,7 @@ import fcntl
 import gc
 import json
 import os
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,10 @@ settings.load_profile("project")
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: threads would only get in
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # one another's way, and spin while they wait
+
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts what runs behind a &
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

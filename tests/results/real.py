@@ -24,7 +24,7 @@ from tests.results.setup import MissingDataError, Setup, Table
 from zoo.data import WINDOW, ClipSet, MotionClip
 from zoo.evaluation.motion import Method, Motion, make_baselines
 from zoo.models.facial.model import open_facial_gan
-from zoo.motion.blink_rate import MODEL
+from zoo.motion.blink_rate import MODEL, PERSON
 from zoo.motion.model import MotionModel
 from zoo.training.loop import BEST
 
@@ -184,14 +184,18 @@ def train_fold(setup: Setup, heard: Heard, fold: Fold, number: int) -> dict[str,
 
 
 def list_methods(fold: Fold, models: dict[str, MotionModel]) -> dict[str, Method]:
-    """Baselines of the person's own clips, the models, and the real motion; lids not mapped."""
+    """Baselines of the person's own clips, the models, and the real motion.
 
-    def speak(model: MotionModel) -> Method:
-        return lambda clip: model.generate(clip.audio, identity=clip.identity, blink_rate=MODEL)
+    Lids are not mapped to the person's but in a row of their own.
+    """
 
-    known = models["fine-tuned"].normalisation
+    def speak(model: MotionModel, rate: str = MODEL) -> Method:
+        return lambda clip: model.generate(clip.audio, identity=clip.identity, blink_rate=rate)
+
+    tuned = models["fine-tuned"]
     return {
-        **make_baselines(fold.person, fold.chosen_by, known),
+        **make_baselines(fold.person, fold.chosen_by, tuned.normalisation),
         **{name: speak(model) for name, model in models.items()},
+        "fine-tuned, lids mapped": speak(tuned, PERSON),
         REAL: lambda clip: clip.motion,
     }

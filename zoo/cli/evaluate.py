@@ -16,9 +16,9 @@ from zoo.evaluation.options import EvaluationOptions
 from zoo.speaking.options import SelfReenactmentSettings
 
 if TYPE_CHECKING:
+    from zoo.evaluation.judges import Judges
     from zoo.evaluation.pairing import Task
     from zoo.evaluation.published import PaperTable
-    from zoo.evaluation.sync import Judge
     from zoo.evaluation.systems import VideoRow
 
 TABLES = ("facial-1", "das-1", "das-2")
@@ -117,18 +117,16 @@ def evaluate_person(run: Path, **options: Any) -> None:
 
 def _check(
     *, json_out: Path | None, html_out: Path | None, plot_out: Path | None, **options: Any
-) -> "tuple[EvaluationOptions, Judge | None]":
-    """What is measured, and the judge of lip-sync; whatever is refused is, before any work."""
+) -> "tuple[EvaluationOptions, Judges]":
+    """What is measured, and by which judges; whatever is refused is, before any work."""
     chosen = EvaluationOptions(**options)
     for path, ending in ((json_out, ".json"), (html_out, ".html")):
         if path is not None:
             check_ending(path, [ending])
             check_place(path)
-    if chosen.sync_judge is None:
-        return chosen, None
-    from zoo.evaluation.lips import open_judge
+    from zoo.evaluation.judges import Judges
 
-    return chosen, open_judge(chosen.sync_judge, chosen.device)
+    return chosen, Judges.open(chosen)
 
 
 def _evaluate(
@@ -141,8 +139,7 @@ def _evaluate(
     plot_out: Path | None,
     **options: Any,
 ) -> None:
-    chosen, judge = _check(json_out=json_out, html_out=html_out, plot_out=plot_out, **options)
-    from zoo.evaluation.lips import describe_judge
+    chosen, judges = _check(json_out=json_out, html_out=html_out, plot_out=plot_out, **options)
     from zoo.evaluation.pairing import list_tasks
     from zoo.evaluation.published import make_paper_table
     from zoo.evaluation.summary import summarise
@@ -154,19 +151,19 @@ def _evaluate(
         rows = _run(tasks, chosen, gallery)
         metrics = chosen.list_metrics()
         summary = summarise(rows, metrics)
-        is_published = judge is not None and judge.is_published
+        is_published = judges.sync is not None and judges.sync.is_published
         names = list_systems(rows)
         paper = (
             make_paper_table(table, summary, names, is_judge_published=is_published)
             if table
             else None
         )
-        named = describe_judge(judge) if judge is not None else ""
+        named = judges.describe()
         if html_out is not None:
             from zoo.evaluation.report import write_report
 
             write_report(
-                html_out, rows, metrics, paper, face=chosen.picture == "face", sync_judge=named
+                html_out, rows, metrics, paper, face=chosen.picture == "face", judges=named
             )
     _print(rows, chosen, paper, named)
     if json_out is not None:
@@ -193,20 +190,21 @@ def _print(
     rows: "list[VideoRow]",
     options: EvaluationOptions,
     paper: "PaperTable | None",
-    sync_judge: str,
+    judges: dict[str, str],
 ) -> None:
     from zoo.cli.scores import (
         print_errors,
+        print_judges,
+        print_missing,
         print_paper,
-        print_sync_judge,
         print_systems,
         print_videos,
     )
 
     metrics = options.list_metrics()
     print_systems(rows, metrics)
-    if sync_judge:
-        print_sync_judge(sync_judge)
+    print_missing(rows)
+    print_judges(judges)
     if len(metrics) <= 4:
         print_videos(rows, metrics)
     if paper is not None:
@@ -215,11 +213,11 @@ def _print(
 
 
 def _write_json(
-    path: Path, rows: "list[VideoRow]", options: EvaluationOptions, sync_judge: str
+    path: Path, rows: "list[VideoRow]", options: EvaluationOptions, judges: dict[str, str]
 ) -> None:
     from zoo.evaluation.report import make_record
 
-    record = make_record(rows, options.list_metrics(), options.picture, sync_judge)
+    record = make_record(rows, options.list_metrics(), options.picture, judges)
     with write_whole(path) as temporary:
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -1,12 +1,13 @@
 """Tables of `zoo evaluate video` and `compare` on the terminal, 80 columns wide."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
 from toolkit.cli.tables import print_table
 from toolkit.names import write_name
+from zoo.evaluation.options import GIVEN_JUDGES
 from zoo.evaluation.pairing import REAL, STILL
 from zoo.evaluation.published import PaperTable
 from zoo.evaluation.summary import (
@@ -31,7 +32,7 @@ _BETTER = {"higher": "↑", "lower": "↓", "near": "≈"}
 
 
 def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
-    """A row a metric and a column a system, the best with a star; what was not measured, and why.
+    """A row a metric and a column a system, the best with a star.
 
     One system's means have their intervals.
     """
@@ -62,13 +63,18 @@ def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
         print_table("Means over videos", ["metric", *heads], cells, gap=1, names=())
     _say("↑ higher is better, ↓ lower, ≈ the nearer to the real one's." + (
         " * the best system." if len(own) > 1 else ""))  # fmt: skip
+
+
+def print_missing(rows: Sequence[VideoRow]) -> None:
+    """What was measured in no video, and why."""
     for reason, lacking in group_missing(rows).items():
         _say(f"Not measured: {', '.join(lacking)}: {reason}.")
 
 
-def print_sync_judge(judge: str) -> None:
-    """Who judged lip-sync, with the digest."""
-    _say(f"sync.* are by {judge}; those of another judge are not comparable.")
+def print_judges(judges: Mapping[str, str]) -> None:
+    """Who judged what, with the digest: array -> judge."""
+    for array, judge in judges.items():
+        _say(f"{GIVEN_JUDGES[array].metrics}: by {judge}; not comparable with another judge's.")
 
 
 def print_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:

@@ -42,7 +42,7 @@ def align_face(picture: Picture, mesh: npt.ArrayLike) -> Picture:
     """
     points = np.asarray(mesh, np.float64)[[*EYE_CORNERS[0], *EYE_CORNERS[1], NOSE_BASE], :2]
     chip = (_CHIP + _MARGIN) / (1 + 2 * _MARGIN) * SIDE
-    moved = _fit_similarity(points, chip)
+    moved = fit_similarity(points, chip)
     shrink = int(1 / np.hypot(moved[0, 0], moved[1, 0]))
     if shrink > 1:  # the mean of blocks first: a plain reduction leaves pixels out
         height, width = (max(1, size // shrink) for size in picture.shape[:2])
@@ -50,13 +50,19 @@ def align_face(picture: Picture, mesh: npt.ArrayLike) -> Picture:
         smaller = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         picture = np.asarray(smaller, np.uint8)
         moved[:, :2] *= steps
+    return warp_face(picture, moved, SIDE, cv2.BORDER_REPLICATE)
+
+
+def warp_face(picture: Picture, moved: Floats, side: int, border: int) -> Picture:
+    """(side, side, 3) of a picture (height, width, 3) moved by a matrix (2, 3) of px.
+
+    `border` is OpenCV's name for what lies beyond the picture.
+    """
+    moved = moved.copy()
     moved[:, 2] += moved[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts from a pixel's centre
-    return np.asarray(
-        cv2.warpAffine(
-            picture, moved, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        ),
-        np.uint8,
-    )
+    size = (side, side)
+    warped = cv2.warpAffine(picture, moved, size, flags=cv2.INTER_LINEAR, borderMode=border)
+    return np.asarray(warped, np.uint8)
 
 
 def describe_faces(
@@ -104,7 +110,7 @@ def _stack(faces: list[Picture]) -> torch.Tensor:
     return torch.from_numpy(np.array(faces)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _fit_similarity(points: Floats, target: Floats) -> Floats:
+def fit_similarity(points: Floats, target: Floats) -> Floats:
     """(2, 3) matrix that moves, turns and scales (k, 2) points nearest to others."""
     z, w = (pair[:, 0] + 1j * pair[:, 1] for pair in (points, target))
     centred = z - z.mean()

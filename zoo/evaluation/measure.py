@@ -19,7 +19,9 @@ from toolkit.errors import SourceError
 from toolkit.features.blink import find_blinks
 from toolkit.schema import Blink, Reason
 from zoo.evaluation.gallery import Gallery
+from zoo.evaluation.judges import Judges
 from zoo.evaluation.lips import judge_shown
+from zoo.evaluation.options import GIVEN_JUDGES
 from zoo.evaluation.recognition import FEATURES, MAPS, Recognition, explain_recogniser
 from zoo.evaluation.sync import Judge
 from zoo.evaluation.tracked import (
@@ -33,7 +35,7 @@ from zoo.evaluation.view import View
 from zoo.evaluation.voice import RECOGNISED, TRANSCRIPT, listen
 from zoo.metrics.aspect_blinks import find_drops
 from zoo.metrics.pictures import measure_squared_error
-from zoo.metrics.rows import DISTANCES
+from zoo.metrics.rows import ARCFACE, DISTANCES
 from zoo.metrics.series import average_finite
 from zoo.metrics.table import Metric
 
@@ -41,12 +43,12 @@ PER_STRETCH = frozenset(("landmarks", "real_landmarks", "pcm", "speech"))
 """What needs one of these is measured stretch by stretch, so that memory does not grow with a
 video's length; everything else over the whole video."""
 
-_FACE = ("landmarks", "pose", "expression", "au45", "ear", FEATURES, MAPS)
+_FACE = ("landmarks", "pose", "expression", "au45", "ear", FEATURES, MAPS, ARCFACE)
 """Arrays of a face."""
 
 _NO_VALUE = "has no value in these videos"
 
-NO_JUDGE = "needs a judge of lip-sync: --sync-judge FILE, of zoo train syncnet or syncnet_v2.model"
+_NO_JUDGES = Judges()
 
 _UNJUDGED = {Reason.NO_AUDIO: "has no sound", Reason.NO_FACE: "shows no face"}
 """What a judge of lip-sync cannot do without."""
@@ -91,7 +93,7 @@ def measure_video(
     view: View,
     metrics: Sequence[Metric],
     gallery: Path | None = None,
-    judge: Judge | None = None,
+    judges: Judges = _NO_JUDGES,
 ) -> Measured:
     """Every metric of a video on its clock, beside the real one on the same clock.
 
@@ -101,7 +103,7 @@ def measure_video(
         view: of the real video, or of the measured one without it.
         metrics: those to measure.
         gallery: where its sheet and its trace map are written; None: nowhere.
-        judge: of lip-sync; None: what needs one has no value.
+        judges: those that the user gave.
 
     Raises:
         ValueError: the two share no moment.
@@ -113,9 +115,9 @@ def measure_video(
     for video in both:
         video.calibrate(first, last)
     tally, pictures = _Tally(metrics), Gallery(gallery, first, last)
-    faces = Recognition(metrics, first, last)
+    faces = Recognition(metrics, first, last, judges.identity)
     voice = listen(metrics, shown.video, None if real is None else real.video)
-    lips, unjudged = _judge_lips(shown, judge, metrics, (first, last))
+    lips, unjudged = _judge_lips(shown, judges.sync, metrics, (first, last))
     tally.add(lips)
     for start, stop in list_stretches(first, last, shown.fps):
         arrays = _gather(shown, real, view, start, stop)
@@ -126,12 +128,10 @@ def measure_video(
         tally.add(arrays)
     found = Measured(fps=shown.fps, num_frames=last - first)
     pictures.write()
-    tally.finish(
-        found,
-        lambda name: unjudged if name == DISTANCES
-        else voice.problem if name in (TRANSCRIPT, RECOGNISED)
-        else explain_missing(name, shown, real),
-    )  # fmt: skip
+    reasons = dict.fromkeys((TRANSCRIPT, RECOGNISED), voice.problem) | {DISTANCES: unjudged}
+    if judges.identity is None:
+        reasons[ARCFACE] = GIVEN_JUDGES[ARCFACE].lacking
+    tally.finish(found, lambda name: reasons.get(name) or explain_missing(name, shown, real))
     found.notes = _note(shown, real, first, last)
     if voice.note and not isinstance(shown, StillVideo):
         found.notes.append(voice.note)
@@ -146,7 +146,7 @@ def _judge_lips(
     They are of the whole stretch at once: shifts go across the stretches in which others measure.
     """
     if judge is None or not any(metric.needs_sync_judge for metric in metrics):
-        return {}, NO_JUDGE
+        return {}, GIVEN_JUDGES[DISTANCES].lacking
     try:
         return {DISTANCES: judge_shown(shown, judge, *frames)}, ""
     except ValueError as error:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+from zoo.metrics.rows import ARCFACE, DISTANCES
 from zoo.metrics.table import METRICS, Metric, find_metric
 
 ALL = "all"
@@ -13,6 +15,35 @@ JUDGE_HELP = (
     "A run of zoo train syncnet or its checkpoint, what zoo export syncnet wrote, or the published "
     "syncnet_v2.model."
 )
+
+
+class GivenJudge(NamedTuple):
+    """A judge that a user gives as a file.
+
+    Attributes:
+        option: of `EvaluationOptions`.
+        metrics: those that it is for.
+        lacking: why these have no value without it.
+    """
+
+    option: str
+    metrics: str
+    lacking: str
+
+
+GIVEN_JUDGES = {
+    DISTANCES: GivenJudge(
+        "sync_judge",
+        "sync.*",
+        "needs a judge of lip-sync: --sync-judge FILE, of zoo train syncnet or syncnet_v2.model",
+    ),
+    ARCFACE: GivenJudge(
+        "identity_judge",
+        "identity.csim.arcface",
+        "needs ArcFace: --identity-judge FILE.onnx, InsightFace's w600k_r50.onnx for example",
+    ),
+}
+"""The array that a judge gives -> which judge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +67,14 @@ class EvaluationOptions:
     sync_judge: Path | None = field(
         default=None, metadata={"help": f"Measure lip-sync too. {JUDGE_HELP}", "metavar": "FILE"}
     )
+    identity_judge: Path | None = field(
+        default=None,
+        metadata={
+            "help": "Measure CSIM too. ArcFace's ONNX file, InsightFace's w600k_r50.onnx for "
+            "example.",
+            "metavar": "FILE",
+        },
+    )
     workers: int = field(default=1, metadata={"help": WORKERS_HELP})
     device: str = "auto"
 
@@ -43,8 +82,11 @@ class EvaluationOptions:
         """Refuse what cannot be measured; raises ValueError."""
         metrics = self.list_metrics()
         check_workers(self.workers)
-        if self.sync_judge is not None and not any(m.needs_sync_judge for m in metrics):
-            raise ValueError("--sync-judge measures sync.*, and --metrics names none of these")
+        for array, judge in GIVEN_JUDGES.items():
+            is_asked = any(array in metric.needs for metric in metrics)
+            if getattr(self, judge.option) is not None and not is_asked:
+                flag = judge.option.replace("_", "-")
+                raise ValueError(f"--{flag} measures {judge.metrics}, which --metrics leaves out")
 
     def list_metrics(self) -> list[Metric]:
         """The metrics chosen, in the table's order for `all`."""

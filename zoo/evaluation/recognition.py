@@ -1,13 +1,13 @@
-"""What the face recogniser makes of a measured video, collected while its pictures are read.
+"""What face recognisers make of a measured video, collected while its pictures are read.
 
-A few frames of each video are enough to tell whose face it shows, and the network is slow: at most
-`NUM_FACES` of them, evenly over what is measured, however long the video is.
+A few frames of each video are enough to tell whose face it shows, and the networks are slow: at
+most `NUM_FACES` of them, evenly over what is measured, however long the video is.
 """
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,12 @@ import numpy.typing as npt
 from toolkit.errors import SetupError
 from toolkit.schema import Provenance
 from toolkit.weights import WEIGHTS
+from zoo.metrics.rows import ARCFACE
 from zoo.metrics.table import Metric
 from zoo.training.face_weights import NAME, PACKAGE, find_face_weights
 
 if TYPE_CHECKING:
+    from zoo.evaluation.arcface import ArcFace
     from zoo.training.face_network import FaceNetwork
 
 Arrays = dict[str, Any]
@@ -27,15 +29,45 @@ Picture = npt.NDArray[np.uint8]
 NUM_FACES = 25
 """Frames of a video at most."""
 
-NUM_FEATURES = 128
-
 FEATURES, MAPS = "identity_features", "identity_maps"
 SIDES = ("", "real_")
 
 
-def needs_recogniser(metric: Metric) -> bool:
-    """Whether its arrays come from the recogniser."""
-    return not {FEATURES, MAPS}.isdisjoint(metric.needs)
+class Recogniser(Protocol):
+    """What makes arrays of a face.
+
+    Attributes:
+        blank: name of an array -> what it is of a frame without a face.
+    """
+
+    blank: ClassVar[Arrays]
+
+    def describe(self, picture: Picture, mesh: npt.NDArray[np.float32]) -> Arrays:
+        """The arrays of a face with a mesh (478, 3) px."""
+
+
+class _Dlib:
+    """Features and maps by the installed weights."""
+
+    blank: ClassVar[Arrays] = {FEATURES: np.full(128, np.nan), MAPS: None}
+
+    def describe(self, picture: Picture, mesh: npt.NDArray[np.float32]) -> Arrays:
+        from zoo.evaluation.identity import describe_face
+
+        features, maps = describe_face(open_recogniser(), picture, mesh)
+        return {FEATURES: features, MAPS: maps}
+
+
+class _Given:
+    """Features by the judge of the user's."""
+
+    blank: ClassVar[Arrays] = {ARCFACE: np.full(512, np.nan)}
+
+    def __init__(self, judge: "ArcFace") -> None:
+        self._judge = judge
+
+    def describe(self, picture: Picture, mesh: npt.NDArray[np.float32]) -> Arrays:
+        return {ARCFACE: self._judge.describe(picture, mesh)}
 
 
 @functools.cache
@@ -69,14 +101,19 @@ class Recognition:
     """Features of a video's faces and of the real ones beside them, from stretch to stretch.
 
     Attributes:
-        is_needed: whether a metric asks for it and the recogniser can be used.
+        is_needed: whether a metric asks for a recogniser that can be used.
     """
 
-    def __init__(self, metrics: Sequence[Metric], first: int, last: int) -> None:
-        """Of frames [first, last)."""
-        asking = [metric for metric in metrics if needs_recogniser(metric)]
-        self.is_needed = bool(asking) and not explain_recogniser()
-        self._comparing = [metric for metric in asking if metric.per == "picture"]
+    def __init__(
+        self, metrics: Sequence[Metric], first: int, last: int, judge: "ArcFace | None" = None
+    ) -> None:
+        """Of frames [first, last), by the installed recogniser and by a judge of the user's."""
+        usable: list[Recogniser] = [] if explain_recogniser() else [_Dlib()]
+        usable += [] if judge is None else [_Given(judge)]
+        asked = {name for metric in metrics for name in metric.needs}
+        self._recognisers = [one for one in usable if not asked.isdisjoint(one.blank)]
+        self.is_needed = bool(self._recognisers)
+        self._comparing = [metric for metric in metrics if MAPS in metric.needs]
         spread = np.linspace(first, last - 1, NUM_FACES).round().astype(int)
         self._frames = frozenset(spread.tolist() if self.is_needed else ())
         self._rows: dict[str, list[Any]] = {}
@@ -109,17 +146,19 @@ class Recognition:
                 self._rows.setdefault(name, []).append(values)
 
     def take(self) -> Arrays:
-        """Of the stretch: features (k, 128), and values (k,) of metrics that compare maps."""
+        """Of the stretch: features (k, K), and values (k,) of metrics that compare maps."""
         rows, self._rows = self._rows, {}
         return {name: np.array(values) for name, values in rows.items()}
 
     def _describe(self, side: str, picture: Picture, mesh: npt.NDArray[np.float32]) -> Arrays:
-        """Features (128,) and maps of a face; a picture that is shown again is not seen again."""
+        """Features (K,) and maps of a face; a picture that is shown again is not seen again."""
         if not np.isfinite(mesh[0, 0]):
-            return {FEATURES: np.full(NUM_FEATURES, np.nan), MAPS: None}
+            return self._merge(one.blank for one in self._recognisers)
         if side not in self._seen or self._seen[side][0] is not picture:
-            from zoo.evaluation.identity import describe_face
-
-            features, maps = describe_face(open_recogniser(), picture, mesh)
-            self._seen[side] = picture, {FEATURES: features, MAPS: maps}
+            found = self._merge(one.describe(picture, mesh) for one in self._recognisers)
+            self._seen[side] = picture, found
         return self._seen[side][1]
+
+    @staticmethod
+    def _merge(parts: Iterable[Arrays]) -> Arrays:
+        return {name: values for part in parts for name, values in part.items()}

@@ -3,7 +3,7 @@
 import base64
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,14 @@ figure.map img { border: 1px solid #dde2ea; width: 200px; }
 
 
 def make_record(
-    rows: Sequence[VideoRow], metrics: Sequence[Metric], picture: str, sync_judge: str = ""
+    rows: Sequence[VideoRow],
+    metrics: Sequence[Metric],
+    picture: str,
+    judges: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Everything that was measured, for JSON; infinite values are "inf", unknown ones null.
 
-    `sync_judge` names the judge of lip-sync, if there is one.
+    `judges`: see `list_judges`.
     """
 
     def keep(value: float) -> Any:
@@ -77,7 +80,7 @@ def make_record(
     return {
         "toolkit": version("ttk"),
         "picture": PICTURES[picture],
-        "judges": list_judges(sync_judge),
+        "judges": list_judges(judges),
         "metrics": {
             m.name: {"text": m.text, "unit": m.unit, "better": m.better, "source": m.source}
             for m in metrics
@@ -106,11 +109,11 @@ def write_report(
     paper: PaperTable | None,
     *,
     face: bool,
-    sync_judge: str = "",
+    judges: Mapping[str, str] | None = None,
 ) -> None:
     """Write the report; its pictures are those that `evaluate_tasks` left in the gallery.
 
-    `sync_judge` names the judge of lip-sync, if there is one.
+    `judges`: see `list_judges`.
 
     Raises:
         StorageError: see `write_whole`.
@@ -128,7 +131,7 @@ def write_report(
         _section("Head motion: trace maps, early blue, late yellow", _show_traces(rows)),
         _section("The worst clips, the real frames below", _show_worst(rows)),
         _section("Every video", _write_videos(rows, [m for m in metrics if m.name in summary])),
-        _section("Judges", _write_judges(sync_judge)),
+        _section("Judges", _write_judges(judges)),
         _section("Definitions", _write_definitions(metrics)),
     ]
     title = "Evaluation of " + ", ".join(n for n in systems if n not in (REAL, STILL))
@@ -232,8 +235,8 @@ def _write_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> str:
     return f"<details><summary>Table</summary>{left}{_table(heads, lines[:MAX_ROWS])}</details>"
 
 
-def _write_judges(sync_judge: str) -> str:
-    lines = [[_escape(array), _escape(judge)] for array, judge in list_judges(sync_judge).items()]
+def _write_judges(judges: Mapping[str, str] | None) -> str:
+    lines = [[_escape(array), _escape(judge)] for array, judge in list_judges(judges).items()]
     return _table(["array", "made by"], [*lines, ["everything else", f"ttk {version('ttk')}"]])
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import SourceError, ToolkitError
-from zoo.evaluation.lips import open_judge
+from zoo.evaluation.judges import Judges
 from zoo.evaluation.measure import Measured, measure_video
 from zoo.evaluation.options import EvaluationOptions
 from zoo.evaluation.pairing import REAL, STILL, Task
@@ -97,8 +97,7 @@ class _Evaluation:
     ) -> None:
         self._task, self._gallery, self._folder = task, gallery, folder
         self._metrics, self._face = options.list_metrics(), options.picture == "face"
-        file = options.sync_judge
-        self._judge = None if file is None else open_judge(file, options.device)
+        self._judges = Judges.open(options)
         self._real: TrackedVideo | None = None
 
     def make_rows(self) -> Iterator[VideoRow]:
@@ -136,7 +135,7 @@ class _Evaluation:
     def _score(self, shown: Shown, gallery: Path | None) -> Measured:
         real = None if self._real is None else LaidOutVideo(self._real, shown.fps)
         view = choose_view(self._real or shown.video, face=self._face)
-        return measure_video(shown, real, view, self._metrics, gallery, self._judge)
+        return measure_video(shown, real, view, self._metrics, gallery, self._judges)
 
     def _guard(self, name: str, path: Path | None, score: Any) -> VideoRow:
         """The row; where the video itself is at fault, with the reason in place of values."""

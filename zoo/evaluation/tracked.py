@@ -6,7 +6,7 @@ stretch of frames on any clock. Legend: n frames of a stretch, S samples, N fram
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,6 @@ from toolkit.media.video import Streams, probe
 from toolkit.schema import ClipInput, Provenance, Reason, VideoInfo
 from zoo.evaluation.recognition import FEATURES, find_provenance
 from zoo.evaluation.voice import RECOGNISED, find_judge
-from zoo.metrics.rows import DISTANCES
 
 Picture = npt.NDArray[np.uint8]
 Arrays = dict[str, Any]
@@ -284,10 +283,10 @@ def resize(picture: Picture, size: tuple[int, int]) -> Picture:
     return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
 
 
-def list_judges(sync_judge: str = "") -> dict[str, str]:
+def list_judges(given: Mapping[str, str] | None = None) -> dict[str, str]:
     """What the arrays come from, each with its version and the digest of its weights.
 
-    `sync_judge`: the same of the judge of lip-sync; "": there is none.
+    `given`: the same of the judges that the user gave.
     """
     found = {
         "landmarks": FaceMesh.provenance(),
@@ -300,8 +299,7 @@ def list_judges(sync_judge: str = "") -> dict[str, str]:
         found[FEATURES] = recogniser
     if listener := find_judge():
         found[RECOGNISED] = listener
-    judges = {name: _describe(judge) for name, judge in found.items()}
-    return judges | ({DISTANCES: sync_judge} if sync_judge else {})
+    return {name: _describe(judge) for name, judge in found.items()} | dict(given or {})
 
 
 def _describe(judge: Provenance) -> str:

@@ -11,8 +11,8 @@ Both are made of numbers alone. The drawn one differs by:
 - one coefficient of expression, off by 2 standard deviations;
 - one blink where the real one has two;
 - one word, as a judge reads its sound, of the six that are said;
-- its face's features, which lie 0.6 to either side of 0.8 times the real ones', in turn; of two
-  maps of four places one place of one map is at a right angle to the real one's.
+- its face's features by two recognisers, which lie 0.6 to either side of 0.8 times the real ones',
+  in turn; of two maps of four places one place of one map is at a right angle to the real one's.
 """
 
 from typing import Any
@@ -76,7 +76,8 @@ def _make_clip(name: str) -> dict[str, Any]:
         "expression": expression,
         "au45": au45,
         "ear": ear,
-        "identity_features": _make_features(is_drawn),
+        "identity_features": _make_features(is_drawn, 128),
+        "arcface_features": _make_features(is_drawn, 512),
         "identity_maps": _make_maps(is_drawn),
         "sync_distances": _make_distances(is_drawn),
         "recognised": f"the cat sat on {'a' if is_drawn else 'the'} mat",
@@ -97,9 +98,9 @@ def _make_picture(width: int) -> npt.NDArray[np.uint8]:
     return np.tile(row.astype(np.uint8)[:, None], (SIDE, 1, 3))
 
 
-def _make_features(is_drawn: bool) -> Floats:
-    """(n, 128) of length 1: the real face's are all the same."""
-    features = np.zeros((NUM_FRAMES, 128))
+def _make_features(is_drawn: bool, size: int) -> Floats:
+    """(n, size) of length 1: the real face's are all the same."""
+    features = np.zeros((NUM_FRAMES, size))
     features[:, 0] = 0.8 if is_drawn else 1
     if is_drawn:
         features[:, 1] = np.resize([0.6, -0.6], NUM_FRAMES)

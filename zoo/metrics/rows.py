@@ -11,7 +11,8 @@ Per = Literal["picture", "frame", "clip"]
 Row = tuple[str, str, str, str, Better, tuple[str, ...], Per, str]
 """The fields of `table.Metric`, in their order."""
 
-DISTANCES = "sync_distances"
+DISTANCES, ARCFACE = "sync_distances", "arcface_features"
+"""Arrays of the judges that a user gives."""
 
 ARRAYS: dict[str, str] = {
     "frames": "one picture (H, W, 3) uint8 RGB",
@@ -33,6 +34,9 @@ ARRAYS: dict[str, str] = {
     "real_identity_features": "(n, 128) of the real video, by the same weights",
     "identity_maps": "of one picture, its maps at five depths in that network, (C, h, w) each",
     "real_identity_maps": "of the real picture of the same moment, by the same weights",
+    ARCFACE: "(n, 512) numbers of the face by the ArcFace file that is given, whose name and "
+    "digest belong to every value; NaN in frames without a face",
+    f"real_{ARCFACE}": "(n, 512) of the real video, by the same file",
     "pcm": "(S,) int16 sound of the clip, 16 kHz mono",
     "speech": "(n,) bool, whether there is speech in the frame",
     "fps": "frames a second",
@@ -191,6 +195,9 @@ _IDENTITY: tuple[Row, ...] = (
      "depths; a perceptual distance, not LPIPS", "zoo.metrics.identity:measure_map_distance",
      "0 to 2", "lower", ("identity_maps", "real_identity_maps"), "picture",
      "this project; network: dlib"),
+    ("identity.csim.arcface", "CSIM: cosine similarity of the face's features by ArcFace",
+     "zoo.metrics.identity:measure_csim", "−1 to 1", "higher", (ARCFACE, f"real_{ARCFACE}"),
+     "frame", "Zakharov et al., ICCV 2019; network: Deng et al., CVPR 2019"),
 )  # fmt: skip
 
 _SYNC: tuple[Row, ...] = (

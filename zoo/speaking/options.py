@@ -184,6 +184,10 @@ class PersonalizationSettings(ComputeOptions):
         at_least=1,
     )
     renderer_epochs: int = option("Epochs of the renderer; 0: its preset's.", default=0, at_least=0)
+    renderer_base: Path | None = option(
+        "Checkpoint of another renderer to begin with, of anyone, as runs/other/renderer/best.pt.",
+        default=None,
+    )
     perceptual: str = option(PERCEPTUAL_HELP, default=AUTO, one_of=PERCEPTUAL)
     vgg: Path | None = option(VGG_HELP, default=None)
 

@@ -65,13 +65,16 @@ class Personalization:
 
         Raises:
             ToolkitError: not a video with sound, a folder of another one, or that cannot be
-                written to, no such device, a judge without its weights, or a base model whose
-                features are not those that this installation makes.
+                written to, no such device, a judge without its weights, a base of the renderer
+                that is none, or a base model whose features are not those that this installation
+                makes.
         """
         check_video(self.video)
         check_place(self.out / NAME)
         find_device(self.settings.device)
         open_perceptual(self.settings.perceptual, self.settings.vgg)
+        if self.settings.renderer_base is not None:
+            load_checkpoint(self.settings.renderer_base, RENDERER)
         contract = open_model(self.settings.base, makes="motion").contract
         check_base(contract, self.settings.base)
         jobs = read_jobs(self.dataset)
@@ -168,6 +171,7 @@ class Personalization:
             preset=settings.preset,
             epochs=settings.renderer_epochs,
             holdout=settings.holdout,
+            base=settings.renderer_base.resolve() if settings.renderer_base else None,
             perceptual=settings.perceptual,
             vgg=settings.vgg.resolve() if settings.vgg else None,
             precision=settings.precision,

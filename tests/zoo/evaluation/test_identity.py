@@ -1,11 +1,11 @@
 """Pictures to what a face recogniser makes of them: where faces are put, and in which order."""
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from tests.numbered import find_real
+from tests.zoo.evaluation.moved_faces import MOVES, draw_face, find_discs, move
 from toolkit.features.landmarks import FaceMesh
 from toolkit.media.decode import read_frames
 from toolkit.media.video import fit_size, probe
@@ -30,22 +30,11 @@ sides."""
 def place_mesh(scale: float = 1.0, angle: float = 0.0, shift: complex = 0) -> np.ndarray:
     """(478, 3) mesh whose five points lie where they are expected, turned, scaled and moved."""
     mesh = np.full((NUM_LANDMARKS, 3), 60.0)
-    places = np.array(EXPECTED) @ (1, 1j) * scale * np.exp(1j * np.radians(angle)) + shift
-    mesh[POINTS, 0], mesh[POINTS, 1] = places.real, places.imag
+    mesh[POINTS, :2] = move(np.array(EXPECTED), scale, angle, shift)
     return mesh
 
 
-def draw_face(size: int, places: np.ndarray, radius: float) -> np.ndarray:
-    """White discs at places (k, 2) of a black picture."""
-    y, x = np.mgrid[:size, :size] + 0.5
-    discs = [np.hypot(x - px, y - py) < radius for px, py in places]
-    return np.repeat(np.any(discs, axis=0)[..., None], 3, axis=2).astype(np.uint8) * 255
-
-
-@pytest.mark.parametrize(
-    ("scale", "angle", "shift"),
-    [(1, 0, 0), (1, 0, 40 + 25j), (2, 30, 200 + 60j), (0.5, -20, 90 + 130j), (3.4, 0, 20j)],
-)
+@pytest.mark.parametrize(("scale", "angle", "shift"), MOVES)
 def test_eyes_and_nose_come_where_the_network_expects_them(
     scale: float, angle: float, shift: complex
 ) -> None:
@@ -54,11 +43,7 @@ def test_eyes_and_nose_come_where_the_network_expects_them(
     picture = draw_face(600, mesh[POINTS, :2], 5 * scale)
     face = align_face(picture, mesh)
     assert face.shape == (SIDE, SIDE, 3)
-    white = (face[..., 0] > 127).astype(np.uint8)
-    centres = cv2.connectedComponentsWithStats(white)[3]
-    found = sorted(map(tuple, centres[1:] + 0.5))
-    assert len(found) == 5
-    np.testing.assert_allclose(found, sorted(EXPECTED), atol=0.5)
+    np.testing.assert_allclose(find_discs(face), sorted(EXPECTED), atol=0.5)
 
 
 def test_a_large_face_is_averaged_before_it_is_made_small() -> None:

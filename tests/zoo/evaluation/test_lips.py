@@ -15,13 +15,14 @@ from toolkit.errors import SourceError
 from toolkit.features.landmarks import FaceMesh
 from zoo.data.talking import RATE
 from zoo.evaluation import tracked
+from zoo.evaluation.judges import Judges
 from zoo.evaluation.lips import judge_shown, judge_video
-from zoo.evaluation.measure import measure_video
+from zoo.evaluation.measure import Measured, measure_video
 from zoo.evaluation.sync import Judge
 from zoo.evaluation.tracked import LaidOutVideo, StillVideo, TrackedVideo, track_video
 from zoo.evaluation.view import View
 from zoo.metrics.sync import measure_sync
-from zoo.metrics.table import METRICS
+from zoo.metrics.table import METRICS, Metric
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,6 +52,11 @@ class Reader:
 
 def _cut(codes: Floats) -> Floats:
     return np.lib.stride_tricks.sliding_window_view(codes, 5)
+
+
+def measure(shown: LaidOutVideo, metrics: list[Metric], judge: Judge) -> Measured:
+    view = View(size=shown.video.size)
+    return measure_video(shown, None, view, metrics, judges=Judges(sync=judge))
 
 
 @pytest.fixture
@@ -153,7 +159,7 @@ def test_rows_of_lip_sync_are_measured_with_all_others(tmp_path: Path) -> None:
     judge: Judge = Reader()
     names = [name for name in METRICS if name.startswith("sync.")]
     metrics = [METRICS[name] for name in (*names, "cpbd")]
-    found = measure_video(shown, None, View(size=shown.video.size), metrics, None, judge)
+    found = measure(shown, metrics, judge)
     expected = measure_sync(judge_video(shown.video, judge))
     assert names == ["sync.offset", "sync.lse_c", "sync.lse_d", "sync.in_place"]
     assert [found.values[name] for name in names] == pytest.approx(
@@ -172,7 +178,7 @@ def test_picture_and_sound_of_36_ticks_are_needed(
         judge_video(video, Reader())
     metric = METRICS["sync.offset"]
     shown = LaidOutVideo(video, RATE)
-    found = measure_video(shown, None, View(size=video.size), [metric], None, Reader())
+    found = measure(shown, [metric], Reader())
     assert found.missing["sync.offset"].startswith("the video is too short: lips and sound")
 
 
@@ -183,11 +189,11 @@ def test_a_video_without_sound_or_face_is_not_judged_and_says_why(tmp_path: Path
     with pytest.raises(SourceError, match="no audio stream"):
         judge_video(shown.video, Reader())
     metrics = [METRICS["sync.lse_c"], METRICS["cpbd"]]
-    found = measure_video(shown, None, View(size=shown.video.size), metrics, None, Reader())
+    found = measure(shown, metrics, Reader())
     assert found.missing["sync.lse_c"].endswith("has no sound: the file has no audio stream")
     video = make_video(tmp_path, 40, 25)
     with pytest.raises(SourceError, match="no face is seen"):
         judge_video(video, Reader())
     shown = LaidOutVideo(video, RATE)
-    found = measure_video(shown, None, View(size=shown.video.size), metrics, None, Reader())
+    found = measure(shown, metrics, Reader())
     assert found.missing["sync.lse_c"].startswith("the video shows no face")

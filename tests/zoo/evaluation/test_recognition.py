@@ -5,13 +5,14 @@ import pytest
 
 from tests.zoo.evaluation.shown import GivenVideo, make_grey
 from zoo.evaluation import identity, measure, recognition
+from zoo.evaluation.judges import Judges
 from zoo.evaluation.measure import measure_video
 from zoo.evaluation.recognition import NUM_FACES, Recognition
 from zoo.evaluation.tracked import list_judges
 from zoo.evaluation.view import View
 from zoo.metrics.table import METRICS, find_metric
 
-NAMES = [name for name in METRICS if name.startswith("identity.")]
+NAMES = [name for name in METRICS if name.startswith("identity.") and name.endswith(".dlib")]
 
 
 @pytest.fixture
@@ -46,9 +47,22 @@ def make_video(levels, *, unseen=(), **chosen) -> GivenVideo:
     return GivenVideo([make_grey(v) for v in levels], {"landmarks": points}, **chosen)
 
 
-def score(shown, real, names=NAMES):
-    view = View(size=shown.video.size)
-    return measure_video(shown, real, view, [find_metric(name) for name in names])
+def score(shown, real, names=NAMES, judge=None):
+    view, metrics = View(size=shown.video.size), [find_metric(name) for name in names]
+    return measure_video(shown, real, view, metrics, None, Judges(identity=judge))
+
+
+class Level:
+    """Stands in for ArcFace: a picture of level v has the features (v, 100, 0, …)."""
+
+    label = "level.onnx"
+
+    def __init__(self) -> None:
+        self.seen = list[int]()
+
+    def describe(self, picture, mesh):
+        self.seen.append(int(picture[0, 0, 0]))
+        return np.array([self.seen[-1], 100.0, *[0] * 510])
 
 
 def test_identity_is_measured_where_both_show_a_face(seen: list[int]) -> None:
@@ -127,6 +141,58 @@ def test_a_recogniser_that_is_not_installed_is_said_and_the_rest_is_measured(
     assert seen == []
     assert not Recognition([METRICS["identity.csim.dlib"]], 0, 9).is_needed
     assert "identity_features" not in list_judges()
+
+
+# --- ArcFace ------------------------------------------------------------------------------------
+
+CSIM = "identity.csim.arcface"
+
+
+def test_csim_is_measured_of_the_same_faces_as_the_other_rows(seen: list[int]) -> None:
+    """Levels 0 beside 75, then 240 beside 100; frame 2 of it and 3 of the real one lack a face.
+
+    (0, 100) and (75, 100) have a cosine of 0.8; (240, 100) and (100, 100) (240 + 100) / (260 √2).
+    """
+    judge, real = Level(), make_video([75, 100, 100, 100], unseen=[3])
+    found = score(make_video([0, 240, 9, 9], unseen=[2]), real, [*NAMES, CSIM], judge)
+    assert found.missing == {}
+    assert found.values[CSIM] == pytest.approx((0.8 + 340 / 260 / 2**0.5) / 2)
+    assert judge.seen == seen == [0, 75, 240, 100, 100, 9]
+
+
+@pytest.mark.parametrize("reason", ["", "not installed"])
+def test_csim_alone_needs_no_other_recogniser(
+    seen: list[int], monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    allow(monkeypatch, reason)
+    judge, num = Level(), 90
+    found = score(make_video([2 * k for k in range(num)]), make_video([5] * num), [CSIM], judge)
+    assert set(found.values) == {CSIM}
+    assert len(judge.seen) == 2 * NUM_FACES
+    assert seen == []
+
+
+def test_csim_without_its_judge_says_what_to_type_and_the_rest_is_measured(seen: list[int]) -> None:
+    found = score(make_video([9]), make_video([8]), [*NAMES, CSIM])
+    assert found.missing[CSIM] == (
+        "needs ArcFace: --identity-judge FILE.onnx, InsightFace's w600k_r50.onnx for example"
+    )
+    assert "identity.csim.dlib" in found.values
+
+
+def test_csim_needs_a_real_video_and_faces(seen: list[int]) -> None:
+    reason = score(make_video([9]), None, [CSIM], Level()).missing[CSIM]
+    assert reason == "needs the real video: --real"
+    bare, judge = GivenVideo([make_grey(9)]), Level()
+    reason = score(bare, make_video([8]), [CSIM], judge).missing[CSIM]
+    assert reason == "the video shows no face"
+    reason = score(make_video([8]), bare, [CSIM], judge).missing[CSIM]
+    assert reason == "the real video shows no face"
+    unseen = score(make_video([9, 9], unseen=[0]), make_video([8, 8], unseen=[1]), [CSIM], judge)
+    assert unseen.missing[CSIM] == "has no value in these videos"
+
+
+# --- who they are -------------------------------------------------------------------------------
 
 
 def test_the_reason_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def test_tables_say_what_evaluate_sync_says_and_name_the_judge(
     assert result.exit_code == 0, result.output
     assert max(map(len, result.stdout.splitlines())) <= 80
     named = f"syncnet small, sha256 {hash_file(judge)[:12]}…, a stand-in for syncnet_v2"
-    assert f"sync.* are by {named}" in " ".join(result.stdout.split())
+    assert f"sync.*: by {named}" in " ".join(result.stdout.split())
     assert named in (tmp_path / "r.html").read_text("utf-8")
     record = json.loads(out.read_text("utf-8"))
     assert record["judges"]["sync_distances"] == named
@@ -107,7 +107,11 @@ def test_without_a_judge_the_rows_say_what_to_type(folder: Path) -> None:
     [
         (("video", "none.mp4", "--sync-judge", "none.pt"), 1, "none.pt: no such checkpoint"),
         (("person", "none", "--sync-judge", "none.pt"), 1, "none.pt: no such checkpoint"),
-        (("video", "none.mp4", "--sync-judge", "x", "--metrics", "cpbd"), 2, "names none of these"),
+        (
+            ("video", "none.mp4", "--sync-judge", "x", "--metrics", "cpbd"),
+            2,
+            "which --metrics leaves out",
+        ),
         (("sync", "none.mp4", "--judge", "x", "--workers", "0"), 2, "workers must be at least 1"),
     ],
 )

@@ -70,6 +70,7 @@ def test_a_video_beside_itself_is_as_good_as_can_be(metric: Metric) -> None:
         ("identity.acd_pairs.dlib", 1.2 * 60 / 119),  # of 119 others 60 are on the other side
         ("identity.acd_reference.dlib", math.sqrt(0.2**2 + 0.6**2)),
         ("identity.map_distance.dlib", (2 / 4 + 0) / 2),
+        ("identity.csim.arcface", 0.8),
         ("sync.offset", 2),
         ("sync.lse_c", 1.2 - 0.9),
         ("sync.lse_d", 0.9),

@@ -50,7 +50,7 @@ def test_a_blink_falls_in_twelve_hundredths_of_a_second_and_rises_in_twice_as_ma
 
 def test_without_blinks_the_lids_rest_where_the_persons_do():
     au45 = np.linspace(0, 5, 300)
-    lids = LidMap.fit("ann", [au45], np.linspace(0, 0.8, 501))
+    lids = LidMap.fit("ann", [au45], np.linspace(0, 0.8, 501), fps=30)
     np.testing.assert_array_equal(move_lids(au45, 30, lids=None, rate=0.0), 0)
     np.testing.assert_allclose(move_lids(au45, 30, lids=lids, rate=0.0), 0.4)
 
@@ -59,14 +59,14 @@ def test_a_person_who_closes_the_lids_further_does_so_in_each_blink():
     """One frame in a hundred of theirs exceeds 4.95; their lids rest too low, at 2.5, to be seen
     blinking: a quarter of 4.95 is where they rest then.
     """
-    lids = LidMap.fit("ann", [np.zeros(9)], np.linspace(0, 5, 501))
+    lids = LidMap.fit("ann", [np.zeros(9)], np.linspace(0, 5, 501), fps=30)
     shown = move_lids(np.zeros(300), 30, lids=lids, rate=6.0)
     assert (shown.min(), shown.max()) == (pytest.approx(1.2375), pytest.approx(4.95))
 
 
 def test_a_rate_that_is_no_number_takes_the_persons_lids_or_the_models():
     au45 = np.linspace(0, 1, 300)
-    lids = LidMap.fit("ann", [au45], 4 * au45)
+    lids = LidMap.fit("ann", [au45], 4 * au45, fps=30)
     np.testing.assert_array_equal(move_lids(au45, 30, lids=lids), lids.apply(au45))
     np.testing.assert_array_equal(move_lids(au45, 30, lids=lids, rate=MODEL), au45)
     np.testing.assert_array_equal(move_lids(au45, 30, lids=None, rate=PERSON), au45)

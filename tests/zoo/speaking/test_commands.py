@@ -285,7 +285,7 @@ def test_options_of_generate_that_do_not_go_together_are_refused(data, words, me
 def test_a_fine_tuned_models_lids_are_the_persons(data):
     """What the model leaves open is as far closed as the person was."""
     clip, normalisation = load_clip(data), make_normalisation("ann")
-    lids = LidMap.fit("ann", [np.zeros(100)], np.full(100, 3.0))
+    lids = LidMap.fit("ann", [np.zeros(100)], np.full(100, 3.0), fps=30)
     others = replace(lids, identity="bob")
     heard = np.zeros((9, 29), np.float32)
     for known, level in ((lids, 3), (others, 0), (None, 0)):
@@ -296,7 +296,7 @@ def test_a_fine_tuned_models_lids_are_the_persons(data):
 def learn_lids(data):
     """Make the motion model one that was fine-tuned to ann: her lids close where it dips."""
     content = load_checkpoint(data / "motion.pt")
-    lids = LidMap.fit("ann", [np.linspace(0, 1, 300)], np.linspace(0, 4, 300))
+    lids = LidMap.fit("ann", [np.linspace(0, 1, 300)], np.linspace(0, 4, 300), fps=30)
     content["model"]["lids"] = lids.to_state()
     save_checkpoint(data / "motion.pt", content)
 

@@ -259,7 +259,7 @@ class FacialTask(Task):
         no_move, as_is = np.zeros(6, np.float32), np.ones(6, np.float32)
         stored = (self._normalisation.denormalise_motion(part, no_move, as_is) for part in preds)
         au45 = (clip_au45(part)[:, AU45.start] for part in stored)
-        return LidMap.fit(self._recipe.identity, au45, self._real_au45)
+        return LidMap.fit(self._recipe.identity, au45, self._real_au45, fps=self._contract.fps)
 
     def state_dict(self) -> dict[str, Any]:
         lids = self._lids and self._lids.to_state()

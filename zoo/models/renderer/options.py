@@ -38,6 +38,10 @@ class RendererRecipe(ClipRunOptions):
     without: str = option(
         "Leave out the eye-attention map (eyes, Fig. 9).", default="", one_of=("", "eyes")
     )
+    base: Path | None = option(
+        "Checkpoint of another renderer to begin with, of anyone, as runs/other/best.pt.",
+        default=None,
+    )
     perceptual: str = option(PERCEPTUAL_HELP, default=AUTO, one_of=PERCEPTUAL)
     vgg: Path | None = option(VGG_HELP, default=None)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import ToolkitError
+from toolkit.storage import hash_file
 from zoo.data import Holdout
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.frames import Picture, RenderClip, load_render_clips, note_stretches, take_fingerprint
@@ -64,7 +65,10 @@ def train_renderer(recipe: RendererRecipe, setting: Setting) -> "RendererTask":
     """
     judge = open_judge(recipe, setting.out if setting.resume else None)
     clips = choose_clips(recipe)
-    return RendererTask(recipe, *clips, judge=judge, distributed=setting.distributed)
+    task = RendererTask(recipe, *clips, judge=judge, distributed=setting.distributed)
+    if recipe.base is not None and not setting.resume:
+        task.begin_with(recipe.base)
+    return task
 
 
 def choose_clips(recipe: RendererRecipe) -> tuple[Clips, Clips]:
@@ -142,6 +146,7 @@ class RendererTask(Task):
         recipe, device = self._recipe, self._distributed.device
         self._generator = place_network(create_generator(recipe.preset, self._size), device)
         self._discriminator = place_network(create_discriminator(recipe.preset), device)
+        self._began: dict[str, Any] | None = None
         self._gan = Adversaries(
             self._generator,
             self._discriminator,
@@ -150,6 +155,43 @@ class RendererTask(Task):
             rates=recipe.rates(0),
             betas=BETAS,
         )
+
+    def begin_with(self, path: Path) -> None:
+        """Take another renderer's weights, and note whose.
+
+        Raises:
+            ToolkitError: it is of another preset, size or face model, or has no alpha where this
+                one has.
+        """
+        content = load_checkpoint(path, FAMILY.name)["model"]
+        own = {
+            "preset": self._recipe.preset,
+            "size": self._size,
+            "face_model": self._describe_face_model(),
+            "alpha": self._preset.alpha,
+        }
+        for name, value in own.items():
+            if (theirs := content.get(name, False)) != value:
+                raise ToolkitError(
+                    f"{path}: {name.replace('_', ' ')} {_say(theirs)}, not {_say(value)}: "
+                    "begin with another renderer, or without --base"
+                )
+        try:
+            self._generator.load_state_dict(content["generator"])
+            if "discriminator" in content:
+                self._discriminator.load_state_dict(content["discriminator"])
+        except RuntimeError as error:
+            raise ToolkitError(
+                f"{path}: its weights do not fit this version's networks: begin without --base"
+            ) from error
+        self._began = {
+            "identity": content["person"]["identity"],
+            "sha256": hash_file(path),
+            "base": content.get("base"),
+        }
+
+    def _describe_face_model(self) -> dict[str, str]:
+        return {"name": self._face_model.name, "sha256": self._face_model.sha256}
 
     def recipe(self) -> dict[str, Any]:
         judge = f"{self._perceptual.name} {self._perceptual.sha256[:12]}"
@@ -251,6 +293,7 @@ class RendererTask(Task):
             "optimisers": self._gan.state_dict(),
             "eyes": ELLIPSES,
             "alpha": self._preset.alpha,
+            "base": self._began,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -268,20 +311,29 @@ class RendererTask(Task):
         self._generator.load_state_dict(state["generator"])
         self._discriminator.load_state_dict(state["discriminator"])
         self._gan.load_state_dict(state["optimisers"])
+        self._began = state.get("base")
 
     def export(self) -> dict[str, Any]:
         return {
             "preset": self._recipe.preset,
             "without": self._recipe.without,
             "generator": copy_to_cpu(self._generator),
+            "discriminator": copy_to_cpu(self._discriminator),
+            "base": self._began,
             "person": self._person.to_state(),
             "trained_on": self._stretches[0],
             "held_out": self._stretches[1],
             "size": self._size,
             "fps": self._fps,
-            "face_model": {"name": self._face_model.name, "sha256": self._face_model.sha256},
+            "face_model": self._describe_face_model(),
             "threshold": self._threshold,
             "eyes": ELLIPSES,
             "alpha": self._preset.alpha,
             "perceptual": {"name": self._perceptual.name, "sha256": self._perceptual.sha256},
         }
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return " ".join(map(str, value.values())) if isinstance(value, dict) else str(value)

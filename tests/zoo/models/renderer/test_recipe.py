@@ -516,6 +516,49 @@ def test_clips_of_another_size_or_face_model_are_refused(
             renderer.check_clip(theirs)
 
 
+def test_a_run_begins_with_another_renderers_networks_and_says_whose(
+    dataset: Path, run: Path
+) -> None:
+    task = make_task(make_recipe(dataset))
+    task.begin_with(run / "best.pt")
+    base, begun = load_checkpoint(run / "best.pt", "renderer")["model"], task.export()
+    for part in ("generator", "discriminator"):
+        assert all(torch.equal(begun[part][k], base[part][k]) for k in base[part])
+    known = {"identity": "ann", "sha256": hash_file(run / "best.pt"), "base": None}
+    assert begun["base"] == known
+
+
+def test_a_run_goes_on_without_its_base_and_still_says_what_it_began_with(
+    dataset: Path, run: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "other.pt"
+    base.write_bytes((run / "best.pt").read_bytes())
+    train_renderer(make_recipe(dataset, base=base), tmp_path / "run")
+    base.unlink()
+    train_renderer(make_recipe(dataset, base=base, epochs=2), tmp_path / "run", resume=True)
+    began = load_checkpoint(tmp_path / "run" / "last.pt", "renderer")["model"]["base"]
+    assert began["identity"] == "ann"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"preset": "paper"}, "preset paper, not small"),
+        ({"size": 96}, "size 96, not 64"),
+        ({"alpha": False}, "alpha no, not yes"),
+    ],
+)
+def test_a_base_of_another_kind_is_one_clear_error(
+    dataset: Path, run: Path, tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    content = load_checkpoint(run / "best.pt", "renderer")
+    content["model"] |= change
+    save_checkpoint(tmp_path / "other.pt", content)
+    recipe = make_recipe(dataset, base=tmp_path / "other.pt")
+    with pytest.raises(ToolkitError, match=words):
+        train_renderer(recipe, tmp_path / "run")
+
+
 def test_a_run_keeps_its_judge_though_another_can_be_had_meanwhile(
     dataset: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
