@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.results.ablations import run_ablations
+from tests.results.evaluated import run_evaluation
 from tests.results.eyes import run_eyes
 from tests.results.grid import run_grid
 from tests.results.killed import run_killed
@@ -40,6 +41,7 @@ STEPS: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "killed": run_killed,
     "reenact": run_reenactment,
     "reenact-audio": run_audio_reenactment,
+    "evaluate": run_evaluation,
     "eyes": run_eyes,
     "synthesize": run_synthesis,
     "sheet": run_sheet,

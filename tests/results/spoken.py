@@ -69,7 +69,7 @@ def run_synthesis(setup: Setup) -> dict[str, Table]:
 
 def list_recordings(setup: Setup, person: PersonFile) -> dict[str, Path]:
     """Name -> recording: what was held out of the person's video, and others' speech."""
-    own = setup.out / "video-spoken" / "own.wav"
+    own = setup.out / "video-speech" / "own.wav"
     own.parent.mkdir(parents=True, exist_ok=True)
     pcm = np.concatenate([part.pcm for part in read_held(setup, person)])
     write_wav(own, pcm / 32768, SAMPLE_RATE)

@@ -9,7 +9,7 @@ import torch
 
 from tests.datasets import FakeClip, write_dataset
 from tests.numbered import make_tone, write_wav
-from tests.results import eyes, judged, people, reenactment, sheet, spoken
+from tests.results import evaluated, eyes, judged, people, reenactment, sheet, spoken
 from tests.results.people import Subject
 from tests.results.setup import PAGE, make_rehearsal
 from toolkit.media.encode import write_video
@@ -21,7 +21,7 @@ from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
 from zoo.models.renderer import FAMILY
 from zoo.models.renderer.person import fit_person
-from zoo.speaking import synthesize
+from zoo.speaking import self_reenactment, synthesize
 from zoo.speaking.person_file import PersonFile, save_person
 from zoo.training.checkpoint import save_checkpoint
 from zoo.training.distributed import Distributed
@@ -112,7 +112,8 @@ def save_models(folder, clip):
             "perceptual": {"name": "random"},
         },
     }
-    save_checkpoint(folder / "last.pt", content)
+    for name in ("last.pt", "best.pt"):
+        save_checkpoint(folder / name, content)
     StageLog(folder).run("renderer", lambda: None)
     files = PersonFile(
         identity="ann",
@@ -133,7 +134,7 @@ def stand_in(monkeypatch, clip, subject, folder):
         (sheet, "find_sample"),
     ):
         monkeypatch.setattr(module, name, lambda setup: subject)
-    for module in (reenactment, spoken, people):
+    for module in (evaluated, reenactment, spoken, people):
         monkeypatch.setattr(module, "personalize_longest", lambda setup: folder)
     for module in (judged, spoken):
         monkeypatch.setattr(module, "open_renderer", lambda *_: StandIn(clip))
@@ -143,7 +144,8 @@ def stand_in(monkeypatch, clip, subject, folder):
             StandIn(clip) if makes == "frames" else registry.open_model(path, device, makes=makes)
         )
 
-    monkeypatch.setattr(synthesize, "open_model", open_model)
+    for module in (self_reenactment, synthesize):
+        monkeypatch.setattr(module, "open_model", open_model)
     monkeypatch.setattr(videos, "FaceMesh", lambda: None)
     monkeypatch.setattr(
         videos, "find_landmarks", lambda pictures, mesh: make_faces(len([*pictures]))
@@ -185,6 +187,21 @@ def test_motion_from_sound_stands_beside_the_mean(setup):
     rows = tables["audio-reenactment"].rows
     assert [row["moved by"] for row in rows] == ["its sound", "mean motion", "its own motion"]
     assert {row["frames"] for row in rows} == {HELD}
+
+
+def test_every_metric_and_the_papers_tables_are_filled_from_a_persons_own_sound(setup):
+    """Five levels are 34.2 dB, whatever moves the head; the papers' rows stand below."""
+    tables = evaluated.run_evaluation(setup)
+    assert tables.keys() <= read_markers()
+    row = find_row(tables["person-metrics"], metric="psnr.mean")
+    assert float(row["model"].removeprefix("\\*")) == pytest.approx(34.2, abs=1)
+    assert row["real"] == "∞"
+    for name in ("facial-1", "das-1", "das-2"):
+        shown = [row["shown"] for row in tables[f"person-{name}"].rows]
+        assert shown[:4] == ["model", "mean motion", "other motion", "own motion"]
+        assert any(name.startswith("paper: ") for name in shown)
+    facial = find_row(tables["person-facial-1"], shown="paper: FACIAL")
+    assert (facial["LMD"], facial["CPBD"]) == ("3.57", "0.314")
 
 
 def test_blinks_are_counted_in_all_and_in_held_out_frames(setup):

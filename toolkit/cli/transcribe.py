@@ -75,6 +75,9 @@ def transcribe(
     for transcript in found:
         name = f"{transcript.path}: " if len(files) > 1 else ""
         click.echo(f"{name}{transcript.text}")
+        if not transcript.text:
+            seconds = f"{transcript.seconds:.1f} s of sound"
+            click.echo(f"{transcript.path}: no letter was heard in {seconds}", err=True)
         if transcript.judge is not None:
             click.echo(f"{name}judge: {transcript.judge}")
 

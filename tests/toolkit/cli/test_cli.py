@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import time
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -593,3 +594,13 @@ def test_options_without_a_default_stand_first_and_then_the_records_own() -> Non
         """Nothing."""
 
     assert [param.name for param in command.params] == ["shards", "rate", "seed"]
+
+
+def test_transcribing_silence_prints_an_empty_line_and_says_why(tmp_path: Path) -> None:
+    wav = tmp_path / "silence.wav"
+    with wave.open(str(wav), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 24000))
+    result = CliRunner().invoke(main, ["transcribe", str(wav)])
+    assert (result.exit_code, result.stdout) == (0, "\n")
+    assert result.stderr == f"{wav}: no letter was heard in 1.5 s of sound\n"
