@@ -42,6 +42,8 @@ def make_faces(num_frames):
 class StandIn:
     """Draws the stored frames five levels brighter; was trained on all but the last ones."""
 
+    has_alpha = False
+
     def __init__(self, clip):
         self.clip, self.person, self.fps = clip, fit_person([clip]), clip.fps
         self.identity, self.pose_map = self.person.identity, self.person.pose_map
