@@ -370,6 +370,26 @@ def test_the_blink_is_painted_into_the_eyes_alone():
     np.testing.assert_allclose(frames[0, :3, 0, 0], [1, 51 / 127.5 - 1, -1], rtol=1e-6)
 
 
+def test_a_blink_covers_both_ellipses_alike_and_rises_with_au45():
+    """The mean face from in front; of 5, and of more, every pixel of both ellipses is whole."""
+    model, size = load_default(), 256
+    surface = make_surface(model.mean_shape, model.triangles)
+    surface = dataclasses.replace(surface, eyes=eyes.find_regions(model))
+    camera = CropCamera(intrinsics=(600.0, 600.0, 128.0, 128.0), size=size)
+    ahead = [(0.0, 0.0, 0.0, 0.0, 0.0, 600.0)]
+    picture = FaceRenderer(surface, camera).render(np.zeros((1, 64)), ahead)
+    levels = np.arange(0, 5.5, 0.5)
+    maps = paint_frames(picture.repeat(len(levels), 1, 1, 1), levels)[:, 3].numpy()
+    ellipses = picture[0, ..., 3].numpy() == 255
+    right, left = maps[..., : size // 2], maps[..., size // 2 :]
+    assert ellipses[:, : size // 2].sum() > 400
+    np.testing.assert_array_equal(right[..., ::-1], left)
+    assert (np.diff(maps[:, ellipses], axis=0) > 0).all()
+    assert (maps[0] == 0).all()
+    assert (maps[-1, ellipses] == 1).all()
+    assert not maps[:, ~ellipses].any()
+
+
 def test_official_painting_overwrites_bright_pixels_with_raw_au45():
     """Eyes, and everything whose green exceeds 0.9; three channels, nothing scaled or clipped."""
     pictures = torch.zeros(1, 1, 3, 4, dtype=torch.uint8)

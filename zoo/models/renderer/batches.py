@@ -34,6 +34,8 @@ class FrameBatch:
         matte: (B, 1, H, H) float32, 0 to 1, see `toolkit.features.matte`, or 1 throughout where
             no person is seen; None where no alpha is learnt.
         near: (B, 1, H, H) float32, 0 to 1, see `zoo.data.mattes.surround`; None likewise.
+        regions: (B, 3, 4) float32, see `zoo.models.renderer.regions.place_regions`; None where
+            mouth and eyes are not looked at by themselves.
     """
 
     window: Tensor
@@ -41,6 +43,7 @@ class FrameBatch:
     inside: Tensor | None = None
     matte: Tensor | None = None
     near: Tensor | None = None
+    regions: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.target)
@@ -48,17 +51,17 @@ class FrameBatch:
     def to(self, device: torch.device) -> Self:
         """The same on a device, channels last; does not wait where the batch is pinned."""
         window, target = (_move(tensor, device) for tensor in (self.window, self.target))
-        masks = (m if m is None else m.to(device, non_blocking=True) for m in self._masks)
-        return type(self)(window, target, *masks)
+        rest = (m if m is None else m.to(device, non_blocking=True) for m in self._rest)
+        return type(self)(window, target, *rest)
 
     def pin_memory(self) -> Self:
         """The same in memory that a GPU reads by itself; a DataLoader calls this."""
-        masks = (m if m is None else m.pin_memory() for m in self._masks)
-        return type(self)(self.window.pin_memory(), self.target.pin_memory(), *masks)
+        rest = (m if m is None else m.pin_memory() for m in self._rest)
+        return type(self)(self.window.pin_memory(), self.target.pin_memory(), *rest)
 
     @property
-    def _masks(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        return self.inside, self.matte, self.near
+    def _rest(self) -> tuple[Tensor | None, ...]:
+        return self.inside, self.matte, self.near, self.regions
 
     def hide_rest(self, pred: Tensor) -> Tensor:
         """A prediction (B, 3, H, H) with the target where there is nothing to learn.
@@ -82,10 +85,16 @@ class ClipFrames:
     """
 
     def __init__(
-        self, clips: Sequence[RenderClip], maker: WindowMaker, *, with_matte: bool = False
+        self,
+        clips: Sequence[RenderClip],
+        maker: WindowMaker,
+        *,
+        with_matte: bool = False,
+        with_regions: bool = False,
     ) -> None:
         self._clips, self._with_matte = tuple(clips), with_matte
         self._windows = [maker.make_of_clip(clip) for clip in clips]
+        self._regions = [maker.place_regions(clip) for clip in clips] if with_regions else []
         measured = any(clip.valid.any() for clip in clips)
         rows = [
             clip.valid.nonzero()[0] if measured else np.arange(len(clip.valid)) for clip in clips
@@ -107,7 +116,13 @@ class ClipFrames:
             _stack_masks([self._clips[clip].inside for clip, _ in pairs]),
             _stack_mattes(mattes),
             _stack_mattes([surround(matte) for matte in mattes]),
+            self._gather_regions(pairs),
         )
+
+    def _gather_regions(self, pairs: Sequence[tuple[int, int]]) -> Tensor | None:
+        if not self._regions:
+            return None
+        return torch.from_numpy(np.stack([self._regions[clip][t] for clip, t in pairs]))
 
 
 def _stack_mattes(mattes: Sequence[Matte]) -> Tensor | None:

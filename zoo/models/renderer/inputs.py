@@ -21,6 +21,7 @@ from zoo.graphics.render import FaceRenderer
 from zoo.graphics.surface import Surface
 from zoo.models.renderer.person import Person
 from zoo.models.renderer.presets import PRESETS, WindowShape
+from zoo.models.renderer.regions import place_regions
 from zoo.models.renderer.windows import RenderedWindows
 from zoo.motion.pose_map import smooth_motion
 from zoo.training.options import find_preset
@@ -76,11 +77,13 @@ class WindowMaker:
         surface: the person's.
         shape: of a window.
         has_eyes: False leaves the eye-attention map at zero.
+        keypoints: (68,) vertices of the 68-point view.
     """
 
     surface: Surface
     shape: WindowShape
     has_eyes: bool
+    keypoints: npt.NDArray[np.int64]
 
     @classmethod
     def of_person(
@@ -96,7 +99,7 @@ class WindowMaker:
         """With eye regions by a threshold in mm², see `zoo.graphics.eyes.find_regions`."""
         shape = find_preset(PRESETS, preset).window
         surface = person.make_surface(model, threshold=threshold, whole_triangles=whole_triangles)
-        return cls(surface, shape, without != "eyes")
+        return cls(surface, shape, without != "eyes", model.keypoints)
 
     def make(
         self,
@@ -131,6 +134,16 @@ class WindowMaker:
         """The windows of a clip's own motion."""
         return self.make(
             clip.camera, expression=clip.expression, pose=clip.model_pose, au45=clip.au45
+        )
+
+    def place_regions(self, clip: RenderClip) -> npt.NDArray[np.float32]:
+        """Mouth and eyes of a clip's frames as its windows show them, see `place_regions`."""
+        return place_regions(
+            self.surface,
+            clip.camera,
+            self.keypoints,
+            expression=smooth_motion(clip.expression),
+            pose=smooth_motion(clip.model_pose),
         )
 
 

@@ -1,5 +1,6 @@
 """The rendering-to-video network's losses, eq. 10 of FACIAL (Zhang et al., ICCV 2021).
 
+Mouth and eyes count a second time, by themselves; that is this project's.
 Legend: B batch, H the side of a picture.
 """
 
@@ -15,25 +16,42 @@ from zoo.models.renderer.networks import Features
 
 @dataclass(frozen=True, kw_only=True)
 class LossWeights:
-    """λ1 to λ3 of eq. 10; the adversarial term has weight 1. The alpha's is this project's."""
+    """λ1 to λ3 of eq. 10; the adversarial term has weight 1. The others are this project's.
+
+    Attributes:
+        feature_matching, perceptual, l1: of eq. 10.
+        alpha: of the alpha's cross-entropy.
+        patches: of eq. 10 without its perceptual term, for the mouth's patch and for the eyes'.
+            Where a head is as large as in crops of its own, a pixel of them then counts about six
+            times in L1.
+    """
 
     feature_matching: float = 2.0
     perceptual: float = 10.0
     l1: float = 50.0
     alpha: float = 10.0
+    patches: float = 0.2
 
     def sum(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Eq. 10 of its terms `adversarial`, `feature_matching`, `perceptual` and `l1`.
 
-        A term `alpha`, where there is one, comes on top.
+        A term `alpha`, and terms `adversarial mouth` and the like, come on top where there are
+        some.
         """
-        total = (
-            terms["adversarial"]
-            + self.feature_matching * terms["feature_matching"]
-            + self.perceptual * terms["perceptual"]
-            + self.l1 * terms["l1"]
+        total = self._weigh(terms) + self.perceptual * terms["perceptual"]
+        if "alpha" in terms:
+            total = total + self.alpha * terms["alpha"]
+        for patch in sorted({name.partition(" ")[2] for name in terms} - {""}):
+            total = total + self.patches * self._weigh(terms, f" {patch}")
+        return total
+
+    def _weigh(self, terms: Mapping[str, Tensor], of: str = "") -> Tensor:
+        """What a discriminator and L1 say of a picture."""
+        return (
+            terms[f"adversarial{of}"]
+            + self.feature_matching * terms[f"feature_matching{of}"]
+            + self.l1 * terms[f"l1{of}"]
         )
-        return total + self.alpha * terms["alpha"] if "alpha" in terms else total
 
 
 def alpha_loss(logits: Tensor, matte: Tensor, inside: Tensor | None) -> Tensor:

@@ -46,6 +46,7 @@ class Preset:
         mean_over_scales: features are matched by the mean over scales, else their sum.
         parts: of the input, that may be left out.
         alpha: the generator gives an alpha beside the colours; else it draws whole squares.
+        patches: mouth and eyes count more, and have discriminators of their own.
     """
 
     epochs: int = 50
@@ -59,6 +60,7 @@ class Preset:
     mean_over_scales: bool = False
     parts: tuple[str, ...] = ("eyes",)
     alpha: bool = True
+    patches: bool = True
 
 
 PRESETS = {
@@ -77,6 +79,7 @@ PRESETS = {
         mean_over_scales=True,
         parts=(),
         alpha=False,
+        patches=False,
     ),
 }
 """`paper` as the paper has it, where it is silent in the released code's sizes; `small` for one

@@ -5,13 +5,13 @@ FACIAL (Zhang et al., ICCV 2021), sections 3.4 and 5.1.
 
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from toolkit.errors import ToolkitError
 from toolkit.storage import hash_file
@@ -33,6 +33,7 @@ from zoo.models.renderer.losses import (
 )
 from zoo.models.renderer.networks import create_discriminator, create_generator, place_network
 from zoo.models.renderer.options import RendererRecipe
+from zoo.models.renderer.patches import Judge, Patch, create_patch_discriminators, pair_patches
 from zoo.models.renderer.person import fit_person
 from zoo.models.renderer.presets import HALF_WINDOW, PRESETS
 from zoo.training.adversaries import Adversaries
@@ -136,7 +137,9 @@ class RendererTask(Task):
             without=recipe.without,
         )
         self._trained, self._chosen_by = (
-            ClipFrames(clips, maker, with_matte=self._preset.alpha)
+            ClipFrames(
+                clips, maker, with_matte=self._preset.alpha, with_regions=self._preset.patches
+            )
             for clips in (trained, chosen_by)
         )
         self._perceptual = place_network(judge, distributed.device)
@@ -146,10 +149,11 @@ class RendererTask(Task):
         recipe, device = self._recipe, self._distributed.device
         self._generator = place_network(create_generator(recipe.preset, self._size), device)
         self._discriminator = place_network(create_discriminator(recipe.preset), device)
+        self._patches = place_network(create_patch_discriminators(recipe.preset), device)
         self._began: dict[str, Any] | None = None
         self._gan = Adversaries(
             self._generator,
-            self._discriminator,
+            nn.ModuleList([self._discriminator, *self._patches.values()]),
             recipe,
             self._distributed,
             rates=recipe.rates(0),
@@ -180,6 +184,8 @@ class RendererTask(Task):
             self._generator.load_state_dict(content["generator"])
             if "discriminator" in content:
                 self._discriminator.load_state_dict(content["discriminator"])
+            if "patches" in content:
+                self._patches.load_state_dict(content["patches"])
         except RuntimeError as error:
             raise ToolkitError(
                 f"{path}: its weights do not fit this version's networks: begin without --base"
@@ -229,30 +235,53 @@ class RendererTask(Task):
             pred = batch.hide_rest(drawn[:, :3])
         judge = functools.partial(self._discriminator, batch.window)
         losses = self._gan.step_discriminator(judge, batch.target, pred, discriminator_loss)
-        terms = self._step_generator(batch, pred, drawn[:, 3:])
+        patches = self._cut_patches(batch, pred)
+        for patch in patches:
+            found = self._gan.step_discriminator(
+                patch.judge, patch.target, patch.pred, discriminator_loss
+            )
+            losses |= {f"{name} {patch.name}": value for name, value in found.items()}
+        terms = self._step_generator(batch, pred, drawn[:, 3:], patches)
         names = {"perceptual": f"perceptual ({self._perceptual.name})"}
         losses |= {f"loss {names.get(name, name)}": value for name, value in terms.items()}
         first = {"loss l1": terms["l1"]}  # is shown
         return self._gan.read_losses(first | losses, len(batch))
 
-    def _step_generator(self, batch: FrameBatch, pred: Tensor, alpha: Tensor) -> dict[str, Tensor]:
+    def _cut_patches(self, batch: FrameBatch, pred: Tensor) -> list[Patch]:
+        """Mouth and eyes of a batch; none where the preset does not look at them."""
+        if batch.regions is None:
+            return []
+        shape = self._preset.window
+        rendered = batch.window[:, shape.current * shape.channels :][:, : shape.channels]
+        return pair_patches(self._patches, rendered, batch.target, pred, batch.regions)
+
+    def _step_generator(
+        self, batch: FrameBatch, pred: Tensor, alpha: Tensor, patches: Sequence[Patch]
+    ) -> dict[str, Tensor]:
         """Terms of eq. 10 and of an alpha, which is in no other, without their weights."""
+        judge = functools.partial(self._discriminator, batch.window)
         with self._gan.judging():
-            with torch.no_grad():
-                target = self._discriminator(batch.window, batch.target)
-            features = self._discriminator(batch.window, pred)
-            perceptual = self._perceptual(pred, batch.target)
-        mean = self._preset.mean_over_scales
-        terms = {
-            "adversarial": adversarial_loss(features),
-            "feature_matching": feature_matching_loss(features, target, mean=mean),
-            "perceptual": perceptual,
-            "l1": (pred.float() - batch.target).abs().mean(),
-        }
+            terms = self._compare(judge, pred, batch.target)
+            terms["perceptual"] = self._perceptual(pred, batch.target)
+            for patch in patches:
+                found = self._compare(patch.judge, patch.pred, patch.target)
+                terms |= {f"{name} {patch.name}": value for name, value in found.items()}
         if batch.matte is not None:
             terms["alpha"] = alpha_loss(alpha, batch.matte, batch.inside)
         self._gan.step("generator", self._weights.sum(terms).backward)
         return {name: value.detach() for name, value in terms.items()}
+
+    def _compare(self, judge: Judge, pred: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Terms of eq. 10 by a discriminator, and L1."""
+        with torch.no_grad():
+            known = judge(target)
+        features = judge(pred)
+        mean = self._preset.mean_over_scales
+        return {
+            "adversarial": adversarial_loss(features),
+            "feature_matching": feature_matching_loss(features, known, mean=mean),
+            "l1": (pred.float() - target).abs().mean(),
+        }
 
     def validate(self) -> Metrics:
         """`score`: mean absolute error in levels of 255; `psnr` in dB, over the mean square error.
@@ -290,6 +319,7 @@ class RendererTask(Task):
         return {
             "generator": self._generator.state_dict(),
             "discriminator": self._discriminator.state_dict(),
+            "patches": self._patches.state_dict(),
             "optimisers": self._gan.state_dict(),
             "eyes": ELLIPSES,
             "alpha": self._preset.alpha,
@@ -297,7 +327,7 @@ class RendererTask(Task):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Raises ToolkitError for a run that saw other eyes, or gave no alpha as this version."""
+        """Raises ToolkitError for a run of a version that saw, drew or judged otherwise."""
         if state.get("eyes") != ELLIPSES:
             raise ToolkitError(
                 "the run was begun by a version that painted the eyes as whole triangles: train "
@@ -308,8 +338,14 @@ class RendererTask(Task):
                 "the run was begun by a version that drew squares without an alpha: train anew in "
                 "another --out"
             )
+        if bool(state.get("patches")) != self._preset.patches:
+            raise ToolkitError(
+                "the run was begun by a version that did not look at mouth and eyes by themselves: "
+                "train anew in another --out"
+            )
         self._generator.load_state_dict(state["generator"])
         self._discriminator.load_state_dict(state["discriminator"])
+        self._patches.load_state_dict(state.get("patches", {}))
         self._gan.load_state_dict(state["optimisers"])
         self._began = state.get("base")
 
@@ -319,6 +355,7 @@ class RendererTask(Task):
             "without": self._recipe.without,
             "generator": copy_to_cpu(self._generator),
             "discriminator": copy_to_cpu(self._discriminator),
+            "patches": copy_to_cpu(self._patches),
             "base": self._began,
             "person": self._person.to_state(),
             "trained_on": self._stretches[0],

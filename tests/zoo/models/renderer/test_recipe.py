@@ -340,6 +340,8 @@ def test_a_step_trains_both_networks_and_says_which_network_judged(dataset: Path
     assert set(metrics) == {
         "loss discriminator", "loss adversarial", "loss feature_matching",
         "loss perceptual (random)", "loss l1", "loss alpha", "items",
+        *(f"loss {term} {part}" for part in ("mouth", "eyes")
+          for term in ("discriminator", "adversarial", "feature_matching", "l1")),
     }  # fmt: skip
 
 
