@@ -1,4 +1,4 @@
-# ruff: noqa: F401, F811 (fixtures are imported)
+# ruff: noqa: F401 (fixtures are imported)
 """Renderers of several people, which others begin with, and what a run takes over from a base."""
 
 import json
