@@ -79,8 +79,6 @@ def scene(tmp_path, monkeypatch):
     fake = FakeClip(num_frames=NUM_SOURCE, arrays=arrays)
     data = write_dataset(tmp_path / "data", {"j": [fake]}, frame_size=SIZE)
     name_face_model(data, hash_file(DEFAULT_PATH))
-        data, [{"clip_id": fake.id, "split": "train", "by": "clip", "ratio": "1-0-0", "seed": 0}]
-    )
     task = make_task(make_recipe(data, holdout=0.2))
     save_checkpoint(tmp_path / "best.pt", {"kind": "renderer", "model": task.export()})
     (clip,) = load_render_clips(data, identity="ann")
