@@ -22,7 +22,9 @@ from zoo.training.options import (
 BACKGROUNDS = ("source", "crop")
 """The picture of the clip's source with the drawn head in it; the head's crop alone."""
 
-LIMIT_HELP = "Draw the head turned as far as the motion has it, and not little further than learnt."
+LIMIT_HELP = (
+    "Turn the head as far as the motion does; otherwise at most 5° further than the renderer learnt."
+)
 
 BACKGROUND_HELP = "Around the head: the picture of its clip's video, or the crop of it alone."
 
