@@ -16,16 +16,19 @@ class Training:
         example: a line that runs.
         next: the line that usually follows; options of the run stand in it as `{shards}`, its
             folder as `{out}`.
+        next_of_several: the same where the run's `people` are several.
     """
 
     options: str
     help: str
     example: str
     next: str
+    next_of_several: str = ""
 
     def write_next(self, options: Any, out: Path) -> str:
         """The line that follows a run with these options into a folder, ready for a shell."""
-        return self.next.format_map(_Quoted(vars(options) | {"out": out}))
+        line = self.next_of_several if getattr(options, "people", ()) else self.next
+        return line.format_map(_Quoted(vars(options) | {"out": out}))
 
 
 class _Quoted(dict[str, Any]):

@@ -22,6 +22,10 @@ from zoo.training.options import (
 BACKGROUNDS = ("source", "crop")
 """The picture of the clip's source with the drawn head in it; the head's crop alone."""
 
+LIMIT_HELP = (
+    "Turn the head as far as the motion does; otherwise at most 5° further than the renderer learnt."
+)
+
 BACKGROUND_HELP = "Around the head: the picture of its clip's video, or the crop of it alone."
 
 
@@ -108,14 +112,15 @@ class SynthesisSettings:
     no_recentring: bool = option(
         "Leave the head about its mean over all clips, not that of the clip shown.", default=False
     )
-    plain: bool = option("All three, and --blink-rate model: the paper alone.", default=False)
+    no_pose_limit: bool = option(LIMIT_HELP, default=False)
+    plain: bool = option("All four, and --blink-rate model: the paper alone.", default=False)
     weights: Path | None = option("Of another acoustic model.", default=None)
     device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
 
     def __post_init__(self) -> None:
         """Settle what --plain says, refuse what does not go together; raises ValueError."""
         check_options(self)
-        _settle_plain(self, "no_fade", "no_smoothing", "no_recentring")
+        _settle_plain(self, "no_fade", "no_smoothing", "no_recentring", "no_pose_limit")
         names = ("identity", "shards", "motion_model", "renderer")
         missing = [name for name in names if getattr(self, name) is None]
         flags = ["--" + name.replace("_", "-") for name in missing]
@@ -137,6 +142,7 @@ class ReenactmentSettings:
     )
     background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
     blink_rate: str = _blink_option()
+    no_pose_limit: bool = option(LIMIT_HELP, default=False)
     device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
 
     def __post_init__(self) -> None:
@@ -183,9 +189,14 @@ class PersonalizationSettings(ComputeOptions):
         default=150,
         at_least=1,
     )
-    renderer_epochs: int = option("Epochs of the renderer; 0: its preset's.", default=0, at_least=0)
+    renderer_epochs: int = option(
+        "Epochs of the renderer. 0: its preset's; with --renderer-base a third of them.",
+        default=0,
+        at_least=0,
+    )
     renderer_base: Path | None = option(
-        "Checkpoint of another renderer to begin with, of anyone, as runs/other/renderer/best.pt.",
+        "Checkpoint of another renderer to begin with, of anyone or of several people, as "
+        "runs/other/renderer/best.pt.",
         default=None,
     )
     perceptual: str = option(PERCEPTUAL_HELP, default=AUTO, one_of=PERCEPTUAL)

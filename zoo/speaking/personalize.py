@@ -74,7 +74,7 @@ class Personalization:
         find_device(self.settings.device)
         open_perceptual(self.settings.perceptual, self.settings.vgg)
         if self.settings.renderer_base is not None:
-            load_checkpoint(self.settings.renderer_base, RENDERER)
+            check_renderer_base(self.settings.renderer_base, self.settings.preset)
         contract = open_model(self.settings.base, makes="motion").contract
         check_base(contract, self.settings.base)
         jobs = read_jobs(self.dataset)
@@ -233,6 +233,17 @@ def plan_ingest(contract: Contract) -> IngestOptions:
     reads_states = contract.speech_features == "whisper"
     whisper = next(iter(BACKENDS["whisper"])) if reads_states else "none"
     return IngestOptions(fps=contract.fps, identity="stem", whisper=whisper)
+
+
+def check_renderer_base(path: Path, preset: str) -> None:
+    """ToolkitError where a file is no renderer of this preset and of the frames ingest stores."""
+    content, size = load_checkpoint(path, RENDERER)["model"], IngestOptions().frame_size
+    found = content.get("preset"), content.get("size")
+    if found != (preset, size):
+        raise ToolkitError(
+            f"{path}: of preset {found[0]} and {found[1]} px, not {preset} and {size} px: choose "
+            "another --renderer-base"
+        )
 
 
 def check_base(contract: Contract, path: Path) -> None:

@@ -7,7 +7,7 @@ import itertools
 import math
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -115,6 +115,7 @@ def reenact(
         if model is None
         else hear_clip(renderer, model, clip, settings.shards, blink_rate)
     )
+    movement = replace(movement, limit=not settings.no_pose_limit)
     with tempfile.TemporaryFile(prefix="zoo-") as file:
         judge = _Judge(clip, file)
         shown = show_movement(scene, renderer, clip, movement, judge.look_at)

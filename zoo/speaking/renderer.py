@@ -9,6 +9,7 @@ import numpy.typing as npt
 from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import Picture, RenderClip, Stretches
 from zoo.motion.pose_map import PoseMap
+from zoo.motion.pose_range import PoseRange
 
 
 class Renderer(Protocol):
@@ -18,6 +19,7 @@ class Renderer(Protocol):
         path: of its checkpoint.
         identity: whom it draws.
         pose_map: from `face/pose` to the pose that is drawn.
+        pose_range: between which turns of the head it learnt; None where that is not known.
         perceptual: network that judged its training.
         trained_on: which frames of which clips it learnt from.
         held_out: which it was chosen by and never learnt from.
@@ -30,6 +32,8 @@ class Renderer(Protocol):
     def identity(self) -> str: ...
     @property
     def pose_map(self) -> PoseMap: ...
+    @property
+    def pose_range(self) -> PoseRange | None: ...
     @property
     def perceptual(self) -> str: ...
     @property

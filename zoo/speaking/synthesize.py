@@ -86,7 +86,9 @@ def synthesize(
         fade=not settings.no_fade,
         recentre=not settings.no_recentring,
     )
-    movement = move_by(renderer, motion, smooth=not settings.no_smoothing)
+    movement = move_by(
+        renderer, motion, smooth=not settings.no_smoothing, limit=not settings.no_pose_limit
+    )
     sound = Sound(settings.audio, len(motion) / clip.fps)
     frames = watch(show_movement(scene, renderer, clip, movement), len(motion))
     write_video(out, frames, fps=clip.fps, sound=sound, comment=COMMENT)
@@ -157,6 +159,7 @@ def show_movement(
     watch: Callable[[Iterator[Picture]], Iterator[Picture]] = lambda drawn: drawn,
 ) -> Iterator[Picture]:
     """Frames of a movement in their scene; `watch` sees what the renderer draws."""
+    movement = movement.limit_turns(renderer)
     drawn = watch(movement.draw(renderer, clip.camera))
     return scene.show(drawn, len(movement), movement.pose if renderer.has_alpha else None)
 

@@ -953,6 +953,32 @@ def test_a_bad_device_base_or_vgg19_is_refused_before_ingest(video, monkeypatch)
     assert not (video.parent / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "model", "words"),
+    [
+        ("facial-gan", {}, "a checkpoint of facial-gan, not of renderer"),
+        ("renderer", {"preset": "paper", "size": 256}, "of preset paper and 256 px, not small and"),
+        ("renderer", {"preset": "small", "size": 512}, "of preset small and 512 px, not small and"),
+    ],
+)
+def test_a_base_of_the_renderer_that_does_not_fit_is_refused_before_ingest(
+    video, monkeypatch, kind, model, words
+):
+    done, path = Stages(monkeypatch), video.parent / "other.pt"
+    save_checkpoint(path, {"kind": kind, "model": model})
+    result = personalize(video, "--renderer-base", path)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith(f"zoo: error: {path}: {words}")
+    assert done.calls == []
+
+
+def test_from_a_base_the_renderer_is_trained_for_a_third_of_the_epochs(video, monkeypatch):
+    done, path = Stages(monkeypatch), video.parent / "other.pt"
+    save_checkpoint(path, {"kind": "renderer", "model": {"preset": "small", "size": 256}})
+    assert personalize(video, "--renderer-base", path).exit_code == 0
+    assert done.calls[-1] == ("renderer", "me", "small", 2, False)
+
+
 def test_that_a_random_network_judges_is_said(video, monkeypatch, tmp_path):
     monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path))
     monkeypatch.setattr(perceptual, "check_weights", lambda name: Status.MISSING)

@@ -17,6 +17,7 @@ from zoo.data.frames import RenderClip
 from zoo.data.mattes import find_matte, surround
 from zoo.data.order import Places
 from zoo.models.renderer.inputs import WindowMaker, to_tensor
+from zoo.models.renderer.people import PeopleMaker
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,15 +80,18 @@ def _move(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 class ClipFrames:
-    """The frames of some clips that were measured (all, where none was), numbered from 0.
+    """The measured frames of some clips, of a person without any all; numbered from 0.
 
     It may be pickled: worker processes open the shards again and render for themselves.
+
+    Attributes:
+        counts: identity -> their frames; clips of one person stand together.
     """
 
     def __init__(
         self,
         clips: Sequence[RenderClip],
-        maker: WindowMaker,
+        maker: WindowMaker | PeopleMaker,
         *,
         with_matte: bool = False,
         with_regions: bool = False,
@@ -95,10 +99,14 @@ class ClipFrames:
         self._clips, self._with_matte = tuple(clips), with_matte
         self._windows = [maker.make_of_clip(clip) for clip in clips]
         self._regions = [maker.place_regions(clip) for clip in clips] if with_regions else []
-        measured = any(clip.valid.any() for clip in clips)
+        measured = {clip.identity for clip in clips if clip.valid.any()}
         rows = [
-            clip.valid.nonzero()[0] if measured else np.arange(len(clip.valid)) for clip in clips
+            clip.valid.nonzero()[0] if clip.identity in measured else np.arange(len(clip.valid))
+            for clip in clips
         ]
+        self.counts = dict.fromkeys((clip.identity for clip in clips), 0)
+        for clip, found in zip(clips, rows, strict=True):
+            self.counts[clip.identity] += len(found)
         self._clip = np.repeat(np.arange(len(rows)), [len(found) for found in rows])
         self._frame = np.concatenate(rows)
 

@@ -3,6 +3,7 @@
 Legend: n frames of a motion, H the side of a picture.
 """
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from zoo.models.renderer.inputs import ELLIPSES, WindowMaker, find_face_model, t
 from zoo.models.renderer.networks import create_generator, place_network
 from zoo.models.renderer.person import Person
 from zoo.motion.pose_map import PoseMap, smooth_motion
+from zoo.motion.pose_range import PoseRange
 from zoo.training.checkpoint import load_checkpoint
 
 BLOCK = 32
@@ -67,6 +69,11 @@ class TrainedRenderer:
     def pose_map(self) -> PoseMap:
         """From `face/pose` to the pose that is drawn."""
         return self.person.pose_map
+
+    @property
+    def pose_range(self) -> PoseRange | None:
+        """Between which turns of the head it learnt; None of those of before."""
+        return self.person.pose_range
 
     def check_clip(self, clip: RenderClip) -> None:
         """Refuse a clip of another frame size, frame rate, face model or origin.
@@ -154,10 +161,15 @@ def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
     """The generator of a checkpoint, ready to draw.
 
     Raises:
-        ToolkitError: no such checkpoint, one of something else, of another face model or of
-            another version of the networks.
+        ToolkitError: no such checkpoint, one of something else, of several people, of another face
+            model or of another version of the networks.
     """
     content: dict[str, Any] = load_checkpoint(path, FAMILY.name)["model"]
+    if names := [person["identity"] for person in content.get("people", ())]:
+        raise ToolkitError(
+            f"{path}: learnt from {len(names)} people and draws none of them: begin with it: "
+            f"zoo train renderer --base {shlex.quote(str(path))}"
+        )
     person = Person.from_state(content["person"])
     model = find_face_model(person.backends["coefficients"])
     known = content["face_model"]

@@ -1,5 +1,6 @@
 """Options of `zoo train renderer`."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,16 +22,37 @@ lost it for good after 2,000 steps, and the heads stayed blurred."""
 DECAY = 0.6
 """Share of the epochs, at their end, over which the learning rate falls: 30 of 50, 3 of 5."""
 
+BASE_SHARE = 1 / 3
+"""Of the preset's epochs, where a run begins with another renderer."""
+
+EVERYONE = "all"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RendererRecipe(ClipRunOptions):
     """Options of a run; those of the preset paper are the paper's (section 5.1)."""
 
-    identity: str = option("Who is to be learnt.")
+    identity: str = option("Who is to be learnt.", default="")
+    people: tuple[str, ...] = option(
+        "Instead of --identity, given several times: who is learnt for a base, which draws none of "
+        "them: other runs begin with it. all: everyone.",
+        default=(),
+        metavar="NAME",
+    )
+    frames_per_person: int = option(
+        "Frames of each person in an epoch. 0: all; of several people evenly, as many in all as "
+        "there are.",
+        default=0,
+        at_least=0,
+    )
     preset: str = option(
         "Networks and losses; small: for CPUs.", default="paper", one_of=tuple(PRESETS)
     )
-    epochs: int = option("An epoch is every item once. 0: the preset's.", default=0, at_least=0)
+    epochs: int = option(
+        "An epoch is every item once. 0: the preset's; with --base a third of them.",
+        default=0,
+        at_least=0,
+    )
     learning_rate: float = option(
         "Of Adam; the discriminator's is at most 1e-4. 0: the preset's.", default=0.0, at_least=0
     )
@@ -39,7 +61,8 @@ class RendererRecipe(ClipRunOptions):
         "Leave out the eye-attention map (eyes, Fig. 9).", default="", one_of=("", "eyes")
     )
     base: Path | None = option(
-        "Checkpoint of another renderer to begin with, of anyone, as runs/other/best.pt.",
+        "Checkpoint of another renderer to begin with, of anyone or of several people, as "
+        "runs/other/best.pt.",
         default=None,
     )
     perceptual: str = option(PERCEPTUAL_HELP, default=AUTO, one_of=PERCEPTUAL)
@@ -49,10 +72,13 @@ class RendererRecipe(ClipRunOptions):
         """Take the preset's epochs and rate, refuse what does not go together: ValueError."""
         super().__post_init__()
         check_judge(self.perceptual, self.vgg)
+        if bool(self.identity) == bool(self.people):
+            raise ValueError("give --identity NAME, or --people for a base of several people")
         preset = PRESETS[self.preset]
         if self.without and self.without not in preset.parts:
             raise ValueError(f"the {self.preset} preset has no ablations: take paper or small")
-        object.__setattr__(self, "epochs", self.epochs or preset.epochs)
+        share = 1 if self.base is None else BASE_SHARE
+        object.__setattr__(self, "epochs", self.epochs or math.ceil(share * preset.epochs))
         object.__setattr__(self, "learning_rate", self.learning_rate or preset.learning_rate)
 
     def rates(self, epoch: int) -> dict[str, float]:
@@ -62,6 +88,9 @@ class RendererRecipe(ClipRunOptions):
         return {"generator": self.learning_rate * scale, "discriminator": discriminator * scale}
 
     def _scale_rate(self, epoch: int) -> float:
-        """Share of the learning rate in an epoch, from 0: falls linearly over the last ones."""
-        last = round(DECAY * self.epochs)
+        """Share of the learning rate in an epoch, from 0: falls linearly over the last ones.
+
+        In the second of two, too.
+        """
+        last = max(round(DECAY * self.epochs), min(2, self.epochs))
         return 1 - max(0, epoch - (self.epochs - last)) / max(1, last)

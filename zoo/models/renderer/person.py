@@ -16,6 +16,7 @@ from toolkit.facemodel.model import FaceModel
 from zoo.data.frames import RenderClip
 from zoo.graphics.surface import Surface
 from zoo.motion.pose_map import PoseMap
+from zoo.motion.pose_range import PoseRange
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,6 +36,7 @@ class Person:
         pose_map: from `face/pose` to the model's pose, over the same frames.
         backends: feature -> what made it, as `RenderClip.backends`.
         num_frames: measured training frames.
+        pose_range: of the model's pose in all training frames; None in checkpoints of before.
     """
 
     identity: str
@@ -44,6 +46,7 @@ class Person:
     pose_map: PoseMap
     backends: dict[str, str]
     num_frames: int
+    pose_range: PoseRange | None = None
 
     def make_surface(
         self, model: FaceModel, *, threshold: float | None = None, whole_triangles: bool = False
@@ -65,17 +68,20 @@ class Person:
             "backends": self.backends,
             "num_frames": self.num_frames,
             "pose_map": self.pose_map.to_state(),
+            "pose_range": self.pose_range and self.pose_range.to_state(),
             **{name: torch.tensor(getattr(self, name)) for name in _MEANS},
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
         """What `to_state` gave."""
+        known = state.get("pose_range")
         return cls(
             identity=str(state["identity"]),
             backends=dict(state["backends"]),
             num_frames=int(state["num_frames"]),
             pose_map=PoseMap.from_state(state["pose_map"]),
+            pose_range=PoseRange.from_state(known) if known else None,
             **{name: state[name].numpy() for name in _MEANS},
         )
 
@@ -106,6 +112,7 @@ def fit_person(clips: Sequence[RenderClip]) -> Person:
         texture_coefficients=average("texture_coefficients"),
         illumination=gather("illumination").mean(axis=0),
         pose_map=PoseMap.fit(gather("pose"), gather("model_pose")),
+        pose_range=PoseRange.fit(np.concatenate([clip.model_pose for clip in clips])),
         backends=clips[0].backends,
         num_frames=int(rows.sum()),
     )

@@ -1,4 +1,4 @@
-"""Train the rendering-to-video network of one person.
+"""Train the rendering-to-video network of one person, or of several for a base.
 
 FACIAL (Zhang et al., ICCV 2021), sections 3.4 and 5.1.
 """
@@ -23,7 +23,7 @@ from zoo.data.source import load_parts
 from zoo.graphics.eyes import choose_threshold
 from zoo.models.renderer import FAMILY
 from zoo.models.renderer.batches import ClipFrames, FrameBatch
-from zoo.models.renderer.inputs import ELLIPSES, WindowMaker, find_face_model, to_pictures
+from zoo.models.renderer.inputs import ELLIPSES, find_face_model, to_pictures
 from zoo.models.renderer.losses import (
     LossWeights,
     adversarial_loss,
@@ -34,7 +34,14 @@ from zoo.models.renderer.losses import (
 from zoo.models.renderer.networks import create_discriminator, create_generator, place_network
 from zoo.models.renderer.options import RendererRecipe
 from zoo.models.renderer.patches import Judge, Patch, create_patch_discriminators, pair_patches
-from zoo.models.renderer.person import fit_person
+from zoo.models.renderer.people import (
+    PeopleMaker,
+    check_kind,
+    draw_evenly,
+    fit_people,
+    list_people,
+    spread_evenly,
+)
 from zoo.models.renderer.presets import HALF_WINDOW, PRESETS
 from zoo.training.adversaries import Adversaries
 from zoo.training.checkpoint import load_checkpoint
@@ -58,26 +65,34 @@ Clips = tuple[RenderClip, ...]
 
 @trainer
 def train_renderer(recipe: RendererRecipe, setting: Setting) -> "RendererTask":
-    """Train on the training part of a person's clips; best figures.
+    """Train on the training part of a person's clips, or of several people's; best figures.
 
     Raises:
-        ToolkitError: no such identity, no frames to train on or to judge by, coefficients of
-            another face model, or the judge's weights cannot be read; and see `train`.
+        ToolkitError: no such identity, no frames to train on or to judge by, several people's of
+            more than one kind, coefficients of another face model, or the judge's weights cannot be
+            read; and see `train`.
     """
     judge = open_judge(recipe, setting.out if setting.resume else None)
     clips = choose_clips(recipe)
     task = RendererTask(recipe, *clips, judge=judge, distributed=setting.distributed)
     if recipe.base is not None and not setting.resume:
         task.begin_with(recipe.base)
+    setting.say(task.describe())
     return task
 
 
 def choose_clips(recipe: RendererRecipe) -> tuple[Clips, Clips]:
     """What is trained on, and what the best epoch is chosen by; errors as `load_parts`."""
-    holdout = None
-    if recipe.holdout:
-        holdout = Holdout(share=recipe.holdout, identity=recipe.identity, gap=2 * HALF_WINDOW)
-    return load_parts(load_render_clips, recipe.shards, identity=recipe.identity, holdout=holdout)
+    trained, chosen_by = list[RenderClip](), list[RenderClip]()
+    for name in list_people(recipe):
+        holdout = None
+        if recipe.holdout:
+            holdout = Holdout(share=recipe.holdout, identity=name, gap=2 * HALF_WINDOW)
+        parts = load_parts(load_render_clips, recipe.shards, identity=name, holdout=holdout)
+        trained += parts[0]
+        chosen_by += parts[1]
+    check_kind(trained + chosen_by)
+    return tuple(trained), tuple(chosen_by)
 
 
 def open_judge(recipe: RendererRecipe, run: Path | None = None) -> PerceptualDistance:
@@ -126,11 +141,11 @@ class RendererTask(Task):
         self._stretches = note_stretches(trained), note_stretches(chosen_by)
         self._fingerprint = take_fingerprint(trained, chosen_by)
         self._sheet: Picture | None = None
-        self._person = fit_person(trained)
-        self._face_model = find_face_model(self._person.backends["coefficients"])
+        self._people = fit_people(trained)
+        self._face_model = find_face_model(self._people[0].backends["coefficients"])
         self._threshold = choose_threshold(self._face_model.model)
-        maker = WindowMaker.of_person(
-            self._person,
+        maker = PeopleMaker.of_people(
+            self._people,
             self._face_model.model,
             self._threshold,
             preset=recipe.preset,
@@ -191,17 +206,31 @@ class RendererTask(Task):
                 f"{path}: its weights do not fit this version's networks: begin without --base"
             ) from error
         self._began = {
-            "identity": content["person"]["identity"],
+            "identity": _name_people(content),
             "sha256": hash_file(path),
             "base": content.get("base"),
         }
+
+    def describe(self) -> str:
+        """Whom it learns, of how many frames, and what it began with, in a line."""
+        counts = self._trained.counts
+        whom = ", ".join(f"{name} ({count} frames)" for name, count in counts.items())
+        people = f"{len(counts)} people: " if self._recipe.people else ""
+        began = self._began and self._began["identity"]
+        base = f"; begun with the renderer of {began}" if began else ""
+        return f"learns {people}{whom}{base}"
 
     def _describe_face_model(self) -> dict[str, str]:
         return {"name": self._face_model.name, "sha256": self._face_model.sha256}
 
     def recipe(self) -> dict[str, Any]:
         judge = f"{self._perceptual.name} {self._perceptual.sha256[:12]}"
-        return to_plain(self._recipe) | {"perceptual": judge}
+        known: dict[str, Any] = {"perceptual": judge}
+        if self._recipe.people:
+            known["people"] = [person.identity for person in self._people]
+        if self._began is not None:  # a run that goes on has read it by the time it is written
+            known["began_with"] = self._began
+        return to_plain(self._recipe) | known
 
     def fingerprint(self) -> Fingerprint:
         return self._fingerprint
@@ -217,15 +246,18 @@ class RendererTask(Task):
         return batches.load(first, self._recipe.workers, pin_memory=pin)
 
     def _order(self, epoch: int) -> list[Places]:
-        return draw_order(
-            len(self._trained),
+        counts, seed = tuple(self._trained.counts.values()), self._recipe.seed
+        drawn = draw_evenly(counts, self._recipe.frames_per_person, seed=seed, epoch=epoch)
+        order = draw_order(
+            len(drawn),
             batch_size=self._recipe.batch_size,
-            seed=self._recipe.seed,
+            seed=seed,
             epoch=epoch,
             rank=self._distributed.rank,
             world_size=self._distributed.size,
             what="frames",
         )
+        return [drawn[places] for places in order]
 
     def step(self, batch: FrameBatch) -> Metrics:
         self._generator.train()
@@ -286,12 +318,13 @@ class RendererTask(Task):
     def validate(self) -> Metrics:
         """`score`: mean absolute error in levels of 255; `psnr` in dB, over the mean square error.
 
-        Over at most 50 frames, evenly spaced, of those that are not trained on. What is not
+        Over at most 50 frames, evenly spaced, of those that are not trained on, or of several
+        people evenly, at least one of each. What is not
         learnt, as the background beside an alpha, counts as drawn without error.
         """
         self._generator.eval()
         error, square, columns = 0.0, 0.0, list[Picture]()
-        order = spread_order(len(self._chosen_by), VALIDATION_FRAMES)
+        order = spread_evenly(tuple(self._chosen_by.counts.values()), VALIDATION_FRAMES)
         shown = {int(place[0]) for place in spread_order(len(order), SHEET_FRAMES)}
         for number, batch in enumerate(Batches(self._chosen_by, order).load()):
             on_device = batch.to(self._distributed.device)
@@ -350,6 +383,7 @@ class RendererTask(Task):
         self._began = state.get("base")
 
     def export(self) -> dict[str, Any]:
+        people = [person.to_state() for person in self._people]
         return {
             "preset": self._recipe.preset,
             "without": self._recipe.without,
@@ -357,7 +391,7 @@ class RendererTask(Task):
             "discriminator": copy_to_cpu(self._discriminator),
             "patches": copy_to_cpu(self._patches),
             "base": self._began,
-            "person": self._person.to_state(),
+            **({"people": people} if self._recipe.people else {"person": people[0]}),
             "trained_on": self._stretches[0],
             "held_out": self._stretches[1],
             "size": self._size,
@@ -368,6 +402,12 @@ class RendererTask(Task):
             "alpha": self._preset.alpha,
             "perceptual": {"name": self._perceptual.name, "sha256": self._perceptual.sha256},
         }
+
+
+def _name_people(content: dict[str, Any]) -> str:
+    """Whom a checkpoint learnt."""
+    people = content.get("people") or [content["person"]]
+    return ", ".join(person["identity"] for person in people)
 
 
 def _say(value: Any) -> str:
