@@ -8,6 +8,8 @@ from zoo.training.options import (
     AUTO,
     PERCEPTUAL,
     PERCEPTUAL_HELP,
+    SURROUNDINGS,
+    SURROUNDINGS_HELP,
     VGG_HELP,
     ClipRunOptions,
     check_judge,
@@ -42,6 +44,7 @@ class RendererRecipe(ClipRunOptions):
         "Checkpoint of another renderer to begin with, of anyone, as runs/other/best.pt.",
         default=None,
     )
+    background: str = option(SURROUNDINGS_HELP, default=SURROUNDINGS[0], one_of=SURROUNDINGS)
     perceptual: str = option(PERCEPTUAL_HELP, default=AUTO, one_of=PERCEPTUAL)
     vgg: Path | None = option(VGG_HELP, default=None)
 
@@ -54,6 +57,16 @@ class RendererRecipe(ClipRunOptions):
             raise ValueError(f"the {self.preset} preset has no ablations: take paper or small")
         object.__setattr__(self, "epochs", self.epochs or preset.epochs)
         object.__setattr__(self, "learning_rate", self.learning_rate or preset.learning_rate)
+
+    @property
+    def draws_whole(self) -> bool:
+        """Whole frames are drawn, background and all."""
+        return self.background == "full"
+
+    @property
+    def has_alpha(self) -> bool:
+        """The generator gives an alpha."""
+        return PRESETS[self.preset].alpha and not self.draws_whole
 
     def rates(self, epoch: int) -> dict[str, float]:
         """Learning rate of each network in an epoch, from 0."""
