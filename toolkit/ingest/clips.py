@@ -180,6 +180,31 @@ def choose_crop(
     return x0, y0, x0 + side, y0 + side
 
 
+def choose_square(
+    boxes: npt.NDArray[np.float32], every: npt.NDArray[np.float32], size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """The picture's largest square, xyxy in even source pixels: one for all clips of a source.
+
+    It lies about the middle of the source's faces, so that a background stands at one place in all
+    of its clips. Where that leaves out some of a clip's own face, the square lies about this one,
+    and is larger than the picture only where the face's range is.
+
+    Args:
+        boxes: (n, 4) xyxy of the mesh in the clip's frames; rows may be NaN.
+        every: (F, 4) in all frames of the source.
+        size: (width, height) of the picture.
+    """
+    side, ends = min(size) // 2 * 2, np.array(size)
+    middle = np.nanmedian((every[:, :2] + every[:, 2:]) / 2, axis=0)
+    start = (2 * np.rint((middle - side / 2) / 2)).clip(0, ends // 2 * 2 - side).astype(int)
+    low = np.nanmin(boxes[:, :2], axis=0).clip(0, ends)
+    high = np.nanmax(boxes[:, 2:], axis=0).clip(0, ends)
+    if (low < start).any() or (high > start + side + ends % 2).any():
+        return choose_crop(boxes, size, margin=float(max(size)))
+    x0, y0 = map(int, start)
+    return x0, y0, x0 + side, y0 + side
+
+
 def _round_side(side: float) -> int:
     return 2 * max(4, math.ceil(side / 2 / 2) * 2)
 

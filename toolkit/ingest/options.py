@@ -17,7 +17,7 @@ side: less where the picture ends."""
 _PLANNING = ("identity", "shard_minutes")
 """Options that decide how sources are named and grouped, not what the arrays hold."""
 
-YOUNGER: dict[str, object] = {"whisper": "none"}
+YOUNGER: dict[str, object] = {"whisper": "none", "crop": "face"}
 """Options that datasets may be older than -> the value that a record without them stands for. Where
 one has it, it is left out of the record, so that a dataset made before is of the same options."""
 
@@ -39,10 +39,15 @@ class IngestOptions:
     frame_size: int = _option(
         256, "Side of the stored face crop, px; 0 stores none.", choices=(256, 512, 0)
     )
+    crop: str = _option(
+        "face",
+        "What is stored of the picture: a square around the face, or the picture's largest square.",
+        choices=("face", "picture"),
+    )
     crop_margin: float = _option(
         CROP_MARGIN,
         "Margin of the crop on each side of the face, over the face's longer side; less where the "
-        "picture ends.",
+        "picture ends. Of --crop face.",
     )
     clip_seconds: float = _option(60.0, "Longest clip; longer takes are divided evenly.")
     min_frames: int = _option(75, "Shortest clip; 27 suits corpora of very short clips.")
@@ -81,6 +86,8 @@ class IngestOptions:
             raise ValueError(f"--fps {self.fps}: choose from {FRAME_RATES}")
         if self.frame_size < 0 or 0 < self.frame_size < 32:
             raise ValueError(f"--frame-size {self.frame_size}: 0, or at least 32 px")
+        if self.crop not in ("face", "picture"):
+            raise ValueError(f"--crop {self.crop}: give face or picture")
         if not 0 <= self.crop_margin <= 4:
             raise ValueError(f"--crop-margin {self.crop_margin}: give 0 to 4")
         if not math.isfinite(self.clip_seconds):
@@ -103,6 +110,11 @@ class IngestOptions:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"--{name.replace('_', '-')} {value}: must be more than 0")
+
+    @property
+    def margin(self) -> float | None:
+        """Of the crop around the face; None: the picture's largest square."""
+        return self.crop_margin if self.crop == "face" else None
 
     @property
     def max_frames(self) -> int:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from toolkit.clock import frame_to_sample
 from toolkit.facemodel.camera import default_intrinsics
-from toolkit.ingest.clips import choose_crop
+from toolkit.ingest.clips import choose_crop, choose_square
 from toolkit.ingest.crops import read_pictures
 from toolkit.ingest.rejected import Stretch
 from toolkit.ingest.timeline import Timeline
@@ -30,12 +30,16 @@ def prepare_clip(
     sound: Path,
     fps: int,
     focal: float | None,
-    margin: float,
+    margin: float | None,
 ) -> ClipInput:
-    """Everything an extractor may ask about a stretch, on the clip's clock."""
+    """Everything an extractor may ask about a stretch, on the clip's clock.
+
+    Its crop has a margin around the face; None: it is the picture's largest square.
+    """
     first, last = stretch.start, stretch.start + stretch.num
     index = timeline.shown[first:last]
     info = track.info_at(int(index[0]), info)
+    boxes, size = track.boxes[index], (info.width, info.height)
     clip = ClipInput(
         clip_id=clip_id,
         path=path,
@@ -44,7 +48,9 @@ def prepare_clip(
         num_frames=stretch.num,
         picture_size=(info.width, info.height),
         intrinsics=choose_intrinsics(info, focal),
-        crop=choose_crop(track.boxes[index], (info.width, info.height), margin),
+        crop=choose_square(boxes, track.boxes, size)
+        if margin is None
+        else choose_crop(boxes, size, margin),
         valid=track.has_face[index] & ~timeline.stale[first:last],
         source_time=track.times[index],
         source_index=index,

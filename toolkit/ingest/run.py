@@ -295,7 +295,7 @@ class ShardMaker:
                 sound=sound,
                 fps=fps,
                 focal=self._options.focal,
-                margin=self._options.crop_margin,
+                margin=self._options.margin,
             )
             clip.arrays["face/valid"] = clip.valid
             clips.append(clip)

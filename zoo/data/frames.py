@@ -90,6 +90,14 @@ class RenderClip:
             **{f"{feature} by": self.backends[feature] for feature in FEATURES},
         }
 
+    @property
+    def is_whole(self) -> bool:
+        """Its frames are the largest square of the picture, or more, and no part of that."""
+        clip = self.reader.clips[self.index]
+        x0, _, x1, _ = clip.crop
+        _, _, cx, cy = clip.intrinsics  # the principal point lies in the picture's middle
+        return bool(x1 - x0 >= 2 * min(cx, cy) // 2 * 2)
+
     def take(self, first: int, last: int) -> "RenderClip":
         """Frames [first, last) of these; ValueError where there are none such."""
         if not 0 <= first < last <= self.num_frames:
@@ -171,6 +179,16 @@ def _load_clip(part: ClipSlice) -> RenderClip:
         inside=find_inside(part.clip.crop, part.clip.intrinsics, reader.frame_size),
         **{name.split("/")[1]: part.read(name).astype(np.float32) for name in _NAMES},
     )
+
+
+def require_whole(clips: Sequence[RenderClip]) -> None:
+    """ToolkitError where a clip's frames are a part of its picture."""
+    for clip in clips:
+        if not clip.is_whole:
+            raise ToolkitError(
+                f"clip {clip.id}: a crop is stored of it, and no whole frames: run ttk ingest with "
+                "--crop picture into a new folder"
+            )
 
 
 def find_inside(

@@ -12,6 +12,8 @@ from zoo.training.options import (
     DEVICES,
     PERCEPTUAL,
     PERCEPTUAL_HELP,
+    SURROUNDINGS,
+    SURROUNDINGS_HELP,
     VGG_HELP,
     ComputeOptions,
     check_judge,
@@ -19,14 +21,16 @@ from zoo.training.options import (
     option,
 )
 
-BACKGROUNDS = ("source", "crop")
-"""The picture of the clip's source with the drawn head in it; the head's crop alone."""
+BACKGROUNDS = (AUTO, "source", "crop", "full")
+"""The picture of the clip's source with the drawn head in it; the head's crop alone; all is drawn,
+as renderers of whole frames do. By default as the renderer draws: `full`, or `source`."""
 
-LIMIT_HELP = (
-    "Turn the head as far as the motion does; otherwise at most 5° further than the renderer learnt."
+LIMIT_HELP = "Turn the head as far as the motion does; otherwise at most 5° further than the renderer learnt."
+
+BACKGROUND_HELP = (
+    "Around the head: the picture of its clip's video, or the crop of it alone. full: whole frames "
+    "are drawn, by a renderer that was trained so. auto: full by such a renderer, else source."
 )
-
-BACKGROUND_HELP = "Around the head: the picture of its clip's video, or the crop of it alone."
 
 
 def _blink_option() -> Any:
@@ -105,7 +109,7 @@ class SynthesisSettings:
     shards: Path | None = option("The dataset with their clips.", default=None)
     motion_model: Path | None = option("Checkpoint of facial-gan.", default=None)
     renderer: Path | None = option("Checkpoint of zoo train renderer.", default=None)
-    background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
+    background: str = option(BACKGROUND_HELP, default=AUTO, one_of=BACKGROUNDS)
     blink_rate: str = _blink_option()
     no_fade: bool = option("Leave the seams of windows as the network makes them.", default=False)
     no_smoothing: bool = option("Draw expression and pose as they are.", default=False)
@@ -140,7 +144,7 @@ class ReenactmentSettings:
     motion_model: Path | None = option(
         "Checkpoint of facial-gan: moves the clip by its own sound, not as it moved.", default=None
     )
-    background: str = option(BACKGROUND_HELP, default="source", one_of=BACKGROUNDS)
+    background: str = option(BACKGROUND_HELP, default=AUTO, one_of=BACKGROUNDS)
     blink_rate: str = _blink_option()
     no_pose_limit: bool = option(LIMIT_HELP, default=False)
     device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
@@ -199,6 +203,13 @@ class PersonalizationSettings(ComputeOptions):
         "runs/other/renderer/best.pt.",
         default=None,
     )
+    background: str = option(SURROUNDINGS_HELP, default=SURROUNDINGS[0], one_of=SURROUNDINGS)
+    frame_size: int = option(
+        "Side of the drawn pictures, px, a multiple of 32. 0: 512 for --background full with the "
+        "preset paper, as in the paper, else 256.",
+        default=0,
+        at_least=0,
+    )
     perceptual: str = option(PERCEPTUAL_HELP, default=AUTO, one_of=PERCEPTUAL)
     vgg: Path | None = option(VGG_HELP, default=None)
 
@@ -206,3 +217,7 @@ class PersonalizationSettings(ComputeOptions):
         """Refuse values outside their limits, or that do not go together; raises ValueError."""
         super().__post_init__()
         check_judge(self.perceptual, self.vgg)
+        if self.frame_size % 32:
+            raise ValueError(f"--frame-size {self.frame_size}: give a multiple of 32")
+        size = 512 if (self.background, self.preset) == ("full", "paper") else 256
+        object.__setattr__(self, "frame_size", self.frame_size or size)

@@ -6,7 +6,7 @@ base model) and `renderer`. What is done is left alone, what was killed goes on.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,11 @@ class Personalization:
         Raises:
             ToolkitError: there is no clip in it, or too little of one.
         """
-        options = plan_ingest(open_model(self.settings.base, makes="motion").contract)
+        options = replace(
+            plan_ingest(open_model(self.settings.base, makes="motion").contract),
+            frame_size=self.settings.frame_size,
+            crop="picture" if self.settings.background == "full" else "face",
+        )
         load_backends.cache_clear()  # the worker has its own
         ingest(
             self.video,
@@ -172,6 +176,7 @@ class Personalization:
             epochs=settings.renderer_epochs,
             holdout=settings.holdout,
             base=settings.renderer_base.resolve() if settings.renderer_base else None,
+            background=settings.background,
             perceptual=settings.perceptual,
             vgg=settings.vgg.resolve() if settings.vgg else None,
             precision=settings.precision,

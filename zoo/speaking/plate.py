@@ -92,14 +92,11 @@ def show_crops(clip: RenderClip, drawn: Iterator[Picture]) -> Iterator[Picture]:
     """
     plate: Picture | None = None
     for frame in drawn:
-        if frame.shape[2] == 3:
-            yield frame
-            continue
-        plate = Plate(clip).picture if plate is None else plate
-        shown = blend(frame[..., :3], plate, frame[..., 3].astype(np.float32) / 255)
-        if clip.inside is not None:
-            shown[~clip.inside] = 0
-        yield shown
+        shown = frame
+        if frame.shape[2] > 3:
+            plate = Plate(clip).picture if plate is None else plate
+            shown = blend(frame[..., :3], plate, frame[..., 3].astype(np.float32) / 255)
+        yield shown if clip.inside is None else shown * clip.inside[..., None]
 
 
 def blend(above: Picture, below: Picture, share: Mask) -> Picture:

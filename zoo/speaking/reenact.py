@@ -29,7 +29,7 @@ from zoo.motion.model import MotionModel
 from zoo.speaking.movement import Movement, move_by, move_clip
 from zoo.speaking.options import ReenactmentSettings
 from zoo.speaking.plate import show_crops
-from zoo.speaking.renderer import Renderer
+from zoo.speaking.renderer import Renderer, choose_background
 from zoo.speaking.scene import Scene, locate_source, refuse_inputs
 from zoo.speaking.synthesize import COMMENT, Watch, check_renderer, generate_at, show_movement
 from zoo.training.distributed import find_device
@@ -104,11 +104,12 @@ def reenact(
     refuse_inputs(out, locate_source(clip, settings.shards))
     refuse_inputs(error_map, locate_source(clip, settings.shards))
     renderer: Renderer = open_model(settings.renderer, device, makes="frames")
+    background = choose_background(renderer, settings.background)
     check_renderer(renderer, clip)
     model: MotionModel | None = (
         open_model(settings.motion_model, device, makes="motion") if settings.motion_model else None
     )
-    scene = Scene(clip, settings.shards, settings.background)
+    scene = Scene(clip, settings.shards, background)
     blink_rate = parse_blink_rate(settings.blink_rate)
     movement = (
         move_clip(clip)

@@ -36,7 +36,7 @@ def choose_clip(clips: Sequence[RenderClip], trained_on: Stretches) -> RenderCli
 
 
 class Scene:
-    """Drawn frames of any number, as crops alone or in the pictures of the clip's source."""
+    """Drawn frames of any number, by themselves or in the pictures of the clip's source."""
 
     def __init__(self, clip: RenderClip, shards: Path, background: str) -> None:
         """Find what is shown around the head.
@@ -44,7 +44,8 @@ class Scene:
         Args:
             clip: whose camera the frames are drawn with.
             shards: the dataset's folder `shards`, or the dataset's folder.
-            background: `crop` for no more than the crop, `source` for the clip's source.
+            background: `crop` for no more than the crop, `source` for the clip's source, `full`
+                where whole frames are drawn.
 
         Raises:
             ToolkitError: the source is not there any more, or cannot be decoded.

@@ -24,7 +24,7 @@ from zoo.speaking.movement import Movement, move_by
 from zoo.speaking.options import SynthesisSettings
 from zoo.speaking.person_file import PersonFile, load_person
 from zoo.speaking.plate import show_crops
-from zoo.speaking.renderer import Renderer
+from zoo.speaking.renderer import Renderer, choose_background
 from zoo.speaking.scene import Scene, choose_clip, locate_source, refuse_inputs
 from zoo.training.distributed import find_device
 
@@ -70,13 +70,14 @@ def synthesize(
     files = find_files(settings)
     device = find_device(settings.device)
     renderer: Renderer = open_model(files.renderer, device, makes="frames")
+    background = choose_background(renderer, settings.background)
     model: MotionModel = open_model(files.motion_model, device, makes="motion")
     clips = load_render_clips(files.shards, identity=files.identity)
     clip = choose_clip(clips, renderer.trained_on)
     refuse_inputs(out, settings.audio, locate_source(clip, files.shards))
     check_renderer(renderer, clip)
     check_model(model, clip)
-    scene = Scene(clip, files.shards, settings.background)
+    scene = Scene(clip, files.shards, background)
     scores = predict_scores(settings.audio, model.contract, settings.weights)
     motion = generate_at(
         model,

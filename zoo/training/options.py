@@ -51,6 +51,15 @@ PERCEPTUAL_HELP = (
 VGG_HELP = "Weights of VGG19, which then judges. Default: those of ttk weights --fetch vgg19."
 
 
+SURROUNDINGS = ("source", "full")
+"""What stands around a head: the source's picture, which is not learnt; all of it is drawn."""
+
+SURROUNDINGS_HELP = (
+    "source: a head is drawn, to be laid over its video. full: whole frames are drawn, as in the "
+    "paper, background and all; their clips are of ttk ingest --crop picture."
+)
+
+
 def check_judge(perceptual: str, vgg: Path | None) -> None:
     """ValueError where VGG19's weights are given and another network is to judge."""
     if vgg is not None and perceptual not in (AUTO, VGG19):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.clock import SAMPLE_RATE, frame_to_sample, show_frames
-from toolkit.ingest.clips import choose_crop, cut_clips
+from toolkit.ingest.clips import choose_crop, choose_square, cut_clips
 from toolkit.ingest.rejected import Stretch
 from toolkit.ingest.timeline import count_picture_frames
 from toolkit.ingest.track import Track, widen
@@ -266,6 +266,34 @@ def test_where_the_picture_ends_the_margin_is_smaller(
     box: tuple[int, ...], size: tuple[int, int], margin: float, crop: tuple[int, ...]
 ) -> None:
     assert choose_crop(np.array([box], np.float32), size, margin) == crop
+
+
+HD = (1920, 1080)
+
+
+@pytest.mark.parametrize(
+    ("own", "every", "size", "square"),
+    [
+        ((150, 100, 250, 230), (150, 100, 250, 230), (512, 512), (0, 0, 512, 512)),
+        ((900, 200, 1100, 460), (900, 200, 1100, 460), HD, (460, 0, 1540, 1080)),
+        ((840, 200, 1040, 460), (900, 200, 1100, 460), HD, (460, 0, 1540, 1080)),  # the source's
+        ((1400, 200, 1600, 460), (900, 200, 1100, 460), HD, (840, 0, 1920, 1080)),  # the clip's own
+        ((10, 200, 210, 460), (10, 200, 210, 460), HD, (0, 0, 1080, 1080)),  # inside the picture
+        ((400, 300, 700, 700), (400, 300, 700, 700), (1080, 1920), (0, 0, 1080, 1080)),
+        ((400, 900, 700, 1300), (400, 900, 700, 1300), (1081, 1921), (0, 560, 1080, 1640)),
+        ((-20, 30, 200, 250), (-20, 30, 200, 250), (256, 256), (0, 0, 256, 256)),  # no border
+        ((200, 100, 230, 130), (200, 100, 230, 130), (1920, 1080), (0, 0, 1080, 1080)),  # small
+        ((100, 20, 500, 220), (100, 20, 500, 220), (640, 240), (98, -122, 502, 282)),  # wanders
+    ],
+)  # fmt: skip
+def test_the_largest_square_is_one_for_all_clips_that_lie_in_it(
+    own: tuple[int, ...],
+    every: tuple[int, ...],
+    size: tuple[int, int],
+    square: tuple[int, ...],
+) -> None:
+    boxes, all_boxes = (np.array([box], np.float32) for box in (own, every))
+    assert choose_square(boxes, all_boxes, size) == square
 
 
 def test_reasons_of_stretches_are_codes_of_the_schema() -> None:

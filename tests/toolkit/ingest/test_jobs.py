@@ -580,6 +580,7 @@ def test_a_moved_source_keeps_its_identity_and_is_run_again_when_asked_for(
 
 def _changes() -> list[tuple[str, object]]:
     other = {"fps": 25, "frame_size": 0, "clip_seconds": 9.0, "crop_margin": 0.2, "audio_track": 1,
+             "crop": "picture",
              "min_frames": 27, "focal": 700.0,
              "deepspeech": "none", "whisper": "tiny-en", "pose": "none", "au45": "none",
              "coefficients": "none",
@@ -626,7 +627,7 @@ def test_a_dataset_with_a_younger_feature_and_one_without_are_not_mixed(
 
 
 def test_every_option_that_shapes_arrays_is_compared() -> None:
-    options = IngestOptions(whisper="tiny-en")
+    options = IngestOptions(whisper="tiny-en", crop="picture")
     assert {name for name, _ in _changes()} == set(options.of_arrays())
 
 
@@ -641,10 +642,10 @@ def test_options_survive_their_record(fps: int, size: int, frames: int) -> None:
     "wrong",
     [{"fps": 24}, {"identity": "mother"}, {"frame_size": -1}, {"frame_size": 16},
      {"min_frames": 0}, {"clip_seconds": 1}, {"crop_margin": -0.1}, {"crop_margin": 5.0},
-     {"shard_minutes": 0}, {"focal": -1.0}, {"interocular_mm": 0.0},
+     {"crop": "all"}, {"shard_minutes": 0}, {"focal": -1.0}, {"interocular_mm": 0.0},
      {"clip_seconds": float("nan")}, {"shard_minutes": float("nan")}],
 )  # fmt: skip
-def test_options_that_cannot_be_meant_are_refused(wrong: dict[str, float]) -> None:
+def test_options_that_cannot_be_meant_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="--" + next(iter(wrong)).split("_")[0]):
         IngestOptions(**wrong)  # type: ignore[arg-type]
 

@@ -82,6 +82,28 @@ def test_everything_that_is_no_clip_has_a_row_with_its_reason_and_the_rest_goes_
     assert len(read_rows(reference, "sources")) == 4 + len(bad_files)
 
 
+def test_the_pictures_largest_square_is_stored_for_all_clips_of_a_source(
+    tmp_path: Path, videos: Path
+) -> None:
+    """Of a picture twice as wide as it is high, cut into two clips."""
+    video, out = tmp_path / "v" / "wide.mp4", tmp_path / "d"
+    video.parent.mkdir()
+    narrow = videos / "person00" / "clip00.mp4"
+    run_ffmpeg("-i", narrow, "-vf", "pad=2*iw:ih:iw/2:0", "-c:a", "copy", video)
+    options = dataclasses.replace(
+        TINY, crop="picture", frame_size=64, clip_seconds=0.8, min_frames=15
+    )
+    ingest(video, options, out=out)
+    clips = [clip for path in out.glob("shards/*.h5") for clip in ShardReader(path).clips]
+    assert len(clips) == 2
+    assert clips[0].crop == clips[1].crop
+    x0, y0, x1, y1 = clips[0].crop
+    width, height = (2 * value for value in clips[0].intrinsics[2:])
+    assert width == 2 * height
+    assert (y0, y1, x1 - x0) == (0, height, height)
+    assert abs((x0 + x1) / 2 - height) < height / 5  # the face is about the middle
+
+
 def test_time_without_new_pictures_is_not_measured(tmp_path: Path, videos: Path) -> None:
     """45 pictures: 0.5 s late from the 31st on, less two, jittering, at 25 and 24, as a still."""
     source, folder = videos / "person00" / "clip00.mp4", tmp_path / "videos"

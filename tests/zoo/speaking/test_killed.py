@@ -27,26 +27,22 @@ SECONDS = 18
 """With a half held out, hardly more than two windows of 128 frames to train on."""
 
 _PROGRAM = """
-import dataclasses
 import zoo.training.loop
 from zoo.cli import main
-from zoo.speaking import personalize
 from zoo.training import perceptual
 
-plan_ingest = personalize.plan_ingest
-personalize.plan_ingest = lambda contract: dataclasses.replace(plan_ingest(contract), frame_size=64)
 perceptual.WIDTHS = tuple(width // 8 for width in perceptual.WIDTHS)
 zoo.training.loop.SAVE_SECONDS = 0
 main()
 """
-"""The command itself, on small pictures, judged by a narrow network, saved at every step."""
+"""The command itself, judged by a narrow network, saved at every step."""
 
 
 def start(video: Path, out: Path) -> "subprocess.Popen[str]":
     """`zoo personalize` as the leader of a process group of its own."""
     words = ["personalize", video, "--base", video.with_name("base.pt"), "--out", out]
     words += ["--holdout", "0.5", "--motion-epochs", "3", "--renderer-epochs", "1", "--json"]
-    words += ["--perceptual", "random"]
+    words += ["--perceptual", "random", "--frame-size", "64"]
     return subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, *map(str, words), "--device", "cpu"],
         env=os.environ | {"OMP_NUM_THREADS": "1"},

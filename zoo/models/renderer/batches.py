@@ -25,7 +25,7 @@ class FrameBatch:
     """What goes in and what should come out.
 
     Of generators with an alpha, colours are compared where the person is or nearly so, so that
-    nothing of the background is learnt.
+    nothing of the background is learnt; of others, all that is picture.
 
     Attributes:
         window: (B, C, H, H) float32, see `zoo.models.renderer.windows.paint_frames`.

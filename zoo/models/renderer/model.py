@@ -14,7 +14,7 @@ import torch
 
 from toolkit.errors import ToolkitError
 from zoo.data.crop_camera import CropCamera
-from zoo.data.frames import FEATURES, Picture, RenderClip, Stretches
+from zoo.data.frames import FEATURES, Picture, RenderClip, Stretches, require_whole
 from zoo.graphics.render import FaceRenderer
 from zoo.models.renderer import FAMILY
 from zoo.models.renderer.inputs import ELLIPSES, WindowMaker, find_face_model, to_pictures
@@ -42,6 +42,7 @@ class TrainedRenderer:
         trained_on: which frames of which clips it learnt from.
         held_out: which it was chosen by and never learnt from.
         has_alpha: it draws a head with an alpha, and not a whole square.
+        whole_frames: it draws whole frames of the video, background and all.
         generator: on its device.
         maker: of what it sees.
         device: where it draws.
@@ -59,6 +60,7 @@ class TrainedRenderer:
     maker: WindowMaker
     device: torch.device
     has_alpha: bool = False
+    whole_frames: bool = False
 
     @property
     def identity(self) -> str:
@@ -76,7 +78,7 @@ class TrainedRenderer:
         return self.person.pose_range
 
     def check_clip(self, clip: RenderClip) -> None:
-        """Refuse a clip of another frame size, frame rate, face model or origin.
+        """Refuse a clip of another frame size, frame rate, face model or origin, or of crops.
 
         Raises:
             ToolkitError: says which and what to do.
@@ -89,6 +91,8 @@ class TrainedRenderer:
                     f"clip {clip.id}: {what} {given}, but {self.path} was trained with {expected}: "
                     "take shards made in the same way, or train a renderer on these"
                 )
+        if self.whole_frames:
+            require_whole([clip])
 
     def draw(
         self,
@@ -207,4 +211,5 @@ def open_renderer(path: Path, device: torch.device) -> TrainedRenderer:
         ),
         device=torch.device(device),
         has_alpha=has_alpha,
+        whole_frames=bool(content.get("whole_frames", False)),
     )

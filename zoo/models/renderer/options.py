@@ -9,6 +9,8 @@ from zoo.training.options import (
     AUTO,
     PERCEPTUAL,
     PERCEPTUAL_HELP,
+    SURROUNDINGS,
+    SURROUNDINGS_HELP,
     VGG_HELP,
     ClipRunOptions,
     check_judge,
@@ -65,6 +67,7 @@ class RendererRecipe(ClipRunOptions):
         "runs/other/best.pt.",
         default=None,
     )
+    background: str = option(SURROUNDINGS_HELP, default=SURROUNDINGS[0], one_of=SURROUNDINGS)
     perceptual: str = option(PERCEPTUAL_HELP, default=AUTO, one_of=PERCEPTUAL)
     vgg: Path | None = option(VGG_HELP, default=None)
 
@@ -80,6 +83,16 @@ class RendererRecipe(ClipRunOptions):
         share = 1 if self.base is None else BASE_SHARE
         object.__setattr__(self, "epochs", self.epochs or math.ceil(share * preset.epochs))
         object.__setattr__(self, "learning_rate", self.learning_rate or preset.learning_rate)
+
+    @property
+    def draws_whole(self) -> bool:
+        """Whole frames are drawn, background and all."""
+        return self.background == "full"
+
+    @property
+    def has_alpha(self) -> bool:
+        """The generator gives an alpha."""
+        return PRESETS[self.preset].alpha and not self.draws_whole
 
     def rates(self, epoch: int) -> dict[str, float]:
         """Learning rate of each network in an epoch, from 0."""

@@ -45,7 +45,8 @@ class Preset:
         imagenet_colors: it sees ImageNet's colours; else those of −1 to 1.
         mean_over_scales: features are matched by the mean over scales, else their sum.
         parts: of the input, that may be left out.
-        alpha: the generator gives an alpha beside the colours; else it draws whole squares.
+        alpha: the generator gives an alpha beside the colours; else, and where whole frames are
+            drawn, it draws all of the square.
         patches: mouth and eyes count more, and have discriminators of their own.
     """
 

@@ -17,7 +17,14 @@ from toolkit.errors import ToolkitError
 from toolkit.storage import hash_file
 from zoo.data import Holdout
 from zoo.data.fingerprint import Fingerprint
-from zoo.data.frames import Picture, RenderClip, load_render_clips, note_stretches, take_fingerprint
+from zoo.data.frames import (
+    Picture,
+    RenderClip,
+    load_render_clips,
+    note_stretches,
+    require_whole,
+    take_fingerprint,
+)
 from zoo.data.order import Batches, Places, draw_order, spread_order
 from zoo.data.source import load_parts
 from zoo.graphics.eyes import choose_threshold
@@ -82,7 +89,10 @@ def train_renderer(recipe: RendererRecipe, setting: Setting) -> "RendererTask":
 
 
 def choose_clips(recipe: RendererRecipe) -> tuple[Clips, Clips]:
-    """What is trained on, and what the best epoch is chosen by; errors as `load_parts`."""
+    """What is trained on, and what the best epoch is chosen by; errors as `load_parts`.
+
+    ToolkitError, too, where whole frames are to be drawn and crops are stored.
+    """
     trained, chosen_by = list[RenderClip](), list[RenderClip]()
     for name in list_people(recipe):
         holdout = None
@@ -92,6 +102,8 @@ def choose_clips(recipe: RendererRecipe) -> tuple[Clips, Clips]:
         trained += parts[0]
         chosen_by += parts[1]
     check_kind(trained + chosen_by)
+    if recipe.draws_whole:
+        require_whole(trained + chosen_by)
     return tuple(trained), tuple(chosen_by)
 
 
@@ -152,9 +164,7 @@ class RendererTask(Task):
             without=recipe.without,
         )
         self._trained, self._chosen_by = (
-            ClipFrames(
-                clips, maker, with_matte=self._preset.alpha, with_regions=self._preset.patches
-            )
+            ClipFrames(clips, maker, with_matte=recipe.has_alpha, with_regions=self._preset.patches)
             for clips in (trained, chosen_by)
         )
         self._perceptual = place_network(judge, distributed.device)
@@ -162,7 +172,8 @@ class RendererTask(Task):
 
     def _make_networks(self) -> None:
         recipe, device = self._recipe, self._distributed.device
-        self._generator = place_network(create_generator(recipe.preset, self._size), device)
+        generator = create_generator(recipe.preset, self._size, alpha=recipe.has_alpha)
+        self._generator = place_network(generator, device)
         self._discriminator = place_network(create_discriminator(recipe.preset), device)
         self._patches = place_network(create_patch_discriminators(recipe.preset), device)
         self._began: dict[str, Any] | None = None
@@ -179,15 +190,16 @@ class RendererTask(Task):
         """Take another renderer's weights, and note whose.
 
         Raises:
-            ToolkitError: it is of another preset, size or face model, or has no alpha where this
-                one has.
+            ToolkitError: it is of another preset, size or face model, or draws heads or squares
+                where this one draws another of them or whole frames.
         """
         content = load_checkpoint(path, FAMILY.name)["model"]
         own = {
             "preset": self._recipe.preset,
             "size": self._size,
             "face_model": self._describe_face_model(),
-            "alpha": self._preset.alpha,
+            "whole_frames": self._recipe.draws_whole,
+            "alpha": self._recipe.has_alpha,
         }
         for name, value in own.items():
             if (theirs := content.get(name, False)) != value:
@@ -355,7 +367,7 @@ class RendererTask(Task):
             "patches": self._patches.state_dict(),
             "optimisers": self._gan.state_dict(),
             "eyes": ELLIPSES,
-            "alpha": self._preset.alpha,
+            "alpha": self._recipe.has_alpha,
             "base": self._began,
         }
 
@@ -366,7 +378,7 @@ class RendererTask(Task):
                 "the run was begun by a version that painted the eyes as whole triangles: train "
                 "anew in another --out"
             )
-        if state.get("alpha", False) != self._preset.alpha:
+        if state.get("alpha", False) != self._recipe.has_alpha:
             raise ToolkitError(
                 "the run was begun by a version that drew squares without an alpha: train anew in "
                 "another --out"
@@ -399,7 +411,8 @@ class RendererTask(Task):
             "face_model": self._describe_face_model(),
             "threshold": self._threshold,
             "eyes": ELLIPSES,
-            "alpha": self._preset.alpha,
+            "alpha": self._recipe.has_alpha,
+            "whole_frames": self._recipe.draws_whole,
             "perceptual": {"name": self._perceptual.name, "sha256": self._perceptual.sha256},
         }
 
