@@ -41,6 +41,11 @@ class Setup:
         sentences: of the step `grid`, at most.
         grid_epochs: of a motion model of all of them; those of a share train as many steps.
         grid_batch_size: windows of a step there.
+        sentences_drawn: of GRID's speaker, whom a renderer learns: two minutes.
+        sentence_epochs: of that renderer.
+        keep_every: steps between two checkpoints that a renderer's training keeps.
+        before: folder with the films and runs of another build; None: there are none.
+        renderer_base: checkpoint that trainings from a base begin with; None: the woman's.
         weights: of another acoustic model, whose scores stand beside the shipped one's there.
     """
 
@@ -67,6 +72,11 @@ class Setup:
     sentences: int = 700
     grid_epochs: int = 20
     grid_batch_size: int = 8
+    sentences_drawn: int = 40
+    sentence_epochs: int = 3
+    keep_every: int = 500
+    before: Path | None = None
+    renderer_base: Path | None = None
     weights: Path | None = None
 
 
@@ -91,6 +101,9 @@ def make_rehearsal(out: Path) -> Setup:
         most_seconds=15.0,
         sentences=20,
         grid_epochs=1,
+        sentences_drawn=5,
+        sentence_epochs=1,
+        keep_every=50,
         sample_seconds=15.0,  # as short as a person can be learnt from, with that holdout
     )
 

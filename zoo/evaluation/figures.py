@@ -77,6 +77,25 @@ def draw_errors(errors: Mapping[str, npt.NDArray[np.float64]], target: Path) -> 
     _save(figure, target)
 
 
+def draw_curves(
+    series: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
+    across: str,
+    target: Path,
+) -> None:
+    """Panels side by side: figure -> name of a line -> its places and values; from 0 upwards."""
+    figure = Figure(figsize=(4.4 * len(series), 3.2), dpi=110, layout="constrained")
+    row = figure.subplots(1, len(series), squeeze=False)[0]
+    for axes, (what, lines) in zip(row, series.items(), strict=True):
+        for name, (places, values) in lines.items():
+            axes.plot(places, values, label=name, linewidth=1.2, marker=".")
+        axes.set_xlabel(across)
+        axes.set_ylabel(what)
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    _save(figure, target)
+
+
 def average_blocks(picture: npt.NDArray[np.float64], side: int = 8) -> npt.NDArray[np.float64]:
     """Means over square blocks of a picture (H, H); what fills no block is left out."""
     number = len(picture) // side

@@ -36,7 +36,9 @@ def test_a_frame_that_was_not_measured_is_not_shown():
 def test_pictures_are_compared_where_they_are_judged_alone():
     """Frames 2 and 3 are 10 and 30 levels off: 28.1 and 18.6 dB, 20 levels in the mean."""
     real = np.full((64, 64, 3), 100, np.uint8)
-    clip = SimpleNamespace(num_frames=5, camera=SimpleNamespace(size=64), read_frame=lambda t: real)
+    clip = SimpleNamespace(
+        num_frames=5, camera=SimpleNamespace(size=64), inside=None, read_frame=lambda t: real
+    )
     shown = look_at([real + v for v in np.array([90, 0, 10, 30, 90], np.uint8)], clip, slice(2, 4))
     np.testing.assert_allclose(shown.figures["PSNR"], 20 * np.log10([25.5, 8.5]))
     np.testing.assert_allclose(shown.error, 20)
@@ -47,7 +49,9 @@ def test_pictures_are_compared_where_they_are_judged_alone():
 def test_a_method_is_scored_over_the_judged_frames_of_all_clips():
     """Two clips of one judged frame each: 20 and 40 levels off; no picture shows a face."""
     real = np.full((64, 64, 3), 100, np.uint8)
-    clip = SimpleNamespace(num_frames=1, camera=SimpleNamespace(size=64), read_frame=lambda t: real)
+    clip = SimpleNamespace(
+        num_frames=1, camera=SimpleNamespace(size=64), inside=None, read_frame=lambda t: real
+    )
     shown = [look_at([real + np.uint8(v)], clip, slice(0, 1)) for v in (20, 40)]
     target = [look_at([real], clip, slice(0, 1))] * 2
     row = score_shown(shown, target)
