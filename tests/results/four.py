@@ -110,10 +110,11 @@ def list_sitters(setup: Setup) -> Iterator[Sitter]:
 def train_sitter(setup: Setup, sitter: Sitter, name: str = "", **changes: Any) -> Subject:
     """A renderer of one of them, trained unless it is there; `changes` to its recipe have a name.
 
-    Its run, in `renderers`, keeps checkpoints.
+    Its run keeps checkpoints. Those beside another build are trained on that build's dataset.
     """
     dataset, epochs = find_dataset(setup), int(getattr(setup, sitter.epochs))
-    out = setup.out / "renderers" / "-".join(filter(None, (sitter.identity, name)))
+    runs = "renderers" if setup.before is None else "renderers-beside"  # of another dataset
+    out = setup.out / runs / "-".join(filter(None, (sitter.identity, name)))
     plan: dict[str, Any] = {
         "shards": (dataset / "shards").resolve(),
         "identity": sitter.identity,

@@ -18,8 +18,8 @@ from tests.results.judged import find_part, read_frames
 from tests.results.kept import list_kept, measure_step
 from tests.results.setup import Setup, Table
 from zoo.data.frames import RenderClip, load_render_clips
-from zoo.evaluation.films import measure_likeness
 from zoo.evaluation.figures import draw_curves
+from zoo.evaluation.films import measure_likeness
 from zoo.evaluation.recognition import explain_recogniser
 from zoo.evaluation.tables import judge
 from zoo.evaluation.videos import Shown, look_at, measure_lmd, score_shown
@@ -54,7 +54,7 @@ Curve = Sequence[Point]
 
 
 def run_minutes(setup: Setup) -> dict[str, Table]:
-    """Curves of the man's renderers over minutes, and when they are as good as the other build's."""
+    """Curves of the man's renderers over minutes, and when they reach the other build's figures."""
     curves = {name: list(measure_run(setup, run)) for name, run in list_runs(setup).items()}
     target = setup.figures / "results_minutes.png"
     series = {

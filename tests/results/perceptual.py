@@ -17,7 +17,7 @@ from zoo.training.options import FACE, RANDOM, VGG19
 
 
 def run_judges(setup: Setup) -> dict[str, Table]:
-    """The man's renderers by every judge that can be had, as good as after the shortest training."""
+    """The man's renderers by every judge that can be had, each after as many minutes."""
     runs = dict(list_runs(setup))
     shortest = min(max(list_kept(run)) * measure_step(run) / 60 for run in runs.values())
     rows = [

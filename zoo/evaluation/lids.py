@@ -70,8 +70,8 @@ def score_short_blinks(
     for pair in lids:
         pred, target = (find_blinks(au45, fps) for au45 in pair)
         short = [blink for blink in target if blink.offset - blink.onset + 1 <= most]
-        moments = ([blink.apex / fps for blink in blinks] for blinks in (pred, short))
-        tally.add(match_events(*moments, TOLERANCE))
+        drawn, there = ([blink.apex / fps for blink in blinks] for blinks in (pred, short))
+        tally.add(match_events(drawn, there, TOLERANCE))
     return tally
 
 

@@ -64,8 +64,7 @@ def look_at(pictures: Iterable[Picture], clip: RenderClip, part: slice) -> Shown
     error, figures = np.zeros((size, size)), list[dict[str, float]]()
 
     def compare() -> Iterator[Picture]:
-        for t, picture in enumerate(pictures):
-            picture = hide_outside(picture, clip)
+        for t, picture in enumerate(hide_outside(picture, clip) for picture in pictures):
             if t in judged:
                 real = hide_outside(clip.read_frame(t), clip)
                 figures.append(compare_pictures(picture, real))

@@ -20,6 +20,16 @@ def make_motion(pose, expression, valid=None):
     return motion
 
 
+def make_clip(num_frames, real, inside=None):
+    """A clip that shows one picture (64, 64, 3) throughout."""
+    return SimpleNamespace(
+        num_frames=num_frames,
+        camera=SimpleNamespace(size=64),
+        inside=inside,
+        read_frame=lambda t: real,
+    )
+
+
 def test_pose_and_expression_weigh_alike_however_many_numbers_they_have():
     """Deviations are 1 and 5. From (1.8, 0.5): (0, 0) is 1.8²/6 + 0.1²/64 = 0.54 away, (2, 10)
     0.2²/6 + 1.9²/64 = 0.06; were the numbers added up, the first would be nearer.
