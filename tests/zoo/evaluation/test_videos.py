@@ -56,6 +56,20 @@ def test_pictures_are_compared_where_they_are_judged_alone():
     assert np.isnan(shown.meshes).all()  # grey squares have no face
 
 
+def test_what_lies_outside_of_the_source_does_not_count():
+    """Half of the picture is the border's repetition, 90 levels off; the other half is 10 off.
+
+    The outer half is black in both: the mean square error is half of 10², 31.14 dB.
+    """
+    real, drawn = np.full((64, 64, 3), 100, np.uint8), np.full((64, 64, 3), 110, np.uint8)
+    drawn[:, 32:] = 190
+    inside = np.zeros((64, 64), bool)
+    inside[:, :32] = True
+    shown = look_at([drawn], make_clip(1, real, inside), slice(0, 1))
+    np.testing.assert_allclose(shown.figures["PSNR"], 10 * np.log10(255**2 / 50))
+    np.testing.assert_allclose(shown.error[:, [0, 63]], [[10, 0]] * 64)
+
+
 def test_a_method_is_scored_over_the_judged_frames_of_all_clips():
     """Two clips of one judged frame each: 20 and 40 levels off; no picture shows a face."""
     real = np.full((64, 64, 3), 100, np.uint8)
