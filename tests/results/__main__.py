@@ -24,7 +24,7 @@ from tests.results.perceptual import run_judges
 from tests.results.real import run_real
 from tests.results.reenactment import run_audio_reenactment, run_reenactment
 from tests.results.renderers import run_renderers
-from tests.results.setup import PAGE, ROOT, MissingDataError, Setup, Table, make_rehearsal
+from tests.results.setup import OUT, PAGE, MissingDataError, Setup, Table, make_rehearsal
 from tests.results.sheet import run_sheet
 from tests.results.speed import run_speed
 from tests.results.spoken import run_synthesis
@@ -79,8 +79,7 @@ def main() -> None:
         parser.error(f"--before {given.before}: no such folder")
     if given.renderer_base and not given.renderer_base.is_file():
         parser.error(f"--renderer-base {given.renderer_base}: no such file")
-    out = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
-    setup = make_rehearsal(out / "rehearsal") if given.rehearse else Setup(out=out)
+    setup = make_rehearsal(OUT / "rehearsal") if given.rehearse else Setup(out=OUT)
     setup = dataclasses.replace(
         setup,
         weights=given.weights,

@@ -2,8 +2,13 @@
 
 All go through one encoder at one quality: H.264 at CRF 18, as every build's `zoo reenact` writes
 MP4. A folder of films has one of each clip in `crop` and in `source`, `CLIP_ID.mp4`.
+
+`python -m tests.results.films FOLDER` prints the commands by which another build, whose runs are
+`FOLDER/IDENTITY/run`, draws its films of what they held out.
 """
 
+import argparse
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +22,11 @@ from toolkit.media.encode import write_video
 from toolkit.media.video import probe
 from zoo.data.frames import Picture, RenderClip
 from zoo.evaluation.films import read_film
+from zoo.models.renderer import FAMILY
 from zoo.speaking.options import ReenactmentSettings
 from zoo.speaking.reenact import reenact
 from zoo.speaking.scene import find_source
+from zoo.training.checkpoint import load_checkpoint
 from zoo.training.loop import BEST
 
 CROP, SOURCE = "crop", "source"
@@ -89,3 +96,28 @@ def read_source(judged: Judged, clip: RenderClip) -> Iterator[Picture]:
     times = clip.reader.read("video/source_time", clip.index)
     times = times[clip.first : clip.first + clip.num_frames].astype(np.float64)
     return read_stretch(path, times, info, streams)
+
+
+# --- another build's ----------------------------------------------------------------------------
+
+
+def list_commands(folder: Path) -> Iterator[str]:
+    """Lines for a shell in the other build's checkout, one a film."""
+    for checkpoint in sorted(folder.resolve().glob(f"*/run/{BEST}")):
+        films = Films(checkpoint.parents[1])
+        for clip in load_checkpoint(checkpoint, FAMILY.name)["model"]["held_out"]:
+            for background in (CROP, SOURCE):
+                target = films.folder / background / f"{clip}.mp4"
+                command = [
+                    "python", "-m", "zoo", "reenact", clip, "--background", background,
+                    "--shards", folder.resolve() / "data" / "shards", "--renderer", checkpoint,
+                    "--device", "cpu", "--out", target,
+                ]  # fmt: skip
+                yield f"mkdir -p {shlex.quote(str(target.parent))}"
+                yield shlex.join(map(str, command))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.results.films", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="Of the other build's films.")
+    print("\n".join(list_commands(parser.parse_args().folder)))

@@ -1,6 +1,11 @@
-"""Four people whose renderers are measured: clips of all of them in one dataset, and their runs."""
+"""Four people whose renderers are measured: clips of all of them in one dataset, and their runs.
 
-import csv
+`python -m tests.results.four FOLDER` copies their videos to `FOLDER/videos`, for another build to
+ingest.
+"""
+
+import argparse
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +18,10 @@ from tests.results.kept import train_kept
 from tests.results.people import SHORT, VIDEOS, Subject, cut_media, find_real
 from tests.results.real import LONGEST
 from tests.results.runs import PRECISION
-from tests.results.setup import Setup
+from tests.results.setup import OUT, Setup
 from toolkit.dataset.manifest import read_table
 from toolkit.ingest import ingest
 from toolkit.ingest.options import IngestOptions
-from toolkit.media.video import probe
 from zoo.models.renderer.options import RendererRecipe
 from zoo.training.stages import StageLog
 
@@ -63,42 +67,32 @@ def find_dataset(setup: Setup) -> Path:
 
 
 def ingest_four(setup: Setup) -> Path:
-    """The dataset of all four, made unless it is there; beside it `identities.csv`."""
+    """The dataset of all four, made unless it is there."""
     out = setup.out / "four"
-    out.mkdir(parents=True, exist_ok=True)
     if not (out / "ingested").is_file():
-        videos = list_videos(setup)
-        table = out / "identities.csv"
-        with table.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            rows.writerow(("source", "identity"))
-            rows.writerows((path, identity) for path, identity in videos.items())
-        options = IngestOptions(identity=str(table))
-        ingest(list(videos), options, out=out / "data", workers=1)
+        ingest(collect_videos(setup, out / "videos"), IngestOptions(), out=out / "data", workers=1)
         (out / "ingested").touch()
     return out / "data"
 
 
-def list_videos(setup: Setup) -> dict[Path, str]:
-    """Video -> who is in it."""
-    found = {cut_media(setup, find_real(path)).resolve(): name for name, path in VIDEOS.items()}
-    found[add_noise(setup, cut_media(setup, find_real(CROPPED_VIDEO)))] = CROPPED
+def collect_videos(setup: Setup, folder: Path) -> Path:
+    """Copies of all videos, each in a folder that is named as who is in it; returns `folder`."""
+    videos = {cut_media(setup, find_real(path)): name for name, path in VIDEOS.items()}
     sentences = sorted(find_real(SENTENCES).glob("*.mkv"))[: setup.sentences_drawn]
-    return found | {path.resolve(): SPEAKER for path in sentences}
+    for video, identity in {**videos, **dict.fromkeys(sentences, SPEAKER)}.items():
+        (folder / identity).mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(video, folder / identity / video.name)
+    add_noise(cut_media(setup, find_real(CROPPED_VIDEO)), folder / CROPPED / f"{CROPPED}.mkv")
+    return folder
 
 
-def add_noise(setup: Setup, video: Path) -> Path:
-    """A copy of a video without sound that has a quiet noise: a clip needs both."""
-    _, streams = probe(video)
-    copy = (setup.out / "four" / f"{CROPPED}.mkv").resolve()
-    if streams.audio is not None or copy.is_file():
-        return video if streams.audio is not None else copy
+def add_noise(video: Path, copy: Path) -> None:
+    """Write a copy of a video without sound that has a quiet noise: a clip needs both."""
     copy.parent.mkdir(parents=True, exist_ok=True)
     run_ffmpeg(
         "-i", video, "-f", "lavfi", "-i", NOISE, "-map", "0:v:0", "-map", "1:a", "-c:v", "copy",
         "-c:a", "pcm_s16le", "-shortest", copy,
     )  # fmt: skip
-    return copy
 
 
 def list_sitters(setup: Setup) -> Iterator[Sitter]:
@@ -128,3 +122,9 @@ def train_sitter(setup: Setup, sitter: Sitter, name: str = "", **changes: Any) -
     print(f"{out.name}: {recipe.epochs} epochs", file=sys.stderr)
     StageLog(out).run("renderer", lambda: train_kept(recipe, out, setup.keep_every))
     return Subject(identity=sitter.identity, shards=recipe.shards, renderer=out, stages=out)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m tests.results.four", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="Of the other build's films.")
+    collect_videos(Setup(out=OUT), parser.parse_args().folder / "videos")

@@ -1,6 +1,7 @@
 """How large the experiments are, and where they lie: those of the page, or a tiny rehearsal."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from tests import ROOT
 
 PAGE = ROOT / "docs" / "results.md"
 FIGURES = PAGE.parent / "figures"
+
+OUT = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
+"""Where everything lies."""
 
 
 @dataclass(frozen=True, kw_only=True)
