@@ -13,7 +13,7 @@ from tests.results.films import CROP, SOURCE, Films, draw_films, encode_stored, 
 from tests.results.four import list_sitters, train_sitter
 from tests.results.judged import Judged
 from tests.results.reenactment import describe_run
-from tests.results.setup import Setup, Table
+from tests.results.setup import Setup, Table, divide
 from zoo.evaluation.films import ACROSS, BESIDE, RING, measure_edges, measure_likeness
 from zoo.evaluation.lids import score_blinks, score_short_blinks
 from zoo.evaluation.recognition import explain_recogniser
@@ -156,7 +156,7 @@ def _judge_alone(scores: Mapping[str, Scores]) -> Iterator[dict[str, Any]]:
     stored, drawn, short = scores[STORED].row, scores[DRAWN].row, scores[DRAWN].short
     if not explain_recogniser():
         yield judge("face distance to the stored frames", MOST_DISTANCE, drawn[DISTANCE])
-    off = abs(drawn["CPBD"] / stored["CPBD"] - 1)
+    off = abs(divide(drawn["CPBD"], stored["CPBD"]) - 1)
     yield judge("CPBD, as a share off the stored frames'", SHARPNESS_OFF, off)
     yield judge("AU45, r", LEAST_AU45, drawn["AU45, r"], most=False)
     if short.target:
@@ -165,12 +165,12 @@ def _judge_alone(scores: Mapping[str, Scores]) -> Iterator[dict[str, Any]]:
 
 def _judge_beside(scores: Mapping[str, Scores]) -> Iterator[dict[str, Any]]:
     stored, drawn, before = (scores[name].row for name in (STORED, DRAWN, BEFORE))
-    yield judge("mouth LMD over that build's", LMD_SHARE, drawn[LMD] / before[LMD])
+    yield judge("mouth LMD over that build's", LMD_SHARE, divide(drawn[LMD], before[LMD]))
     gain = drawn["PSNR, dB"] - before["PSNR, dB"]
     yield judge("PSNR over that build's, dB", 0.0, gain, most=False)
-    share = drawn[RING_ERROR] / before[RING_ERROR]
+    share = divide(drawn[RING_ERROR], before[RING_ERROR])
     yield judge("ring error over that build's", EDGE_SHARE, share)
     if math.isfinite(stored[STEP]):
         more, theirs = (row[STEP] - stored[STEP] for row in (drawn, before))
         yield judge("border step over the stored, as a share of that build's", EDGE_SHARE,
-                    more / theirs)  # fmt: skip
+                    divide(more, theirs))  # fmt: skip

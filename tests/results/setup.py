@@ -127,5 +127,10 @@ class Table:
     caption: str = ""
 
 
+def divide(value: float, other: float) -> float:
+    """A share; NaN of nothing."""
+    return value / other if other else math.nan
+
+
 class MissingDataError(Exception):
     """What a step needs is not here; says what."""

@@ -9,7 +9,7 @@ import torch
 
 from tests.numbered import write_wav
 from tests.results.people import cut_media, find_real, personalize_longest
-from tests.results.setup import Setup, Table
+from tests.results.setup import Setup, Table, divide
 from toolkit.clock import SAMPLE_RATE
 from zoo.data import Holdout
 from zoo.data.frames import load_render_clips
@@ -114,10 +114,10 @@ def judge_conduct(conduct: Mapping[str, Conduct | None]) -> Iterator[dict[str, A
     for row in rows[1:]:
         video = {"video": row["video"]}
         for what in ("blinks a second", "head range, °"):
-            off = abs(row[what] / own[what] - 1)
+            off = abs(divide(row[what], own[what]) - 1)
             yield video | judge(f"{what}, as a share off the person's", OFF, off)
         what = "of them with a closed mouth"
-        share = row[what] / own[what]
+        share = divide(row[what], own[what])
         yield video | judge("pauses with a closed mouth, over the person's", 1 - OFF, share,
                             most=False)  # fmt: skip
 
