@@ -10,7 +10,7 @@ MP4. A folder of films has one of each clip in `crop` and in `source`, `CLIP_ID.
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from tests.results.judged import Judged, read_frames
 from toolkit.ingest.crops import read_stretch
 from toolkit.media.encode import write_video
 from toolkit.media.video import probe
+from toolkit.preview.render import choose_frames
 from zoo.data.frames import Picture, RenderClip
+from zoo.evaluation.figures import pick, write_sheet
 from zoo.evaluation.films import read_film
 from zoo.models.renderer import FAMILY
 from zoo.speaking.options import ReenactmentSettings
@@ -28,6 +30,9 @@ from zoo.speaking.reenact import reenact
 from zoo.speaking.scene import find_source
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.loop import BEST
+
+COLUMNS, PICTURE = 6, 256
+"""Frames of an overview, and their width, px."""
 
 CROP, SOURCE = "crop", "source"
 """What is around the head: nothing but its crop, or the source's picture."""
@@ -87,6 +92,19 @@ def encode_stored(judged: Judged, folder: Path) -> Films:
             target.parent.mkdir(parents=True, exist_ok=True)
             write_video(target, pictures, fps=clip.fps)
     return films
+
+
+def write_overview(judged: Judged, films: Mapping[str, Films], target: Path) -> None:
+    """A sheet of held-out frames of each folder of films, to look at: real people may be on it."""
+    clip = max(judged.held, key=lambda c: len(range(c.num_frames)[judged.find_part(c)]))
+    part = range(clip.num_frames)[judged.find_part(clip)]
+    frames = [part[t] for t in choose_frames(len(part), COLUMNS)]
+    rows = {
+        f"{name}, {background}": pick(of.read(background, clip), frames)
+        for background in (CROP, SOURCE)
+        for name, of in films.items()
+    }
+    write_sheet(rows, target, PICTURE)
 
 
 def read_source(judged: Judged, clip: RenderClip) -> Iterator[Picture]:

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests.results.films import CROP, SOURCE, Films, draw_films, encode_stored, read_source
+from tests.results.films import (
+    CROP,
+    SOURCE,
+    Films,
+    draw_films,
+    encode_stored,
+    read_source,
+    write_overview,
+)
 from tests.results.four import list_sitters, train_sitter
 from tests.results.judged import Judged
 from tests.results.reenactment import describe_run
@@ -59,11 +67,9 @@ def run_renderers(setup: Setup) -> dict[str, Table]:
     for sitter in list_sitters(setup):
         subject = train_sitter(setup, sitter)
         judged = Judged.of(subject)
-        scores = {
-            name: score_films(judged, films)
-            for name, films in list_films(setup, judged).items()
-            if films.has_all(judged.held)
-        }
+        films = {n: of for n, of in list_films(setup, judged).items() if of.has_all(judged.held)}
+        write_overview(judged, films, setup.out / "films" / f"{sitter.identity}.png")
+        scores = {name: score_films(judged, of) for name, of in films.items()}
         who = {"identity": sitter.identity}
         runs.append(describe_run(subject))
         rows += [who | {"shown": name} | of.row for name, of in scores.items()]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from tests.results.films import SOURCE
 from tests.results.judged import Judged
 from tests.results.people import cut_media, find_real, find_sample
 from tests.results.reenactment import DRAWN, NEAREST, STORED, compare, describe_run, score_all
@@ -13,10 +14,11 @@ from zoo.data.frames import Picture, RenderClip
 from zoo.evaluation.figures import cut_part, pick, write_sheet
 from zoo.models.facial.model import open_facial_gan
 from zoo.motion.speech import predict_scores
+from zoo.speaking.movement import move_clip
 from zoo.speaking.person_file import load_person
 from zoo.speaking.reenact import draw_clip
-from zoo.speaking.scene import choose_clip
-from zoo.speaking.synthesize import draw_motion, generate_at
+from zoo.speaking.scene import Scene, choose_clip
+from zoo.speaking.synthesize import draw_motion, generate_at, show_movement
 
 COLUMNS = 6
 """Pictures in a row of the sheet."""
@@ -44,6 +46,7 @@ def run_sheet(setup: Setup) -> dict[str, Table]:
         "generated video, frames held out of training": held,
         "face model in the same motion": pick(render_clip(judged, clip), frames),
         "drawn from that motion": drawn,
+        "the same in the video's picture": pick(compose(judged, clip), frames),
         **zoom(clip, frames, held, drawn),
         "drawn from a recording of another person's speech": speak(setup, judged),
     }
@@ -57,6 +60,12 @@ def run_sheet(setup: Setup) -> dict[str, Table]:
             [{"shown": name} | scores[name] for name in (STORED, DRAWN, NEAREST)]
         ),
     }
+
+
+def compose(judged: Judged, clip: RenderClip) -> Iterable[Picture]:
+    """A clip's own motion drawn in its source's pictures."""
+    scene = Scene(clip, judged.subject.shards, SOURCE)
+    return show_movement(scene, judged.renderer, clip, move_clip(clip))
 
 
 def zoom(

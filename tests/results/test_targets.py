@@ -10,6 +10,7 @@ from tests.results.minutes import Point, describe_curves, find_minutes, judge_cu
 from tests.results.people import _divide
 from tests.results.reenactment import DRAWN, NEAREST, judge_minutes, judge_rows
 from tests.results.renderers import BEFORE, STORED, Scores, judge_scores
+from tests.results.speed import judge_speed
 from tests.results.spoken import PERSON, judge_conduct, list_conduct
 from zoo.evaluation.speaking import Conduct
 from zoo.metrics.events import Tally
@@ -131,7 +132,7 @@ def make_conduct(rate, reach, openings):
 
 
 def test_speaking_is_judged_beside_the_persons_own():
-    """Closed is up to a fifth of 0.5: three of his four frames, and one of two, two thirds of it."""
+    """Closed is up to a fifth of 0.5: three of four frames of his, and one of two."""
     conduct = {
         PERSON: make_conduct(0.6, 10, [0.05, 0.1, 0.09, 0.2]),
         "another's": make_conduct(0.5, 7, [0.1, 0.3]),
@@ -144,3 +145,12 @@ def test_speaking_is_judged_beside_the_persons_own():
     assert [row["met"] for row in rows] == ["yes", "no", "no"]
     assert [row["measured"] for row in rows] == pytest.approx([1 / 6, 0.3, 2 / 3])
     assert list(judge_conduct({PERSON: None})) == []
+
+
+def test_films_are_judged_by_two_threads_of_the_small_preset():
+    rows = [
+        {"preset": preset, "on": f"CPU, {threads} threads", "in all": rate}
+        for preset, threads, rate in (("small", 1, 26.7), ("small", 2, 36.9), ("paper", 2, 3.0))
+    ]
+    (row,) = judge_speed(rows)
+    assert (row["measured"], row["met"]) == (36.9, "no")
