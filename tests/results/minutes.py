@@ -84,7 +84,9 @@ def list_runs(setup: Setup) -> dict[str, Path]:
     base = setup.renderer_base or train_sitter(setup, WOMAN).renderer / BEST
     runs = {
         ALONE: train_sitter(setup, MAN).renderer,
-        BASED: train_sitter(setup, MAN, "based", base=base.resolve()).renderer,
+        BASED: train_sitter(
+            setup, MAN, "based", base=base.resolve(), epochs=setup.base_epochs
+        ).renderer,
     }
     if setup.before is None:
         return runs

@@ -47,6 +47,7 @@ class Setup:
         grid_batch_size: windows of a step there.
         sentences_drawn: of GRID's speaker, whom a renderer learns: two minutes.
         sentence_epochs: of that renderer.
+        base_epochs: of the man's renderer from a base, which is asked to be as good that early.
         keep_every: steps between two checkpoints that a renderer's training keeps.
         before: folder with the films and runs of another build; None: there are none.
         renderer_base: checkpoint that trainings from a base begin with; None: the woman's.
@@ -78,6 +79,7 @@ class Setup:
     grid_batch_size: int = 8
     sentences_drawn: int = 40
     sentence_epochs: int = 3
+    base_epochs: int = 2
     keep_every: int = 500
     before: Path | None = None
     renderer_base: Path | None = None
@@ -107,6 +109,7 @@ def make_rehearsal(out: Path) -> Setup:
         grid_epochs=1,
         sentences_drawn=5,
         sentence_epochs=1,
+        base_epochs=1,
         keep_every=50,
         sample_seconds=15.0,  # as short as a person can be learnt from, with that holdout
     )
