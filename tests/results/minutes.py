@@ -111,14 +111,17 @@ def measure_run(setup: Setup, run: Path, only: Sequence[int] | None = None) -> I
                 if (part := find_part(renderer.held_out, clip)).stop
             ]
             stored = [(part, look_at(read_frames(part), part, slice(None))) for part in parts]
-        drawn = [look_at(draw_clip(renderer, part), part, slice(None)) for part, _ in stored]
+        pictures = [list(draw_clip(renderer, part)) for part, _ in stored]
+        drawn = [
+            look_at(of, part, slice(None)) for of, (part, _) in zip(pictures, stored, strict=True)
+        ]
         figures = score_parts(drawn, stored)
         if DISTANCE in list_figures():
             figures[DISTANCE] = average_known(
                 np.concatenate(
                     [
-                        measure_likeness(draw_clip(renderer, part), part, shown, real)
-                        for shown, (part, real) in zip(drawn, stored, strict=True)
+                        measure_likeness(of, part, shown, real)
+                        for of, shown, (part, real) in zip(pictures, drawn, stored, strict=True)
                     ]
                 )
             )
