@@ -24,7 +24,7 @@ from zoo.evaluation.recognition import explain_recogniser
 from zoo.evaluation.tables import judge
 from zoo.evaluation.videos import Shown, look_at, measure_lmd, score_shown
 from zoo.metrics.series import average_known
-from zoo.models.renderer.model import open_renderer
+from zoo.models.renderer.model import TrainedRenderer, open_renderer
 from zoo.speaking.reenact import draw_clip
 from zoo.training.loop import BEST
 
@@ -51,6 +51,9 @@ class Point:
 
 
 Curve = Sequence[Point]
+
+Held = list[tuple[RenderClip, Shown]]
+"""What was held out of clips, and what its stored frames show."""
 
 
 def run_minutes(setup: Setup) -> dict[str, Table]:
@@ -98,44 +101,36 @@ def list_runs(setup: Setup) -> dict[str, Path]:
 
 def measure_run(setup: Setup, run: Path, only: Sequence[int] | None = None) -> Iterator[Point]:
     """Figures of each kept checkpoint of a run of the man's, or of those of so many steps alone."""
-    seconds, stored = measure_step(run), list[tuple[RenderClip, Shown]]()
+    seconds, held = measure_step(run), Held()
     for steps, path in list_kept(run).items():
-        if only is not None and steps not in only:
-            continue
-        renderer = open_renderer(path, torch.device("cpu"))
-        if not stored:
-            clips = load_render_clips(find_dataset(setup), identity=MAN.identity)
-            parts = [
-                clip.take(part.start, part.stop)
-                for clip in clips
-                if (part := find_part(renderer.held_out, clip)).stop
-            ]
-            stored = [(part, look_at(read_frames(part), part, slice(None))) for part in parts]
-        pictures = [list(draw_clip(renderer, part)) for part, _ in stored]
-        drawn = [
-            look_at(of, part, slice(None)) for of, (part, _) in zip(pictures, stored, strict=True)
+        if only is None or steps in only:
+            renderer = open_renderer(path, torch.device("cpu"))
+            held = held or load_held(setup, renderer)
+            yield Point(steps, steps * seconds / 60, score_drawing(renderer, held))
+
+
+def load_held(setup: Setup, renderer: TrainedRenderer) -> Held:
+    """What a renderer of the man's was not trained on."""
+    clips = load_render_clips(find_dataset(setup), identity=MAN.identity)
+    places = [(clip, find_part(renderer.held_out, clip)) for clip in clips]
+    parts = [clip.take(part.start, part.stop) for clip, part in places if part.stop]
+    return [(part, look_at(read_frames(part), part, slice(None))) for part in parts]
+
+
+def score_drawing(renderer: TrainedRenderer, held: Held) -> dict[str, float]:
+    """LMD of the lips, distance of faces and figures of the pictures, over all parts."""
+    pictures = [list(draw_clip(renderer, part)) for part, _ in held]
+    drawn = [look_at(of, part, slice(None)) for of, (part, _) in zip(pictures, held, strict=True)]
+    real = [shown for _, shown in held]
+    figures = {LMD: measure_lmd(drawn, real)}
+    if DISTANCE in list_figures():
+        distances = [
+            measure_likeness(of, part, shown, stored)
+            for of, shown, (part, stored) in zip(pictures, drawn, held, strict=True)
         ]
-        figures = score_parts(drawn, stored)
-        if DISTANCE in list_figures():
-            figures[DISTANCE] = average_known(
-                np.concatenate(
-                    [
-                        measure_likeness(of, part, shown, real)
-                        for of, shown, (part, real) in zip(pictures, drawn, stored, strict=True)
-                    ]
-                )
-            )
-        yield Point(steps, steps * seconds / 60, figures)
-
-
-def score_parts(
-    drawn: Sequence[Shown], stored: Sequence[tuple[RenderClip, Shown]]
-) -> dict[str, float]:
-    """LMD of the lips and figures of the pictures, over all parts."""
-    real = [shown for _, shown in stored]
+        figures[DISTANCE] = average_known(np.concatenate(distances))
     whole = score_shown(drawn, real)
-    names = ("PSNR, dB", "SSIM", "CPBD")
-    return {LMD: measure_lmd(drawn, real), **{name: whole[name] for name in names}}
+    return figures | {name: whole[name] for name in ("PSNR, dB", "SSIM", "CPBD")}
 
 
 def describe_curves(curves: Mapping[str, Curve]) -> dict[str, dict[str, Any]]:
