@@ -19,10 +19,13 @@ from tests.results.evaluated import run_evaluation
 from tests.results.eyes import run_eyes
 from tests.results.grid import run_grid
 from tests.results.killed import run_killed
+from tests.results.minutes import run_minutes
 from tests.results.people import run_personalization
+from tests.results.perceptual import run_judges
 from tests.results.real import run_real
 from tests.results.reenactment import run_audio_reenactment, run_reenactment
-from tests.results.setup import PAGE, ROOT, MissingDataError, Setup, Table, make_rehearsal
+from tests.results.renderers import run_renderers
+from tests.results.setup import OUT, PAGE, MissingDataError, Setup, Table, make_rehearsal
 from tests.results.sheet import run_sheet
 from tests.results.speed import run_speed
 from tests.results.spoken import run_synthesis
@@ -45,6 +48,9 @@ STEPS: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "eyes": run_eyes,
     "synthesize": run_synthesis,
     "sheet": run_sheet,
+    "renderers": run_renderers,
+    "minutes": run_minutes,
+    "judges": run_judges,
     "speed": run_speed,
 }
 
@@ -58,14 +64,30 @@ def main() -> None:
         "--weights", type=Path, metavar="FILE",
         help="Another acoustic model, whose scores the step grid compares with the shipped one's.",
     )  # fmt: skip
+    parser.add_argument(
+        "--before", type=Path, metavar="FOLDER",
+        help="Another build's dataset, films and runs, that renderers and minutes compare with.",
+    )  # fmt: skip
+    parser.add_argument(
+        "--renderer-base", type=Path, metavar="FILE",
+        help="Renderer of other people that the step minutes begins with, instead of the woman's.",
+    )  # fmt: skip
     given = parser.parse_args()
     if unknown := sorted(set(given.steps) - STEPS.keys()):
         parser.error(f"no step {unknown[0]}: choose from {', '.join(STEPS)}")
     if given.weights and not given.weights.is_file():
         parser.error(f"--weights {given.weights}: no such file")
-    out = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
-    setup = make_rehearsal(out / "rehearsal") if given.rehearse else Setup(out=out)
-    setup = dataclasses.replace(setup, weights=given.weights)
+    if given.before and not given.before.is_dir():
+        parser.error(f"--before {given.before}: no such folder")
+    if given.renderer_base and not given.renderer_base.is_file():
+        parser.error(f"--renderer-base {given.renderer_base}: no such file")
+    setup = make_rehearsal(OUT / "rehearsal") if given.rehearse else Setup(out=OUT)
+    setup = dataclasses.replace(
+        setup,
+        weights=given.weights,
+        before=given.before and given.before.resolve(),
+        renderer_base=given.renderer_base and given.renderer_base.resolve(),
+    )
     for name in given.steps or STEPS:
         run_step(name, setup, writes=not given.rehearse)
 

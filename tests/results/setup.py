@@ -1,6 +1,7 @@
 """How large the experiments are, and where they lie: those of the page, or a tiny rehearsal."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from tests import ROOT
 
 PAGE = ROOT / "docs" / "results.md"
 FIGURES = PAGE.parent / "figures"
+
+OUT = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
+"""Where everything lies."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,12 @@ class Setup:
         sentences: of the step `grid`, at most.
         grid_epochs: of a motion model of all of them; those of a share train as many steps.
         grid_batch_size: windows of a step there.
+        sentences_drawn: of GRID's speaker, whom a renderer learns: two minutes.
+        sentence_epochs: of that renderer.
+        base_epochs: of the man's renderer from a base, which is asked to be as good that early.
+        keep_every: steps between two checkpoints that a renderer's training keeps.
+        before: folder with the films and runs of another build; None: there are none.
+        renderer_base: checkpoint that trainings from a base begin with; None: the woman's.
         weights: of another acoustic model, whose scores stand beside the shipped one's there.
     """
 
@@ -67,6 +77,12 @@ class Setup:
     sentences: int = 700
     grid_epochs: int = 20
     grid_batch_size: int = 8
+    sentences_drawn: int = 40
+    sentence_epochs: int = 3
+    base_epochs: int = 2
+    keep_every: int = 500
+    before: Path | None = None
+    renderer_base: Path | None = None
     weights: Path | None = None
 
 
@@ -91,6 +107,10 @@ def make_rehearsal(out: Path) -> Setup:
         most_seconds=15.0,
         sentences=20,
         grid_epochs=1,
+        sentences_drawn=5,
+        sentence_epochs=1,
+        base_epochs=1,
+        keep_every=50,
         sample_seconds=15.0,  # as short as a person can be learnt from, with that holdout
     )
 
@@ -108,6 +128,11 @@ class Table:
     rows: Sequence[Mapping[str, Any]] = ()
     figure: Path | None = None
     caption: str = ""
+
+
+def divide(value: float, other: float) -> float:
+    """A share; NaN of nothing."""
+    return value / other if other else math.nan
 
 
 class MissingDataError(Exception):

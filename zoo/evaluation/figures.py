@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
@@ -77,6 +78,25 @@ def draw_errors(errors: Mapping[str, npt.NDArray[np.float64]], target: Path) -> 
     _save(figure, target)
 
 
+def draw_curves(
+    series: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
+    across: str,
+    target: Path,
+) -> None:
+    """Panels side by side: figure -> name of a line -> its places and values; from 0 upwards."""
+    figure = Figure(figsize=(4.4 * len(series), 3.2), dpi=110, layout="constrained")
+    row = figure.subplots(1, len(series), squeeze=False)[0]
+    for axes, (what, lines) in zip(row, series.items(), strict=True):
+        for name, (places, values) in lines.items():
+            axes.plot(places, values, label=name, linewidth=1.2, marker=".")
+        axes.set_xlabel(across)
+        axes.set_ylabel(what)
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    _save(figure, target)
+
+
 def average_blocks(picture: npt.NDArray[np.float64], side: int = 8) -> npt.NDArray[np.float64]:
     """Means over square blocks of a picture (H, H); what fills no block is left out."""
     number = len(picture) // side
@@ -112,17 +132,43 @@ def pick(pictures: Iterable[Picture], frames: Sequence[int]) -> list[Picture]:
     return [picture for t, picture in last if t in frames]
 
 
-def write_sheet(rows: Mapping[str, Sequence[Picture]], target: Path) -> None:
-    """Rows of pictures (H, W, 3) uint8 under their titles, as a PNG of few colours."""
-    height = SIDE + TITLE
-    width = max(map(len, rows.values())) * SIDE
-    sheet = np.full((len(rows) * height, width, 3), BACKGROUND, np.uint8)
-    for k, (title, pictures) in enumerate(rows.items()):
-        draw_text(sheet, title, (6, k * height + TITLE // 2), bold=True)
+def cut_part(
+    picture: Picture, mesh: npt.ArrayLike, points: Sequence[int], wide: float, shape: float = 0.5
+) -> Picture:
+    """The part of a picture (H, W, 3) around some points of a mesh (478, 2 or 3) px.
+
+    Beyond the picture its border goes on.
+
+    Args:
+        picture: that is cut.
+        mesh: of the face in it.
+        points: whose box's middle is the part's.
+        wide: width of the part over that of the box.
+        shape: height over width.
+    """
+    box = np.asarray(mesh, np.float64)[list(points), :2]
+    width, (x, y) = wide * float(np.ptp(box[:, 0])), (box.min(axis=0) + box.max(axis=0)) / 2
+    size = max(2, round(width)), max(2, round(shape * width))
+    return np.asarray(cv2.getRectSubPix(picture, size, (float(x), float(y))), np.uint8)
+
+
+def write_sheet(rows: Mapping[str, Sequence[Picture]], target: Path, side: int = SIDE) -> None:
+    """Rows of pictures (H, W, 3) uint8 under their titles, as a PNG of few colours.
+
+    Each is scaled to a width of `side` px, and a row to the height that its first one has then.
+    """
+    heights = [round(side * len(pictures[0]) / pictures[0].shape[1]) for pictures in rows.values()]
+    width = max(map(len, rows.values())) * side
+    sheet = np.full((sum(heights) + len(rows) * TITLE, width, 3), BACKGROUND, np.uint8)
+    top = 0
+    for (title, pictures), height in zip(rows.items(), heights, strict=True):
+        draw_text(sheet, title, (6, top + TITLE // 2), bold=True)
+        top += TITLE
         for x, picture in enumerate(pictures):
-            small = Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-            place = np.s_[k * height + TITLE : (k + 1) * height, x * SIDE : (x + 1) * SIDE]
-            sheet[place] = np.asarray(small)
+            size = side, height
+            small = Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+            sheet[top : top + height, x * side : (x + 1) * side] = np.asarray(small)
+        top += height
     target.parent.mkdir(parents=True, exist_ok=True)
     with write_whole(target) as temporary:
         Image.fromarray(sheet).quantize(COLORS).save(temporary, format="PNG", optimize=True)

@@ -56,6 +56,25 @@ def score_blinks(lids: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]], fps: int) 
     }
 
 
+def score_short_blinks(
+    lids: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]], fps: int, most: int = 2
+) -> Tally:
+    """Of the source's blinks of at most so many frames: how many there are, and are drawn.
+
+    Args:
+        lids: stretches, each a pair of AU45 (n,): as drawn, and as the source's are.
+        fps: frames a second.
+        most: frames from half height to half height.
+    """
+    tally = Tally()
+    for pair in lids:
+        pred, target = (find_blinks(au45, fps) for au45 in pair)
+        short = [blink for blink in target if blink.offset - blink.onset + 1 <= most]
+        drawn, there = ([blink.apex / fps for blink in blinks] for blinks in (pred, short))
+        tally.add(match_events(drawn, there, TOLERANCE))
+    return tally
+
+
 def describe_lids(name: str, lids: Lids, fps: int) -> BlinkStats:
     """Blinks of all clips together, under a name for the figure."""
     return measure_blinks([BlinkClip(name, au45) for au45 in lids], fps)[name]

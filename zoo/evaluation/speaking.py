@@ -16,6 +16,7 @@ import numpy.typing as npt
 from toolkit.clock import SAMPLE_RATE, count_samples
 from toolkit.dataset.manifest import read_table
 from toolkit.dataset.rows import measure_opening_ratio
+from toolkit.features.voice_activity import STEP, compute_speech_probability, mark_speech
 from toolkit.ingest import ingest
 from toolkit.ingest.options import IngestOptions
 from toolkit.media.audio import read_sound
@@ -23,8 +24,19 @@ from toolkit.media.inspect_file import inspect_file
 from toolkit.preview.traces import measure_level
 from zoo.data.frames import RenderClip, load_render_clips
 from zoo.metrics.blinks import BlinkClip, measure_blinks
+from zoo.metrics.head import measure_range
+from zoo.metrics.series import list_runs
 
 Floats = npt.NDArray[np.float64]
+
+HEAD_SECONDS = 10.0
+"""Length of the stretches whose range of the head is averaged: a longer one has more of it."""
+
+PAUSE_SECONDS = 0.3
+"""The least of a pause."""
+
+WIDE, CLOSED = 95, 0.2
+"""Percentile of a person's opening that is wide open, and the share of it that is closed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +122,71 @@ def describe_faces(dataset: Path) -> dict[str, Any]:
         "blinks a second": lids.rate or 0.0,
         "seconds a blink": math.nan if lids.duration is None else lids.duration,
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conduct:
+    """How a person of a dataset blinks, moves their head and rests their mouth.
+
+    Attributes:
+        blink_rate: blinks a second.
+        head_range: mean over pitch, yaw and roll of their ranges within about 10 s, degrees.
+        wide: opening of the mouth that is wide open, over the distance of the eyes.
+        pause_openings: openings (k,) of the mouth in all frames of pauses, over the same.
+        fps: frames a second.
+    """
+
+    blink_rate: float
+    head_range: float
+    wide: float
+    pause_openings: Floats
+    fps: int
+
+    def describe(self, own: "Conduct") -> dict[str, Any]:
+        """Column -> value; a mouth is closed by the measure of `own`, the person's real video."""
+        num, closed = len(self.pause_openings), self.pause_openings <= CLOSED * own.wide
+        return {
+            "blinks a second": self.blink_rate,
+            "head range, °": self.head_range,
+            "seconds of pauses": num / self.fps,
+            "of them with a closed mouth": float(closed.mean()) if num else math.nan,
+        }
+
+
+def measure_conduct(dataset: Path) -> Conduct | None:
+    """Of the one person of a dataset; None where it shows no face."""
+    table = read_table(dataset, "clips")
+    if table.empty:
+        return None
+    clips = load_render_clips(dataset, identity=str(table["identity"].iloc[0]))
+    spoken, fps = [SpokenClip.of(clip) for clip in clips], clips[0].fps
+    lids = measure_blinks((BlinkClip("", c.au45, c.valid) for c in clips), fps)[""]
+    resting = [part.opening[find_pauses(part.pcm, len(part.opening), fps)] for part in spoken]
+    return Conduct(
+        blink_rate=lids.rate or 0.0,
+        head_range=float(np.mean([r for clip in clips for r in list_ranges(clip.pose, fps)])),
+        wide=float(np.percentile(np.concatenate([part.opening for part in spoken]), WIDE)),
+        pause_openings=np.concatenate(resting),
+        fps=fps,
+    )
+
+
+def list_ranges(pose: npt.ArrayLike, fps: int) -> list[float]:
+    """Range (degrees) of poses (n, 6) in each of equally long stretches of about 10 s."""
+    poses = np.asarray(pose)
+    number = max(1, round(len(poses) / (HEAD_SECONDS * fps)))
+    return [measure_range(part) for part in np.array_split(poses, number)]
+
+
+def find_pauses(pcm: npt.NDArray[np.int16], num_frames: int, fps: int) -> npt.NDArray[np.bool_]:
+    """(n,) frames of pauses in samples (S,): at least 0.3 s in a row without speech in them."""
+    steps = mark_speech(compute_speech_probability(pcm))
+    middles = (np.arange(num_frames) + 0.5) / fps * SAMPLE_RATE
+    silent = ~steps[np.minimum(middles / STEP, len(steps) - 1).astype(np.intp)]
+    pauses = np.zeros(num_frames, bool)
+    for first, last in list_runs(silent):
+        pauses[first:last] = last - first >= PAUSE_SECONDS * fps - 1e-6
+    return pauses
 
 
 def list_mouths(held: Sequence[SpokenClip], video: Path, fps: int) -> dict[str, Floats]:

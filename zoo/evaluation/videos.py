@@ -19,6 +19,7 @@ from zoo.metrics.landmark_distance import (
     find_landmarks,
     measure_landmark_distance,
 )
+from zoo.metrics.landmarks import measure_lmd_mouth
 from zoo.metrics.pictures import Picture, measure_psnr, measure_ssim
 from zoo.metrics.series import average_finite, average_known
 from zoo.metrics.sharpness import measure_cpbd
@@ -54,21 +55,31 @@ class Shown:
 
 
 def look_at(pictures: Iterable[Picture], clip: RenderClip, part: slice) -> Shown:
-    """Look at pictures of a clip's frames, in order; `part` of them beside the stored frames."""
+    """Look at pictures of a clip's frames, in order; `part` of them beside the stored frames.
+
+    What lies outside of the source's picture is black in both.
+    """
     judged = range(clip.num_frames)[part]
     size = clip.camera.size
     error, figures = np.zeros((size, size)), list[dict[str, float]]()
 
     def compare() -> Iterator[Picture]:
-        for t, picture in enumerate(pictures):
+        for t, picture in enumerate(hide_outside(picture, clip) for picture in pictures):
             if t in judged:
-                real = clip.read_frame(t)
+                real = hide_outside(clip.read_frame(t), clip)
                 figures.append(compare_pictures(picture, real))
                 error[:] += np.abs(picture.astype(np.float64) - real).mean(axis=2) / len(judged)
             yield picture
 
     meshes = find_landmarks(compare(), FaceMesh())
     return Shown(meshes, part, _gather(figures), error)
+
+
+def hide_outside(picture: Picture, clip: RenderClip) -> Picture:
+    """A picture (H, H, 3) of a clip's crop, black where the source's picture does not reach."""
+    if clip.inside is None:
+        return picture
+    return np.where(clip.inside[..., None], picture, np.uint8(0))
 
 
 def compare_pictures(picture: Picture, real: Picture) -> dict[str, float]:
@@ -119,6 +130,11 @@ def score_landmarks(pred: Sequence[Shown], target: Sequence[Shown]) -> dict[str,
     return row
 
 
+def measure_lmd(pred: Sequence[Shown], target: Sequence[Shown]) -> float:
+    """Mean LMD of the lips over the judged frames, px; see `measure_lmd_mouth`."""
+    return average_known(measure_lmd_mouth(*(_join_judged(shown) for shown in (pred, target))))
+
+
 def _join_judged(shown: Sequence[Shown]) -> Floats:
     return np.concatenate([s.judged for s in shown])
 
@@ -143,7 +159,8 @@ def show_nearest(
     places = find_nearest(trained, clip.take(judged.start, judged.stop))
     for t, (index, frame) in zip(judged, places, strict=True):
         near, real = trained[index], clip.read_frame(t)
-        picture = near.read_frame(frame)
+        picture = hide_outside(near.read_frame(frame), clip)
+        real = hide_outside(real, clip)
         points.append(meshes[near.id][near.first + frame])
         figures.append(compare_pictures(picture, real))
         error += np.abs(picture.astype(np.float64) - real).mean(axis=2) / len(judged)

@@ -25,7 +25,9 @@ BACKGROUNDS = (AUTO, "source", "crop", "full")
 """The picture of the clip's source with the drawn head in it; the head's crop alone; all is drawn,
 as renderers of whole frames do. By default as the renderer draws: `full`, or `source`."""
 
-LIMIT_HELP = "Turn the head as far as the motion does; otherwise at most 5° further than the renderer learnt."
+LIMIT_HELP = (
+    "Turn the head as far as the motion does; otherwise at most 5° further than was learnt."
+)
 
 BACKGROUND_HELP = (
     "Around the head: the picture of its clip's video, or the crop of it alone. full: whole frames "

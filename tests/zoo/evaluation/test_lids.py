@@ -10,6 +10,7 @@ from zoo.evaluation.lids import (
     measure_depth,
     score_blinks,
     score_lids,
+    score_short_blinks,
 )
 
 FPS = 30
@@ -62,6 +63,17 @@ def test_blinks_are_matched_within_a_tenth_of_a_second():
     assert far["of the source's"] == "0 of 1"
     same = make_lids(180, 60)
     assert score_blinks([(same, same)], FPS)["AU45, r"] == pytest.approx(1)
+
+
+def test_of_short_blinks_those_are_counted_that_are_drawn():
+    """The source's blinks at 20 and 60 have two frames, that at 100 has three and does not count.
+
+    Of the two one is drawn; what is drawn at 140 belongs to none.
+    """
+    real = make_lids(180, 100)
+    real[[20, 21, 60, 61]] = 4
+    tally = score_short_blinks([(make_lids(180, 20, 100, 140), real)], FPS)
+    assert (tally.hits, tally.target) == (1, 2)
 
 
 def test_frames_without_a_face_do_not_count_in_the_correlation():

@@ -10,7 +10,15 @@ from toolkit.clock import frame_to_sample
 from toolkit.media.encode import Sound, write_video
 from toolkit.mesh import EYE_CORNERS, LIP_MIDDLES
 from zoo.data.frames import load_render_clips
-from zoo.evaluation.speaking import SpokenClip, check_video, list_mouths
+from zoo.evaluation import speaking
+from zoo.evaluation.speaking import (
+    SpokenClip,
+    check_video,
+    find_pauses,
+    list_mouths,
+    list_ranges,
+    measure_conduct,
+)
 
 FPS = 30
 
@@ -66,3 +74,36 @@ def test_a_videos_length_and_streams_are_read_from_the_file(tmp_path: Path):
     assert (row["frames asked for"], row["frames"]) == (45, 44)
     assert row["picture"] == "h264 yuv420p 96 × 64"
     assert (row["sound"], row["note"]) == ("aac", "synthetic")
+
+
+def test_pauses_are_long_enough_silences(monkeypatch):
+    """Steps of 512 samples, 32 ms: silent are 20 of them, 0.64 s or 19 frames, then 5, 0.16 s."""
+    speech = np.ones(63, bool)
+    speech[10:30] = speech[40:45] = False
+    monkeypatch.setattr(speaking, "mark_speech", lambda probability: speech)
+    pauses = find_pauses(np.zeros(32_000, np.int16), 60, FPS)
+    # the middle of frame t is at (t + 0.5) / 30 s: from 0.32 to 0.96 s are those of 10 to 28
+    assert np.flatnonzero(pauses).tolist() == list(range(10, 29))
+
+
+def test_a_heads_range_is_that_of_ten_seconds_at_a_time():
+    """Twenty seconds, in whose second half it turns by 6° more: each half has 3°, not 9°."""
+    yaw = np.repeat(np.tile([0.0, 9.0], 150), 1)
+    pose = np.zeros((600, 6))
+    pose[:300, 1] = np.radians(yaw)
+    pose[300:, 1] = np.radians(yaw + 6)
+    np.testing.assert_allclose(list_ranges(pose, FPS), [3, 3])
+    assert len(list_ranges(pose[:40], FPS)) == 1
+
+
+def test_a_persons_conduct_is_that_of_their_clips(tmp_path, monkeypatch):
+    """The mouth opens by a pixel a frame, eyes 50 px apart: the 95th of 100 percents is 94.05."""
+    load_mouth(tmp_path, num_frames=100)
+    silent = np.zeros(200, bool)
+    monkeypatch.setattr(speaking, "mark_speech", lambda probability: silent)
+    found = measure_conduct(tmp_path)
+    np.testing.assert_allclose(found.wide, 94.05 / 50, rtol=1e-6)
+    np.testing.assert_allclose(found.pause_openings, np.arange(100) / 50, rtol=1e-6)
+    row = found.describe(found)
+    assert row["seconds of pauses"] == 100 / FPS
+    assert row["of them with a closed mouth"] == 0.19  # up to 18.81 px
