@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.errors import ToolkitError
-from toolkit.storage import hash_file
 from zoo.data import Holdout
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.frames import (
@@ -29,6 +28,7 @@ from zoo.data.order import Batches, Places, draw_order, spread_order
 from zoo.data.source import load_parts
 from zoo.graphics.eyes import choose_threshold
 from zoo.models.renderer import FAMILY
+from zoo.models.renderer.base import take_base
 from zoo.models.renderer.batches import ClipFrames, FrameBatch
 from zoo.models.renderer.inputs import ELLIPSES, find_face_model, to_pictures
 from zoo.models.renderer.losses import (
@@ -190,10 +190,9 @@ class RendererTask(Task):
         """Take another renderer's weights, and note whose.
 
         Raises:
-            ToolkitError: it is of another preset, size or face model, or draws heads or squares
-                where this one draws another of them or whole frames.
+            ToolkitError: it is of another preset, size or face model, draws something else, or has
+                no alpha where this one has.
         """
-        content = load_checkpoint(path, FAMILY.name)["model"]
         own = {
             "preset": self._recipe.preset,
             "size": self._size,
@@ -201,26 +200,15 @@ class RendererTask(Task):
             "whole_frames": self._recipe.draws_whole,
             "alpha": self._recipe.has_alpha,
         }
-        for name, value in own.items():
-            if (theirs := content.get(name, False)) != value:
-                raise ToolkitError(
-                    f"{path}: {name.replace('_', ' ')} {_say(theirs)}, not {_say(value)}: "
-                    "begin with another renderer, or without --base"
-                )
-        try:
-            self._generator.load_state_dict(content["generator"])
-            if "discriminator" in content:
-                self._discriminator.load_state_dict(content["discriminator"])
-            if "patches" in content:
-                self._patches.load_state_dict(content["patches"])
-        except RuntimeError as error:
-            raise ToolkitError(
-                f"{path}: its weights do not fit this version's networks: begin without --base"
-            ) from error
-        self._began = {
-            "identity": _name_people(content),
-            "sha256": hash_file(path),
-            "base": content.get("base"),
+        self._began = take_base(path, own, self._networks)
+
+    @property
+    def _networks(self) -> dict[str, nn.Module]:
+        """By their names in checkpoints."""
+        return {
+            "generator": self._generator,
+            "discriminator": self._discriminator,
+            "patches": self._patches,
         }
 
     def describe(self) -> str:
@@ -228,9 +216,8 @@ class RendererTask(Task):
         counts = self._trained.counts
         whom = ", ".join(f"{name} ({count} frames)" for name, count in counts.items())
         people = f"{len(counts)} people: " if self._recipe.people else ""
-        began = self._began and self._began["identity"]
-        base = f"; begun with the renderer of {began}" if began else ""
-        return f"learns {people}{whom}{base}"
+        began = f"; begun with the renderer of {self._began['identity']}" if self._began else ""
+        return f"learns {people}{whom}{began}"
 
     def _describe_face_model(self) -> dict[str, str]:
         return {"name": self._face_model.name, "sha256": self._face_model.sha256}
@@ -362,9 +349,7 @@ class RendererTask(Task):
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "generator": self._generator.state_dict(),
-            "discriminator": self._discriminator.state_dict(),
-            "patches": self._patches.state_dict(),
+            **{name: network.state_dict() for name, network in self._networks.items()},
             "optimisers": self._gan.state_dict(),
             "eyes": ELLIPSES,
             "alpha": self._recipe.has_alpha,
@@ -399,9 +384,7 @@ class RendererTask(Task):
         return {
             "preset": self._recipe.preset,
             "without": self._recipe.without,
-            "generator": copy_to_cpu(self._generator),
-            "discriminator": copy_to_cpu(self._discriminator),
-            "patches": copy_to_cpu(self._patches),
+            **{name: copy_to_cpu(network) for name, network in self._networks.items()},
             "base": self._began,
             **({"people": people} if self._recipe.people else {"person": people[0]}),
             "trained_on": self._stretches[0],
@@ -415,15 +398,3 @@ class RendererTask(Task):
             "whole_frames": self._recipe.draws_whole,
             "perceptual": {"name": self._perceptual.name, "sha256": self._perceptual.sha256},
         }
-
-
-def _name_people(content: dict[str, Any]) -> str:
-    """Whom a checkpoint learnt."""
-    people = content.get("people") or [content["person"]]
-    return ", ".join(person["identity"] for person in people)
-
-
-def _say(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return " ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
