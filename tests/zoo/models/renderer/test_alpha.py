@@ -130,6 +130,7 @@ def make_older(content: dict) -> None:
     """What a checkpoint of a version that drew squares holds."""
     network = create_generator("small", SIZE, alpha=False)
     content["model"].pop("alpha")
+    content["model"]["person"].pop("pose_range")
     content["model"]["generator"] = network.state_dict()
 
 
