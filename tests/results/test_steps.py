@@ -54,7 +54,8 @@ def make_faces(num_frames):
 class StandIn:
     """Draws the stored frames five levels brighter; was trained on all but the last ones."""
 
-    has_alpha = False
+    has_alpha = whole_frames = False
+    pose_range = None
 
     def __init__(self, clip):
         self.clip, self.person, self.fps = clip, fit_person([clip]), clip.fps

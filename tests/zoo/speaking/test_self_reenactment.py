@@ -1,5 +1,6 @@
 """A person's test clips drawn anew: of which motions, once, and again where a network changed."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -14,6 +15,7 @@ from toolkit.errors import ToolkitError
 from zoo.cli import main
 from zoo.data.frames import load_render_clips
 from zoo.models import registry
+from zoo.models.renderer.person import fit_person
 from zoo.speaking.options import SelfReenactmentSettings
 from zoo.speaking.person_file import PersonFile, save_person
 from zoo.speaking.self_reenactment import MEAN, MODEL, OTHER, OWN, REAL, SelfReenactment, read_pcm
@@ -41,7 +43,9 @@ def run(tmp_path, monkeypatch):
     )
     save_person(tmp_path, person)
     (loaded,) = load_render_clips(shards, identity="ann")
-    stand_in = make_stand_in(loaded, trained_on={clip.id: (0, CUT)}, held_out={clip.id: (CUT, NUM)})
+    person = dataclasses.replace(fit_person([loaded]), pose_range=None)  # any turn is drawn
+    parts = {"trained_on": {clip.id: (0, CUT)}, "held_out": {clip.id: (CUT, NUM)}}
+    stand_in = make_stand_in(loaded, person=person, **parts)
 
     def open_held(path, device="cpu", *, makes):
         return stand_in if makes == "frames" else registry.open_model(path, device, makes=makes)

@@ -232,12 +232,12 @@ def test_of_a_base_nothing_but_the_networks_is_taken_over(dataset: Path, base: P
     """Means, pose map, range of poses and frames are ann's own; the map of places is the base's."""
     begun, alone = begin(dataset, base).export(), make_task(make_recipe(dataset)).export()
     model = load_checkpoint(base)["model"]
-    for part in ("generator", "discriminator"):
+    for part in ("generator", "discriminator", "patches"):
         assert all(torch.equal(begun[part][k], model[part][k]) for k in model[part])
     assert begun["generator"]["place"].mean() == 0.25
     for name, value in alone["person"].items():
         assert repr(begun["person"][name]) == repr(value)
-    rest = alone.keys() - {"generator", "discriminator", "base", "person"}
+    rest = alone.keys() - {"generator", "discriminator", "patches", "base", "person"}
     assert {name: begun[name] for name in rest} == {name: alone[name] for name in rest}
 
 
