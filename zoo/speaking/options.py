@@ -23,7 +23,7 @@ BACKGROUNDS = ("source", "crop")
 """The picture of the clip's source with the drawn head in it; the head's crop alone."""
 
 LIMIT_HELP = (
-    "Turn the head as far as the motion does; otherwise at most 5° further than the renderer learnt."
+    "Turn the head as far as the motion does; otherwise at most 5° further than was learnt."
 )
 
 BACKGROUND_HELP = "Around the head: the picture of its clip's video, or the crop of it alone."
