@@ -86,7 +86,7 @@ def list_runs(setup: Setup) -> dict[str, Path]:
     """Name -> folder of a run of the man's, trained unless it is there."""
     base = setup.renderer_base or train_sitter(setup, WOMAN).renderer / BEST
     runs = {
-        ALONE: train_sitter(setup, MAN).renderer,
+        ALONE: train_sitter(setup, MAN, "alone", epochs=setup.alone_epochs).renderer,
         BASED: train_sitter(
             setup, MAN, "based", base=base.resolve(), epochs=setup.base_epochs
         ).renderer,

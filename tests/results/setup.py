@@ -47,7 +47,9 @@ class Setup:
         grid_batch_size: windows of a step there.
         sentences_drawn: of GRID's speaker, whom a renderer learns: two minutes.
         sentence_epochs: of that renderer.
-        base_epochs: of the man's renderer from a base, which is asked to be as good that early.
+        alone_epochs: of the man's renderer that is asked to be as good as another build's in two
+            thirds of its time.
+        base_epochs: of the one from a base, which is asked to be as good in one third.
         keep_every: steps between two checkpoints that a renderer's training keeps.
         before: folder with the films and runs of another build; None: there are none.
         renderer_base: checkpoint that trainings from a base begin with; None: the woman's.
@@ -79,6 +81,7 @@ class Setup:
     grid_batch_size: int = 8
     sentences_drawn: int = 40
     sentence_epochs: int = 3
+    alone_epochs: int = 3
     base_epochs: int = 2
     keep_every: int = 500
     before: Path | None = None
@@ -109,6 +112,7 @@ def make_rehearsal(out: Path) -> Setup:
         grid_epochs=1,
         sentences_drawn=5,
         sentence_epochs=1,
+        alone_epochs=1,
         base_epochs=1,
         keep_every=50,
         sample_seconds=15.0,  # as short as a person can be learnt from, with that holdout
