@@ -7,6 +7,7 @@ sound. Legend: n frames of a part of a clip.
 
 import itertools
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -35,6 +36,10 @@ OWN, MEAN, OTHER = "own motion", "mean motion", "other motion"
 """Folders of videos. Their motions: of the sound; as the clip moved; the mean of the training
 frames; another clip's, or of training frames where there is one clip. Heads are put where the real
 clip's is in the mean."""
+
+SHORTEST = 1.0
+"""s; a shorter rest of a clip is left out where there are longer ones, for in means over videos it
+would count as much as those."""
 
 _RECORD = "made_of.json"
 
@@ -111,7 +116,13 @@ class SelfReenactment:
         if split != HELD_OUT:
             return load_render_clips(self._shards, identity=identity, split=split), trained or clips
         held = self._renderer.held_out
-        parts = tuple(clip.take(*held[clip.id]) for clip in clips if clip.id in held)
+        rests = [clip.take(*held[clip.id]) for clip in clips if clip.id in held]
+        parts = tuple(r for r in rests if r.num_frames >= SHORTEST * r.fps) or tuple(rests)
+        if left := len(rests) - len(parts):
+            warnings.warn(
+                f"{left} held-out rests of clips are under {SHORTEST:.0f} s long: left out",
+                stacklevel=2,
+            )
         if not parts:
             raise ToolkitError(f"{self._renderer.path}: holds nothing out: choose --split test")
         return parts, trained or clips

@@ -113,3 +113,17 @@ def test_the_command_measures_every_motion_beside_the_stored_frames(run):
     assert set(means) == {*NAMES, "real", "still picture"}
     assert means["real"]["mean"] == "inf"
     assert (run[0] / "evaluation" / MODEL / f"{run[2].id}.mp4").is_file()
+
+
+def test_a_short_rest_of_a_clip_is_left_out_beside_a_longer_one(run, monkeypatch):
+    """29 frames of 30 a second are no second; the other part has 40."""
+    _, stand_in, clip = run
+    other = dataclasses.replace(clip, id="other")
+    clips = (clip, other)
+    monkeypatch.setattr("zoo.speaking.self_reenactment.load_render_clips", lambda *_, **__: clips)
+    stand_in.held_out.update({clip.id: (11, NUM), "other": (0, NUM)})
+    with pytest.warns(UserWarning, match="1 held-out rests of clips are under 1 s long: left out"):
+        work = open_work(run)
+    assert [(part.id, part.num_frames) for part in work.parts] == [("other", NUM)]
+    stand_in.held_out.pop("other")
+    assert [part.num_frames for part in open_work(run).parts] == [NUM - 11]
