@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zoo.evaluation.judges import Judges
     from zoo.evaluation.pairing import Task
     from zoo.evaluation.published import PaperTable
+    from zoo.evaluation.sets import SetScores
     from zoo.evaluation.systems import VideoRow
 
 TABLES = ("facial-1", "das-1", "das-2")
@@ -142,15 +143,17 @@ def _evaluate(
     chosen, judges = _check(json_out=json_out, html_out=html_out, plot_out=plot_out, **options)
     from zoo.evaluation.pairing import list_tasks
     from zoo.evaluation.published import make_paper_table
+    from zoo.evaluation.sets import score_sets
     from zoo.evaluation.summary import summarise
     from zoo.evaluation.systems import check_some, list_systems
 
     tasks = list_tasks(systems, real)
     with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
-        gallery = plot_out or (Path(folder) if html_out else None)
-        rows = _run(tasks, chosen, gallery)
+        gallery = plot_out or (Path(folder) / "gallery" if html_out else None)
+        rows = _run(tasks, chosen, gallery, Path(folder) / "features")
         metrics = chosen.list_metrics()
-        summary = summarise(rows, metrics)
+        sets = score_sets(rows, metrics)
+        summary = summarise(rows, metrics, sets.means)
         is_published = judges.sync is not None and judges.sync.is_published
         names = list_systems(rows)
         paper = (
@@ -163,11 +166,17 @@ def _evaluate(
             from zoo.evaluation.report import write_report
 
             write_report(
-                html_out, rows, metrics, paper, face=chosen.picture == "face", judges=named
+                html_out,
+                rows,
+                metrics,
+                paper,
+                face=chosen.picture == "face",
+                judges=named,
+                sets=sets,
             )
-    _print(rows, chosen, paper, named)
+    _print(rows, chosen, paper, named, sets)
     if json_out is not None:
-        _write_json(json_out, rows, chosen, named)
+        _write_json(json_out, rows, chosen, named, sets)
     for out in (json_out, html_out, plot_out):
         if out is not None:
             click.echo(f"{out}: written", err=True)
@@ -175,13 +184,13 @@ def _evaluate(
 
 
 def _run(
-    tasks: "Sequence[Task]", options: EvaluationOptions, gallery: Path | None
+    tasks: "Sequence[Task]", options: EvaluationOptions, gallery: Path | None, features: Path
 ) -> "list[VideoRow]":
     from zoo.evaluation.systems import evaluate_tasks
 
     rows: list[VideoRow] = []
     with Bar("evaluate", "videos") as bar:
-        for more in bar.watch(evaluate_tasks(tasks, options, gallery), len(tasks)):
+        for more in bar.watch(evaluate_tasks(tasks, options, gallery, features), len(tasks)):
             rows += more
     return sorted(rows, key=lambda row: row.video)
 
@@ -191,18 +200,21 @@ def _print(
     options: EvaluationOptions,
     paper: "PaperTable | None",
     judges: dict[str, str],
+    sets: "SetScores",
 ) -> None:
     from zoo.cli.scores import (
         print_errors,
         print_judges,
         print_missing,
+        print_notes,
         print_paper,
         print_systems,
         print_videos,
     )
 
     metrics = options.list_metrics()
-    print_systems(rows, metrics)
+    print_systems(rows, metrics, sets.means)
+    print_notes(sets.notes)
     print_missing(rows)
     print_judges(judges)
     if len(metrics) <= 4:
@@ -213,11 +225,15 @@ def _print(
 
 
 def _write_json(
-    path: Path, rows: "list[VideoRow]", options: EvaluationOptions, judges: dict[str, str]
+    path: Path,
+    rows: "list[VideoRow]",
+    options: EvaluationOptions,
+    judges: dict[str, str],
+    sets: "SetScores",
 ) -> None:
     from zoo.evaluation.report import make_record
 
-    record = make_record(rows, options.list_metrics(), options.picture, judges)
+    record = make_record(rows, options.list_metrics(), options.picture, judges, sets)
     with write_whole(path) as temporary:
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ from zoo.evaluation.pairing import REAL, STILL
 from zoo.evaluation.published import PaperTable
 from zoo.evaluation.summary import (
     UNEVEN,
+    Summary,
     find_best,
     summarise,
     write_mean,
@@ -31,12 +32,14 @@ PAPER_COLUMNS = 6
 _BETTER = {"higher": "↑", "lower": "↓", "near": "≈"}
 
 
-def print_systems(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
+def print_systems(
+    rows: Sequence[VideoRow], metrics: Sequence[Metric], sets: Summary | None = None
+) -> None:
     """A row a metric and a column a system, the best with a star.
 
-    One system's means have their intervals.
+    One system's means have their intervals. `sets`: values of all videos together.
     """
-    summary = summarise(rows, metrics)
+    summary = summarise(rows, metrics, sets)
     if not summary:
         return
     names = list_systems(rows)
@@ -71,6 +74,12 @@ def print_missing(rows: Sequence[VideoRow]) -> None:
         _say(f"Not measured: {', '.join(lacking)}: {reason}.")
 
 
+def print_notes(notes: Sequence[str]) -> None:
+    """What must be known of figures of all videos together."""
+    for note in notes:
+        _say(f"{note}.")
+
+
 def print_judges(judges: Mapping[str, str]) -> None:
     """Who judged what, with the digest: array -> judge."""
     for array, judge in judges.items():
@@ -79,9 +88,9 @@ def print_judges(judges: Mapping[str, str]) -> None:
 
 def print_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> None:
     """A row a video and system."""
-    if all(row.error for row in rows):
+    names = [metric.name for metric in metrics if metric.per != "set"]
+    if not names or all(row.error for row in rows):
         return
-    names = [metric.name for metric in metrics]
     cells = [
         [
             row.video,

@@ -22,6 +22,7 @@ from zoo.evaluation.gallery import Gallery
 from zoo.evaluation.judges import Judges
 from zoo.evaluation.lips import judge_shown
 from zoo.evaluation.options import GIVEN_JUDGES
+from zoo.evaluation.perception import FeatureFile, PairDistances
 from zoo.evaluation.recognition import FEATURES, MAPS, Recognition, explain_recogniser
 from zoo.evaluation.sync import Judge
 from zoo.evaluation.tracked import (
@@ -35,7 +36,7 @@ from zoo.evaluation.view import View
 from zoo.evaluation.voice import RECOGNISED, TRANSCRIPT, listen
 from zoo.metrics.aspect_blinks import find_drops
 from zoo.metrics.pictures import measure_squared_error
-from zoo.metrics.rows import ARCFACE, DISTANCES
+from zoo.metrics.rows import ARCFACE, COMPARING, DISTANCES, FACENET, INCEPTION
 from zoo.metrics.series import average_finite
 from zoo.metrics.table import Metric
 
@@ -43,7 +44,7 @@ PER_STRETCH = frozenset(("landmarks", "real_landmarks", "pcm", "speech"))
 """What needs one of these is measured stretch by stretch, so that memory does not grow with a
 video's length; everything else over the whole video."""
 
-_FACE = ("landmarks", "pose", "expression", "au45", "ear", FEATURES, MAPS, ARCFACE)
+_FACE = ("landmarks", "pose", "expression", "au45", "ear", FEATURES, MAPS, ARCFACE, FACENET)
 """Arrays of a face."""
 
 _NO_VALUE = "has no value in these videos"
@@ -94,6 +95,7 @@ def measure_video(
     metrics: Sequence[Metric],
     gallery: Path | None = None,
     judges: Judges = _NO_JUDGES,
+    features: Path | None = None,
 ) -> Measured:
     """Every metric of a video on its clock, beside the real one on the same clock.
 
@@ -104,6 +106,8 @@ def measure_video(
         metrics: those to measure.
         gallery: where its sheet and its trace map are written; None: nowhere.
         judges: those that the user gave.
+        features: file for what metrics of a set need of its pictures, see `FeatureFile`; None:
+            nothing is kept. These have no value of one video.
 
     Raises:
         ValueError: the two share no moment.
@@ -114,23 +118,32 @@ def measure_video(
         raise ValueError("it and the real video share no moment")
     for video in both:
         video.calibrate(first, last)
-    tally, pictures = _Tally(metrics), Gallery(gallery, first, last)
-    faces = Recognition(metrics, first, last, judges.identity)
+    tally = _Tally([metric for metric in metrics if metric.per != "set"])
+    pictures = Gallery(gallery, first, last)
+    faces = Recognition(metrics, first, last, judges.list_recognisers())
+    pairs = PairDistances(metrics, None if real is None else judges.lpips)
+    kept = FeatureFile(metrics, judges.fid, features)
     voice = listen(metrics, shown.video, None if real is None else real.video)
     lips, unjudged = _judge_lips(shown, judges.sync, metrics, (first, last))
     tally.add(lips)
     for start, stop in list_stretches(first, last, shown.fps):
         arrays = _gather(shown, real, view, start, stop)
         faces.begin(start, arrays)
-        arrays |= _compare_pictures(shown, real, view, (start, stop), metrics, (pictures, faces))
-        arrays |= faces.take() | voice.arrays
+        collectors = pictures, faces, pairs, kept
+        arrays |= _compare_pictures(shown, real, view, (start, stop), metrics, collectors)
+        arrays |= faces.take() | pairs.take() | voice.arrays
+        kept.write()
         pictures.add_meshes(arrays.get("landmarks"), view.picture_size)
         tally.add(arrays)
     found = Measured(fps=shown.fps, num_frames=last - first)
     pictures.write()
-    reasons = dict.fromkeys((TRANSCRIPT, RECOGNISED), voice.problem) | {DISTANCES: unjudged}
-    if judges.identity is None:
-        reasons[ARCFACE] = GIVEN_JUDGES[ARCFACE].lacking
+    reasons = judges.list_lacking() | {DISTANCES: unjudged}
+    reasons |= dict.fromkeys((TRANSCRIPT, RECOGNISED), voice.problem)
+    found.missing = {
+        metric.name: reasons.get(INCEPTION) or explain_missing(f"real_{INCEPTION}", shown, real)
+        for metric in metrics
+        if metric.per == "set" and (judges.fid is None or real is None)
+    }
     tally.finish(found, lambda name: reasons.get(name) or explain_missing(name, shown, real))
     found.notes = _note(shown, real, first, last)
     if voice.note and not isinstance(shown, StillVideo):
@@ -159,7 +172,7 @@ def _judge_lips(
 
 def explain_missing(name: str, shown: Shown, real: Shown | None) -> str:
     """Why there is no such array."""
-    if name.startswith("real_") or name == "squared_errors":
+    if name.startswith("real_") or name in COMPARING:
         if real is None:
             return "needs the real video: --real"
         base, video, whose = name.removeprefix("real_"), real, "the real video"
@@ -194,7 +207,7 @@ def _compare_pictures(
     view: View,
     stretch: tuple[int, int],
     metrics: Sequence[Metric],
-    collectors: Sequence[Gallery | Recognition],
+    collectors: Sequence[Gallery | Recognition | PairDistances | FeatureFile],
 ) -> Arrays:
     """Metric -> (n,) values of a stretch's pictures, and `squared_errors` (n,) beside a real one.
 
@@ -205,10 +218,16 @@ def _compare_pictures(
     collectors = [collector for collector in collectors if collector.is_needed]
     if not (chosen or collectors or any("squared_errors" in m.needs for m in metrics)):
         return {}
-    rows, before, row = list[dict[str, float]](), None, dict[str, float]()
+    rows, row = list[dict[str, float]](), dict[str, float]()
+    before: Sequence[Picture | None] = [None] * len(given)
+    seen = list[Picture]()
     for frame, pair in zip(range(*stretch), _pair_pictures(shown, real, stretch), strict=True):
-        if before is None or any(a is not b for a, b in zip(pair, before, strict=True)):
-            before, seen = pair, [view.show(picture) for picture in pair]
+        is_again = [a is b for a, b in zip(pair, before, strict=True)]
+        if not all(is_again):
+            seen = [
+                seen[k] if is_again[k] else view.show(picture) for k, picture in enumerate(pair)
+            ]
+            before = pair
             arrays = dict(zip(("frames", "real_frames"), seen, strict=False))
             own = {"frames": view.show_own(pair[0])}
             row = {m.name: m.measure(arrays if m.needs_real else own) for m in chosen}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from zoo.metrics.rows import ARCFACE, DISTANCES
+from zoo.metrics.rows import ARCFACE, DISTANCES, FACENET, INCEPTION, LPIPS_ALEX, LPIPS_VGG
 from zoo.metrics.table import METRICS, Metric, find_metric
 
 ALL = "all"
@@ -42,6 +42,24 @@ GIVEN_JUDGES = {
         "identity.csim.arcface",
         "needs ArcFace: --identity-judge FILE.onnx, InsightFace's w600k_r50.onnx for example",
     ),
+    FACENET: GivenJudge(
+        "facenet_judge",
+        "identity.*.facenet",
+        "needs FaceNet: --facenet-judge FILE, 20180402-114759-vggface2.pt",
+    ),
+    LPIPS_ALEX: GivenJudge(
+        "lpips_judge",
+        "lpips.alex",
+        "needs AlexNet: --lpips-judge FILE, alexnet-owt-7be5be79.pth",
+    ),
+    LPIPS_VGG: GivenJudge(
+        "lpips_judge", "lpips.vgg", "needs VGG16: --lpips-judge FILE, vgg16-397923af.pth"
+    ),
+    INCEPTION: GivenJudge(
+        "fid_judge",
+        "fid",
+        "needs Inception: --fid-judge FILE, pt_inception-2015-12-05-6726825d.pth",
+    ),
 }
 """The array that a judge gives -> which judge."""
 
@@ -51,7 +69,7 @@ class EvaluationOptions:
     """What is measured, and how.
 
     Attributes:
-        device: where the judge of lip-sync runs.
+        device: where the judges run, ArcFace excepted.
     """
 
     metrics: str = field(
@@ -75,6 +93,29 @@ class EvaluationOptions:
             "metavar": "FILE",
         },
     )
+    facenet_judge: Path | None = field(
+        default=None,
+        metadata={
+            "help": "Measure FaceNet's distance too. facenet-pytorch's "
+            "20180402-114759-vggface2.pt.",
+            "metavar": "FILE",
+        },
+    )
+    lpips_judge: Path | None = field(
+        default=None,
+        metadata={
+            "help": "Measure LPIPS too. torchvision's alexnet-owt-7be5be79.pth or "
+            "vgg16-397923af.pth.",
+            "metavar": "FILE",
+        },
+    )
+    fid_judge: Path | None = field(
+        default=None,
+        metadata={
+            "help": "Measure FID too. pytorch-fid's pt_inception-2015-12-05-6726825d.pth.",
+            "metavar": "FILE",
+        },
+    )
     workers: int = field(default=1, metadata={"help": WORKERS_HELP})
     device: str = "auto"
 
@@ -82,11 +123,15 @@ class EvaluationOptions:
         """Refuse what cannot be measured; raises ValueError."""
         metrics = self.list_metrics()
         check_workers(self.workers)
-        for array, judge in GIVEN_JUDGES.items():
-            is_asked = any(array in metric.needs for metric in metrics)
-            if getattr(self, judge.option) is not None and not is_asked:
-                flag = judge.option.replace("_", "-")
-                raise ValueError(f"--{flag} measures {judge.metrics}, which --metrics leaves out")
+        needed = {array for metric in metrics for array in metric.needs}
+        asked = {judge.option for array, judge in GIVEN_JUDGES.items() if array in needed}
+        for option in dict.fromkeys(judge.option for judge in GIVEN_JUDGES.values()):
+            if getattr(self, option) is not None and option not in asked:
+                named = [one.metrics for one in GIVEN_JUDGES.values() if one.option == option]
+                raise ValueError(
+                    f"--{option.replace('_', '-')} measures {' and '.join(named)}, which "
+                    "--metrics leaves out"
+                )
 
     def list_metrics(self) -> list[Metric]:
         """The metrics chosen, in the table's order for `all`."""

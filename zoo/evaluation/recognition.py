@@ -7,7 +7,7 @@ most `NUM_FACES` of them, evenly over what is measured, however long the video i
 import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,10 @@ import numpy.typing as npt
 from toolkit.errors import SetupError
 from toolkit.schema import Provenance
 from toolkit.weights import WEIGHTS
-from zoo.metrics.rows import ARCFACE
 from zoo.metrics.table import Metric
 from zoo.training.face_weights import NAME, PACKAGE, find_face_weights
 
 if TYPE_CHECKING:
-    from zoo.evaluation.arcface import ArcFace
     from zoo.training.face_network import FaceNetwork
 
 Arrays = dict[str, Any]
@@ -40,7 +38,7 @@ class Recogniser(Protocol):
         blank: name of an array -> what it is of a frame without a face.
     """
 
-    blank: ClassVar[Arrays]
+    blank: Arrays
 
     def describe(self, picture: Picture, mesh: npt.NDArray[np.float32]) -> Arrays:
         """The arrays of a face with a mesh (478, 3) px."""
@@ -49,7 +47,8 @@ class Recogniser(Protocol):
 class _Dlib:
     """Features and maps by the installed weights."""
 
-    blank: ClassVar[Arrays] = {FEATURES: np.full(128, np.nan), MAPS: None}
+    def __init__(self) -> None:
+        self.blank: Arrays = {FEATURES: np.full(128, np.nan), MAPS: None}
 
     def describe(self, picture: Picture, mesh: npt.NDArray[np.float32]) -> Arrays:
         from zoo.evaluation.identity import describe_face
@@ -58,16 +57,22 @@ class _Dlib:
         return {FEATURES: features, MAPS: maps}
 
 
+class GivenRecogniser(Protocol):
+    """A judge of the user's, `ArcFace` for example."""
+
+    def describe(self, picture: Picture, mesh: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+        """(512,) of a face with a mesh (478, 3) px."""
+
+
 class _Given:
-    """Features by the judge of the user's."""
+    """Features by a judge of the user's."""
 
-    blank: ClassVar[Arrays] = {ARCFACE: np.full(512, np.nan)}
-
-    def __init__(self, judge: "ArcFace") -> None:
-        self._judge = judge
+    def __init__(self, array: str, judge: GivenRecogniser) -> None:
+        self._array, self._judge = array, judge
+        self.blank: Arrays = {array: np.full(512, np.nan)}
 
     def describe(self, picture: Picture, mesh: npt.NDArray[np.float32]) -> Arrays:
-        return {ARCFACE: self._judge.describe(picture, mesh)}
+        return {self._array: self._judge.describe(picture, mesh)}
 
 
 @functools.cache
@@ -105,11 +110,18 @@ class Recognition:
     """
 
     def __init__(
-        self, metrics: Sequence[Metric], first: int, last: int, judge: "ArcFace | None" = None
+        self,
+        metrics: Sequence[Metric],
+        first: int,
+        last: int,
+        given: Mapping[str, GivenRecogniser] | None = None,
     ) -> None:
-        """Of frames [first, last), by the installed recogniser and by a judge of the user's."""
+        """Of frames [first, last), by the installed recogniser and by judges of the user's.
+
+        `given`: array that a judge gives -> the judge.
+        """
         usable: list[Recogniser] = [] if explain_recogniser() else [_Dlib()]
-        usable += [] if judge is None else [_Given(judge)]
+        usable += [_Given(*pair) for pair in (given or {}).items()]
         asked = {name for metric in metrics for name in metric.needs}
         self._recognisers = [one for one in usable if not asked.isdisjoint(one.blank)]
         self.is_needed = bool(self._recognisers)

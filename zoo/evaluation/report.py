@@ -14,6 +14,7 @@ from zoo.evaluation.distributions import draw_blinks, draw_distributions
 from zoo.evaluation.gallery import SHEET, TRACE
 from zoo.evaluation.pairing import REAL, STILL
 from zoo.evaluation.published import PaperTable
+from zoo.evaluation.sets import SetScores
 from zoo.evaluation.summary import (
     Summary,
     find_best,
@@ -67,16 +68,18 @@ def make_record(
     metrics: Sequence[Metric],
     picture: str,
     judges: Mapping[str, str] | None = None,
+    sets: SetScores | None = None,
 ) -> dict[str, Any]:
     """Everything that was measured, for JSON; infinite values are "inf", unknown ones null.
 
-    `judges`: see `list_judges`.
+    `judges`: see `list_judges`. `sets`: see `score_sets`.
     """
+    sets = sets or SetScores()
 
     def keep(value: float) -> Any:
         return None if math.isnan(value) else "inf" if math.isinf(value) else value
 
-    summary = summarise(rows, metrics)
+    summary = summarise(rows, metrics, sets.means)
     return {
         "toolkit": version("ttk"),
         "picture": PICTURES[picture],
@@ -97,6 +100,7 @@ def make_record(
             }
             for metric, means in summary.items()
         },
+        "sets": {"pictures": dict(sets.num_pictures), "notes": list(sets.notes)},
         "not_measured": find_missing(rows),
         "videos": [row.to_record() for row in rows],
     }
@@ -110,27 +114,33 @@ def write_report(
     *,
     face: bool,
     judges: Mapping[str, str] | None = None,
+    sets: SetScores | None = None,
 ) -> None:
     """Write the report; its pictures are those that `evaluate_tasks` left in the gallery.
 
-    `judges`: see `list_judges`.
+    `judges`: see `list_judges`. `sets`: see `score_sets`.
 
     Raises:
         StorageError: see `write_whole`.
     """
-    summary, systems = summarise(rows, metrics), list_systems(rows)
+    sets = sets or SetScores()
+    summary, systems = summarise(rows, metrics, sets.means), list_systems(rows)
+    shown = [m for m in metrics if m.name in summary and m.per != "set"]
     parts = [
         f"<p>Measured: {_escape(PICTURES['face' if face else 'whole'])}. Each video is measured "
         "on the clock of its own rate, 25 or 30 frames a second, beside the real frame of the same "
         "time.</p>",
-        _section("Means over videos, with 95 % intervals", _write_means(summary, systems, metrics)),
+        _section(
+            "Means over videos, with 95 % intervals",
+            _write_means(summary, systems, metrics) + _list(sets.notes),
+        ),
         _section("What was not measured", _write_missing(rows)),
         _section(paper.title, _write_paper(paper)) if paper else "",
         _section("Distributions over videos", _show_distributions(rows, systems, metrics)),
         _section("Blinks, as FACIAL's Fig. 9 has them", _show_blinks(rows, systems)),
         _section("Head motion: trace maps, early blue, late yellow", _show_traces(rows)),
         _section("The worst clips, the real frames below", _show_worst(rows)),
-        _section("Every video", _write_videos(rows, [m for m in metrics if m.name in summary])),
+        _section("Every video", _write_videos(rows, shown)),
         _section("Judges", _write_judges(judges)),
         _section("Definitions", _write_definitions(metrics)),
     ]

@@ -38,10 +38,17 @@ Summary = dict[str, dict[str, Mean]]
 """Metric -> system -> mean, of systems that have a value."""
 
 
-def summarise(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> Summary:
-    """Means of every metric and system over the videos that have a value."""
+def summarise(
+    rows: Sequence[VideoRow], metrics: Sequence[Metric], sets: "Summary | None" = None
+) -> Summary:
+    """Means of every metric and system over the videos that have a value.
+
+    `sets`: metric -> system -> mean, of those that are of all videos together (`score_sets`).
+    """
     found: Summary = {}
     for metric in metrics:
+        if sets and metric.name in sets:
+            found[metric.name] = dict(sets[metric.name])
         for system in list_systems(rows):
             values = [
                 row.measured.values[metric.name]

@@ -40,6 +40,7 @@ class VideoRow:
         error: why nothing was measured; "" where something was.
         measured: values, and why others have none.
         gallery: folder of its pictures; None: none were asked for.
+        features: file of its pictures' features, for metrics of a set; None: likewise.
     """
 
     system: str
@@ -48,6 +49,7 @@ class VideoRow:
     error: str = ""
     measured: Measured = field(default_factory=Measured)
     gallery: Path | None = None
+    features: Path | None = None
 
     def to_record(self) -> dict[str, Any]:
         """For JSON: infinite values as "inf"."""
@@ -62,7 +64,10 @@ class VideoRow:
 
 
 def evaluate_tasks(
-    tasks: Sequence[Task], options: EvaluationOptions, gallery: Path | None = None
+    tasks: Sequence[Task],
+    options: EvaluationOptions,
+    gallery: Path | None = None,
+    features: Path | None = None,
 ) -> Iterator[list[VideoRow]]:
     """The rows of each task, as it is done; see `run_each`.
 
@@ -70,8 +75,9 @@ def evaluate_tasks(
         tasks: from `list_tasks`.
         options: what is measured.
         gallery: folder for pictures of every video; None: none are made.
+        features: folder for features of every picture, for `score_sets`; None: none are kept.
     """
-    run = functools.partial(evaluate_task, options=options, gallery=gallery)
+    run = functools.partial(evaluate_task, options=options, gallery=gallery, features=features)
     return run_each(run, tasks, options.workers, _fail_task)
 
 
@@ -80,22 +86,31 @@ def _fail_task(task: Task) -> list[VideoRow]:
 
 
 def evaluate_task(
-    task: Task, options: EvaluationOptions, gallery: Path | None = None
+    task: Task,
+    options: EvaluationOptions,
+    gallery: Path | None = None,
+    features: Path | None = None,
 ) -> list[VideoRow]:
     """Rows of the videos of one name: of every system, the real one, and the still picture."""
     if task.needs_real and task.real is None:
         return [_fail(task, name, "no real video has this name") for name in task.systems]
     with tempfile.TemporaryDirectory(prefix="zoo-") as folder:
-        return list(_Evaluation(task, options, gallery, Path(folder)).make_rows())
+        return list(_Evaluation(task, options, gallery, features, Path(folder)).make_rows())
 
 
 class _Evaluation:
     """One task under way."""
 
     def __init__(
-        self, task: Task, options: EvaluationOptions, gallery: Path | None, folder: Path
+        self,
+        task: Task,
+        options: EvaluationOptions,
+        gallery: Path | None,
+        features: Path | None,
+        folder: Path,
     ) -> None:
         self._task, self._gallery, self._folder = task, gallery, folder
+        self._features = features
         self._metrics, self._face = options.list_metrics(), options.picture == "face"
         self._judges = Judges.open(options)
         self._real: TrackedVideo | None = None
@@ -123,29 +138,37 @@ class _Evaluation:
         if path is None:
             return _fail(self._task, name, "it has no video of this name")
 
-        def score(gallery: Path | None) -> Measured:
+        def score(gallery: Path | None, features: Path | None) -> Measured:
             video = _track(path, folder)
-            return self._score(LaidOutVideo(video, video.fps), gallery)
+            return self._score(LaidOutVideo(video, video.fps), gallery, features)
 
         row = self._guard(name, path, score)
         for left in folder.glob("*"):
             left.unlink()
         return row
 
-    def _score(self, shown: Shown, gallery: Path | None) -> Measured:
+    def _score(self, shown: Shown, gallery: Path | None, features: Path | None) -> Measured:
         real = None if self._real is None else LaidOutVideo(self._real, shown.fps)
         view = choose_view(self._real or shown.video, face=self._face)
-        return measure_video(shown, real, view, self._metrics, gallery, self._judges)
+        features = None if real is None else features
+        return measure_video(shown, real, view, self._metrics, gallery, self._judges, features)
 
     def _guard(self, name: str, path: Path | None, score: Any) -> VideoRow:
         """The row; where the video itself is at fault, with the reason in place of values."""
-        gallery = self._gallery and self._gallery / self._task.name / name.replace("/", "_")
+        place = f"{self._task.name}/{name.replace('/', '_')}"
+        gallery = self._gallery and self._gallery / place
+        features = self._features and self._features / f"{place}.f32"
         try:
-            measured = score(gallery)
+            measured = score(gallery, features)
         except Exception as error:
             return _fail(self._task, name, explain_error(error, Path(str(path))), path)
         return VideoRow(
-            system=name, video=self._task.name, path=path, measured=measured, gallery=gallery
+            system=name,
+            video=self._task.name,
+            path=path,
+            measured=measured,
+            gallery=gallery,
+            features=features if features and features.is_file() else None,
         )
 
 

@@ -43,12 +43,27 @@ def measure_csim(arcface_features: npt.ArrayLike, real_arcface_features: npt.Arr
 def measure_distance(
     identity_features: npt.ArrayLike, real_identity_features: npt.ArrayLike
 ) -> Floats:
-    """(n,) Euclidean distance of (n, K) features to those of the real frames.
-
-    What Das et al. print in a column "FaceNet" behaves like it: lower is better.
-    """
+    """(n,) Euclidean distance of (n, K) features to those of the real frames."""
     pred, target = _read_pair(identity_features, real_identity_features)
     return np.asarray(np.linalg.norm(pred - target, axis=1))
+
+
+def measure_facenet_distance(
+    facenet_features: npt.ArrayLike, real_facenet_features: npt.ArrayLike
+) -> Floats:
+    """(n,) `measure_distance` of FaceNet's features (n, 512) of length 1: 0 to 2."""
+    return measure_distance(facenet_features, real_facenet_features)
+
+
+def measure_facenet_reference(
+    facenet_features: npt.ArrayLike, real_facenet_features: npt.ArrayLike
+) -> Floats:
+    """(n,) `measure_acd_reference` of FaceNet's features (n, 512) of length 1.
+
+    As Das et al. describe their column "FaceNet": of the predicted frames and the first frame of
+    the ground truth. They call it a similarity; lower values are better, as of a distance.
+    """
+    return measure_acd_reference(facenet_features, real_facenet_features)
 
 
 def measure_acd_pairwise(identity_features: npt.ArrayLike) -> float:

@@ -11,8 +11,13 @@ Both are made of numbers alone. The drawn one differs by:
 - one coefficient of expression, off by 2 standard deviations;
 - one blink where the real one has two;
 - one word, as a judge reads its sound, of the six that are said;
-- its face's features by two recognisers, which lie 0.6 to either side of 0.8 times the real ones',
-  in turn; of two maps of four places one place of one map is at a right angle to the real one's.
+- its face's features by three recognisers, which lie 0.6 to either side of 0.8 times the real
+  ones', in turn; of two maps of four places one place of one map is at a right angle to the real
+  one's;
+- distances of its pictures at five depths of two networks, 0.1, 0.2, 0.3, 0.2 and 0.1 of every
+  other pair, and half of that by the second network; the other pairs are equal;
+- of its pictures' features, eight of each, the first, which is 1 larger, and the second, which is
+  twice as far from 0; both sets are ±1 in turn in each alone.
 """
 
 from typing import Any
@@ -43,6 +48,7 @@ def make_known_pair() -> dict[str, Any]:
         **_make_clip("drawn"),
         **real,
         "squared_errors": np.tile([50.0, 0.0], NUM_FRAMES // 2),
+        **_make_depths(),
         "picture_size": (256, 256),
         "pcm": _make_sound(),
         "speech": np.arange(NUM_FRAMES) < SPOKEN,
@@ -54,7 +60,8 @@ def make_known_pair() -> dict[str, Any]:
 def repeat_real(arrays: dict[str, Any]) -> dict[str, Any]:
     """The arrays of the real clip beside itself."""
     real = {name.removeprefix("real_"): v for name, v in arrays.items() if name.startswith("real_")}
-    return {**arrays, **real, "squared_errors": np.zeros(NUM_FRAMES)}
+    depths = {name: np.zeros_like(values) for name, values in _make_depths().items()}
+    return {**arrays, **real, **depths, "squared_errors": np.zeros(NUM_FRAMES)}
 
 
 def _make_clip(name: str) -> dict[str, Any]:
@@ -78,6 +85,8 @@ def _make_clip(name: str) -> dict[str, Any]:
         "ear": ear,
         "identity_features": _make_features(is_drawn, 128),
         "arcface_features": _make_features(is_drawn, 512),
+        "facenet_features": _make_features(is_drawn, 512),
+        "inception_features": _make_set(is_drawn),
         "identity_maps": _make_maps(is_drawn),
         "sync_distances": _make_distances(is_drawn),
         "recognised": f"the cat sat on {'a' if is_drawn else 'the'} mat",
@@ -104,6 +113,23 @@ def _make_features(is_drawn: bool, size: int) -> Floats:
     features[:, 0] = 0.8 if is_drawn else 1
     if is_drawn:
         features[:, 1] = np.resize([0.6, -0.6], NUM_FRAMES)
+    return features
+
+
+def _make_depths() -> dict[str, Floats]:
+    """(n, 5) of each network: every other pair of pictures is equal."""
+    depths = np.tile([[0.1, 0.2, 0.3, 0.2, 0.1], [0.0] * 5], (NUM_FRAMES // 2, 1))
+    return {"lpips_alex": depths, "lpips_vgg": depths / 2}
+
+
+def _make_set(is_drawn: bool) -> Floats:
+    """(n, 8): in turn one number of a row is 1 or −1, and all others are 0."""
+    rows = np.arange(NUM_FRAMES)
+    features = np.zeros((NUM_FRAMES, 8))
+    features[rows, rows // 2 % 8] = np.resize([1, -1], NUM_FRAMES)
+    if is_drawn:
+        features[:, 1] *= 2
+        features[:, 0] += 1
     return features
 
 

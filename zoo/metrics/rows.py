@@ -7,12 +7,17 @@ generated one is set beside.
 from typing import Literal
 
 Better = Literal["higher", "lower", "near"]
-Per = Literal["picture", "frame", "clip"]
+Per = Literal["picture", "frame", "clip", "set"]
 Row = tuple[str, str, str, str, Better, tuple[str, ...], Per, str]
 """The fields of `table.Metric`, in their order."""
 
-DISTANCES, ARCFACE = "sync_distances", "arcface_features"
+DISTANCES, ARCFACE, FACENET = "sync_distances", "arcface_features", "facenet_features"
+LPIPS_ALEX, LPIPS_VGG = "lpips_alex", "lpips_vgg"
+INCEPTION = "inception_features"
 """Arrays of the judges that a user gives."""
+
+COMPARING = frozenset(("squared_errors", LPIPS_ALEX, LPIPS_VGG))
+"""Arrays that are made of the video and the real one together."""
 
 ARRAYS: dict[str, str] = {
     "frames": "one picture (H, W, 3) uint8 RGB",
@@ -37,6 +42,15 @@ ARRAYS: dict[str, str] = {
     ARCFACE: "(n, 512) numbers of the face by the ArcFace file that is given, whose name and "
     "digest belong to every value; NaN in frames without a face",
     f"real_{ARCFACE}": "(n, 512) of the real video, by the same file",
+    FACENET: "(n, 512) numbers of length 1 of the face by the FaceNet file that is given, whose "
+    "name and digest belong to every value; NaN in frames without a face",
+    f"real_{FACENET}": "(n, 512) of the real video, by the same file",
+    LPIPS_ALEX: "(n, 5) distances of each pair of pictures at five depths of AlexNet, by the file "
+    "that is given, whose name and digest belong to every value",
+    LPIPS_VGG: "(n, 5) the same of VGG16",
+    INCEPTION: "(N, 2048) numbers of every picture of all videos of a system, by the Inception "
+    "file that is given, whose name and digest belong to every value; (N, 8) in the known pair",
+    f"real_{INCEPTION}": "(M, 2048) of the real videos, by the same file",
     "pcm": "(S,) int16 sound of the clip, 16 kHz mono",
     "speech": "(n,) bool, whether there is speech in the frame",
     "fps": "frames a second",
@@ -56,6 +70,7 @@ _WANG = "Wang et al., IEEE TIP 13(4), 2004, eq. 13"
 _THEVAL = "THEval (CVPR 2026, arXiv 2511.04520)"
 _DAS = "Das et al., ECCV 2020, 4.2"
 _CHUNG = "Chung and Zisserman, ACCV workshops 2016; LSE: Prajwal et al., ACM MM 2020"
+_ZHANG = "Zhang et al., CVPR 2018"
 _DISTANCES = (DISTANCES,)
 
 _PICTURES: tuple[Row, ...] = (
@@ -73,6 +88,13 @@ _PICTURES: tuple[Row, ...] = (
      "with `gaussian_weights`, `use_sample_covariance=False`",
      "zoo.metrics.pictures:measure_ssim", "at most 1", "higher", ("frames", "real_frames"),
      "picture", _WANG),
+    ("lpips.alex", "LPIPS, version 0.1, by AlexNet", "zoo.metrics.learned:measure_lpips_alex",
+     "none", "lower", (LPIPS_ALEX,), "frame", _ZHANG),
+    ("lpips.vgg", "LPIPS, version 0.1, by VGG16", "zoo.metrics.learned:measure_lpips_vgg", "none",
+     "lower", (LPIPS_VGG,), "frame", _ZHANG),
+    ("fid", "Fréchet distance of a system's pictures to the real ones, of all videos together, by "
+     "Inception's 2048 features", "zoo.metrics.frechet:measure_fid", "none", "lower",
+     (INCEPTION, f"real_{INCEPTION}"), "set", "Heusel et al., NeurIPS 2017"),
     ("cpbd", "sharpness: the share of edges whose blur is not noticed",
      "zoo.metrics.sharpness:measure_cpbd", "0 to 1", "higher", ("frames",), "picture",
      "Narvekar and Karam, IEEE TIP 20(9), 2011"),
@@ -181,15 +203,16 @@ _IDENTITY: tuple[Row, ...] = (
     ("identity.csim.dlib", "cosine similarity of the face's features; a stand-in for CSIM, whose "
      "recogniser is ArcFace", "zoo.metrics.identity:measure_cosine", "−1 to 1", "higher",
      _FEATURES, "frame", "CSIM: Zakharov et al., ICCV 2019; network: dlib"),
-    ("identity.distance.dlib", "Euclidean distance of the face's features; a stand-in for Das et "
-     "al.'s column FaceNet", "zoo.metrics.identity:measure_distance", "none", "lower", _FEATURES,
-     "frame", _DAS + "; network: dlib"),
+    ("identity.distance.dlib", "Euclidean distance of the face's features to those of the real "
+     "frame", "zoo.metrics.identity:measure_distance", "none", "lower", _FEATURES, "frame",
+     "this project; network: dlib"),
     ("identity.acd_pairs.dlib", "average content distance: mean distance of features of all pairs "
      "of frames of the clip; a still picture has 0", "zoo.metrics.identity:measure_acd_pairwise",
      "none", "lower", ("identity_features",), "clip",
      "MoCoGAN: Tulyakov et al., CVPR 2018; network: dlib"),
     ("identity.acd_reference.dlib", "average content distance: that to features of the first real "
-     "face", "zoo.metrics.identity:measure_acd_reference", "none", "lower", _FEATURES, "frame",
+     "face; a stand-in for Das et al.'s column FaceNet",
+     "zoo.metrics.identity:measure_acd_reference", "none", "lower", _FEATURES, "frame",
      "Vougioukas et al., IJCV 2020; network: dlib"),
     ("identity.map_distance.dlib", "distance of what the recogniser sees in two pictures, at five "
      "depths; a perceptual distance, not LPIPS", "zoo.metrics.identity:measure_map_distance",
@@ -198,6 +221,12 @@ _IDENTITY: tuple[Row, ...] = (
     ("identity.csim.arcface", "CSIM: cosine similarity of the face's features by ArcFace",
      "zoo.metrics.identity:measure_csim", "−1 to 1", "higher", (ARCFACE, f"real_{ARCFACE}"),
      "frame", "Zakharov et al., ICCV 2019; network: Deng et al., CVPR 2019"),
+    ("identity.distance.facenet", "Euclidean distance of the face's features by FaceNet to those "
+     "of the real frame", "zoo.metrics.identity:measure_facenet_distance", "0 to 2", "lower",
+     (FACENET, f"real_{FACENET}"), "frame", "FaceNet: Schroff et al., CVPR 2015"),
+    ("identity.acd_reference.facenet", "that to FaceNet's features of the first real face; Das et "
+     "al.'s column FaceNet", "zoo.metrics.identity:measure_facenet_reference", "0 to 2", "lower",
+     (FACENET, f"real_{FACENET}"), "frame", _DAS + "; network: Schroff et al., CVPR 2015"),
 )  # fmt: skip
 
 _SYNC: tuple[Row, ...] = (

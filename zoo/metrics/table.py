@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zoo.metrics.rows import ARRAYS, DISTANCES, ROWS, Better, Per
+from zoo.metrics.rows import ARRAYS, COMPARING, DISTANCES, ROWS, Better, Per
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Metric:
         needs: names of `ARRAYS`, which are the names of the function's parameters.
         per: what the function is called with, and what it returns. `picture`: with one picture of
             each of `needs`, a number. `frame`: with a clip's arrays, (n,) numbers. `clip`: with a
-            clip's arrays, a number. Those of pictures and frames are averaged over the frames
+            clip's arrays, a number. `set`: with arrays of all videos of a system together, a
+            number. Those of pictures and frames are averaged over the frames
             whose value is a number (`average_known`). NaN: there is nothing to measure.
         source: paper, section, equation; "this project" where the definition is its own.
     """
@@ -50,7 +51,7 @@ class Metric:
     @property
     def needs_real(self) -> bool:
         """Whether it compares with the real video."""
-        return any(name.startswith("real_") or name == "squared_errors" for name in self.needs)
+        return any(name.startswith("real_") or name in COMPARING for name in self.needs)
 
     @property
     def needs_sync_judge(self) -> bool:

@@ -71,6 +71,11 @@ def test_a_video_beside_itself_is_as_good_as_can_be(metric: Metric) -> None:
         ("identity.acd_reference.dlib", math.sqrt(0.2**2 + 0.6**2)),
         ("identity.map_distance.dlib", (2 / 4 + 0) / 2),
         ("identity.csim.arcface", 0.8),
+        ("identity.distance.facenet", math.sqrt(0.2**2 + 0.6**2)),
+        ("identity.acd_reference.facenet", math.sqrt(0.2**2 + 0.6**2)),
+        ("lpips.alex", 0.9 / 2),
+        ("lpips.vgg", 0.45 / 2),
+        ("fid", 1 + 16 / 119),  # deviations of √(16/119), and twice that
         ("sync.offset", 2),
         ("sync.lse_c", 1.2 - 0.9),
         ("sync.lse_d", 0.9),
