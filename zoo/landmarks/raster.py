@@ -29,8 +29,8 @@ _SHIFT = 4
 def draw_landmarks(points: npt.ArrayLike, size: int) -> npt.NDArray[np.uint8]:
     """Lines through landmarks: (size, size, 3) uint8 RGB on black, smooth at their edges.
 
-    Lines are about size / 90 px wide. They are drawn at one size and averaged into pixels, so that the
-    picture is the same at any size but for its pixels.
+    Lines are about size / 90 px wide. They are drawn at one size and averaged into pixels, so that
+    the picture is the same at any size but for its pixels.
 
     Args:
         points: (68, 2) px, x right, y down; (0.5, 0.5) is the middle of the first pixel. What lies
