@@ -5,9 +5,10 @@ Legend: B stretches, T frames of each, K taps of a frame.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -59,7 +60,7 @@ class Stretches:
         parts = [self._cut(*self._starts[place]) for place in places]
         return LandmarkBatch(*(torch.from_numpy(np.stack(x)) for x in zip(*parts, strict=True)))
 
-    def _cut(self, number: int, first: int) -> tuple[np.ndarray, ...]:
+    def _cut(self, number: int, first: int) -> tuple[npt.NDArray[Any], ...]:
         clip = self._clips[number]
         frames = np.arange(first, first + self._num_frames)
         there = np.minimum(frames, clip.num_frames - 1)

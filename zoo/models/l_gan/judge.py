@@ -4,6 +4,7 @@ Legend: n frames of a clip, K taps of a frame.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from zoo.metrics.landmarks import measure_lmd_mouth68
 from zoo.metrics.mouth import correlate
 
 Floats = npt.NDArray[np.float32]
-Predict = Callable[[Floats], npt.NDArray[np.floating]]
+Predict = Callable[[Floats], npt.NDArray[np.floating[Any]]]
 """Scores (n, K, 29) to canonical landmarks (n, 68, 2)."""
 
 _FLOOR = 1e-4
