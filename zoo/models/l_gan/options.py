@@ -30,6 +30,13 @@ class LGanRecipe(ClipRunOptions):
     gan_weight: float = option(
         "λ_gan of eq. 5; 0 trains without a discriminator.", default=PAPER_WEIGHTS.gan, at_least=0
     )
+    average: float = option(
+        "Of the running mean of the generator's weights, which is kept, what stays at a step. 0: "
+        "the last step's weights are kept.",
+        default=0.998,
+        at_least=0,
+        below=1,
+    )
     identity: str = option("Learn one person alone, with --holdout 0.2.", default="")
 
     @property

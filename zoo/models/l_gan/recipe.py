@@ -17,9 +17,10 @@ from zoo.models.l_gan.batches import LandmarkBatch, Stretches
 from zoo.models.l_gan.judge import Judge, standardise
 from zoo.models.l_gan.losses import adversarial_loss, discriminator_loss, regression_loss
 from zoo.models.l_gan.model import LandmarkModel
-from zoo.models.l_gan.networks import create_l_gan
+from zoo.models.l_gan.networks import Generator, create_l_gan
 from zoo.models.l_gan.options import LGanRecipe
 from zoo.training.adversaries import Adversaries
+from zoo.training.averaging import RunningMean
 from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
@@ -92,6 +93,7 @@ class LGanTask(Task):
         self._model.generator.initialise(self._statistics, *map(torch.from_numpy, (mean, scale)))
         self._model.discriminator.initialise(self._statistics)
         self._model.to(distributed.device)
+        self._mean = RunningMean(self._model.generator, recipe.average) if recipe.average else None
         self._judge = Judge(trained, chosen_by, mean, scale)
         self._neutral = torch.from_numpy(self._statistics.canonical_neutral).float()
         self._neutral = self._neutral.to(distributed.device)
@@ -137,29 +139,41 @@ class LGanTask(Task):
                 terms["gan"] = adversarial_loss(self._model.discriminator(pred), valid, weights)
             total = torch.stack(list(terms.values())).sum()
         self._gan.step("generator", total.backward)
+        if self._mean:
+            self._mean.update()
         shown = {"loss": total} | {f"loss {name}": value for name, value in terms.items()} | losses
         detached = {name: value.detach() for name, value in shown.items()}
         return self._gan.read_losses(detached, valid.numel())
 
     def validate(self) -> Metrics:
         """How far the lips of the validation part are, see `Judge`; `score` is the LMD."""
-        model = LandmarkModel(self._model.generator, self._statistics, self._recipe.taps)
+        model = LandmarkModel(self._kept, self._statistics, self._recipe.taps)
         figures = self._judge.measure(model.predict)
-        self._model.train()
         return {"score": figures["lmd"], **figures}
 
+    @property
+    def _kept(self) -> Generator:
+        """The generator that is chosen and exported: the running mean's, where there is one."""
+        return self._mean.network if self._mean else self._model.generator
+
     def state_dict(self) -> dict[str, Any]:
-        return {"model": self._model.state_dict(), "optimisers": self._gan.state_dict()}
+        return {
+            "model": self._model.state_dict(),
+            "mean": self._mean and self._mean.state_dict(),
+            "optimisers": self._gan.state_dict(),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._model.load_state_dict(state["model"])
+        if self._mean:
+            self._mean.load_state_dict(state["mean"])
         self._gan.load_state_dict(state["optimisers"])
 
     def export(self) -> dict[str, Any]:
         return {
             "preset": self._recipe.preset,
             "taps": self._recipe.taps,
-            "generator": copy_to_cpu(self._model.generator),
+            "generator": copy_to_cpu(self._kept),
             "discriminator": copy_to_cpu(self._model.discriminator),
             "statistics": self._statistics.to_state(),
             "contract": self._contract.to_state(),

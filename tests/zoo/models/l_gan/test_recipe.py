@@ -95,6 +95,19 @@ def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_on
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+@pytest.mark.parametrize(("average", "is_trained"), [(0.998, False), (0.0, True)])
+def test_the_running_mean_of_the_generator_is_kept_unless_it_is_switched_off(
+    dataset: Path, average: float, is_trained: bool
+) -> None:
+    recipe = make_recipe(dataset, average=average)
+    task = LGanTask(recipe, *choose_clips(recipe), distributed=Distributed())
+    for batch in task.draw_batches(0, 0):
+        task.step(batch)
+    trained, kept = task.state_dict()["model"], task.export()["generator"]
+    same = [torch.equal(kept[name], trained[f"generator.{name}"]) for name in kept]
+    assert all(same) is is_trained
+
+
 def test_what_a_step_moves(dataset: Path) -> None:
     """Every parameter of both networks; without the adversarial term those of the generator."""
     for gan_weight, moved in ((1.0, {"generator", "discriminator"}), (0.0, {"generator"})):
