@@ -24,7 +24,8 @@ from toolkit.mesh import (
     OUTER_LOWER_LIP,
     OUTER_UPPER_LIP,
 )
-from zoo.metrics.landmarks import measure_eye_distance, view68
+from zoo.landmarks.align import view68
+from zoo.metrics.landmarks import measure_eye_distance
 from zoo.metrics.series import list_runs, normalise_range
 
 Floats = npt.NDArray[np.float64]

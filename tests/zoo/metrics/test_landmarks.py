@@ -18,6 +18,7 @@ from zoo.metrics.landmarks import (
     measure_lmd_face,
     measure_lmd_face_share,
     measure_lmd_mouth,
+    measure_lmd_mouth68,
     measure_lmd_mouth_share,
     measure_lvd_face,
     measure_lvd_mouth,
@@ -172,3 +173,14 @@ def test_lmd_of_other_numbers_of_frames_is_refused():
 def test_no_point_of_the_lips_is_there_twice():
     assert len(set(LIPS)) == 20
     assert max(LANDMARKS68) < NUM_LANDMARKS
+
+
+def test_of_68_points_as_of_meshes_the_lips_lose_their_own_centroid():
+    """Ten of the 20 points go 2 to the right: the centroid goes 1, each point is 1 off."""
+    real = np.random.default_rng(0).normal(size=(3, 68, 2))
+    points = real + np.array([7, -5])
+    points[:, 48:58, 0] += 2
+    assert measure_lmd_mouth68(points, real) == pytest.approx(np.ones(3))
+    meshes = make_landmarks(), make_landmarks() * 1.1
+    views = (mesh[:, list(LANDMARKS68), :2] for mesh in meshes)
+    assert measure_lmd_mouth68(*views).tolist() == measure_lmd_mouth(*meshes).tolist()

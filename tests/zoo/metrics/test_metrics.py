@@ -335,7 +335,18 @@ def test_ridge_finds_a_linear_map() -> None:
     sums = RidgeSums()
     sums.add(audio, spoiled)
     assert sums.num_frames == 3000 - len(range(0, 3000, 7))
-    np.testing.assert_allclose(sums.solve(1e-6).predict(audio), motion, atol=1e-4)
+    ridge = sums.solve(1e-6)
+    np.testing.assert_allclose(ridge.predict(audio), motion, atol=1e-4)
+    rows = cut_local_windows(audio)
+    assert ridge.predict_rows(rows).tolist() == ridge.predict(audio).tolist()
+
+
+def test_ridge_of_rows_is_that_of_the_windows_they_are() -> None:
+    audio, motion = draw(500, NUM_SYMBOLS), draw(500, 3, seed=1)
+    windows, rows = RidgeSums(), RidgeSums()
+    windows.add(audio, motion)
+    rows.add_rows(cut_local_windows(audio), motion)
+    np.testing.assert_array_equal(windows.solve(10).weight, rows.solve(10).weight)
 
 
 def test_the_penalty_is_chosen_on_other_clips() -> None:

@@ -1,0 +1,47 @@
+"""People whose jaw follows what they say: generated speech, drawn meshes."""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from tests.datasets import FakeClip, write_dataset
+from tests.faces import MODEL, draw_mesh, draw_poses
+from toolkit.dataset.split import SplitOptions, split_dataset
+from toolkit.mesh import LIP_MIDDLES
+from zoo.synthetic.speech import VOWELS, GeneratedSpeech
+
+JAW_MM = 12.0
+"""How far down a jaw goes in a vowel."""
+
+BELOW = MODEL.mean_shape[:, 1] > MODEL.mean_shape[list(LIP_MIDDLES), 1].mean()
+"""(V,) vertices under the line between the lips."""
+
+
+def draw_speaker(person: int, number: int, num_frames: int) -> FakeClip:
+    """A clip in which every vowel opens the mouth; the head moves a little."""
+    rng = np.random.default_rng([person, number])
+    scores = GeneratedSpeech().speak(person, num_frames, (), rng).scores
+    opening = gaussian_filter1d(np.exp(scores[:, VOWELS]).sum(axis=1), 1.0)
+    shape = MODEL.shape(np.random.default_rng(person).normal(0, 1, 80))
+    shapes = np.repeat(shape[None], num_frames, axis=0)
+    shapes[:, BELOW, 1] += JAW_MM * opening[:, None]
+    return FakeClip(
+        identity=f"person-{person}",
+        source=f"videos/person-{person}-{number}.mp4",
+        num_frames=num_frames,
+        arrays={
+            "audio/deepspeech": scores,
+            "face/landmarks": draw_mesh(shapes, draw_poses(rng, num_frames, yaw=0.03)),
+            "face/ear": np.full((num_frames, 2), 0.3, np.float32),
+            "face/valid": np.ones(num_frames, bool),
+        },
+    )
+
+
+def write_speakers(folder: Path, *, people: int = 4, clips: int = 2, num_frames: int = 240) -> Path:
+    """A dataset of so many clips of each, split by clip."""
+    drawn = [draw_speaker(who, k, num_frames) for who in range(people) for k in range(clips)]
+    write_dataset(folder, {"speakers": drawn})
+    split_dataset(folder, SplitOptions(by="clip"))
+    return folder
