@@ -1,0 +1,44 @@
+"""The blink generator G_B of Das et al. (ECCV 2020, 3.2 and 4.2): noise to eye landmarks.
+
+Legend: B windows, T = 75 frames of a window, K principal components, 44 = 22 points × (x, y).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from zoo.models.blink_gan.presets import NOISE_SIZE, NUM_COMPONENTS, PRESETS
+from zoo.landmarks.statistics import EYE_SIZE
+from zoo.training.options import find_preset
+
+
+class BlinkGenerator(nn.Module):
+    """A recurrent network from noise to displacements of the eyes' and brows' 22 points.
+
+    The paper says "RNN" and "last linear layer"; here one layer of gated recurrent units, whose
+    states become K coefficients and these, by the last layer, displacements.
+
+    Attributes:
+        rnn, encoder: noise to coefficients.
+        decoder: coefficients to displacements; begins as the principal components.
+    """
+
+    def __init__(self, num_hidden: int = 128, num_components: int = NUM_COMPONENTS) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(NOISE_SIZE, num_hidden, batch_first=True)
+        self.encoder = nn.Linear(num_hidden, num_components)
+        self.decoder = nn.Linear(num_components, EYE_SIZE)
+
+    def begin_with(self, components: Tensor, mean: Tensor) -> None:
+        """Let the decoder be components (K, 44) about a mean (44,)."""
+        self.decoder.weight.data.copy_(components.T)
+        self.decoder.bias.data.copy_(mean)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """Displacements (B, T, 44) of noise (B, T, 10) of mean 0 and deviation 1."""
+        states, _ = self.rnn(noise)
+        return torch.as_tensor(self.decoder(self.encoder(states)))
+
+
+def create_blink_gan(preset: str = "paper", num_components: int = NUM_COMPONENTS) -> BlinkGenerator:
+    """An untrained generator; ValueError where there is no such preset."""
+    return BlinkGenerator(find_preset(PRESETS, preset).num_hidden, num_components)
