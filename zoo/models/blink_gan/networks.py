@@ -6,16 +6,20 @@ Legend: B windows, T = 75 frames of a window, K principal components, 44 = 22 po
 import torch
 from torch import Tensor, nn
 
-from zoo.models.blink_gan.presets import NOISE_SIZE, NUM_COMPONENTS, PRESETS
-from zoo.landmarks.statistics import EYE_SIZE
+from zoo.models.blink_gan.presets import EYE_SIZE, NOISE_SIZE, NUM_COMPONENTS, PRESETS, RATE
 from zoo.training.options import find_preset
+
+START = 2.0
+"""Of coefficients at first: with it, of states that are still small, as large as the data's."""
 
 
 class BlinkGenerator(nn.Module):
     """A recurrent network from noise to displacements of the eyes' and brows' 22 points.
 
     The paper says "RNN" and "last linear layer"; here one layer of gated recurrent units, whose
-    states become K coefficients and these, by the last layer, displacements.
+    states become K coefficients and these, by the last layer, displacements. The units' biases say
+    how long they remember (Tallec and Ollivier, 2018): at first from one frame to a second, for
+    noise is new in every frame and a blink takes ten.
 
     Attributes:
         rnn, encoder: noise to coefficients.
@@ -27,9 +31,21 @@ class BlinkGenerator(nn.Module):
         self.rnn = nn.GRU(NOISE_SIZE, num_hidden, batch_first=True)
         self.encoder = nn.Linear(num_hidden, num_components)
         self.decoder = nn.Linear(num_components, EYE_SIZE)
+        update = slice(num_hidden, 2 * num_hidden)  # torch's order: reset, update, new
+        frames = torch.empty(num_hidden).uniform_(1, RATE - 1)
+        self.rnn.bias_ih_l0.data[update] = frames.log()
 
-    def begin_with(self, components: Tensor, mean: Tensor) -> None:
-        """Let the decoder be components (K, 44) about a mean (44,)."""
+    def begin_with(self, components: Tensor, mean: Tensor, deviations: Tensor) -> None:
+        """Let displacements be of the data's size, whatever the unit.
+
+        Args:
+            components: (K, 44), the decoder's weights.
+            mean: (44,) about which they are taken, its bias.
+            deviations: (K,) of the data's coefficients.
+        """
+        weight = torch.randn_like(self.encoder.weight) / self.rnn.hidden_size**0.5
+        self.encoder.weight.data = START * deviations[:, None] * weight
+        self.encoder.bias.data.zero_()
         self.decoder.weight.data.copy_(components.T)
         self.decoder.bias.data.copy_(mean)
 

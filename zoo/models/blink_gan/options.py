@@ -13,6 +13,13 @@ class BlinkRecipe(RunOptions):
     """Options of a run."""
 
     shards: Path = option("The dataset's folder shards, its manifests beside it.")
+    identity: str = option("The clips of this one alone.", default="")
+    holdout: float = option(
+        "Share of source time kept out, at its end, by which is then chosen; no split is needed.",
+        default=0.0,
+        at_least=0,
+        below=1,
+    )
     preset: str = option(
         "paper: 128 units and the printed learning rate; small: a quarter, in a tenth of the time.",
         default="paper",

@@ -11,6 +11,9 @@ WINDOW = 75
 NOISE_SIZE = 10
 """Numbers of noise a frame."""
 
+EYE_SIZE = 44
+"""Numbers of a frame: x and y of 12 points of the eyes, then 10 of the brows."""
+
 NUM_COMPONENTS = 8
 """Of the eyes' displacements in an untrained network; data need as many as hold 99 %."""
 
