@@ -46,7 +46,7 @@ def train_blink_gan(recipe: BlinkRecipe, setting: Setting) -> "BlinkTask":
     setting.distributed.require_one(FAMILY.name)
     load = functools.partial(load_landmark_clips, recipe.shards, identity=recipe.identity or None)
     if recipe.holdout:
-        holdout = Holdout(share=recipe.holdout, identity=recipe.identity or None)
+        holdout = Holdout(share=recipe.holdout, identity=recipe.identity or None, gap=0)
         load = functools.partial(load, split=None, holdout=holdout)
         parts: tuple[dict[str, Any], ...] = ({}, {"held": True})
     else:
@@ -57,7 +57,11 @@ def train_blink_gan(recipe: BlinkRecipe, setting: Setting) -> "BlinkTask":
 
 
 class BlinkTask(Task):
-    """A blink generator under training."""
+    """A blink generator under training.
+
+    Attributes:
+        figures: the blinks of the training part.
+    """
 
     kind = FAMILY.name
 
@@ -76,7 +80,7 @@ class BlinkTask(Task):
         self._statistics = LandmarkStatistics.fit(trained)
         neutral = self._statistics.canonical_neutral
         self._windows = EyeWindows(trained, neutral)
-        self._rate = self._windows.figures.rate
+        self.figures = self._windows.figures
         self._copies = _draw(self._windows, recipe)
         self._judged_by = _draw(EyeWindows(chosen_by, neutral), recipe)
         self._real = count_blinks(measure_ear(self._judged_by, neutral))
@@ -172,7 +176,7 @@ class BlinkTask(Task):
             "preset": self._recipe.preset,
             "network": copy_to_cpu(self._network),
             "statistics": self._statistics.to_state(),
-            "rate": self._rate,
+            "rate": self.figures.rate,
             "backends": dict(self._backends),
         }
 
