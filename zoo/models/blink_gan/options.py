@@ -41,7 +41,7 @@ class BlinkRecipe(RunOptions):
         below=1,
     )
     range_weight: float = option(
-        "Of the term that matches least and greatest displacements.", default=1.0, at_least=0
+        "Of the term that matches least and greatest displacements.", default=0.1, at_least=0
     )
 
     def __post_init__(self) -> None:
