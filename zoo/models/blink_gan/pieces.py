@@ -72,7 +72,7 @@ def join_pieces(pieces: Iterator[Piece], num_ticks: int) -> Floats:
     share = (0.5 - 0.5 * np.cos(np.pi * np.arange(1, SEAM + 1) / (SEAM + 1)))[:, None]
     track = [next(pieces).eyes]
     end = len(track[0])
-    while end < num_ticks:
+    while end < num_ticks + SEAM:  # the end is that of a longer track
         before, eyes = track[-1], next(pieces).eyes
         seam = before[-SEAM:] * (1 - share) + eyes[:SEAM] * share
         track[-1] = before[:-SEAM]
@@ -124,7 +124,7 @@ def fit_factor(pieces: Sequence[Piece], rate: float, *, strict: bool) -> Factor:
     low, high = -STEEPEST, STEEPEST
     if strict and not measure(low) - _NEAR <= rate <= measure(high) + _NEAR:
         raise ToolkitError(
-            f"this blink-gan blinks {measure(low):.2g} to {measure(high):.2g} times a second, not "
+            f"this blink-gan blinks {measure(low):.2f} to {measure(high):.2f} times a second, not "
             f"{rate:g}: choose a rate between, or train it longer"
         )
     for _ in range(60):

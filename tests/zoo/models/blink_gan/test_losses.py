@@ -46,18 +46,18 @@ def test_the_kernel_is_over_sigma_and_not_its_square() -> None:
 def test_windows_of_one_distribution_have_no_discrepancy_on_average() -> None:
     """The estimate has no bias: with the pairs of a window with itself it would be 2 / 8 more."""
     torch.manual_seed(0)
-    measured = [float(measure_mmd(torch.randn(8, 3), torch.randn(8, 3), 3.0)) for _ in range(500)]
-    assert abs(sum(measured) / 500) < 0.01
+    measured = [float(measure_mmd(torch.randn(8, 3), torch.randn(8, 3), 3.0)) for _ in range(2000)]
+    assert abs(sum(measured) / 2000) < 0.01
     assert min(measured) < 0
 
 
 def test_its_gradient_leads_to_the_data() -> None:
-    """Also from where a generated window is one of the data's."""
+    """Also where two windows are the same."""
     real = torch.tensor([[0.0, 0.0], [0.2, 0.0], [0.0, 0.2]])
-    generated = torch.tensor([[1.0, 1.0], [0.0, 0.0]], requires_grad=True)
+    generated = torch.ones(2, 2, requires_grad=True)
     (slope,) = torch.autograd.grad(measure_mmd(real, generated, 1.0), generated)
     assert torch.isfinite(slope).all()
-    assert (slope[0] > 0).all()  # downhill is towards 0
+    assert (slope > 0).all()  # downhill is towards 0
 
 
 def test_sigma_is_the_median_of_squared_distances() -> None:

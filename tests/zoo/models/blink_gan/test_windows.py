@@ -66,7 +66,7 @@ def test_blinks_are_counted_by_the_second() -> None:
 
 
 def test_half_of_the_windows_blink_where_few_do() -> None:
-    """One blink in a minute, whole in 3 % of the windows."""
+    """One blink in a minute, whole in 5 % of the windows."""
     windows = EyeWindows(gather_clips(make_clip(close(1500, 25, [30.0], 0.4))), make_face())
     assert windows.blinks.mean() < 0.05
     drawn = windows.draw(2000, 0.5, np.random.default_rng(0))
