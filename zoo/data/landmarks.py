@@ -21,6 +21,9 @@ from zoo.landmarks.retarget import canonicalise, has_inverse
 Floats = npt.NDArray[np.float32]
 
 NUM_TAPS = 6
+LAYOUT = "canonical-landmarks-68-2/v1"
+"""Name and version of canonical points; stands in every checkpoint."""
+
 TAP_RATE = 30
 """Taps a second: 33 ms from one to the next, whatever the clip's rate."""
 

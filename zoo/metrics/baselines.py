@@ -74,7 +74,11 @@ class Ridge:
 
     def predict(self, audio: npt.ArrayLike) -> Floats:
         """Motion (n, K) from audio (n, A) of a whole clip, standardised."""
-        return np.asarray(cut_local_windows(audio) @ self.weight + self.bias)
+        return self.predict_rows(cut_local_windows(audio))
+
+    def predict_rows(self, rows: npt.ArrayLike) -> Floats:
+        """Motion (n, K) from rows (n, F), as `RidgeSums.add_rows` took them."""
+        return np.asarray(np.asarray(rows) @ self.weight + self.bias)
 
 
 @dataclass
@@ -93,8 +97,11 @@ class RidgeSums:
         Raises:
             ValueError: another number of frames.
         """
-        x = cut_local_windows(np.asarray(audio, np.float64))
-        y = np.asarray(motion, np.float64)
+        self.add_rows(cut_local_windows(np.asarray(audio, np.float64)), motion)
+
+    def add_rows(self, rows: npt.ArrayLike, motion: npt.ArrayLike) -> None:
+        """Take in rows (n, F) of any numbers and motion (n, K), likewise."""
+        x, y = np.asarray(rows, np.float64), np.asarray(motion, np.float64)
         if len(x) != len(y):
             raise ValueError(f"{len(x)} frames of audio, {len(y)} of motion")
         known = np.isfinite(y).all(axis=1)

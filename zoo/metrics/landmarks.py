@@ -11,7 +11,8 @@ their program *sums* the 20 distances, while the values that they print fit the 
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.mesh import LANDMARKS68, LIPS68, OUTER_EYE_CORNERS
+from toolkit.mesh import LIPS68, OUTER_EYE_CORNERS
+from zoo.landmarks.align import view68
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,9 +54,9 @@ def measure_lvd_face(landmarks: npt.ArrayLike, real_landmarks: npt.ArrayLike) ->
     return np.asarray(_measure(landmarks, real_landmarks, _FACE68, steps=True).mean(axis=1))
 
 
-def view68(landmarks: npt.ArrayLike) -> Floats:
-    """The 68-point view (n, 68, 2) of meshes in the picture plane, px."""
-    return np.asarray(landmarks)[:, LANDMARKS68, :2].astype(np.float64)
+def measure_lmd_mouth68(points: npt.ArrayLike, real_points: npt.ArrayLike) -> Floats:
+    """LMD of the lips (n,) of 68 points (n, 68, 2), in their unit: as in canonical space."""
+    return np.asarray(_compare(points, real_points, LIPS68).mean(axis=1))
 
 
 def measure_eye_distance(landmarks: npt.ArrayLike) -> Floats:
@@ -67,12 +68,19 @@ def measure_eye_distance(landmarks: npt.ArrayLike) -> Floats:
 def _measure(
     pred: npt.ArrayLike, target: npt.ArrayLike, part: slice, *, steps: bool = False
 ) -> Floats:
-    """Distances (n, k) px of the points of a part of the 68, or of their steps, less the centroids.
+    """The same of meshes, px."""
+    return _compare(view68(pred), view68(target), part, steps=steps)
+
+
+def _compare(
+    pred: npt.ArrayLike, target: npt.ArrayLike, part: slice, *, steps: bool = False
+) -> Floats:
+    """Distances (n, k) of a part of 68 points (n, 68, 2), or of their steps, less the centroids.
 
     Raises:
         ValueError: not as many frames of one as of the other.
     """
-    a, b = (_centre(view68(points)[:, part]) for points in (pred, target))
+    a, b = (_centre(np.asarray(points, np.float64)[:, part]) for points in (pred, target))
     if len(a) != len(b):
         raise ValueError(f"{len(a)} and {len(b)} frames cannot be compared")
     difference = np.diff(a - b, axis=0, prepend=np.nan) if steps else a - b
