@@ -20,6 +20,6 @@ FAMILY = Family(
         the epoch whose windows are nearest to those of the part `val`, by the maximum mean
         discrepancy. How often the eyes close later is chosen when the model is used.""",
         example="zoo train blink-gan --shards shards/ --out runs/blink",
-        next="zoo train l-gan --shards {shards} --out {out}-lgan",
+        next="zoo train t-gan --shards {shards} --out {out}-tgan",
     ),
 )
