@@ -6,11 +6,17 @@ Legend: B windows, T = 75 frames of a window, K principal components, 44 = 22 po
 import torch
 from torch import Tensor, nn
 
-from zoo.models.blink_gan.presets import EYE_SIZE, NOISE_SIZE, NUM_COMPONENTS, PRESETS, RATE
+from zoo.models.blink_gan.presets import (
+    EYE_SIZE,
+    NOISE_SIZE,
+    NUM_COMPONENTS,
+    PRESETS,
+    WINDOW,
+)
 from zoo.training.options import find_preset
 
-START = 2.0
-"""Of coefficients at first: with it, of states that are still small, as large as the data's."""
+MEMORY = (4, 24)
+"""Frames that a unit remembers at first, least and most: half a blink to a second."""
 
 
 class BlinkGenerator(nn.Module):
@@ -18,8 +24,8 @@ class BlinkGenerator(nn.Module):
 
     The paper says "RNN" and "last linear layer"; here one layer of gated recurrent units, whose
     states become K coefficients and these, by the last layer, displacements. The units' biases say
-    how long they remember (Tallec and Ollivier, 2018): at first from one frame to a second, for
-    noise is new in every frame and a blink takes ten.
+    how long they remember (Tallec and Ollivier, 2018): at first `MEMORY`, for noise is new in every
+    frame and a blink takes ten.
 
     Attributes:
         rnn, encoder: noise to coefficients.
@@ -32,7 +38,7 @@ class BlinkGenerator(nn.Module):
         self.encoder = nn.Linear(num_hidden, num_components)
         self.decoder = nn.Linear(num_components, EYE_SIZE)
         update = slice(num_hidden, 2 * num_hidden)  # torch's order: reset, update, new
-        frames = torch.empty(num_hidden).uniform_(1, RATE - 1)
+        frames = torch.empty(num_hidden).uniform_(*MEMORY)
         self.rnn.bias_ih_l0.data[update] = frames.log()
 
     def begin_with(self, components: Tensor, mean: Tensor, deviations: Tensor) -> None:
@@ -43,11 +49,15 @@ class BlinkGenerator(nn.Module):
             mean: (44,) about which they are taken, its bias.
             deviations: (K,) of the data's coefficients.
         """
-        weight = torch.randn_like(self.encoder.weight) / self.rnn.hidden_size**0.5
-        self.encoder.weight.data = START * deviations[:, None] * weight
-        self.encoder.bias.data.zero_()
-        self.decoder.weight.data.copy_(components.T)
-        self.decoder.bias.data.copy_(mean)
+        with torch.no_grad():
+            states, _ = self.rnn(torch.randn(64, WINDOW, NOISE_SIZE))
+            weight = torch.randn_like(self.encoder.weight)
+            coefficients = (states @ weight.T).flatten(0, 1)
+            scale = deviations / coefficients.std(dim=0)
+            self.encoder.weight.copy_(scale[:, None] * weight)
+            self.encoder.bias.copy_(-scale * coefficients.mean(dim=0))
+            self.decoder.weight.copy_(components.T)
+            self.decoder.bias.copy_(mean)
 
     def forward(self, noise: Tensor) -> Tensor:
         """Displacements (B, T, 44) of noise (B, T, 10) of mean 0 and deviation 1."""

@@ -46,8 +46,8 @@ def test_the_kernel_is_over_sigma_and_not_its_square() -> None:
 def test_windows_of_one_distribution_have_no_discrepancy_on_average() -> None:
     """The estimate has no bias: with the pairs of a window with itself it would be 2 / 8 more."""
     torch.manual_seed(0)
-    measured = [float(measure_mmd(torch.randn(8, 3), torch.randn(8, 3), 3.0)) for _ in range(2000)]
-    assert abs(sum(measured) / 2000) < 0.01
+    measured = [float(measure_mmd(torch.randn(8, 3), torch.randn(8, 3), 3.0)) for _ in range(200)]
+    assert abs(sum(measured) / 200) < 0.03
     assert min(measured) < 0
 
 
@@ -69,9 +69,9 @@ def test_ranges_are_averaged_over_windows_before_they_are_compared() -> None:
     """One window that reaches from 0 to 2 and a still one have 0 to 1 on average."""
     windows = torch.tensor([[[0.0], [2.0], [1.0]], [[0.0], [0.0], [0.0]]], requires_grad=True)
     low, high = torch.tensor([0.0]), torch.tensor([1.0])
-    assert float(measure_range_error(windows, low, high)) == 0.0
+    assert measure_range_error(windows, low, high).item() == 0.0
     error = measure_range_error(windows, low - 0.5, high + 0.25)
-    assert float(error) == pytest.approx(0.75)
+    assert error.item() == pytest.approx(0.75)
     error.backward()
     assert windows.grad is not None
     assert windows.grad[0, 1, 0] == pytest.approx(-0.5)  # the greatest of one of two windows

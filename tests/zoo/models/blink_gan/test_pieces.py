@@ -73,6 +73,6 @@ def test_no_blinks_are_none() -> None:
 
 
 def test_a_rate_out_of_reach_is_refused_or_brought_near() -> None:
-    with pytest.raises(ToolkitError, match="blinks 0.00 to 2.00 times a second, not 3: choose"):
+    with pytest.raises(ToolkitError, match=r"blinks 0\.00 to 2\.00 times a second, not 3: choose"):
         fit_factor(PIECES, 3.0, strict=True)
     assert fit_factor(PIECES, 3.0, strict=False).accept(1) < 1e-12
