@@ -46,7 +46,7 @@ def model(task: BlinkTask, tmp_path_factory: pytest.TempPathFactory) -> BlinkMod
     return opened
 
 
-EPOCHS = 6
+EPOCHS = 5
 
 
 def watch(model: BlinkModel, rate: float | None = None) -> tuple[float, float]:
