@@ -21,6 +21,9 @@ SEAM = 10
 OPEN = 0.85
 """Of a window's median eye aspect ratio: what open eyes have at least."""
 
+HALF_OPEN = 0.75
+"""What they have at least where they do not blink: below it, a neighbour could make it a blink."""
+
 SHORTEST = 25
 """Ticks that a piece must add."""
 
@@ -50,20 +53,25 @@ class Piece:
 
 
 def cut_piece(window: Floats, ear: Floats) -> Piece | None:
-    """The part of a window (T, 44) between its first and last seam of open eyes; None: too short.
+    """The part of a window (T, 44) between its first and last seam of open eyes.
+
+    None where it is too short, or where eyes are half closed and do not blink.
 
     Args:
         window: displacements.
         ear: its eye aspect ratio (T, 2).
     """
-    mean = ear.mean(axis=1)
-    is_open = mean >= OPEN * np.median(mean)
+    openness = ear.mean(axis=1) / max(np.median(ear.mean(axis=1)), 1e-9)
+    is_blink = np.zeros(len(ear), bool)
     for drop in find_drops(ear, RATE):
-        is_open[drop.onset : drop.offset + 1] = False
+        is_blink[drop.onset : drop.offset + 1] = True
+    is_open = (openness >= OPEN) & ~is_blink
     seams = np.flatnonzero(np.convolve(is_open, np.ones(SEAM), "valid") == SEAM)
     if not len(seams) or seams[-1] - seams[0] < SHORTEST:
         return None
     first, last = seams[0], seams[-1] + SEAM
+    if (openness[first:last][~is_blink[first:last]] < HALF_OPEN).any():
+        return None
     return Piece(window[first:last], len(find_drops(ear[first:last], RATE)))
 
 
