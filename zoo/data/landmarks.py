@@ -114,7 +114,7 @@ def load_landmark_clips(
         where: see there.
         canonical_neutral: (68, 2) of the training part, where this is another; by default it is
             made of these clips: every person counts once.
-        num_taps: K.
+        num_taps: K; 0: scores are not read, and need not be there.
 
     Raises:
         ToolkitError: nothing is left, or a person of whom no frame is measured; and see
@@ -234,12 +234,18 @@ def _load_clip(
         identity=part.clip.identity,
         source=part.clip.source,
         fps=part.reader.fps,
-        scores=cut_taps(part.read("audio/deepspeech"), part.reader.fps, num_taps),
+        scores=_read_scores(part, num_taps),
         canonical=canonicalise(points, canonical_neutral, neutral).astype(np.float32),
         neutral=neutral,
         valid=part.read("face/valid").astype(bool) & is_face,
         ear=part.read("face/ear").astype(np.float32),
     )
+
+
+def _read_scores(part: ClipSlice, num_taps: int) -> Floats:
+    if not num_taps:
+        return np.zeros((part.last - part.first, 0, 29), np.float32)
+    return cut_taps(part.read("audio/deepspeech"), part.reader.fps, num_taps)
 
 
 def _describe_kind(reader: ShardReader) -> dict[str, object]:

@@ -48,7 +48,7 @@ class Family:
         presets: names of its variants, the default first.
         reads: arrays of the shards that it is trained on.
         makes: what its trained models make: `scores` of speech, `motion`, `frames` of a person,
-            `identities`, or `distances` of pictures and sound; by it the commands that use models
+            `eyes` that blink, `identities`, or `distances` of pictures and sound; by it the commands that use models
             know which they can take.
         items: what a step's items are.
         create: "module:function" of (preset, **options) to a network with random weights.

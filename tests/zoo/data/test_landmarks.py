@@ -176,3 +176,5 @@ def test_shards_without_speech_name_the_option(tmp_path):
         writer.add_clip(row)
     with pytest.raises(ShardError, match="--deepspeech"):
         load_landmark_clips(tmp_path, split=None)
+    (clip,) = load_landmark_clips(tmp_path, split=None, num_taps=0)  # eyes need no speech
+    assert clip.scores.shape == (clip.num_frames, 0, 29)

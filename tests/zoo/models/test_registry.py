@@ -33,6 +33,7 @@ INPUTS = {
     "deepspeech": lambda: (torch.randn(1, 161, 40),),
     "personalization": lambda: (torch.randn(2, 128, 71),),
     "l-gan": lambda: (torch.randn(2, 6, 29),),
+    "blink-gan": lambda: (torch.randn(2, 75, 10),),
     "syncnet": lambda: (torch.randn(2, 1, 5, 48, 48), torch.randn(2, 1, 13, 20)),
 }
 """Name -> what its `forward` takes."""
