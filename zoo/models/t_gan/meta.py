@@ -98,13 +98,13 @@ def first_order(
         make_optimiser: of the inner steps.
     """
     found: Gradients = {}
-    for _ in adapt(
-        networks, fast, losses, support, steps=steps, make_optimiser=make_optimiser
-    ):
+    for _ in adapt(networks, fast, losses, support, steps=steps, make_optimiser=make_optimiser):
         for name, loss in losses(fast, queries):
             gradients = take_gradients(loss, fast[name])
             sums = found.get(name)
-            found[name] = [a + b for a, b in zip(sums, gradients, strict=True)] if sums else gradients
+            found[name] = (
+                [a + b for a, b in zip(sums, gradients, strict=True)] if sums else gradients
+            )
     return found
 
 

@@ -29,7 +29,9 @@ BETAS = (0.5, 0.999)
 
 _VGG_HELP = "Weights of VGG19. Default: those of ttk weights --fetch vgg19, else a random network."
 _VGG_FACE_HELP = "Weights of VGGFace, as torch tensors."
-_FACE_HELP = "In VGGFace's place without its file. auto: face where the extra identity is installed."
+_FACE_HELP = (
+    "In VGGFace's place without its file. auto: face where the extra identity is installed."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +42,7 @@ class TGanRecipe(RunOptions):
     preset: str = option(
         "small: 128 px, for CPUs; paper: 256 px.", default="small", one_of=tuple(PRESETS)
     )
-    epochs: int = option(
-        "An epoch is every person once. 0: the preset's.", default=0, at_least=0
-    )
+    epochs: int = option("An epoch is every person once. 0: the preset's.", default=0, at_least=0)
     meta: str = option(
         "maml: learn to be fine-tuned (Fig. 3); transfer: learn from everyone (Fig. 8).",
         default=MAML,
@@ -50,9 +50,7 @@ class TGanRecipe(RunOptions):
     )
     inner_steps: int = option("m, of maml.", default=5, at_least=1)
     inner_rate: float = option("Of maml's inner steps.", default=INNER_RATE, above=0)
-    inner: str = option(
-        "Optimiser of maml's inner steps.", default="adam", one_of=("adam", "sgd")
-    )
+    inner: str = option("Optimiser of maml's inner steps.", default="adam", one_of=("adam", "sgd"))
     second_order: bool = option(
         "Through maml's inner steps, which are of sgd then; for small.", default=False
     )
@@ -85,9 +83,7 @@ class FinetuneRecipe(RunOptions):
     base: Path = option("Checkpoint to begin with, as runs/tgan/best.pt.")
     images: str = option("Whom to learn: id of a clip of --shards, or its beginning.")
     shards: Path = option("The dataset's folder shards, its manifests beside it.")
-    epochs: int = option(
-        "An epoch is every picture once.", default=FINETUNING_EPOCHS, at_least=1
-    )
+    epochs: int = option("An epoch is every picture once.", default=FINETUNING_EPOCHS, at_least=1)
     num_pictures: int = option("K, pictures to learn from.", default=NUM_PICTURES, at_least=1)
     learning_rate: float = option("Of Adam.", default=INNER_RATE, above=0)
     vgg: Path | None = option(_VGG_HELP, default=None)
