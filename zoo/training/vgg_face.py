@@ -8,6 +8,7 @@ Legend: B batch, H the side of a picture.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +62,7 @@ class VggFaceDistance(PerceptualDistance):
         seen = []
         for number, group in enumerate(self.groups):
             x = functional.max_pool2d(x, 2) if number else x
-            for k, layer in enumerate(group):  # type: ignore[arg-type]
+            for k, layer in enumerate(cast(nn.ModuleList, group)):
                 x = functional.relu(layer(x))
                 if k == 0:
                     seen.append(x)

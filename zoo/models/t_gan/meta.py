@@ -86,7 +86,7 @@ def first_order(
     steps: int,
     make_optimiser: MakeOptimiser,
 ) -> Gradients:
-    """Gradients of the sum of the query losses at the fast weights, as if they were the global ones.
+    """Gradients of the sum of the query losses at the fast weights, as if these were the global.
 
     Args:
         networks: with the global weights, which stay.
@@ -101,10 +101,8 @@ def first_order(
     for _ in adapt(networks, fast, losses, support, steps=steps, make_optimiser=make_optimiser):
         for name, loss in losses(fast, queries):
             gradients = take_gradients(loss, fast[name])
-            sums = found.get(name)
-            found[name] = (
-                [a + b for a, b in zip(sums, gradients, strict=True)] if sums else gradients
-            )
+            sums = found.setdefault(name, [torch.zeros_like(value) for value in gradients])
+            found[name] = [a + b for a, b in zip(sums, gradients, strict=True)]
     return found
 
 

@@ -136,7 +136,7 @@ class Attention(nn.Module):
             functional.max_pool2d(part(x), 2).flatten(2) for part in (self.key, self.value)
         )
         weights = torch.softmax(query.transpose(1, 2) @ key, dim=-1)  # (B, s², s²/4)
-        seen = (value @ weights.transpose(1, 2)).unflatten(2, x.shape[2:])
+        seen = (value @ weights.transpose(1, 2)).reshape(len(x), -1, *x.shape[2:])
         out: Tensor = x + self.share * self.leave(seen)
         return out
 

@@ -29,9 +29,7 @@ BETAS = (0.5, 0.999)
 
 _VGG_HELP = "Weights of VGG19. Default: those of ttk weights --fetch vgg19, else a random network."
 _VGG_FACE_HELP = "Weights of VGGFace, as torch tensors."
-_FACE_HELP = (
-    "In VGGFace's place without its file. auto: face where the extra identity is installed."
-)
+_FACE_HELP = "In VGGFace's place. auto: face where the extra identity is installed, else none."
 
 
 @dataclass(frozen=True, kw_only=True)

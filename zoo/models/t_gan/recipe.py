@@ -191,8 +191,8 @@ class TGanTask(Task):
         """
         order = spread_order(len(self._chosen_by), JUDGED_PEOPLE)
         away, before, columns = list[Picture](), list[float](), list[Picture]()
-        for task in Batches(self._chosen_by, order).load():
-            task = task.to(self._device)
+        for drawn in Batches(self._chosen_by, order).load():
+            task = drawn.to(self._device)
             before.append(float(np.abs(self._measure(self._networks, task.queries)[1]).mean()))
             steps = adapt(
                 self._networks, self._fast, self._losses, task.support,

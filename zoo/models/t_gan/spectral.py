@@ -45,7 +45,7 @@ class SpectralLayer(nn.Module):
         if self.is_folded:
             return self.weight
         gain = (self.weight.flatten(1) * torch.outer(self.left, self.right)).sum()
-        return self.weight / gain
+        return torch.as_tensor(self.weight / gain)
 
 
 class SpectralConv2d(nn.Conv2d, SpectralLayer):
