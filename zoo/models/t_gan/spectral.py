@@ -53,7 +53,6 @@ class SpectralConv2d(nn.Conv2d, SpectralLayer):
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2)
-        nn.init.orthogonal_(self.weight)
         self.add_vectors()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,7 +65,6 @@ class SpectralLinear(nn.Linear, SpectralLayer):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs)
-        nn.init.orthogonal_(self.weight)
         self.add_vectors()
 
     def forward(self, x: Tensor) -> Tensor:
