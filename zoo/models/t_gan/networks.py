@@ -94,7 +94,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self._change = change
         self.enter = nn.Identity() if is_first else nn.Sequential(_norm(inputs), nn.ReLU())
-        self.first = SpectralConv2d(inputs, outputs, 3)
+        self.first = SpectralConv2d(inputs, outputs, 3, bias=False)  # a norm follows
         self.between = nn.Sequential(_norm(outputs), nn.ReLU())
         self.second = SpectralConv2d(outputs, outputs, 3)
         self.skip = SpectralConv2d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
@@ -124,7 +124,8 @@ class Attention(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.query, self.key = (SpectralConv2d(width, width // 8, 1) for _ in range(2))
+        self.query = SpectralConv2d(width, width // 8, 1)
+        self.key = SpectralConv2d(width, width // 8, 1, bias=False)  # one for all changes no share
         self.value = SpectralConv2d(width, width // 2, 1)
         self.leave = SpectralConv2d(width // 2, width, 1)
         self.share = nn.Parameter(torch.zeros(()))
@@ -158,7 +159,11 @@ def _make_encoder(inputs: int, preset: Preset, size: int, *, attends: bool) -> n
 
 
 def _make_decoder(preset: Preset, size: int) -> nn.Sequential:
-    """Six blocks from maps (B, widths[-1], 4, 4) to pictures (B, 3, H, H), before the tanh."""
+    """Six blocks from maps (B, widths[-1], 4, 4) to pictures (B, 3, H, H), before the tanh.
+
+    No norm stands behind the last block: what adaptive instance norm adds to a channel reaches the
+    picture by the blocks' skips alone, for their own norms take it away.
+    """
     layers: list[nn.Module] = []
     sides = [*reversed(list_sides(size)), size // 2 if preset.packed else size]
     widths = [*reversed(preset.widths), preset.widths[0]]
@@ -167,7 +172,7 @@ def _make_decoder(preset: Preset, size: int) -> nn.Sequential:
         layers.append(ResidualBlock(width, outputs, "double" if next_side > side else ""))
         if next_side == ATTENTION_SIDE and side < next_side:
             layers.append(Attention(outputs))
-    layers += [_norm(widths[-1]), nn.ReLU()]
+    layers.append(nn.ReLU())
     if preset.packed:
         return nn.Sequential(*layers, SpectralConv2d(widths[-1], 12, 3), nn.PixelShuffle(2))
     return nn.Sequential(*layers, SpectralConv2d(widths[-1], 3, 3))

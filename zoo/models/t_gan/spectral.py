@@ -51,8 +51,8 @@ class SpectralLayer(nn.Module):
 class SpectralConv2d(nn.Conv2d, SpectralLayer):
     """A convolution of spectral norm."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
-        super().__init__(inputs, outputs, kernel, padding=kernel // 2)
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
         self.add_vectors()
 
     def forward(self, x: Tensor) -> Tensor:
