@@ -70,7 +70,7 @@ def open_model(path: Path, device: "torch.device | str" = "cpu", *, makes: str) 
         device: where it is to run.
         makes: what it must make, as `Family.makes`; says what is returned: `motion` a
             `zoo.motion.model.MotionModel`, `frames` a `zoo.speaking.renderer.Renderer`,
-            `distances` a `zoo.evaluation.sync.Judge`.
+            `distances` a `zoo.evaluation.sync.Judge`, `faces` a `TrainedTGan`.
 
     Raises:
         ToolkitError: no such checkpoint, or one that makes something else; and as the family's.

@@ -293,8 +293,7 @@ class FinetuneTask(Task):
 
     def step(self, batch: npt.NDArray[np.int64]) -> Metrics:
         self._tuning.step(batch)
-        figures = self._tuning.losses.figures
-        return {name: float(value) for name, value in figures.items()} | {"items": len(batch)}
+        return self._tuning.losses.read_figures() | {"items": float(len(batch))}
 
     def validate(self) -> Metrics:
         """`score` and `psnr` of pictures that are not learnt from, see `summarise_errors`."""

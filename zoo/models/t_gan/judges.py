@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from toolkit.weights import Status, check_weights, locate
-from zoo.models.t_gan.options import NONE, VGG_FACE
+from zoo.models.t_gan.options import NONE
 from zoo.training.face_weights import INSTALL, NAME
 from zoo.training.options import AUTO, FACE, RANDOM, VGG19
 from zoo.training.perceptual import PerceptualDistance, open_perceptual
@@ -75,8 +75,8 @@ def open_judges(
     Args:
         vgg: VGG19's file; None: the one that was fetched, else the random network.
         vgg_face: VGGFace's file, or None.
-        face: what judges in VGGFace's place without its file: `face`, dlib's recogniser; `none`;
-            `auto`: dlib's where it is installed, else none, of which a warning tells.
+        face: what judges in VGGFace's place where its file is not given: `face`, dlib's
+            recogniser; `none`; `auto`: dlib's where it is installed, else none, with a warning.
         half: VGG19 and VGGFace look at pictures of half the size.
 
     Raises:
@@ -84,8 +84,7 @@ def open_judges(
     """
     kind = VGG19 if vgg is not None or locate(VGG19).is_file() else RANDOM
     first = open_perceptual(kind, vgg, half=half)
-    if vgg_face is not None or face == VGG_FACE:
-        assert vgg_face is not None
+    if vgg_face is not None:
         return Judges(first, VggFaceDistance(vgg_face, half=half))
     if face == AUTO:
         face = FACE if check_weights(NAME) is Status.INTACT else NONE

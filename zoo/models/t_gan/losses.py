@@ -76,11 +76,7 @@ def _enlarge(pictures: Tensor) -> float:
 
 
 class TextureLosses:
-    """What both networks learn from, one after the other.
-
-    Attributes:
-        figures: terms of the last generator's loss, without their weights, for the log.
-    """
+    """What both networks learn from, one after the other."""
 
     def __init__(
         self,
@@ -90,7 +86,18 @@ class TextureLosses:
     ) -> None:
         """Keep what judges features, if any, and the precision to compute in."""
         self._judges, self._computing = judges, computing
-        self.figures: dict[str, Tensor] = {}
+        self._figures: dict[str, Tensor] = {}
+
+    def read_figures(self) -> dict[str, float]:
+        """Terms of the last generator's loss, without their weights, for the log.
+
+        The feature term's name has the networks that judge.
+        """
+        figures = {name: float(value) for name, value in self._figures.items()}
+        if self._judges is not None and "loss feature" in figures:
+            judges = " + ".join(name.split()[0] for name in self._judges.describe().values())
+            figures[f"loss feature ({judges})"] = figures.pop("loss feature")
+        return figures
 
     def __call__(
         self, networks: Mapping[str, Callable[..., Tensor]], batch: PersonBatch
@@ -118,7 +125,7 @@ class TextureLosses:
                 terms["feature"] = feature_loss(pred, batch.target, self._judges)
         total = sum_terms(terms)
         shown = {f"loss {name}": value.detach() for name, value in terms.items()}
-        self.figures = {"loss": total.detach()} | shown | figures
+        self._figures = {"loss": total.detach()} | shown | figures
         yield "generator", total
 
 

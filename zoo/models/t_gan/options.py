@@ -6,7 +6,7 @@ from pathlib import Path
 from zoo.models.t_gan.presets import FINETUNING_EPOCHS, NUM_PICTURES, PRESETS
 from zoo.training.options import AUTO, FACE, RunOptions, option
 
-NONE, VGG_FACE = "none", "vggface"
+NONE = "none"
 
 MAML, TRANSFER = "maml", "transfer"
 
@@ -65,6 +65,7 @@ class TGanRecipe(RunOptions):
     def __post_init__(self) -> None:
         """Take the preset's epochs, refuse what does not go together: ValueError."""
         super().__post_init__()
+        check_face(self.face, self.vgg_face)
         if self.second_order and self.meta != MAML:
             raise ValueError("--second-order is of --meta maml")
         if self.second_order and self.inner != "sgd":
@@ -87,3 +88,14 @@ class FinetuneRecipe(RunOptions):
     vgg: Path | None = option(_VGG_HELP, default=None)
     vgg_face: Path | None = option(_VGG_FACE_HELP, default=None)
     face: str = option(_FACE_HELP, default=AUTO, one_of=(AUTO, FACE, NONE))
+
+    def __post_init__(self) -> None:
+        """Refuse what does not go together: ValueError."""
+        super().__post_init__()
+        check_face(self.face, self.vgg_face)
+
+
+def check_face(face: str, vgg_face: Path | None) -> None:
+    """ValueError where VGGFace's weights are given and another network is to judge."""
+    if vgg_face is not None and face != AUTO:
+        raise ValueError(f"--vgg-face {vgg_face}: --face {face} has no use for it")

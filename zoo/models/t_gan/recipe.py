@@ -164,12 +164,7 @@ class TGanTask(Task):
             for name, gradients in self._take_gradients(task).items():
                 set_gradients(self._networks[name], gradients)
                 self._optimisers[name].step()
-        figures = {name: float(value) for name, value in self._losses.figures.items()}
-        names = self._describe_judges()
-        if names:
-            shown = ", ".join(name.split()[0] for name in names.values())
-            figures[f"loss feature ({shown})"] = figures.pop("loss feature")
-        return figures | {"items": 1.0}
+        return self._losses.read_figures() | {"items": 1.0}
 
     def _take_gradients(self, task: Episode) -> dict[str, list[torch.Tensor]]:
         recipe = self._recipe

@@ -173,8 +173,8 @@ def test_a_step_moves_every_weight_and_vector_and_validation_none(
 @pytest.mark.parametrize(
     ("ablate", "networks", "terms"),
     [
-        ("", {"generator", "discriminator"}, {"pixel", "adversarial", "feature (random, none)"}),
-        ("adversarial", {"generator"}, {"pixel", "feature (random, none)"}),
+        ("", {"generator", "discriminator"}, {"pixel", "adversarial", "feature (random + none)"}),
+        ("adversarial", {"generator"}, {"pixel", "feature (random + none)"}),
         ("feature", {"generator"}, {"pixel"}),
         ("adain", {"generator"}, {"pixel"}),
     ],
@@ -280,7 +280,7 @@ def test_recipe_and_checkpoint_name_the_networks_that_judge(run: Path) -> None:
     assert recipe["vgg"] == content["judges"]["vgg"]
     assert recipe["vgg"].startswith("random ")
     assert content["judges"]["face"] == "none"
-    assert "loss feature (random, none)" in (run / "log.csv").read_text()
+    assert "loss feature (random + none)" in (run / "log.csv").read_text()
     assert len(content["trained_on"]) == 2
 
 
