@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-FIRST_ITERATIONS = 15
+FIRST_ITERATIONS = 5
 """Of a new layer's vectors."""
 
 

@@ -303,7 +303,13 @@ def test_a_few_pictures_are_overfitted(run: Path) -> None:
     base = run / "best.pt"
     judges = open_judges(None, None, "none", half=True)
     ends = [
-        measure(finetune(base, pictures, points, epochs=epochs, judges=judges), pictures, points)
+        measure(
+            finetune(
+                base, pictures, points, epochs=epochs, learning_rate=4e-3, judges=judges
+            ),
+            pictures,
+            points,
+        )
         for epochs in (0, 40)
     ]
     assert ends[0] > 30
