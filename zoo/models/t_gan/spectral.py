@@ -57,7 +57,8 @@ class SpectralConv2d(nn.Conv2d, SpectralLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, h, w) to (B, outputs, h, w)."""
-        return self._conv_forward(x, self.divide(), self.bias)
+        found: Tensor = self._conv_forward(x, self.divide(), self.bias)
+        return found
 
 
 class SpectralLinear(nn.Linear, SpectralLayer):
