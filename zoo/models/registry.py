@@ -70,8 +70,9 @@ def open_model(path: Path, device: "torch.device | str" = "cpu", *, makes: str) 
         device: where it is to run.
         makes: what it must make, as `Family.makes`; says what is returned: `motion` a
             `zoo.motion.model.MotionModel`, `frames` a `zoo.speaking.renderer.Renderer`,
-            `distances` a `zoo.evaluation.sync.Judge`, `eyes` a
-            `zoo.models.blink_gan.model.BlinkModel`.
+            `distances` a `zoo.evaluation.sync.Judge`, `landmarks` a
+            `zoo.models.l_gan.model.LandmarkModel`, `eyes` a
+            `zoo.models.blink_gan.model.BlinkModel`, `faces` a `zoo.models.t_gan.model.TrainedTGan`.
 
     Raises:
         ToolkitError: no such checkpoint, or one that makes something else; and as the family's.

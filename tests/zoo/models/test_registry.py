@@ -35,10 +35,14 @@ INPUTS = {
     "l-gan": lambda: (torch.randn(2, 6, 29),),
     "blink-gan": lambda: (torch.randn(2, 75, 10),),
     "syncnet": lambda: (torch.randn(2, 1, 5, 48, 48), torch.randn(2, 1, 13, 20)),
+    "t-gan": lambda: tuple(torch.randn(count, 3, 64, 64) for count in (2, 1, 1)),
 }
 """Name -> what its `forward` takes."""
 
-OPTIONS = {"renderer": {"preset": "small", "size": 64}}
+OPTIONS = {
+    "renderer": {"preset": "small", "size": 64},
+    "t-gan": {"preset": "small", "size": 64},
+}
 """Of those that are large by default."""
 
 

@@ -80,8 +80,11 @@ class BlinkModel:
         """Windows (num, T, 44), as the network makes them."""
         noise = torch.randn(num, WINDOW, NOISE_SIZE, generator=generator)
         with torch.inference_mode():
-            blocks = [self.network(b.to(self._device)).float().cpu() for b in noise.split(BLOCK)]
-        return np.concatenate([block.numpy() for block in blocks]).astype(np.float64)
+            blocks = [
+                self.network(block.to(self._device)).float().cpu().numpy()
+                for block in torch.split(noise, BLOCK)
+            ]
+        return np.asarray(np.concatenate(blocks), np.float64)
 
     def _choose_factor(self, rate: float, *, strict: bool) -> Factor:
         """By what a long track of the pool's pieces has: a seam may make or end a blink."""

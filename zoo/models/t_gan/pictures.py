@@ -1,0 +1,139 @@
+"""Pictures of persons with their landmarks: from shards, of any person with enough of them.
+
+Legend: n pictures of a person, H their side.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.dataset.shard import ShardReader
+from toolkit.errors import ShardError
+from zoo.data.fingerprint import digest_item
+from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
+from zoo.landmarks.align import view68
+
+Picture = npt.NDArray[np.uint8]
+"""(H, H, 3) uint8 RGB."""
+
+Points = npt.NDArray[np.float64]
+"""(n, 68, 2) px of pictures of side H."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Person:
+    """One person's measured frames in shards.
+
+    Attributes:
+        identity: who.
+        landmarks: (n, 68, 2) px of pictures of side `size`.
+        places: (n, 2) int64: which of `slices`, and which frame of it.
+        slices: of the person's clips.
+        size: H, to which stored crops are reduced.
+        backend: of the landmarks: name, version and weights' digest.
+    """
+
+    identity: str
+    landmarks: Points
+    places: npt.NDArray[np.int64]
+    slices: Sequence[ClipSlice]
+    size: int
+    backend: str
+
+    def __len__(self) -> int:
+        """How many pictures, n."""
+        return len(self.places)
+
+    def read(self, numbers: Sequence[int] | npt.NDArray[np.int64]) -> Picture:
+        """Pictures (k, H, H, 3) of these numbers."""
+        return np.stack([self._read_one(int(number)) for number in numbers])
+
+    def _read_one(self, number: int) -> Picture:
+        part = self.slices[self.places[number, 0]]
+        stored = part.reader.frame(part.index, part.first + int(self.places[number, 1]))
+        return resize(stored, self.size)
+
+    def digest(self) -> str:
+        """Stands for what is read of the clips, for a run's fingerprint."""
+        ids = (part.clip.id for part in self.slices)
+        return digest_item(self.identity, self.landmarks, self.places, *ids)
+
+
+def resize(picture: Picture, size: int) -> Picture:
+    """A square picture at another side; reduced by means over pixels."""
+    if len(picture) == size:
+        return picture
+    how = cv2.INTER_AREA if len(picture) > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.uint8)
+
+
+def load_people(
+    shards: Path, size: int, *, split: str | None, where: str | None = None
+) -> tuple[Person, ...]:
+    """Everyone in a part of the split, sorted by identity.
+
+    Args:
+        shards: as `split` and `where`, see `select_clips`; errors as there.
+        size: H.
+        split: see there.
+        where: see there.
+
+    Raises:
+        ShardError: a shard lacks crops or landmarks (names the option that makes them), or shards
+            of several backends.
+    """
+    slices = select_clips(shards, split=split, where=where)
+    require_one_kind(slices, _describe_kind)
+    of_person: dict[str, list[ClipSlice]] = {}
+    for part in sorted(slices, key=lambda part: part.clip.id):
+        of_person.setdefault(part.clip.identity, []).append(part)
+    return tuple(_load_person(who, of_person[who], size) for who in sorted(of_person))
+
+
+def choose_spread(landmarks: npt.ArrayLike, number: int) -> npt.NDArray[np.int64]:
+    """Pictures (k,) as different as can be by their landmarks (n, 68, 2), in order.
+
+    The first is the one nearest to the mean face, each further one that which is farthest from all
+    before it; all of them where there are no more than `number`.
+    """
+    points = np.asarray(landmarks, np.float64).reshape(len(np.asarray(landmarks)), -1)
+    nearest = np.linalg.norm(points - points.mean(axis=0), axis=1)
+    chosen = [int(nearest.argmin())]
+    distances = np.full(len(points), np.inf)
+    while len(chosen) < min(number, len(points)):
+        away = np.linalg.norm(points - points[chosen[-1]], axis=1)
+        distances = np.minimum(distances, away)
+        distances[chosen] = -1
+        chosen.append(int(distances.argmax()))
+    return np.sort(np.array(chosen, np.int64))
+
+
+def _describe_kind(reader: ShardReader) -> dict[str, object]:
+    return {"landmarks by": describe_backend(reader.provenance.get("landmarks"))}
+
+
+def _load_person(identity: str, slices: Sequence[ClipSlice], size: int) -> Person:
+    points, places = list[Points](), list[npt.NDArray[np.int64]]()
+    for number, part in enumerate(slices):
+        if not part.reader.frame_size:
+            raise ShardError(
+                f"{part.reader.path} has no frames: run ttk ingest with --frame-size 256 into a "
+                "new folder"
+            )
+        view = view68(part.read("face/landmarks")) * (size / part.reader.frame_size)
+        valid = part.read("face/valid").astype(bool) & np.isfinite(view).all(axis=(1, 2))
+        frames = np.flatnonzero(valid)
+        points.append(view[frames])
+        places.append(np.stack([np.full(len(frames), number), frames], axis=1))
+    return Person(
+        identity=identity,
+        landmarks=np.concatenate(points),
+        places=np.concatenate(places).astype(np.int64),
+        slices=slices,
+        size=size,
+        backend=describe_backend(slices[0].reader.provenance.get("landmarks")),
+    )
