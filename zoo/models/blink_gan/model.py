@@ -14,18 +14,18 @@ import torch
 
 from toolkit.errors import ToolkitError
 from zoo.landmarks.statistics import LandmarkStatistics
+from zoo.metrics.aspect_blinks import find_drops
 from zoo.models.blink_gan import FAMILY
 from zoo.models.blink_gan.networks import BlinkGenerator, create_blink_gan
 from zoo.models.blink_gan.pieces import Factor, Piece, cut_piece, fit_factor, join_pieces
 from zoo.models.blink_gan.presets import NOISE_SIZE, RATE, WINDOW
-from zoo.models.blink_gan.windows import NUM_POINTS, count_blinks, measure_ear
+from zoo.models.blink_gan.windows import NUM_POINTS, measure_ear
 from zoo.training.checkpoint import load_checkpoint
 
 Floats = npt.NDArray[np.float64]
 
-BLOCK, POOL, TRIAL = 128, 1024, 3000
-"""Windows that are generated at once, by which the chances of pieces are found, and of the track by
-which they are corrected."""
+BLOCK, POOL = 128, 1024
+"""Windows that are generated at once, and by which the chances of pieces are found."""
 
 
 class BlinkModel:
@@ -67,10 +67,10 @@ class BlinkModel:
         if num_frames < 0 or not fps > 0:
             raise ValueError(f"{num_frames} frames at {fps:g} a second")
         wanted = self.rate if rate is None else rate
-        factor = self._choose_factor(wanted, strict=rate is not None)
+        factor = fit_factor(self._pool, wanted, strict=rate is not None)
         position = np.arange(num_frames) * RATE / fps
         num_ticks = int(position[-1]) + 2 if num_frames else 0
-        track = join_pieces(self._draw_pieces(factor, seed), num_ticks)
+        track = join_pieces(self._draw_pieces(factor, seed), num_ticks, self._count)
         before = position.astype(np.int64)
         share = (position - before)[:, None]
         eyes = track[before] * (1 - share) + track[before + 1] * share if num_frames else track
@@ -86,18 +86,9 @@ class BlinkModel:
             ]
         return np.asarray(np.concatenate(blocks), np.float64)
 
-    def _choose_factor(self, rate: float, *, strict: bool) -> Factor:
-        """By what a long track of the pool's pieces has: a seam may make or end a blink."""
-        factor = fit_factor(self._pool, rate, strict=strict)
-        chances = np.array([factor.accept(piece.num_blinks) for piece in self._pool])
-        chances /= chances.sum()
-        seconds = np.array([piece.length for piece in self._pool]) / RATE
-        counted = (chances * [p.num_blinks for p in self._pool]).sum() / (chances * seconds).sum()
-        places = np.random.default_rng(0).choice(len(self._pool), TRIAL, p=chances)
-        pieces = [self._pool[place] for place in places]
-        track = join_pieces(iter(pieces), sum(piece.length for piece in pieces))
-        seen = count_blinks([measure_ear(track, self.statistics.canonical_neutral)]).rate
-        return fit_factor(self._pool, rate * counted / seen, strict=False) if seen else factor
+    def _count(self, eyes: Floats) -> int:
+        """Blinks in displacements (k, 44)."""
+        return len(find_drops(measure_ear(eyes, self.statistics.canonical_neutral), RATE))
 
     def _draw_pieces(self, factor: Factor, seed: int) -> Iterator[Piece]:
         """Without end; each as often as its blinks say."""

@@ -3,7 +3,7 @@
 Legend: m ticks at 25 a second, T = 75 ticks of a window, W windows, 44 = 22 points × (x, y).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
 from zoo.metrics.aspect_blinks import find_drops
-from zoo.models.blink_gan.presets import RATE
+from zoo.models.blink_gan.presets import RATE, WINDOW
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,6 +26,9 @@ HALF_OPEN = 0.75
 
 SHORTEST = 25
 """Ticks that a piece must add."""
+
+MOST_LEFT_OUT = 50
+"""Pieces one behind the other, after which one is taken as it is."""
 
 STEEPEST = 50.0
 """Of the logarithm of the factor for a blink: by it no window but those with fewest is taken."""
@@ -75,18 +78,36 @@ def cut_piece(window: Floats, ear: Floats) -> Piece | None:
     return Piece(window[first:last], len(find_drops(ear[first:last], RATE)))
 
 
-def join_pieces(pieces: Iterator[Piece], num_ticks: int) -> Floats:
-    """A track (m, 44) of pieces, each blended into the one before it by half a cosine."""
-    share = (0.5 - 0.5 * np.cos(np.pi * np.arange(1, SEAM + 1) / (SEAM + 1)))[:, None]
-    track = [next(pieces).eyes]
-    end = len(track[0])
+def join_pieces(pieces: Iterator[Piece], num_ticks: int, count: Callable[[Floats], int]) -> Floats:
+    """A track (m, 44) of pieces, each blended into the one before it by half a cosine.
+
+    A piece is left out where it makes or ends a blink by what stands before it.
+
+    Args:
+        pieces: without end.
+        num_ticks: m.
+        count: blinks in a stretch (k, 44).
+    """
+    done, tail, num_left_out = list[Floats](), next(pieces).eyes, 0
+    end = len(tail)
     while end < num_ticks + SEAM:  # the end is that of a longer track
-        before, eyes = track[-1], next(pieces).eyes
-        seam = before[-SEAM:] * (1 - share) + eyes[:SEAM] * share
-        track[-1] = before[:-SEAM]
-        track.append(np.concatenate([seam, eyes[SEAM:]]))
-        end += len(eyes) - SEAM
-    return np.concatenate(track)[:num_ticks]
+        piece = next(pieces)
+        joined = _blend(tail, piece.eyes)
+        as_alone = count(joined) == count(tail) + piece.num_blinks
+        if not as_alone and num_left_out < MOST_LEFT_OUT:
+            num_left_out += 1
+            continue
+        num_left_out = 0
+        done.append(joined[:-WINDOW])
+        tail = joined[-WINDOW:]
+        end += piece.length
+    return np.concatenate([*done, tail])[:num_ticks]
+
+
+def _blend(before: Floats, eyes: Floats) -> Floats:
+    share = (0.5 - 0.5 * np.cos(np.pi * np.arange(1, SEAM + 1) / (SEAM + 1)))[:, None]
+    seam = before[-SEAM:] * (1 - share) + eyes[:SEAM] * share
+    return np.concatenate([before[:-SEAM], seam, eyes[SEAM:]])
 
 
 @dataclass(frozen=True)

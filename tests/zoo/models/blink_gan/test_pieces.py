@@ -40,7 +40,7 @@ def test_a_window_without_two_stretches_of_open_eyes_is_no_piece() -> None:
 def test_pieces_join_without_a_jump() -> None:
     """From 0 to 1 over the seam, in steps no larger than half a cosine's steepest."""
     low, high = (Piece(np.full((40, 44), value), 0) for value in (0.0, 1.0))
-    track = join_pieces(iter(itertools.cycle([low, high])), 100)
+    track = join_pieces(itertools.cycle([low, high]), 100, lambda eyes: 0)
     assert track.shape == (100, 44)
     assert np.abs(np.diff(track, axis=0)).max() < np.pi / 2 / (SEAM + 1)
     np.testing.assert_array_equal(track[:30], 0)
@@ -48,8 +48,17 @@ def test_pieces_join_without_a_jump() -> None:
 
 
 def test_a_track_may_be_shorter_than_a_piece() -> None:
-    assert join_pieces(iter([Piece(np.zeros((40, 44)), 0)]), 7).shape == (7, 44)
-    assert join_pieces(iter([Piece(np.zeros((40, 44)), 0)]), 0).shape == (0, 44)
+    for length in (0, 7):
+        pieces = iter([Piece(np.zeros((40, 44)), 0)])
+        assert join_pieces(pieces, length, lambda eyes: 0).shape == (length, 44)
+
+
+def test_a_piece_that_makes_a_blink_beside_its_neighbour_is_left_out() -> None:
+    """Eyes at 1 count as a blink, though the piece of them has none alone."""
+    still, wide = (Piece(np.full((40, 44), value), 0) for value in (0.0, 1.0))
+    pieces = itertools.cycle([still, wide, wide])
+    track = join_pieces(pieces, 300, lambda eyes: int(eyes.max() > 0.5 > eyes.min()))
+    np.testing.assert_array_equal(track, 0)
 
 
 PIECES = [Piece(np.zeros((SEAM + 25, 44)), blinks) for blinks in (0, 0, 1, 2)]
