@@ -174,8 +174,21 @@ def _make_decoder(preset: Preset, size: int) -> nn.Sequential:
             layers.append(Attention(outputs))
     layers.append(nn.ReLU())
     if preset.packed:
-        return nn.Sequential(*layers, SpectralConv2d(widths[-1], 12, 3), nn.PixelShuffle(2))
+        return nn.Sequential(*layers, _make_subpixels(widths[-1]), nn.PixelShuffle(2))
     return nn.Sequential(*layers, SpectralConv2d(widths[-1], 3, 3))
+
+
+def _make_subpixels(inputs: int) -> SpectralConv2d:
+    """Four subpixels of each colour, alike at first: else their differences stay as a pattern.
+
+    Aitken et al. (2017).
+    """
+    layer = SpectralConv2d(inputs, 12, 3)
+    with torch.no_grad():
+        for values in layer.parameters():
+            values.copy_(values[::4].repeat_interleave(4, dim=0))
+    layer.add_vectors()
+    return layer
 
 
 # --- networks -----------------------------------------------------------------------------------

@@ -174,6 +174,14 @@ def test_the_discriminator_sees_the_picture_and_the_mean_of_the_persons() -> Non
     assert not torch.allclose(logits, by_others, atol=1e-4)
 
 
+def test_the_four_pixels_of_a_packed_one_are_alike_at_first() -> None:
+    with torch.no_grad():
+        drawn = make_generator()(*(make_pictures(1, seed) for seed in range(3)))
+    four = torch.nn.functional.pixel_unshuffle(drawn, 2).unflatten(1, (3, 4))
+    assert torch.allclose(four.amin(dim=2), four.amax(dim=2), atol=1e-6)
+    assert drawn.std() > 1e-3
+
+
 @pytest.mark.parametrize("size", [32, 100])
 def test_a_side_that_does_not_fit_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match=f"pictures of {size} px: the side must be a power of two"):
