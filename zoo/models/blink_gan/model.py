@@ -24,8 +24,9 @@ from zoo.training.checkpoint import load_checkpoint
 
 Floats = npt.NDArray[np.float64]
 
-BLOCK, POOL = 128, 1024
-"""Windows that are generated at once, and by which the chances of pieces are found."""
+BLOCK, POOL, TRIAL = 128, 1024, 50_000
+"""Windows that are generated at once, and by which the chances of pieces are found; ticks of the
+track by which they are corrected."""
 
 
 class BlinkModel:
@@ -67,7 +68,7 @@ class BlinkModel:
         if num_frames < 0 or not fps > 0:
             raise ValueError(f"{num_frames} frames at {fps:g} a second")
         wanted = self.rate if rate is None else rate
-        factor = fit_factor(self._pool, wanted, strict=rate is not None)
+        factor = self._choose_factor(wanted, strict=rate is not None)
         position = np.arange(num_frames) * RATE / fps
         num_ticks = int(position[-1]) + 2 if num_frames else 0
         track = join_pieces(self._draw_pieces(factor, seed), num_ticks, self._count)
@@ -85,6 +86,20 @@ class BlinkModel:
                 for block in torch.split(noise, BLOCK)
             ]
         return np.asarray(np.concatenate(blocks), np.float64)
+
+    def _choose_factor(self, rate: float, *, strict: bool) -> Factor:
+        """Corrected by a long track of the pool's pieces, of which joining leaves some out."""
+        factor = fit_factor(self._pool, rate, strict=strict)
+        chances = np.array([factor.accept(piece.num_blinks) for piece in self._pool])
+        rng = np.random.default_rng(0)
+
+        def draw() -> Iterator[Piece]:
+            while True:
+                yield self._pool[rng.choice(len(self._pool), p=chances / chances.sum())]
+
+        track = join_pieces(draw(), TRIAL, self._count)
+        seen = self._count(track) * RATE / TRIAL
+        return fit_factor(self._pool, rate * rate / seen, strict=False) if seen else factor
 
     def _count(self, eyes: Floats) -> int:
         """Blinks in displacements (k, 44)."""
