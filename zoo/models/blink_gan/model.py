@@ -81,8 +81,10 @@ class BlinkModel:
         """Windows (num, T, 44), as the network makes them."""
         noise = torch.randn(num, WINDOW, NOISE_SIZE, generator=generator)
         with torch.inference_mode():
-            blocks = [self.network(b.to(self._device)).float().cpu() for b in noise.split(BLOCK)]
-        return np.concatenate([block.numpy() for block in blocks]).astype(np.float64)
+            blocks = [
+                self.network(b.to(self._device)).float().cpu() for b in torch.split(noise, BLOCK)
+            ]
+        return np.asarray(np.concatenate([block.numpy() for block in blocks]), np.float64)
 
     def _choose_factor(self, rate: float, *, strict: bool) -> Factor:
         """Corrected by a long track of the pool's pieces, of which joining leaves some out."""

@@ -101,7 +101,7 @@ def join_pieces(pieces: Iterator[Piece], num_ticks: int, count: Callable[[Floats
         done.append(joined[:-WINDOW])
         tail = joined[-WINDOW:]
         end += piece.length
-    return np.concatenate([*done, tail])[:num_ticks]
+    return np.asarray(np.concatenate([*done, tail])[:num_ticks])
 
 
 def _blend(before: Floats, eyes: Floats) -> Floats:
