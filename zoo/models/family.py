@@ -45,8 +45,8 @@ class Family:
         presets: names of its variants, the default first.
         reads: arrays of the shards that it is trained on.
         makes: what its trained models make: `scores` of speech, `motion`, `frames` of a person,
-            `eyes` that blink, `identities`, or `distances` of pictures and sound; by it the commands that use models
-            know which they can take.
+            `eyes` that blink, `identities`, or `distances` of pictures and sound; by it the
+            commands that use models know which they can take.
         items: what a step's items are.
         create: "module:function" of (preset, **options) to a network with random weights.
         train: "module:function" of (options, out, *, distributed, resume, on_step) to the best
