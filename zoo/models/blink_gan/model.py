@@ -82,10 +82,9 @@ class BlinkModel:
         noise = torch.randn(num, WINDOW, NOISE_SIZE, generator=generator)
         with torch.inference_mode():
             blocks = [
-                self.network(block.to(self._device)).float().cpu().numpy()
-                for block in torch.split(noise, BLOCK)
+                self.network(b.to(self._device)).float().cpu() for b in torch.split(noise, BLOCK)
             ]
-        return np.asarray(np.concatenate(blocks), np.float64)
+        return np.asarray(np.concatenate([block.numpy() for block in blocks]), np.float64)
 
     def _choose_factor(self, rate: float, *, strict: bool) -> Factor:
         """Corrected by a long track of the pool's pieces, of which joining leaves some out."""

@@ -39,8 +39,7 @@ class BlinkGenerator(nn.Module):
         self.decoder = nn.Linear(num_components, EYE_SIZE)
         update = slice(num_hidden, 2 * num_hidden)  # torch's order: reset, update, new
         frames = torch.empty(num_hidden).uniform_(*MEMORY)
-        bias: Tensor = self.rnn.bias_ih_l0  # type: ignore[assignment]
-        bias.data[update] = frames.log()
+        self.rnn.get_parameter("bias_ih_l0").data[update] = frames.log()
 
     def begin_with(self, components: Tensor, mean: Tensor, deviations: Tensor) -> None:
         """Let displacements be of the data's size, whatever the unit.

@@ -28,7 +28,7 @@ def make_face() -> Floats:
     for side, first in ((-1, 36), (1, 42)):
         face[first : first + 6] = np.stack([0.4 * side + x, y - 0.3], axis=1)
     face[17:27] = np.stack([np.linspace(-0.6, 0.6, 10), np.full(10, -0.5)], axis=1)
-    return face
+    return np.asarray(face)
 
 
 def close(num_frames: int, fps: int, middles: npt.ArrayLike, seconds: float) -> Floats:

@@ -72,6 +72,6 @@ def test_ranges_are_averaged_over_windows_before_they_are_compared() -> None:
     assert measure_range_error(windows, low, high).item() == 0.0
     error = measure_range_error(windows, low - 0.5, high + 0.25)
     assert error.item() == pytest.approx(0.75)
-    error.backward()
+    error.backward()  # type: ignore[no-untyped-call]
     assert windows.grad is not None
     assert windows.grad[0, 1, 0] == pytest.approx(-0.5)  # the greatest of one of two windows
