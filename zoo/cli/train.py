@@ -91,8 +91,9 @@ def _make_command(family: Family, training: Training) -> click.Command:
     def command(out: Path, resume: str | None, as_json: bool, **values: Any) -> None:
         recipe = options(**values)
         _run(family, recipe, out, resume, as_json)
-        if not as_json and os.environ.get("RANK", "0") == "0":
-            say_next(training.write_next(recipe, out))
+        following = training.write_next(recipe, out)
+        if following and not as_json and os.environ.get("RANK", "0") == "0":
+            say_next(following)
 
     return command
 

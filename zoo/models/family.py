@@ -14,8 +14,8 @@ class Training:
         options: "module:class" of the record that its options come from.
         help: what the command says of itself.
         example: a line that runs.
-        next: the line that usually follows; options of the run stand in it as `{shards}`, its
-            folder as `{out}`.
+        next: the line that usually follows, or ""; options of the run stand in it as `{shards}`,
+            its folder as `{out}`.
         next_of_several: the same where the run's `people` are several.
     """
 

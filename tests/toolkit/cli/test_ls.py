@@ -251,6 +251,9 @@ def test_every_family_says_what_follows_its_training() -> None:
             for name in record.__dataclass_fields__:
                 setattr(options, name, f"a {name}")
             words = shlex.split(training.write_next(options, Path("my run")))
+            if not words:  # nothing takes a fine-tuned t-gan yet
+                assert (family.name, training) == ("t-gan", family.finetuning)
+                continue
             assert words[0] == "zoo"
             assert any(word.startswith("my run") for word in words)
             assert "{" not in "".join(words)
@@ -280,7 +283,7 @@ def list_zoo_commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterat
             yield (*words, name)
 
 
-FREE_TEXT = {"--identity", "--model", "--metrics"}
+FREE_TEXT = {"--identity", "--images", "--model", "--metrics"}
 """Options of zoo that may be anything, or several names with commas between."""
 
 

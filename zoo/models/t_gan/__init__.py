@@ -31,6 +31,6 @@ FAMILY = Family(
         lowest absolute error on the clip's other frames.""",
         example="zoo finetune t-gan --base runs/tgan/best.pt --shards shards/ --images CLIP_ID "
         "--out runs/me-tgan",
-        next="zoo list",
+        next="",
     ),
 )
