@@ -177,6 +177,6 @@ def _judge_beside(scores: Mapping[str, Scores]) -> Iterator[dict[str, Any]]:
     share = divide(drawn[RING_ERROR], before[RING_ERROR])
     yield judge("ring error over that build's", EDGE_SHARE, share)
     if math.isfinite(stored[STEP]):
-        more, theirs = (row[STEP] - stored[STEP] for row in (drawn, before))
+        drawn_step, before_step = (row[STEP] - stored[STEP] for row in (drawn, before))
         yield judge("border step over the stored, as a share of that build's", EDGE_SHARE,
-                    divide(more, theirs))  # fmt: skip
+                    divide(drawn_step, before_step))  # fmt: skip

@@ -30,7 +30,7 @@ PARTS = {
     "mouth": (LANDMARKS68[LIPS68], 1.6),
     "eyes": ([point for pair in EYE_CORNERS for point in pair], 1.3),
 }
-"""Part that is shown larger -> points in its middle, and its width over theirs."""
+"""Part that is shown larger -> points in its middle, and its width over that of the points."""
 
 
 def run_sheet(setup: Setup) -> dict[str, Table]:

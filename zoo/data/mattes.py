@@ -10,7 +10,7 @@ import numpy.typing as npt
 from toolkit.features.matte import Matte, measure_matte
 
 REACH = 12 / 256
-"""How far from the person a frame is still taken for theirs, over its side."""
+"""How far from the person a frame still counts as the person, over its side."""
 
 SEEN = 0.5
 """The least that a matte reaches somewhere, if a person is seen."""

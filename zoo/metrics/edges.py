@@ -27,8 +27,8 @@ def measure_ring_error(
     Args:
         frames: drawn, (H, W, 3).
         real_frames: the real one, (H, W, 3).
-        matte: (H, W) 0 to 1 of the person in the real one; from a half on a pixel is theirs.
-        width: pixels that are not theirs, but no farther from one that is, form the ring.
+        matte: (H, W) 0 to 1 of the person in the real one; from a half on a pixel is the person's.
+        width: pixels beside the person, no farther away than this, form the ring.
 
     Returns:
         Levels; NaN without a ring, where the person is nowhere or everywhere.

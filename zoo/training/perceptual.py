@@ -8,6 +8,7 @@ Legend: B batch, C channels, H the side of a picture.
 
 import hashlib
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def _choose(vgg: Path | None) -> str:
     return RANDOM
 
 
-class PerceptualDistance(nn.Module):
+class PerceptualDistance(nn.Module, ABC):
     """How differently a network sees two pictures; its weights are never trained.
 
     Attributes:
@@ -98,9 +99,9 @@ class PerceptualDistance(nn.Module):
         """Distance of one layer's outputs (B, C, h, w)."""
         return (pred - target).abs().mean()
 
+    @abstractmethod
     def see(self, pictures: Tensor) -> list[Tensor]:
         """Outputs (B, C, h, w) of the layers for pictures (B, 3, H, H), −1 to 1."""
-        raise NotImplementedError
 
 
 class VggDistance(PerceptualDistance):

@@ -67,8 +67,8 @@ class BlinkModel:
         """
         if num_frames < 0 or not fps > 0:
             raise ValueError(f"{num_frames} frames at {fps:g} a second")
-        wanted = self.rate if rate is None else rate
-        factor = self._choose_factor(wanted, strict=rate is not None)
+        target_rate = self.rate if rate is None else rate
+        factor = self._choose_factor(target_rate, strict=rate is not None)
         position = np.arange(num_frames) * RATE / fps
         num_ticks = int(position[-1]) + 2 if num_frames else 0
         track = join_pieces(self._draw_pieces(factor, seed), num_ticks, self._count)

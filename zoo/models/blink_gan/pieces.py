@@ -137,7 +137,7 @@ def fit_factor(pieces: Sequence[Piece], rate: float, *, strict: bool) -> Factor:
 
     Args:
         pieces: of a generator, many.
-        rate: wanted.
+        rate: asked for.
         strict: refuse a rate that no factor gives, instead of taking the nearest.
 
     Raises:

@@ -22,7 +22,7 @@ class Generator(nn.Module):
     The encoder is VOCA's: convolutions over time, three taps wide, each halving it, then two
     linear layers. LeakyReLU follows every layer but the last, whose 33 numbers are coefficients of
     either sign. The scores are standardised first by statistics of the training part (buffers, so
-    that they lie in the checkpoint), where VOCA has batch normalisation; no subject is told to it.
+    that they lie in the checkpoint), where VOCA has batch normalisation; it knows no subject.
     """
 
     score_mean: Tensor

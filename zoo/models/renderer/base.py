@@ -28,9 +28,9 @@ def take_base(
     """
     content = load_checkpoint(path, FAMILY.name)["model"]
     for name, value in own.items():
-        if (theirs := content.get(name, False)) != value:
+        if (known := content.get(name, False)) != value:
             raise ToolkitError(
-                f"{path}: {name.replace('_', ' ')} {_say(theirs)}, not {_say(value)}: "
+                f"{path}: {name.replace('_', ' ')} {_say(known)}, not {_say(value)}: "
                 "begin with another renderer, or without --base"
             )
     try:

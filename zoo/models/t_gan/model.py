@@ -33,7 +33,7 @@ class TrainedTGan:
         size: H.
         landmarks: what measured the landmarks that it knows.
         judges: which networks compared features in training.
-        identity: whom it was fine-tuned to; "": to nobody yet.
+        identity: whom it was fine-tuned to; "": it was not.
         texture: of the pictures that it was fine-tuned by, as `draw` takes it; None: of none.
         trained_on: whose pictures the base learnt from.
         generator: on its device, its gains folded into its weights.
@@ -79,7 +79,7 @@ class TrainedTGan:
             texture: of the person; None: that of the pictures that it was fine-tuned by.
 
         Raises:
-            ToolkitError: no texture is given, and it was fine-tuned to nobody.
+            ToolkitError: no texture is given, and it was not fine-tuned.
         """
         chosen = self.texture if texture is None else texture
         if chosen is None:

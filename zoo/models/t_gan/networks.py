@@ -260,7 +260,7 @@ class Generator(nn.Module):
         return torch.tanh(self.decoder(bottleneck).float())
 
     def forward(self, raster: Tensor, pictures: Tensor, rasters: Tensor) -> Tensor:
-        """Pictures (B, 3, H, H) of rasters (B, 3, H, H), by N pictures with theirs."""
+        """Pictures (B, 3, H, H) of rasters (B, 3, H, H), by N pictures with their rasters."""
         return self.draw(raster, self.embed(pictures, rasters))
 
 

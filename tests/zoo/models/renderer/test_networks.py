@@ -220,7 +220,7 @@ GROUPS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 1))
 
 
 def draw_vgg() -> dict[str, Tensor]:
-    """Random weights under torchvision's names, with some of the layers that are not wanted."""
+    """Random weights under torchvision's names, with some of the layers that are not used."""
     generator = torch.Generator().manual_seed(3)
     weights, index, inputs = {"classifier.0.weight": torch.zeros(2, 2)}, 0, 3
     for width, number in GROUPS:
@@ -259,11 +259,11 @@ def vgg(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_distance_is_that_of_vgg19s_five_layers(vgg: Path) -> None:
-    found, wanted = draw_window(32, 3), draw_window(32, 3).flip(3)
-    ours = VggDistance(vgg)(found, wanted)
-    pairs = zip(see_through(draw_vgg(), found), see_through(draw_vgg(), wanted), strict=True)
+    pred, target = draw_window(32, 3), draw_window(32, 3).flip(3)
+    measured = VggDistance(vgg)(pred, target)
+    pairs = zip(see_through(draw_vgg(), pred), see_through(draw_vgg(), target), strict=True)
     terms = [w * (a - b).abs().mean() for w, (a, b) in zip(LAYER_WEIGHTS, pairs, strict=True)]
-    assert ours.item() == pytest.approx(sum(term.item() for term in terms), rel=1e-4)
+    assert measured.item() == pytest.approx(sum(term.item() for term in terms), rel=1e-4)
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -285,11 +285,11 @@ def test_without_weights_a_random_network_that_is_always_the_same_says_so(vgg: P
 
 def test_pictures_alike_have_no_distance_and_gradients_reach_what_was_made_alone() -> None:
     network = VggDistance(half=True)
-    found, wanted = draw_window(64, 3).requires_grad_(), draw_window(64, 3).flip(3).requires_grad_()
-    assert network(found, found).item() == 0
-    network(found, wanted).backward()
-    assert found.grad is not None and found.grad.any()
-    assert wanted.grad is None
+    pred, target = draw_window(64, 3).requires_grad_(), draw_window(64, 3).flip(3).requires_grad_()
+    assert network(pred, pred).item() == 0
+    network(pred, target).backward()
+    assert pred.grad is not None and pred.grad.any()
+    assert target.grad is None
     assert all(value.grad is None for value in network.parameters())
 
 
@@ -330,12 +330,12 @@ def test_the_judge_is_what_was_given_else_the_face_recogniser_else_vgg19_else_a_
 def test_a_face_judge_compares_each_depth_by_its_own_size() -> None:
     """Mean absolute difference of the maps over the real one's mean, a fifth of each depth."""
     network = make_face_network()
-    found, wanted = draw_window(160, 3), draw_window(160, 3).flip(3)
-    pairs = zip(network.features(found), network.features(wanted), strict=True)
+    pred, target = draw_window(160, 3), draw_window(160, 3).flip(3)
+    pairs = zip(network.features(pred), network.features(target), strict=True)
     terms = [float((a - b).abs().mean() / b.abs().mean()) for a, b in pairs]
     assert len(terms) == 5
     assert min(terms) > 0
-    assert FaceDistance(network)(found, wanted).item() == pytest.approx(sum(terms) / 5, rel=1e-4)
+    assert FaceDistance(network)(pred, target).item() == pytest.approx(sum(terms) / 5, rel=1e-4)
 
 
 @pytest.mark.parametrize(("side", "seen"), [(256, 128), (192, 192), (64, LEAST_SIDE)])
