@@ -15,7 +15,7 @@ from toolkit.dataset.find import find_clip as find_place
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ToolkitError
 from toolkit.schema import ARRAYS, SPEECH_FEATURES
-from zoo.data.fingerprint import Fingerprint, digest_item
+from zoo.data.fingerprint import Fingerprint, digest_item, digest_parts
 from zoo.data.holdout import Holdout
 from zoo.data.layout import MIN_FRAMES
 from zoo.data.source import (
@@ -190,16 +190,13 @@ def warn_of_short(parts: Iterable[ClipSet]) -> None:
 
 def take_fingerprint(trained: ClipSet, chosen_by: ClipSet) -> Fingerprint:
     """Digests of all that is read of the clips of a training."""
-    named = {"clips to train on": trained, "clips to choose by": chosen_by}
-    return {
-        name: {
-            clip.id: digest_item(
-                clip.identity, clip.start_frame, clip.fps, clip.audio, clip.motion, clip.valid
-            )
-            for clip in clips
-        }
-        for name, clips in named.items()
-    }
+    return digest_parts(trained, chosen_by, _digest)
+
+
+def _digest(clip: MotionClip) -> str:
+    return digest_item(
+        clip.identity, clip.start_frame, clip.fps, clip.audio, clip.motion, clip.valid
+    )
 
 
 def find_clip(shards: Path, clip_id: str, speech_features: str = SPEECH_FEATURES[0]) -> MotionClip:

@@ -1,13 +1,22 @@
 """What a run is trained on, in digests: it goes on with the same data alone."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Fingerprint = Mapping[str, Mapping[str, str]]
 """What they are for, as `clips to train on` -> id of each -> digest of what is read of it."""
+
+
+class _Identified(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+_Clip = TypeVar("_Clip", bound=_Identified)
 
 _SHOWN = 3
 """Ids that a message names."""
@@ -23,6 +32,14 @@ def digest_item(*values: npt.NDArray[np.generic] | str | float | None) -> str:
         else:
             digest.update(f"{value!r} ".encode())
     return digest.hexdigest()[:12]
+
+
+def digest_parts(
+    trained: Iterable[_Clip], chosen_by: Iterable[_Clip], digest: Callable[[_Clip], str]
+) -> Fingerprint:
+    """Of the clips of a training, by their ids, what `digest` gives of each."""
+    named = {"clips to train on": trained, "clips to choose by": chosen_by}
+    return {name: {clip.id: digest(clip) for clip in clips} for name, clips in named.items()}
 
 
 def describe_changes(before: Fingerprint, now: Fingerprint) -> str:

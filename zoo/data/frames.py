@@ -13,7 +13,7 @@ import numpy.typing as npt
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError, ToolkitError
 from zoo.data.crop_camera import CropCamera
-from zoo.data.fingerprint import Fingerprint, digest_item
+from zoo.data.fingerprint import Fingerprint, digest_item, digest_parts
 from zoo.data.holdout import Holdout
 from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
 
@@ -219,8 +219,7 @@ def note_stretches(clips: Sequence[RenderClip]) -> dict[str, list[int]]:
 
 def take_fingerprint(trained: Sequence[RenderClip], chosen_by: Sequence[RenderClip]) -> Fingerprint:
     """Digests of what is read of the clips of a training; frames by their camera alone."""
-    named = {"clips to train on": trained, "clips to choose by": chosen_by}
-    return {name: {clip.id: _digest(clip) for clip in clips} for name, clips in named.items()}
+    return digest_parts(trained, chosen_by, _digest)
 
 
 def _digest(clip: RenderClip) -> str:

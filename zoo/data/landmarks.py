@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ToolkitError
-from zoo.data.fingerprint import Fingerprint, digest_item
+from zoo.data.fingerprint import Fingerprint, digest_item, digest_parts
 from zoo.data.holdout import Holdout
 from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
 from zoo.landmarks.align import average_shapes, measure_opening, remove_pose, view68
@@ -187,16 +187,11 @@ def find_rests(slices: Sequence[ClipSlice]) -> dict[str, npt.NDArray[np.float64]
 
 def take_fingerprint(trained: LandmarkClips, chosen_by: LandmarkClips) -> Fingerprint:
     """Digests of all that is read of the clips of a training."""
-    named = {"clips to train on": trained, "clips to choose by": chosen_by}
-    return {
-        name: {
-            clip.id: digest_item(
-                clip.identity, clip.fps, clip.scores, clip.canonical, clip.valid, clip.ear
-            )
-            for clip in clips
-        }
-        for name, clips in named.items()
-    }
+    return digest_parts(trained, chosen_by, _digest)
+
+
+def _digest(clip: LandmarkClip) -> str:
+    return digest_item(clip.identity, clip.fps, clip.scores, clip.canonical, clip.valid, clip.ear)
 
 
 def _measure(part: ClipSlice) -> tuple[npt.NDArray[np.float64], ...]:
