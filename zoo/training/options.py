@@ -1,6 +1,7 @@
 """Options of a run: how they are declared, what they may be, and those that every run has."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,11 @@ def find_preset(presets: Mapping[str, Preset], name: str) -> Preset:
     if name not in presets:
         raise ValueError(f"no preset {name!r}: choose from {', '.join(presets)}")
     return presets[name]
+
+
+def fall_by_cosine(rate: float, epoch: int, epochs: int) -> float:
+    """Learning rate in an epoch, from 0: half a wave of the cosine, from `rate` to 0."""
+    return rate * (1 + math.cos(math.pi * epoch / epochs)) / 2
 
 
 def to_plain(record: Any) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """Options of `zoo train syncnet`."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.models.syncnet.presets import PRESETS
-from zoo.training.options import RunOptions, option
+from zoo.training.options import RunOptions, fall_by_cosine, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,5 +33,5 @@ class SyncNetRecipe(RunOptions):
         object.__setattr__(self, "learning_rate", self.learning_rate or preset.learning_rate)
 
     def rate(self, epoch: int) -> float:
-        """Learning rate in an epoch, from 0: half a wave of the cosine."""
-        return self.learning_rate * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+        """Learning rate in an epoch, from 0."""
+        return fall_by_cosine(self.learning_rate, epoch, self.epochs)
