@@ -47,10 +47,10 @@ class Sitter:
 
 
 SITTERS = (
-    Sitter(LONGEST, "renderer_epochs"),
-    Sitter(SHORT, "short_epochs"),
+    Sitter(LONGEST, "alone_epochs"),
+    Sitter(SHORT, "sitter_epochs"),
     Sitter(SPEAKER, "sentence_epochs"),
-    Sitter(CROPPED, "short_epochs"),
+    Sitter(CROPPED, "sitter_epochs"),
 )
 
 MAN, WOMAN = SITTERS[0], SITTERS[1]

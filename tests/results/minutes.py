@@ -86,7 +86,7 @@ def list_runs(setup: Setup) -> dict[str, Path]:
     """Name -> folder of a run of the man's, trained unless it is there."""
     base = setup.renderer_base or train_sitter(setup, WOMAN).renderer / BEST
     runs = {
-        ALONE: train_sitter(setup, MAN, "alone", epochs=setup.alone_epochs).renderer,
+        ALONE: train_sitter(setup, MAN).renderer,
         BASED: train_sitter(
             setup, MAN, "based", base=base.resolve(), epochs=setup.base_epochs
         ).renderer,
@@ -100,7 +100,7 @@ def list_runs(setup: Setup) -> dict[str, Path]:
 
 
 def measure_run(setup: Setup, run: Path, only: Sequence[int] | None = None) -> Iterator[Point]:
-    """Figures of each kept checkpoint of a run of the man's, or of those of so many steps alone."""
+    """Figures of each kept checkpoint of a run of one of the four; `only`: of so many steps."""
     seconds, held = measure_step(run), Held()
     for steps, path in list_kept(run).items():
         if only is None or steps in only:
@@ -110,8 +110,8 @@ def measure_run(setup: Setup, run: Path, only: Sequence[int] | None = None) -> I
 
 
 def load_held(setup: Setup, renderer: TrainedRenderer) -> Held:
-    """What a renderer of the man's was not trained on."""
-    clips = load_render_clips(find_dataset(setup), identity=MAN.identity)
+    """What a renderer of one of the four was not trained on."""
+    clips = load_render_clips(find_dataset(setup), identity=renderer.identity)
     places = [(clip, find_part(renderer.held_out, clip)) for clip in clips]
     parts = [clip.take(part.start, part.stop) for clip, part in places if part.stop]
     return [(part, look_at(read_frames(part), part, slice(None))) for part in parts]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.results.four import MAN, train_sitter
+from tests.results.four import WOMAN, train_sitter
 from tests.results.kept import list_kept, measure_step
 from tests.results.minutes import Point, measure_run
 from tests.results.setup import Setup, Table
@@ -17,7 +17,7 @@ from zoo.training.options import FACE, RANDOM, VGG19
 
 
 def run_judges(setup: Setup) -> dict[str, Table]:
-    """The man's renderers by every judge that can be had, each after as many minutes."""
+    """The woman's renderers by every judge that can be had, each after as many minutes."""
     runs = dict(list_runs(setup))
     shortest = min(max(list_kept(run)) * measure_step(run) / 60 for run in runs.values())
     rows = [
@@ -29,13 +29,13 @@ def run_judges(setup: Setup) -> dict[str, Table]:
 
 def list_runs(setup: Setup) -> Iterator[tuple[str, Path]]:
     """Judge -> folder of a run; that of the step `renderers` is one of them."""
-    default = train_sitter(setup, MAN).renderer
+    default = train_sitter(setup, WOMAN).renderer
     known = str(load_checkpoint(default / LAST, FAMILY.name)["model"]["perceptual"]["name"])
     for name in list_judges():
         if name == known:
             yield name, default
         else:
-            yield name, train_sitter(setup, MAN, name, perceptual=name).renderer
+            yield name, train_sitter(setup, WOMAN, name, perceptual=name).renderer
 
 
 def list_judges() -> Iterator[str]:

@@ -45,11 +45,12 @@ class Setup:
         sentences: of the step `grid`, at most.
         grid_epochs: of a motion model of all of them; those of a share train as many steps.
         grid_batch_size: windows of a step there.
-        sentences_drawn: of GRID's speaker, whom a renderer learns: two minutes.
+        sitter_epochs: of a renderer of a short video that stands beside another build's.
+        sentences_drawn: of GRID's speaker, whom such a renderer learns: one minute.
         sentence_epochs: of that renderer.
-        alone_epochs: of the man's renderer that is asked to be as good as another build's in two
-            thirds of its time.
-        base_epochs: of the one from a base, which is asked to be as good in one third.
+        alone_epochs: of the man's renderer beside another build's, whose figures it is asked to
+            reach in two thirds of the time.
+        base_epochs: of the one from a base, which is asked to reach them in one third.
         keep_every: steps between two checkpoints that a renderer's training keeps.
         before: folder with the films and runs of another build; None: there are none.
         renderer_base: checkpoint that trainings from a base begin with; None: the woman's.
@@ -79,8 +80,9 @@ class Setup:
     sentences: int = 700
     grid_epochs: int = 20
     grid_batch_size: int = 8
-    sentences_drawn: int = 40
-    sentence_epochs: int = 3
+    sitter_epochs: int = 15
+    sentences_drawn: int = 20
+    sentence_epochs: int = 2
     alone_epochs: int = 3
     base_epochs: int = 2
     keep_every: int = 500
@@ -110,6 +112,7 @@ def make_rehearsal(out: Path) -> Setup:
         most_seconds=15.0,
         sentences=20,
         grid_epochs=1,
+        sitter_epochs=1,
         sentences_drawn=5,
         sentence_epochs=1,
         alone_epochs=1,

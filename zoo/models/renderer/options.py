@@ -22,7 +22,7 @@ DISCRIMINATOR_RATE = 1e-4
 lost it for good after 2,000 steps, and the heads stayed blurred."""
 
 DECAY = 0.6
-"""Share of the epochs, at their end, over which the learning rate falls: 30 of 50, 3 of 5."""
+"""Share of the epochs, at their end, over which the learning rate falls: the last 30 of 50."""
 
 BASE_SHARE = 1 / 3
 """Of the preset's epochs, where a run begins with another renderer."""
@@ -94,16 +94,11 @@ class RendererRecipe(ClipRunOptions):
         """The generator gives an alpha."""
         return PRESETS[self.preset].alpha and not self.draws_whole
 
-    def rates(self, epoch: int) -> dict[str, float]:
-        """Learning rate of each network in an epoch, from 0."""
-        scale = self._scale_rate(epoch)
+    def rates(self, epochs_done: float) -> dict[str, float]:
+        """Learning rate of each network after so many epochs and a share of the next one.
+
+        They fall linearly, to 0 at the end of the run.
+        """
+        scale = min(1.0, (1 - epochs_done / self.epochs) / DECAY)
         discriminator = min(self.learning_rate, DISCRIMINATOR_RATE)
         return {"generator": self.learning_rate * scale, "discriminator": discriminator * scale}
-
-    def _scale_rate(self, epoch: int) -> float:
-        """Share of the learning rate in an epoch, from 0: falls linearly over the last ones.
-
-        In the second of two, too.
-        """
-        last = max(round(DECAY * self.epochs), min(2, self.epochs))
-        return 1 - max(0, epoch - (self.epochs - last)) / max(1, last)

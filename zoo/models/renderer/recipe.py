@@ -238,11 +238,12 @@ class RendererTask(Task):
         return len(self._order(epoch))
 
     def draw_batches(self, epoch: int, first: int) -> Iterator[FrameBatch]:
-        """The batches of an epoch, whose learning rates are set."""
-        self._gan.set_rates(self._recipe.rates(epoch))
-        pin = self._distributed.device.type == "cuda"
-        batches = Batches(self._trained, self._order(epoch))
-        return batches.load(first, self._recipe.workers, pin_memory=pin)
+        """The batches of an epoch; before each the learning rates of its step are set."""
+        pin, order = self._distributed.device.type == "cuda", self._order(epoch)
+        batches = Batches(self._trained, order).load(first, self._recipe.workers, pin_memory=pin)
+        for number, batch in enumerate(batches, first):
+            self._gan.set_rates(self._recipe.rates(epoch + number / len(order)))
+            yield batch
 
     def _order(self, epoch: int) -> list[Places]:
         counts, seed = tuple(self._trained.counts.values()), self._recipe.seed
@@ -358,21 +359,18 @@ class RendererTask(Task):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Raises ToolkitError for a run of a version that saw, drew or judged otherwise."""
-        if state.get("eyes") != ELLIPSES:
-            raise ToolkitError(
-                "the run was begun by a version that painted the eyes as whole triangles: train "
-                "anew in another --out"
-            )
-        if state.get("alpha", False) != self._recipe.has_alpha:
-            raise ToolkitError(
-                "the run was begun by a version that drew squares without an alpha: train anew in "
-                "another --out"
-            )
-        if bool(state.get("patches")) != self._preset.patches:
-            raise ToolkitError(
-                "the run was begun by a version that did not look at mouth and eyes by themselves: "
-                "train anew in another --out"
-            )
+        own, known = self._generator.state_dict(), state["generator"]
+        for what, fits in {
+            "painted the eyes as whole triangles": state.get("eyes") == ELLIPSES,
+            "drew squares without an alpha": state.get("alpha", False) == self._recipe.has_alpha,
+            "did not look at mouth and eyes by themselves": bool(state.get("patches"))
+            == self._preset.patches,
+            "drew by other kernels": all(own[name].shape == known[name].shape for name in own),
+        }.items():
+            if not fits:
+                raise ToolkitError(
+                    f"the run was begun by a version that {what}: train anew in another --out"
+                )
         self._generator.load_state_dict(state["generator"])
         self._discriminator.load_state_dict(state["discriminator"])
         self._patches.load_state_dict(state.get("patches", {}))

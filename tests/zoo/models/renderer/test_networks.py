@@ -21,6 +21,7 @@ from zoo.models.renderer.losses import (
     feature_matching_loss,
 )
 from zoo.models.renderer.networks import (
+    Doubling,
     Generator,
     InstanceNorm,
     MultiscaleDiscriminator,
@@ -91,6 +92,24 @@ def test_an_alphas_logits_are_not_limited_as_colours_are(preset: str) -> None:
     assert found.shape == (1, 4, 64, 64)
     assert found[:, :3].abs().max() <= 1
     assert found[:, 3].abs().max() > 1
+
+
+def test_weights_of_three_by_three_double_as_they_did() -> None:
+    before = nn.ConvTranspose2d(3, 2, 3, stride=2, padding=1, output_padding=1)
+    now = Doubling(3, 2)
+    now.load_state_dict(before.state_dict())
+    x = torch.randn(1, 3, 5, 5)
+    torch.testing.assert_close(now(x), before(x))
+
+
+def test_every_pixel_of_a_doubled_picture_is_made_of_as_many() -> None:
+    """Weights of one: inside, each of the pixels is the sum of 2 × 2 of those that come in."""
+    doubling = Doubling(1, 1)
+    nn.init.ones_(doubling.weight)
+    nn.init.zeros_(doubling.bias)  # type: ignore[arg-type]
+    found = doubling(torch.ones(1, 1, 4, 4))
+    assert found.shape == (1, 1, 8, 8)
+    assert torch.equal(found[..., 1:-1, 1:-1], torch.full((1, 1, 6, 6), 4.0))
 
 
 def test_frame_sizes_that_cannot_be_halved_often_enough_are_refused() -> None:

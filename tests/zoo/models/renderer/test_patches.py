@@ -148,15 +148,15 @@ def test_the_official_preset_judges_whole_frames_alone() -> None:
     assert set(create_patch_discriminators("small")) == {"mouth", "eyes"}
 
 
-def test_each_patch_counts_by_a_fifth_of_eq_10_without_its_perceptual_term() -> None:
+def test_each_patch_counts_as_eq_10_without_its_perceptual_term() -> None:
     terms = {name: torch.tensor(0.0) for name in ("adversarial", "feature_matching", "l1")}
     terms |= {"perceptual": torch.tensor(0.1)}
     terms |= {"adversarial mouth": torch.tensor(1.0), "feature_matching mouth": torch.tensor(0.5)}
     terms |= {"l1 mouth": torch.tensor(0.02)}
-    assert LossWeights().sum(terms).item() == pytest.approx(1 + 0.2 * (1 + 2 * 0.5 + 50 * 0.02))
+    assert LossWeights().sum(terms).item() == pytest.approx(1 + 1.0 * (1 + 2 * 0.5 + 50 * 0.02))
     terms |= {f"{name} eyes": terms[f"{name} mouth"] for name in ("adversarial", "l1")}
     terms |= {"feature_matching eyes": torch.tensor(0.0)}
-    assert LossWeights().sum(terms).item() == pytest.approx(1.6 + 0.2 * (1 + 50 * 0.02))
+    assert LossWeights().sum(terms).item() == pytest.approx(4 + 1.0 * (1 + 50 * 0.02))
 
 
 def test_a_step_trains_the_discriminators_of_mouth_and_eyes_by_what_is_cut(dataset: Path) -> None:

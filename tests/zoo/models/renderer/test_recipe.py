@@ -234,15 +234,15 @@ def test_a_worker_renders_the_same_batches_from_any_place_on(dataset: Path) -> N
 # --- settings -----------------------------------------------------------------------------------
 
 
-def test_the_learning_rates_fall_over_the_last_30_of_50_epochs_and_3_of_5(dataset: Path) -> None:
+def test_the_learning_rates_fall_to_zero_over_the_last_30_of_50_epochs_and_3_of_5(dataset: Path) -> None:
     paper, small = (make_recipe(dataset, preset=name, epochs=0) for name in ("paper", "small"))
     assert (paper.epochs, small.epochs) == (50, 5)
     for network, rate in (("generator", 1e-4), ("discriminator", 1e-4)):
-        rates = [paper.rates(epoch)[network] / rate for epoch in (0, 19, 20, 35, 49)]
-        assert rates == pytest.approx([1, 1, 1, 1 / 2, 1 / 30])
+        rates = [paper.rates(done)[network] / rate for done in (0, 19, 20, 35, 49, 49.5, 50)]
+        assert rates == pytest.approx([1, 1, 1, 1 / 2, 1 / 30, 1 / 60, 0])
     for network, rate in (("generator", 4e-4), ("discriminator", 1e-4)):
-        rates = [small.rates(epoch)[network] / rate for epoch in range(5)]
-        assert rates == pytest.approx([1, 1, 1, 2 / 3, 1 / 3])
+        rates = [small.rates(done)[network] / rate for done in (0, 2, 2.75, 3.5, 5)]
+        assert rates == pytest.approx([1, 1, 3 / 4, 1 / 2, 0])
 
 
 @pytest.mark.parametrize(("rate", "discriminator"), [(1e-3, 1e-4), (1e-6, 1e-6)])
