@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,31 @@ def run_fresh(*arguments: object, **more: Any) -> Result:
     )  # fmt: skip
 
 
-def run_torch(model: str, *words: object) -> Result:
-    """`torchrun --nproc-per-node 2 -m zoo train …`, as in the help: preset small, on the CPU."""
+def _command_torch(model: str, *words: object) -> list[str]:
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     command += ["-m", "zoo", "train", model, "--preset", "small", "--device", "cpu"]
+    return [*command, *map(str, words)]
+
+
+def stop_torch(last: Path, model: str, *words: object) -> int:
+    """The same, which gets SIGTERM once there is `last`; its exit status."""
+    with subprocess.Popen(
+        _command_torch(model, *words),
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while process.poll() is None and not last.exists():
+            time.sleep(0.05)
+        process.terminate()
+        return process.wait(timeout=600)
+
+
+def run_torch(model: str, *words: object) -> Result:
+    """`torchrun --nproc-per-node 2 -m zoo train …`, as in the help: preset small, on the CPU."""
     return subprocess.run(
-        [*command, *map(str, words)],
+        _command_torch(model, *words),
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         cwd=ROOT,
         capture_output=True,

@@ -5,6 +5,7 @@ ingest.
 """
 
 import argparse
+import math
 import shutil
 import sys
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from tests.results.setup import OUT, Setup
 from toolkit.dataset.manifest import read_table
 from toolkit.ingest import ingest
 from toolkit.ingest.options import IngestOptions
-from zoo.models.renderer.options import RendererRecipe
+from zoo.models.renderer.options import BASE_SHARE, RendererRecipe
 from zoo.training.stages import StageLog
 
 SPEAKER, CROPPED = "grid_s1", "129"
@@ -50,7 +51,7 @@ SITTERS = (
     Sitter(LONGEST, "alone_epochs"),
     Sitter(SHORT, "sitter_epochs"),
     Sitter(SPEAKER, "sentence_epochs"),
-    Sitter(CROPPED, "sitter_epochs"),
+    Sitter(CROPPED, "cropped_epochs"),
 )
 
 MAN, WOMAN = SITTERS[0], SITTERS[1]
@@ -104,7 +105,8 @@ def list_sitters(setup: Setup) -> Iterator[Sitter]:
 def train_sitter(setup: Setup, sitter: Sitter, name: str = "", **changes: Any) -> Subject:
     """A renderer of one of them, trained unless it is there; `changes` to its recipe have a name.
 
-    Its run keeps checkpoints. Those beside another build are trained on that build's dataset.
+    Its run keeps checkpoints. Those beside another build are trained on that build's dataset. All
+    but the man's begin with a base where one is given, for a third of the epochs.
     """
     dataset, epochs = find_dataset(setup), int(getattr(setup, sitter.epochs))
     runs = "renderers" if setup.before is None else "renderers-beside"  # of another dataset
@@ -118,6 +120,8 @@ def train_sitter(setup: Setup, sitter: Sitter, name: str = "", **changes: Any) -
         "precision": PRECISION,
         "device": "cpu",
     }
+    if setup.renderer_base is not None and sitter is not MAN:
+        plan |= {"base": setup.renderer_base.resolve(), "epochs": math.ceil(BASE_SHARE * epochs)}
     recipe = RendererRecipe(**plan | changes)
     print(f"{out.name}: {recipe.epochs} epochs", file=sys.stderr)
     StageLog(out).run("renderer", lambda: train_kept(recipe, out, setup.keep_every))

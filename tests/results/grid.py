@@ -280,7 +280,9 @@ def score_facial(setup: Setup, parts: Parts, heard: Heard) -> Iterator[dict[str,
         train_parts(recipe, _pick(clips, part.trained), _pick(clips, part.chosen_by), out)
         model = open_facial_gan(out / BEST)
         motions = {
-            clip.id: model.generate(clip.audio, identity=clip.identity, blink_rate=MODEL)
+            clip.id: model.generate(
+                clip.audio, identity=clip.identity, blink_rate=MODEL, map_head=False
+            )
             for clip in _pick(clips, part.judged)
         }
         made = draw_mouths(part, {k: motion[:, EXPRESSION] for k, motion in motions.items()})

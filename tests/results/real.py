@@ -186,11 +186,13 @@ def train_fold(setup: Setup, heard: Heard, fold: Fold, number: int) -> dict[str,
 def list_methods(fold: Fold, models: dict[str, MotionModel]) -> dict[str, Method]:
     """Baselines of the person's own clips, the models, and the real motion.
 
-    Lids are not mapped to the person's but in a row of their own.
+    Lids are not mapped to the person's but in a row of their own, heads nowhere.
     """
 
     def speak(model: MotionModel, rate: str = MODEL) -> Method:
-        return lambda clip: model.generate(clip.audio, identity=clip.identity, blink_rate=rate)
+        return lambda clip: model.generate(
+            clip.audio, identity=clip.identity, blink_rate=rate, map_head=False
+        )
 
     tuned = models["fine-tuned"]
     return {

@@ -67,7 +67,7 @@ def speak_with(models: Mapping[str, MotionModel]) -> Method:
 
     def speak(clip: MotionClip) -> Motion:
         model = models.get(clip.identity) or models[""]
-        return model.generate(clip.audio, identity=clip.identity, blink_rate=MODEL)
+        return model.generate(clip.audio, identity=clip.identity, blink_rate=MODEL, map_head=False)
 
     return speak
 

@@ -46,6 +46,7 @@ class Setup:
         grid_epochs: of a motion model of all of them; those of a share train as many steps.
         grid_batch_size: windows of a step there.
         sitter_epochs: of a renderer of a short video that stands beside another build's.
+        cropped_epochs: of that of a video that was cropped before.
         sentences_drawn: of GRID's speaker, whom such a renderer learns: one minute.
         sentence_epochs: of that renderer.
         alone_epochs: of the man's renderer beside another build's, whose figures it is asked to
@@ -82,7 +83,8 @@ class Setup:
     grid_batch_size: int = 8
     sitter_epochs: int = 15
     sentences_drawn: int = 20
-    sentence_epochs: int = 2
+    sentence_epochs: int = 1
+    cropped_epochs: int = 8
     alone_epochs: int = 3
     base_epochs: int = 2
     keep_every: int = 500
@@ -113,6 +115,7 @@ def make_rehearsal(out: Path) -> Setup:
         sentences=20,
         grid_epochs=1,
         sitter_epochs=1,
+        cropped_epochs=1,
         sentences_drawn=5,
         sentence_epochs=1,
         alone_epochs=1,

@@ -13,6 +13,7 @@ from zoo.data.contract import Contract
 from zoo.motion.blink_rate import PERSON
 from zoo.motion.blinks import move_lids
 from zoo.motion.generate import Motion, begin_with, clip_au45, generate_motion
+from zoo.motion.head_map import HeadMap
 from zoo.motion.lids import LidMap
 
 
@@ -26,6 +27,7 @@ class MotionModel:
         normalisation: it was trained with.
         contract: what it can be fed with.
         lids: how its AU45 becomes that of the person it was fine-tuned to; None of a base model.
+        head: how its head becomes that person's, likewise.
         window: T that it was trained on.
     """
 
@@ -34,6 +36,7 @@ class MotionModel:
     normalisation: Normalisation
     contract: Contract
     lids: LidMap | None = None
+    head: HeadMap | None = None
     window: int = WINDOW
 
     def find_identity(self, name: str | None) -> str:
@@ -59,6 +62,7 @@ class MotionModel:
         smooth: bool = False,
         fade: bool = True,
         blink_rate: float | str = PERSON,
+        map_head: bool = True,
     ) -> Motion:
         """Motion (n, 71) in stored units for speech features (n, A) of the contract's kind.
 
@@ -73,6 +77,7 @@ class MotionModel:
             smooth: without the fastest trembling; see `smooth_motion`.
             fade: see `generate_motion`.
             blink_rate: see `parse_blink_rate`.
+            map_head: move the head as far and as fast as the person's, where that is known.
         """
         known = self.normalisation
         name = self.find_identity(identity) if initial is None else initial.identity
@@ -93,6 +98,8 @@ class MotionModel:
             fade=fade,
             window=self.window,
         )
+        if map_head and self.head is not None and self.head.identity == name:
+            motion[:, POSE] = self.head.apply(motion[:, POSE], mean)
         lids = self.lids if self.lids is not None and self.lids.identity == name else None
         motion[:, AU45.start] = move_lids(
             motion[:, AU45.start], self.contract.fps, lids=lids, rate=blink_rate

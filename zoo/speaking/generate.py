@@ -26,6 +26,7 @@ def generate(settings: GenerationSettings, out: Path) -> tuple[int, int]:
     options: dict[str, Any] = {
         "smooth": settings.smooth,
         "fade": not settings.no_fade,
+        "map_head": not settings.no_head_map,
         "blink_rate": parse_blink_rate(settings.blink_rate),
     }
     if settings.scores is not None:

@@ -25,6 +25,11 @@ BACKGROUNDS = (AUTO, "source", "crop", "full")
 """The picture of the clip's source with the drawn head in it; the head's crop alone; all is drawn,
 as renderers of whole frames do. By default as the renderer draws: `full`, or `source`."""
 
+HEAD_HELP = (
+    "Move the head as the model does; otherwise as far and as fast as that person's, where it was "
+    "fine-tuned."
+)
+
 LIMIT_HELP = (
     "Turn the head as far as the motion does; otherwise at most 5° further than was learnt."
 )
@@ -76,15 +81,16 @@ class GenerationSettings:
     )
     shards: Path | None = option("Where that clip is.", default=None)
     blink_rate: str = _blink_option()
+    no_head_map: bool = option(HEAD_HELP, default=False)
     weights: Path | None = option("Of another acoustic model.", default=None)
     smooth: bool = option("Take out the fastest trembling.", default=False)
     no_fade: bool = option("Leave the seams of windows as they are made.", default=False)
-    plain: bool = option("--no-fade and --blink-rate model: the paper alone.", default=False)
+    plain: bool = option("Both, and --blink-rate model: the paper alone.", default=False)
     device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
 
     def __post_init__(self) -> None:
         """Settle what --plain says, refuse what does not go together; raises ValueError."""
-        _settle_plain(self, "no_fade")
+        _settle_plain(self, "no_fade", "no_head_map")
         if (self.audio is None) == (self.scores is None):
             raise ValueError("give --audio or --scores")
         if self.scores is None and self.pose_like is not None:
@@ -113,20 +119,22 @@ class SynthesisSettings:
     renderer: Path | None = option("Checkpoint of zoo train renderer.", default=None)
     background: str = option(BACKGROUND_HELP, default=AUTO, one_of=BACKGROUNDS)
     blink_rate: str = _blink_option()
+    no_head_map: bool = option(HEAD_HELP, default=False)
     no_fade: bool = option("Leave the seams of windows as the network makes them.", default=False)
     no_smoothing: bool = option("Draw expression and pose as they are.", default=False)
     no_recentring: bool = option(
         "Leave the head about its mean over all clips, not that of the clip shown.", default=False
     )
     no_pose_limit: bool = option(LIMIT_HELP, default=False)
-    plain: bool = option("All four, and --blink-rate model: the paper alone.", default=False)
+    plain: bool = option("All five, and --blink-rate model: the paper alone.", default=False)
     weights: Path | None = option("Of another acoustic model.", default=None)
     device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
 
     def __post_init__(self) -> None:
         """Settle what --plain says, refuse what does not go together; raises ValueError."""
         check_options(self)
-        _settle_plain(self, "no_fade", "no_smoothing", "no_recentring", "no_pose_limit")
+        switches = ("no_head_map", "no_fade", "no_smoothing", "no_recentring", "no_pose_limit")
+        _settle_plain(self, *switches)
         names = ("identity", "shards", "motion_model", "renderer")
         missing = [name for name in names if getattr(self, name) is None]
         flags = ["--" + name.replace("_", "-") for name in missing]

@@ -84,6 +84,7 @@ def synthesize(
         scores,
         clip,
         parse_blink_rate(settings.blink_rate),
+        map_head=not settings.no_head_map,
         fade=not settings.no_fade,
         recentre=not settings.no_recentring,
     )
@@ -136,6 +137,7 @@ def generate_at(
     clip: RenderClip,
     blink_rate: float | str = PERSON,
     *,
+    map_head: bool = True,
     fade: bool = True,
     recentre: bool = True,
 ) -> Motion:
@@ -146,7 +148,9 @@ def generate_at(
     pose and is put to its clip's, whose crop and background are shown, for in other clips it may
     have been elsewhere in the picture; without `recentre` it stays about the identity's.
     """
-    motion = model.generate(scores, identity=clip.identity, fade=fade, blink_rate=blink_rate)
+    motion = model.generate(
+        scores, identity=clip.identity, fade=fade, blink_rate=blink_rate, map_head=map_head
+    )
     if recentre:
         motion[:, POSE] += clip.pose.mean(axis=0) - model.normalisation.pose_means[clip.identity]
     return motion

@@ -20,6 +20,7 @@ from zoo.models.facial.networks import Discriminator
 from zoo.models.facial.official import OfficialGenerator
 from zoo.models.facial.presets import PRESETS, check_features, check_part
 from zoo.models.facial.released import make_released_model
+from zoo.motion.head_map import HeadMap
 from zoo.motion.lids import LidMap
 from zoo.motion.model import MotionModel
 from zoo.training.checkpoint import load_checkpoint
@@ -101,6 +102,7 @@ def open_facial_gan(path: Path, device: torch.device | str = "cpu") -> MotionMod
         normalisation=Normalisation.from_state(content["normalisation"]),
         contract=contract,
         lids=LidMap.from_state(content["lids"]) if content.get("lids") else None,
+        head=HeadMap.from_state(content["head"]) if content.get("head") else None,
         window=content.get("window", WINDOW),
     )
 

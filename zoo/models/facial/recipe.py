@@ -18,6 +18,7 @@ from zoo.data import (
     AU45,
     EXPRESSION,
     MIN_FRAMES,
+    POSE,
     WINDOW,
     ClipSet,
     Holdout,
@@ -37,7 +38,8 @@ from zoo.models.facial.losses import gradient_ratio, output_gradients
 from zoo.models.facial.model import create_facial_gan, load_weights
 from zoo.models.facial.options import FacialRecipe, FinetuneRecipe
 from zoo.models.facial.presets import PRESETS
-from zoo.motion.generate import Motion, clip_au45
+from zoo.motion.generate import Motion, clip_au45, generate_motion
+from zoo.motion.head_map import HeadMap
 from zoo.motion.lids import LidMap
 from zoo.training.adversaries import Adversaries
 from zoo.training.averaging import RunningMean
@@ -124,6 +126,8 @@ class FacialTask(Task):
         if isinstance(recipe, FinetuneRecipe):
             self._take_base(recipe, trained)
         self._lids: LidMap | None = None
+        self._head: HeadMap | None = None
+        self._clips = trained, chosen_by
         self._real_au45 = _gather_au45(trained)
         self._windows = MotionWindows(
             trained,
@@ -226,6 +230,7 @@ class FacialTask(Task):
             targets += batch.split(batch.motion)
         if isinstance(self._recipe, FinetuneRecipe):
             self._lids = self._fit_lids(preds)
+            self._head = self._fit_head()
         pairs = zip(preds, targets, strict=True)
         squares = [float(((p - t)[:, EXPRESSION] ** 2).mean()) for p, t in pairs]
         scale = self._normalisation.expression_scale
@@ -261,6 +266,25 @@ class FacialTask(Task):
         au45 = (clip_au45(part)[:, AU45.start] for part in stored)
         return LidMap.fit(self._recipe.identity, au45, self._real_au45, fps=self._contract.fps)
 
+    def _fit_head(self) -> HeadMap:
+        """How the head that is made of whole recordings, not trained on, becomes the person's."""
+        known, name, parts = self._normalisation, self._recipe.identity, list[Motion]()
+        deviation = None if known.kind == "split" else known.pose_deviations[name]
+        with self._gan.autocast():
+            parts += (
+                generate_motion(
+                    self._kept,
+                    known,
+                    clip.audio,
+                    pose_mean=known.pose_means[name],
+                    pose_deviation=deviation,
+                    window=self._recipe.window,
+                )
+                for clip in self._clips[1]
+            )
+        real = [clip.motion[:, POSE] for clip in self._clips[0]]
+        return HeadMap.fit(name, [part[:, POSE] for part in parts], real, fps=self._contract.fps)
+
     def state_dict(self) -> dict[str, Any]:
         lids = self._lids and self._lids.to_state()
         optimisers = self._gan.state_dict()
@@ -269,6 +293,7 @@ class FacialTask(Task):
             "mean": self._mean and self._mean.state_dict(),
             "optimisers": optimisers,
             "lids": lids,
+            "head": self._head and self._head.to_state(),
             "units": UNITS,
         }
 
@@ -283,6 +308,7 @@ class FacialTask(Task):
         if self._mean:
             self._mean.load_state_dict(state["mean"])
         self._lids = LidMap.from_state(state["lids"]) if state["lids"] else None
+        self._head = HeadMap.from_state(state["head"]) if state.get("head") else None
         self._gan.load_state_dict(state["optimisers"])
 
     def export(self) -> dict[str, Any]:
@@ -295,6 +321,7 @@ class FacialTask(Task):
             "normalisation": self._normalisation.to_state(),
             "contract": self._contract.to_state(),
             "lids": self._lids and self._lids.to_state(),
+            "head": self._head and self._head.to_state(),
         }
 
     def _make_epoch(self, epoch: int) -> MotionBatches:

@@ -17,7 +17,7 @@ from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.errors import ToolkitError
 from toolkit.features.blink import find_blinks
 from zoo.cli import main
-from zoo.data import AU45, EXPRESSION, WINDOW, Normalisation, load_clips, pad_audio
+from zoo.data import AU45, EXPRESSION, POSE, WINDOW, Normalisation, load_clips, pad_audio
 from zoo.data.batches import STRIDE
 from zoo.evaluation.motion import evaluate_part
 from zoo.models.facial.model import create_facial_gan, open_facial_gan
@@ -170,6 +170,28 @@ def test_fine_tuning_learns_how_the_persons_lids_move(
     assert lids.apply(np.full(9, 5.0)) == pytest.approx(np.full(9, real.max()))
     assert lids.real[250] == pytest.approx(np.median(real))
     assert open_facial_gan(base / "best.pt").lids is None
+
+
+def test_a_fine_tuned_model_moves_its_head_as_the_person_unless_it_is_asked_otherwise(
+    dataset: Path, base: Path, tmp_path: Path
+) -> None:
+    """Its own pose through the map of heads; another identity's stays as it is made."""
+    recipe = finetune(dataset, base)
+    train_facial(recipe, tmp_path)
+    model = open_facial_gan(tmp_path / "best.pt")
+    audio = np.concatenate([clip.audio for clip in load_clips(dataset, split="test")])
+    raw, shown = (
+        model.generate(audio, identity="person-1", map_head=mapped) for mapped in (False, True)
+    )
+    mean = model.normalisation.pose_means["person-1"]
+    np.testing.assert_allclose(shown[:, POSE], model.head.apply(raw[:, POSE], mean), atol=1e-5)
+    assert np.abs(shown[:, POSE] - raw[:, POSE]).max() > 0.1
+    np.testing.assert_array_equal(shown[:, EXPRESSION], raw[:, EXPRESSION])
+    others = (
+        model.generate(audio, identity="person-0", map_head=mapped) for mapped in (False, True)
+    )
+    np.testing.assert_array_equal(*others)
+    assert open_facial_gan(base / "best.pt").head is None
 
 
 def test_a_fine_tuned_model_blinks_as_the_person_unless_it_is_asked_otherwise(

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from tests.datasets import FakeClip, write_dataset
 from tests.numbered import make_tone, write_wav
-from tests.runs import run_torch
+from tests.runs import run_torch, stop_torch
 from toolkit.dataset.manifest import write_split
 from toolkit.errors import SetupError, ToolkitError
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
@@ -234,7 +234,9 @@ def test_a_worker_renders_the_same_batches_from_any_place_on(dataset: Path) -> N
 # --- settings -----------------------------------------------------------------------------------
 
 
-def test_the_learning_rates_fall_to_zero_over_the_last_30_of_50_epochs_and_3_of_5(dataset: Path) -> None:
+def test_the_learning_rates_fall_to_zero_over_the_last_30_of_50_epochs_and_3_of_5(
+    dataset: Path,
+) -> None:
     paper, small = (make_recipe(dataset, preset=name, epochs=0) for name in ("paper", "small"))
     assert (paper.epochs, small.epochs) == (50, 5)
     for network, rate in (("generator", 1e-4), ("discriminator", 1e-4)):
@@ -674,8 +676,11 @@ def test_two_processes_train_as_one_does_and_go_on_where_they_stopped(
     rate = 1e-6
     common = ("renderer", "--shards", dataset, "--identity", "ann", "--batch-size", 2)
     common += ("--learning-rate", rate, "--perceptual", "random")
-    for out, epochs, more in (("whole", 2, ()), ("parts", 1, ()), ("parts", 2, ("--resume",))):
-        result = run_torch(*common, "--out", tmp_path / out, "--epochs", epochs, *more)
+    common += ("--epochs", 2)
+    last = tmp_path / "parts" / "last.pt"
+    assert stop_torch(last, *common, "--out", tmp_path / "parts") != 0
+    for out, more in (("whole", ()), ("parts", ("--resume",))):
+        result = run_torch(*common, "--out", tmp_path / out, *more)
         assert result.returncode == 0, result.stderr
         assert result.stdout.count("best:") == 1  # one process talks
     recipe = make_recipe(dataset, batch_size=2, epochs=2, learning_rate=rate)
