@@ -9,10 +9,7 @@ from tests.results.kept import list_kept, measure_step
 from tests.results.minutes import Point, measure_run
 from tests.results.setup import Setup, Table
 from toolkit.weights import Status, check_weights, locate
-from zoo.models.renderer import FAMILY
-from zoo.training.checkpoint import load_checkpoint
 from zoo.training.face_weights import NAME
-from zoo.training.loop import LAST
 from zoo.training.options import FACE, RANDOM, VGG19
 
 
@@ -28,14 +25,10 @@ def run_judges(setup: Setup) -> dict[str, Table]:
 
 
 def list_runs(setup: Setup) -> Iterator[tuple[str, Path]]:
-    """Judge -> folder of a run; that of the step `renderers` is one of them."""
-    default = train_sitter(setup, WOMAN).renderer
-    known = str(load_checkpoint(default / LAST, FAMILY.name)["model"]["perceptual"]["name"])
+    """Judge -> folder of a run, from random weights."""
+    plan = {"base": None, "epochs": setup.judged_epochs}
     for name in list_judges():
-        if name == known:
-            yield name, default
-        else:
-            yield name, train_sitter(setup, WOMAN, name, perceptual=name).renderer
+        yield name, train_sitter(setup, WOMAN, name, perceptual=name, **plan).renderer
 
 
 def list_judges() -> Iterator[str]:

@@ -49,6 +49,7 @@ class Setup:
         cropped_epochs: of that of a video that was cropped before.
         sentences_drawn: of GRID's speaker, whom such a renderer learns: one minute.
         sentence_epochs: of that renderer.
+        judged_epochs: of the woman's renderers by each network of the perceptual term.
         alone_epochs: of the man's renderer beside another build's, whose figures it is asked to
             reach in two thirds of the time.
         base_epochs: of the one from a base, which is asked to reach them in one third.
@@ -84,6 +85,7 @@ class Setup:
     sitter_epochs: int = 15
     sentences_drawn: int = 20
     sentence_epochs: int = 1
+    judged_epochs: int = 5
     cropped_epochs: int = 8
     alone_epochs: int = 3
     base_epochs: int = 2
@@ -118,6 +120,7 @@ def make_rehearsal(out: Path) -> Setup:
         cropped_epochs=1,
         sentences_drawn=5,
         sentence_epochs=1,
+        judged_epochs=1,
         alone_epochs=1,
         base_epochs=1,
         keep_every=50,
