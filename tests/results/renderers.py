@@ -1,5 +1,6 @@
 """Renderers of four people on held-out frames, beside what is real and another build's films."""
 
+import itertools
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,13 +23,17 @@ from tests.results.four import list_sitters, train_sitter
 from tests.results.judged import Judged
 from tests.results.reenactment import describe_run
 from tests.results.setup import Setup, Table, divide
+from zoo.evaluation.figures import pick
 from zoo.evaluation.films import ACROSS, BESIDE, RING, measure_edges, measure_likeness
 from zoo.evaluation.lids import score_blinks, score_short_blinks
 from zoo.evaluation.recognition import explain_recogniser
+from zoo.evaluation.still import choose_looks, find_background, find_still_skin
 from zoo.evaluation.tables import judge
-from zoo.evaluation.videos import Shown, look_at, measure_lmd, score_shown
+from zoo.evaluation.videos import Floats, Shown, look_at, measure_lmd, score_shown
 from zoo.metrics.events import Tally
+from zoo.metrics.pictures import Picture
 from zoo.metrics.series import average_known
+from zoo.metrics.stillness import Region
 
 STORED, DRAWN, BEFORE = "stored frames", "renderer", "before"
 
@@ -39,6 +44,9 @@ MOST_DISTANCE = 0.30
 """Of two frames of one clip, by the same recogniser."""
 
 SHARPNESS_OFF, LEAST_AU45 = 0.10, 0.97
+
+SKIN, BACKGROUND = "still skin", "background"
+"""Mean change from frame to frame, levels."""
 
 LMD_SHARE, EDGE_SHARE = 0.75, 0.5
 """Of the other build's, the most that is asked."""
@@ -116,6 +124,7 @@ def score_films(judged: Judged, films: Films) -> Scores:
         RING_ERROR: edges[RING],
         STEP: edges[ACROSS],
         "beside it": edges[BESIDE],
+        **score_flicker(judged, films),
     }
     return Scores(row, short)
 
@@ -146,6 +155,44 @@ def score_edges(judged: Judged, films: Films) -> Mapping[str, float]:
     return {name: _average([edges[name] for edges in found]) for name in (RING, ACROSS, BESIDE)}
 
 
+def score_flicker(judged: Judged, films: Films) -> dict[str, float]:
+    """Mean change where the stored frames and the source are still, over the held-out frames."""
+    skin, background = list[Floats](), list[Floats]()
+    for clip, real in zip(judged.held, judged.reference, strict=True):
+        part = judged.find_part(clip)
+        frames = range(clip.num_frames)[part]
+        if len(frames) < 2:
+            continue
+        skin.append(
+            _list_changes(
+                _cut(films.read(CROP, clip), part),
+                find_still_skin((clip.read_frame(t) for t in frames), real.judged),
+            )
+        )
+        sources = _cut(read_source(judged, clip), part)
+        looks = pick(sources, choose_looks(len(frames)))
+        background.append(
+            _list_changes(_cut(films.read(SOURCE, clip), part), find_background(looks))
+        )
+    return {
+        name: average_known(np.concatenate(parts)) if parts else math.nan
+        for name, parts in ((SKIN, skin), (BACKGROUND, background))
+    }
+
+
+def _cut(pictures: Iterator[Picture], part: slice) -> Iterator[Picture]:
+    return itertools.islice(pictures, part.start, part.stop)
+
+
+def _list_changes(pictures: Iterator[Picture], region: Region) -> Floats:
+    """Mean change of a region between neighbours; NaN where it has no pixels."""
+    height, width = region.shape
+    if not region.any():
+        return np.full(1, math.nan)
+    pairs = itertools.pairwise(picture[:height, :width].astype(np.int16) for picture in pictures)
+    return np.array([np.abs(after - before)[region].mean() for before, after in pairs])
+
+
 def _average(parts: Sequence[npt.NDArray[np.float64]]) -> float:
     return average_known(np.concatenate(parts))
 
@@ -167,6 +214,10 @@ def _judge_alone(scores: Mapping[str, Scores]) -> Iterator[dict[str, Any]]:
     yield judge("AU45, r", LEAST_AU45, drawn["AU45, r"], most=False)
     if short.target:
         yield judge("share of blinks of two frames drawn", 1.0, short.recall, most=False)
+
+    for what in (SKIN, BACKGROUND):
+        if math.isfinite(stored[what]):
+            yield judge(f"change of {what} over the stored", 1.0, divide(drawn[what], stored[what]))
 
 
 def _judge_beside(scores: Mapping[str, Scores]) -> Iterator[dict[str, Any]]:

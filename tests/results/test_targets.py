@@ -41,11 +41,12 @@ def test_every_sixth_clip_chooses():
 # --- beside another build -----------------------------------------------------------------------
 
 
-def make_scores(*, step=4.0, ring=4.0, lmd=0.7, psnr=23.0, cpbd=0.45, hits=1):
+def make_scores(*, step=4.0, ring=4.0, lmd=0.7, psnr=23.0, cpbd=0.45, hits=1, skin=1.0):
     """Figures of a row; those of the other build are step 9, ring 9, LMD 1, PSNR 22.7 and 0.4."""
     row = {
         "face distance": 0.29, "CPBD": cpbd, "mouth LMD, px": lmd, "PSNR, dB": psnr,
         "AU45, r": 0.98, "ring error": ring, "border step": step,
+        "still skin": skin, "background": math.nan,
     }  # fmt: skip
     return Scores(row, Tally(hits=hits, pred=5, target=2))
 
@@ -71,7 +72,9 @@ def test_a_renderer_is_judged_beside_another_build(monkeypatch):
     assert found["ring error over that build's"] == (pytest.approx(4 / 9), "yes")
     assert found["border step over the stored, as a share of that build's"] == (3 / 8, "yes")
     assert found["share of blinks of two frames drawn"] == (0.5, "no")
-    worse = make_scores(step=6, ring=5, lmd=0.8, psnr=22.6, cpbd=0.56)
+    assert found["change of still skin over the stored"] == (1, "yes")
+    assert "change of background over the stored" not in found
+    worse = make_scores(step=6, ring=5, lmd=0.8, psnr=22.6, cpbd=0.56, skin=1.1)
     assert {met for _, met in judge_all(monkeypatch, worse).values()} == {"no", "yes"}
     met = [what for what, (_, met) in judge_all(monkeypatch, worse).items() if met == "yes"]
     assert met == ["face distance to the stored frames", "AU45, r"]
