@@ -35,6 +35,7 @@ class TrainedTGan:
         judges: which networks compared features in training.
         identity: whom it was fine-tuned to; "": it was not.
         texture: of the pictures that it was fine-tuned by, as `draw` takes it; None: of none.
+        meshes: (K, 478, 3) px of those pictures; None: unknown.
         trained_on: whose pictures the base learnt from.
         generator: on its device, its gains folded into its weights.
         device: where it draws.
@@ -47,6 +48,7 @@ class TrainedTGan:
     judges: dict[str, str]
     identity: str
     texture: Tensor | None
+    meshes: npt.NDArray[np.float32] | None
     trained_on: tuple[str, ...]
     generator: Generator
     device: torch.device
@@ -115,7 +117,7 @@ def open_content(content: dict[str, Any], path: Path, device: torch.device) -> T
             "train with it"
         ) from error
     fold_gains(generator)
-    texture = content.get("texture")
+    texture, meshes = content.get("texture"), content.get("meshes")
     return TrainedTGan(
         path=path,
         preset=str(content["preset"]),
@@ -124,6 +126,7 @@ def open_content(content: dict[str, Any], path: Path, device: torch.device) -> T
         judges=dict(content["judges"]),
         identity=str(content.get("identity", "")),
         texture=None if texture is None else texture.to(device),
+        meshes=None if meshes is None else meshes.numpy(),
         trained_on=tuple(content["trained_on"]),
         generator=place_network(generator.eval(), device),
         device=device,

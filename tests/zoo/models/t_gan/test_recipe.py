@@ -24,13 +24,14 @@ from tests.zoo.models.t_gan.people import (
     write_people,
 )
 from toolkit.errors import ToolkitError
+from zoo.landmarks.spread import choose_spread
 from zoo.models.registry import open_model
 from zoo.models.t_gan.batches import Episode, to_pictures, to_tensor
 from zoo.models.t_gan.finetune import Finetuning, PersonPictures, finetune
 from zoo.models.t_gan.judges import open_judges
 from zoo.models.t_gan.model import open_t_gan
 from zoo.models.t_gan.options import FinetuneRecipe, TGanRecipe
-from zoo.models.t_gan.pictures import choose_spread, load_people
+from zoo.models.t_gan.pictures import load_people
 from zoo.models.t_gan.presets import PRESETS
 from zoo.models.t_gan.recipe import TGanTask, choose_people, train_t_gan
 from zoo.training import perceptual
