@@ -25,6 +25,10 @@ NUM_TAPS = 6
 LAYOUT = "canonical-landmarks-68-2/v1"
 """Name and version of canonical points; stands in every checkpoint."""
 
+MESH68 = "mesh-68"
+"""The 68 points are vertices of the face mesh, `toolkit.mesh.LANDMARKS68`. Shards hold no other
+points; models say which they know, for another mark-up puts them elsewhere on a face."""
+
 TAP_RATE = 30
 """Taps a second: 33 ms from one to the next, whatever the clip's rate."""
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import ToolkitError
+from zoo.data.landmarks import MESH68
 from zoo.models.t_gan import FAMILY
 from zoo.models.t_gan.batches import draw_rasters, to_pictures, to_tensor
 from zoo.models.t_gan.networks import Generator, create_generator, place_network
@@ -32,6 +33,7 @@ class TrainedTGan:
         preset: `small` or `paper`.
         size: H.
         landmarks: what measured the landmarks that it knows.
+        layout: which 68 points these are, as `zoo.data.landmarks.MESH68`.
         judges: which networks compared features in training.
         identity: whom it was fine-tuned to; "": it was not.
         texture: of the pictures that it was fine-tuned by, as `draw` takes it; None: of none.
@@ -45,6 +47,7 @@ class TrainedTGan:
     preset: str
     size: int
     landmarks: str
+    layout: str
     judges: dict[str, str]
     identity: str
     texture: Tensor | None
@@ -123,6 +126,7 @@ def open_content(content: dict[str, Any], path: Path, device: torch.device) -> T
         preset=str(content["preset"]),
         size=int(content["size"]),
         landmarks=str(content["landmarks"]),
+        layout=str(content.get("points", MESH68)),
         judges=dict(content["judges"]),
         identity=str(content.get("identity", "")),
         texture=None if texture is None else texture.to(device),

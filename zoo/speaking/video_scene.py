@@ -1,0 +1,103 @@
+"""The video that a person was seen in, with their head in it for the drawn face to follow.
+
+Legend: m ticks of the film's clock in the take, n frames of the film.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
+
+from toolkit.features.landmarks import FaceMesh
+from toolkit.features.openface import fill_invalid
+from toolkit.media.decode import read_frames
+from toolkit.media.video import fit_size, probe
+from toolkit.mesh import NUM_LANDMARKS
+from zoo.data.picture_files import Picture
+from zoo.data.portraits import Take
+from zoo.landmarks.align import add_pose, view68
+from zoo.speaking.compose import Pasting
+from zoo.speaking.scene import SourcePictures, swing
+
+Floats = npt.NDArray[np.float64]
+
+LONGEST = 60.0
+"""Seconds of a take that are shown, forwards and backwards."""
+
+_SMOOTH = 0.05
+"""Deviation, s, of the Gaussian that takes the trembling out of where the head is."""
+
+
+class VideoScene:
+    """Frames of a take, forwards and backwards, as many as a film has.
+
+    Attributes:
+        neutrals: (m, 68, 2) the face at rest, px of a drawn picture, where the head is.
+    """
+
+    def __init__(
+        self, path: Path, take: Take, rest: Floats, size: int, fps: float, num_frames: int
+    ) -> None:
+        """Follow the head through the take; errors as `probe` and `read_frames`.
+
+        Args:
+            path: the video.
+            take: of it.
+            rest: (468, 3) as `add_pose` takes it.
+            size: of a drawn picture.
+            fps: of the film.
+            num_frames: n.
+        """
+        seconds = min(take.last - take.first, LONGEST, num_frames / fps)
+        times, meshes = _follow_head(path, take.first, take.first + seconds)
+        count = max(1, round((times[-1] - times[0]) * fps) + 1)
+        ticks = times[0] + np.arange(count) / fps
+        shown = np.abs(times[None] - ticks[:, None]).argmin(axis=1)
+        x0, y0, x1, _ = take.crop
+        in_crop = (meshes[shown] - [x0, y0, 0]) * (size / (x1 - x0))
+        points = view68(add_pose(rest, in_crop))
+        self.neutrals = np.asarray(gaussian_filter1d(points, _SMOOTH * fps, axis=0, mode="nearest"))
+        self._path = swing(count, num_frames)
+        info, streams = probe(path)
+        self._source = SourcePictures(path, times[shown], take.crop, info, streams)
+
+    def place(self, first: int, last: int) -> Floats:
+        """The face at rest (last − first, 68, 2) in these frames of the film."""
+        return np.asarray(self.neutrals[self._path[first:last]])
+
+    def show(self, drawn: Iterator[Picture]) -> Iterator[Picture]:
+        """The drawn squares, pasted into the take's pictures."""
+        pasting: Pasting | None = None
+        pictures = self._source.follow(self._path)
+        for picture, frame in zip(pictures, drawn, strict=True):
+            pasting = pasting or self._source.place(picture)
+            yield pasting.paste(picture, frame)
+
+
+def _follow_head(path: Path, first: float, last: float) -> tuple[Floats, Floats]:
+    """Times (f,) s of a video's frames from one to another, and meshes (f, 478, 3) px in them.
+
+    The mesh follows from frame to frame, as in ingest; between two frames with a face it is linear.
+    """
+    info, streams = probe(path)
+    mesh, times, meshes = FaceMesh(max_faces=1), list[float](), list[npt.NDArray[np.float32]]()
+    mesh.reset()
+    start = first if first > 1 else None
+    frames = read_frames(path, info, streams, size=fit_size, start=start)
+    with contextlib.closing(frames):
+        for frame in frames:
+            if frame.time < first - 1e-4:
+                continue
+            if frame.time > last + 1e-4:
+                break
+            faces = mesh.detect(frame.picture) if meshes else mesh.start(frame.picture)
+            scale = np.float32(frame.size[0] / frame.picture.shape[1])
+            none = np.full((NUM_LANDMARKS, 3), np.nan, np.float32)
+            times.append(frame.time)
+            meshes.append(faces[0] * scale if faces else none)
+    found = np.stack(meshes).reshape(len(meshes), -1)
+    filled = fill_invalid(found, np.isfinite(found[:, 0]))
+    return np.array(times), np.asarray(filled.reshape(-1, NUM_LANDMARKS, 3))
