@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import ToolkitError
@@ -32,6 +33,8 @@ from zoo.speaking.synthesize import COMMENT, Watch
 from zoo.speaking.video_scene import VideoScene
 from zoo.speaking.voice import measure_voice
 from zoo.training.distributed import find_device
+
+Points = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def synthesize_cascaded(
     if settings.background == "source" and sitter.video is not None and sitter.take is not None:
         scene = VideoScene(sitter.video, sitter.take, sitter.rest, faces.size, fps, len(voice))
     drawn = draw(lips, faces, sitter, scores, voice, blinks, scene)
-    shown = drawn if scene is None else scene.show(drawn)
+    shown = (picture for picture, _ in drawn) if scene is None else scene.show(drawn)
     sound = Sound(settings.audio, len(voice) / fps)
     write_video(out, watch(shown, len(voice)), fps=fps, sound=sound, comment=COMMENT)
     return CascadedVideo(out, len(voice), fps, sitter.name, sitter.num_pictures, finetuned)
@@ -115,8 +118,11 @@ def draw(
     voice: Floats,
     blinks: Floats,
     scene: VideoScene | None = None,
-) -> Iterator[Picture]:
-    """Frames (H, H, 3) of a motion of any length, one at a time; in a scene the head follows it."""
+) -> Iterator[tuple[Picture, Points]]:
+    """Frames (H, H, 3) of a motion of any length, one at a time, and their landmarks (68, 2) px.
+
+    In a scene the head follows the one there.
+    """
     rest, first = lips.statistics.canonical_neutral, 0
     for canonical in speak(lips, scores, voice, blinks):
         if scene is None:
@@ -126,7 +132,7 @@ def draw(
             pairs = zip(canonical, places, strict=True)
             points = np.stack([retarget(face[None], rest, place)[0] for face, place in pairs])
         first += len(canonical)
-        yield from faces.draw(points, sitter.texture)
+        yield from zip(faces.draw(points, sitter.texture), points, strict=True)
 
 
 def hear(audio: Path, fps: int) -> Floats:

@@ -1,12 +1,13 @@
 """The video that a person was seen in, with their head in it for the drawn face to follow.
 
-Legend: m ticks of the film's clock in the take, n frames of the film.
+Legend: m ticks of the film in the take, n frames of the film, H the side of a drawn picture.
 """
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
@@ -26,6 +27,9 @@ Floats = npt.NDArray[np.float64]
 
 LONGEST = 60.0
 """Seconds of a take that are shown, forwards and backwards."""
+
+_AROUND = 0.04
+"""How far beyond the landmarks the drawn face is shown, shares of its picture's side."""
 
 _SMOOTH = 0.05
 """Deviation, s, of the Gaussian that takes the trembling out of where the head is."""
@@ -60,6 +64,7 @@ class VideoScene:
         in_crop = (meshes[shown] - [x0, y0, 0]) * (size / (x1 - x0))
         points = view68(add_pose(rest, in_crop))
         self.neutrals = np.asarray(gaussian_filter1d(points, _SMOOTH * fps, axis=0, mode="nearest"))
+        self._own, self._size = view68(in_crop), size
         self._path = swing(count, num_frames)
         info, streams = probe(path)
         self._source = SourcePictures(path, times[shown], take.crop, info, streams)
@@ -68,13 +73,30 @@ class VideoScene:
         """The face at rest (last − first, 68, 2) in these frames of the film."""
         return np.asarray(self.neutrals[self._path[first:last]])
 
-    def show(self, drawn: Iterator[Picture]) -> Iterator[Picture]:
-        """The drawn squares, pasted into the take's pictures."""
+    def show(self, drawn: Iterator[tuple[Picture, Floats]]) -> Iterator[Picture]:
+        """Drawn faces in the take's pictures, with what hides the take's own mouth and chin.
+
+        Args:
+            drawn: (H, H, 3) each, and its landmarks (68, 2) px.
+        """
         pasting: Pasting | None = None
-        pictures = self._source.follow(self._path)
-        for picture, frame in zip(pictures, drawn, strict=True):
+        steps = zip(self._path.tolist(), self._source.follow(self._path), drawn, strict=True)
+        for tick, picture, (frame, points) in steps:
             pasting = pasting or self._source.place(picture)
-            yield pasting.paste(picture, frame)
+            share = cover_face(np.concatenate([points, self._own[tick]]), self._size)
+            yield pasting.paste_part(picture, frame, share)
+
+
+def cover_face(points: Floats, size: int) -> npt.NDArray[np.float32]:
+    """(H, H) 1 over landmarks (k, 2) px and around them, 0 further away, soft between."""
+    mask = np.zeros((size, size), np.uint8)
+    width = max(3, 2 * round(_AROUND * size) + 1)
+    hull = cv2.convexHull(np.rint(points).astype(np.int32))
+    cv2.fillConvexPoly(mask, hull, 255)
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
+    wide = cv2.dilate(mask, ellipse)
+    soft = cv2.GaussianBlur(wide.astype(np.float32) / 255, (0, 0), width / 4)
+    return np.asarray(soft, np.float32)
 
 
 def _follow_head(path: Path, first: float, last: float) -> tuple[Floats, Floats]:
