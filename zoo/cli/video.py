@@ -70,7 +70,7 @@ def synthesize(system: str, out: Path, as_json: bool, **options: Any) -> None:
 
     cascaded (Das et al., 2020): anyone, from a folder of pictures or a video. The head is still, in
     the crop around it; with --background source it is pasted into the video and moves as there.
-    The mouth is closed where nobody speaks. --blink-rate person: as in blink-gan's training.
+    The mouth is closed outside of speech. --blink-rate person: as in blink-gan's training.
     """
     settings = make_settings(system, options)
     with Bar("synthesize", "frames") as bar:

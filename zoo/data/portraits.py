@@ -44,6 +44,9 @@ LONGEST = 600.0
 PROFILE = 40.0
 """Degrees from which on a head is turned too far to be drawn from the front."""
 
+_EARLY = 1e-3
+"""Seconds by which a frame may be early: stamps are rounded."""
+
 _SAME = 0.25
 """Mean distance of two meshes of one face, over its height, at most."""
 
@@ -280,7 +283,7 @@ def _measure_video(path: Path) -> Portraits:
                 break
             if cuts.is_cut(frame.picture, frame.size):
                 takes.append([])
-            if frame.time < due or frame.damaged:
+            if frame.time < due - _EARLY or frame.damaged:
                 continue
             due = max(due + step, frame.time + step / 2)
             face = counts.choose(find_faces(mesh, frame.picture))

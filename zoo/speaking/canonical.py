@@ -53,7 +53,7 @@ class EyeModel(Protocol):
 def speak(lips: LipModel, scores: npt.ArrayLike, voice: Floats, eyes: Floats) -> Iterator[Floats]:
     """Canonical landmarks (b, 68, 2) of block after block.
 
-    The eye region is the blink generator's, all else the speech's; where nobody speaks the face
+    The eye region is the blink generator's, all else the speech's; outside of speech the face
     is at rest.
 
     Args:

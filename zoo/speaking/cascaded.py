@@ -22,6 +22,7 @@ from toolkit.media.encode import Sound, find_container, write_video
 from toolkit.storage import check_place
 from zoo.data.picture_files import Picture
 from zoo.landmarks.retarget import retarget
+from zoo.landmarks.statistics import EYE_REGION68
 from zoo.models.registry import open_model
 from zoo.motion.blink_rate import parse_blink_rate
 from zoo.motion.speech import predict_scores
@@ -94,12 +95,14 @@ def synthesize_cascaded(
     refuse_mixtures(settings, lips, eyes, faces)
     fps = lips.contract.fps
     voice = hear(settings.audio, fps)
+    if settings.images is not None:
+        say(f"{settings.images}: looking for faces")
     sitter = open_sitter(faces, settings.images)
     refuse_pictures(settings, faces, sitter)
     finetuned = faces.texture is not None
     say(describe(settings, faces, sitter))
     scores = predict_scores(settings.audio, lips.contract, settings.weights)[: len(voice)]
-    blinks = eyes.sample(len(voice), fps, settings.seed, choose_rate(settings.blink_rate))
+    blinks = make_blinks(eyes, settings, len(voice), fps)
     scene = None
     if settings.background == "source" and sitter.video is not None and sitter.take is not None:
         scene = VideoScene(sitter.video, sitter.take, sitter.rest, faces.size, fps, len(voice))
@@ -154,10 +157,13 @@ def hear(audio: Path, fps: int) -> Floats:
     return voice
 
 
-def choose_rate(text: str) -> float | None:
-    """Blinks a second; None for the training part's."""
-    rate = parse_blink_rate(text)
-    return None if isinstance(rate, str) else rate / 60
+def make_blinks(eyes: EyeModel, settings: CascadedSettings, num_frames: int, fps: int) -> Floats:
+    """Displacements of the eye region (n, 22, 2); none at all for a rate of 0."""
+    rate = parse_blink_rate(settings.blink_rate)
+    if rate == 0:
+        return np.zeros((num_frames, len(EYE_REGION68), 2), np.float32)
+    per_second = None if isinstance(rate, str) else rate / 60
+    return eyes.sample(num_frames, fps, settings.seed, per_second)
 
 
 def refuse_mixtures(

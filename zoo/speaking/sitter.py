@@ -84,7 +84,7 @@ def open_sitter(model: FaceModel, images: Path | None) -> Sitter:
     """Who is to be drawn: who is seen in pictures, or whom the model was fine-tuned to.
 
     Raises:
-        ToolkitError: no pictures, and a model that was fine-tuned to nobody; see also
+        ToolkitError: no pictures, and a model that was not fine-tuned; see also
             `measure_portraits`.
     """
     if images is None:

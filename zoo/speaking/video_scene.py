@@ -92,7 +92,7 @@ def cover_face(points: Floats, size: int) -> npt.NDArray[np.float32]:
     mask = np.zeros((size, size), np.uint8)
     width = max(3, 2 * round(_AROUND * size) + 1)
     hull = cv2.convexHull(np.rint(points).astype(np.int32))
-    cv2.fillConvexPoly(mask, hull, 255)
+    cv2.fillConvexPoly(mask, hull, (255,))
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     wide = cv2.dilate(mask, ellipse)
     soft = cv2.GaussianBlur(wide.astype(np.float32) / 255, (0, 0), width / 4)

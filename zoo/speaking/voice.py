@@ -1,4 +1,4 @@
-"""When somebody speaks in a recording, and how far a mouth follows it.
+"""When there is speech in a recording, and how far a mouth follows it.
 
 Legend: n frames, S samples at 16 kHz.
 """

@@ -14,6 +14,7 @@ import torch
 from click.testing import CliRunner
 
 import zoo.cli
+from tests.sitters import write_pictures
 from tests.zoo.models.t_gan.people import (
     NUM_FRAMES,
     SIDE,
@@ -24,6 +25,9 @@ from tests.zoo.models.t_gan.people import (
     write_people,
 )
 from toolkit.errors import ToolkitError
+from toolkit.mesh import LANDMARKS68, NUM_LANDMARKS
+from toolkit.schema import Provenance
+from zoo.data import portraits
 from zoo.landmarks.spread import choose_spread
 from zoo.models.registry import open_model
 from zoo.models.t_gan.batches import Episode, to_pictures, to_tensor
@@ -353,6 +357,70 @@ def test_the_command_learns_a_clip_and_what_it_learnt_draws(
     assert by_own[0].dtype == np.uint8
     assert not np.array_equal(by_own[0], by_other[0])
     assert np.array_equal(by_other[2], next(model.draw(points[2:3], texture)))
+
+
+class DrawnMesh:
+    """Finds in every picture of tests the mesh that they were drawn by."""
+
+    @staticmethod
+    def provenance() -> Provenance:
+        return Provenance(backend="drawn", version="1")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six pictures of one person, whose faces are found where they were drawn."""
+    pictures, points = make_person(count=6)
+    meshes = np.zeros((len(points), NUM_LANDMARKS, 3), np.float32)
+    meshes[:, :, :2] = np.random.default_rng(0).uniform(8, 56, (NUM_LANDMARKS, 2))
+    meshes[:, list(LANDMARKS68), :2] = points
+    found = dict(zip((picture.tobytes() for picture in pictures), meshes, strict=True))
+    monkeypatch.setattr(portraits, "FaceMesh", DrawnMesh)
+    monkeypatch.setattr(portraits, "find_faces", lambda mesh, picture: [found[picture.tobytes()]])
+    return write_pictures(
+        tmp_path / "ann", **{f"p{k}": picture for k, picture in enumerate(pictures)}
+    )
+
+
+def finetune_by_command(run: Path, images: Path | str, out: Path, *more: object) -> Any:
+    words = ["finetune", "t-gan", "--base", run / "best.pt", "--images", images, "--out", out]
+    words += ["--epochs", 1, "--face", "none", *more]
+    return CliRunner().invoke(zoo.cli.main, [*map(str, words)])
+
+
+def test_the_command_learns_a_folder_of_pictures(run: Path, folder: Path, tmp_path: Path) -> None:
+    """Its checkpoint knows the meshes of what it learnt from, px of the pictures that are drawn."""
+    result = finetune_by_command(run, folder, tmp_path / "me", "--num-pictures", 4)
+    assert result.exit_code == 0, result.output
+    assert "zoo synthesize --system cascaded" in result.stderr
+    model = open_model(tmp_path / "me" / "best.pt", makes="faces")
+    assert model.identity == "ann"
+    assert model.meshes.shape == (4, NUM_LANDMARKS, 3)
+    assert model.meshes[..., :2].min() >= 0
+    assert model.meshes[..., :2].max() <= SIDE
+
+
+def test_few_pictures_are_their_own_judges(run: Path, folder: Path, tmp_path: Path) -> None:
+    result = finetune_by_command(run, folder, tmp_path / "me")
+    assert result.exit_code == 0, result.output
+    assert len(open_model(tmp_path / "me" / "best.pt", makes="faces").meshes) == len(
+        list(folder.iterdir())
+    )
+
+
+def test_one_picture_is_learnt(run: Path, folder: Path, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="one picture alone"):
+        result = finetune_by_command(run, folder / "p0.png", tmp_path / "me")
+    assert result.exit_code == 0, result.output
+
+
+def test_images_are_a_path_or_a_clip_of_shards(shards: Path, run: Path, tmp_path: Path) -> None:
+    result = finetune_by_command(run, "person3", tmp_path / "me")
+    assert result.exit_code == 2
+    assert "--images person3: no such folder, video or picture; the id of a clip" in result.stderr
+    result = finetune_by_command(run, tmp_path, tmp_path / "me", "--shards", shards)
+    assert result.exit_code == 2
+    assert "is no clip: leave --shards away" in result.stderr
 
 
 def test_a_base_draws_by_a_texture_alone(run: Path) -> None:
