@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.dataset.rows import measure_sharpness
-from toolkit.errors import ToolkitError
+from toolkit.errors import SourceError, ToolkitError
 from toolkit.features.landmarks import FaceMesh, Mesh, find_box
 from toolkit.ingest.clips import SECOND_FACE, choose_crop
 from toolkit.ingest.shots import ShotDetector
@@ -108,7 +108,10 @@ def measure_portraits(path: Path) -> Portraits:
     if not path.exists():
         raise ToolkitError(f"{path}: no such folder, video or picture")
     is_video = path.is_file() and not is_picture(path)
-    found = _measure_video(path) if is_video else _measure_files(path)
+    try:
+        found = _measure_video(path) if is_video else _measure_files(path)
+    except SourceError as error:
+        raise ToolkitError(f"{path}: {error}") from error
     turns = measure_turn(found.meshes)
     if len(found) == 1:
         warnings.warn(f"{path}: one picture alone: twenty give a better likeness", stacklevel=2)
@@ -185,7 +188,9 @@ def thin_out(items: Sequence[Path], most: int) -> list[Path]:
 def _measure_files(path: Path) -> Portraits:
     files = thin_out(list_pictures(path), MOST) if path.is_dir() else [path]
     if not files:
-        raise ToolkitError(f"{path}: no pictures in this folder")
+        raise ToolkitError(
+            f"{path}: no pictures in this folder: it needs files such as .jpg, .png or .webp"
+        )
     names, pictures, meshes = list[str](), list[Picture](), list[npt.NDArray[np.float32]]()
     counts = _Counts(path, "pictures")
     mesh = FaceMesh()

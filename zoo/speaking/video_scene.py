@@ -4,7 +4,7 @@ Legend: m ticks of the film in the take, n frames of the film, H the side of a d
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-from toolkit.features.landmarks import FaceMesh
+from toolkit.features.landmarks import FaceMesh, Mesh
 from toolkit.features.openface import fill_invalid
 from toolkit.media.decode import read_frames
 from toolkit.media.video import fit_size, probe
 from toolkit.mesh import NUM_LANDMARKS
 from zoo.data.picture_files import Picture
-from zoo.data.portraits import Take
+from zoo.data.portraits import Take, find_faces
 from zoo.landmarks.align import add_pose, view68
 from zoo.speaking.compose import Pasting
 from zoo.speaking.scene import SourcePictures, swing
@@ -30,6 +30,9 @@ LONGEST = 60.0
 
 _AROUND = 0.04
 """How far beyond the landmarks the drawn face is shown, shares of its picture's side."""
+
+_JUMP = 0.5
+"""Share of its height by which a face moves from frame to frame at most."""
 
 _SMOOTH = 0.05
 """Deviation, s, of the Gaussian that takes the trembling out of where the head is."""
@@ -105,8 +108,8 @@ def _follow_head(path: Path, first: float, last: float) -> tuple[Floats, Floats]
     The mesh follows from frame to frame, as in ingest; between two frames with a face it is linear.
     """
     info, streams = probe(path)
-    mesh, times, meshes = FaceMesh(max_faces=1), list[float](), list[npt.NDArray[np.float32]]()
-    mesh.reset()
+    mesh, times, meshes = FaceMesh(), list[float](), list[Mesh]()
+    face: Mesh | None = None
     start = first if first > 1 else None
     frames = read_frames(path, info, streams, size=fit_size, start=start)
     with contextlib.closing(frames):
@@ -115,11 +118,21 @@ def _follow_head(path: Path, first: float, last: float) -> tuple[Floats, Floats]
                 continue
             if frame.time > last + 1e-4:
                 break
-            faces = mesh.detect(frame.picture) if meshes else mesh.start(frame.picture)
+            faces = find_faces(mesh, frame.picture) if face is None else mesh.detect(frame.picture)
+            now = choose_nearest(faces, face)
+            face = face if now is None else now
             scale = np.float32(frame.size[0] / frame.picture.shape[1])
-            none = np.full((NUM_LANDMARKS, 3), np.nan, np.float32)
             times.append(frame.time)
-            meshes.append(faces[0] * scale if faces else none)
+            meshes.append(np.full((NUM_LANDMARKS, 3), np.nan) if now is None else now * scale)
     found = np.stack(meshes).reshape(len(meshes), -1)
     filled = fill_invalid(found, np.isfinite(found[:, 0]))
     return np.array(times), np.asarray(filled.reshape(-1, NUM_LANDMARKS, 3))
+
+
+def choose_nearest(faces: Sequence[Mesh], last: Mesh | None) -> Mesh | None:
+    """The face that was the last one, or the largest at first; None where it is lost."""
+    if last is None or not faces:
+        return faces[0] if faces else None
+    away = [float(np.linalg.norm((face - last)[:, :2].mean(axis=0))) for face in faces]
+    nearest = int(np.argmin(away))
+    return faces[nearest] if away[nearest] <= _JUMP * float(np.ptp(last[:, 1])) else None

@@ -139,8 +139,11 @@ def test_what_holds_no_pictures_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToolkitError, match="no such folder, video or picture"):
         measure_portraits(tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ToolkitError, match="no pictures in this folder"):
+    with pytest.raises(ToolkitError, match="no pictures in this folder: it needs files such as"):
         measure_portraits(tmp_path / "empty")
+    (tmp_path / "letter.txt").write_text("a letter")
+    with pytest.raises(ToolkitError, match=r"letter\.txt: .*"):
+        measure_portraits(tmp_path / "letter.txt")
     (tmp_path / "empty" / "a.png").write_text("a letter")
     (tmp_path / "empty" / "b.png").write_text("a letter")
     with pytest.raises(ToolkitError, match="none of its pictures can be read"):

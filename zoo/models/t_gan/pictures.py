@@ -16,6 +16,9 @@ from toolkit.errors import ShardError
 from zoo.data.fingerprint import digest_item
 from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
 from zoo.landmarks.align import view68
+from zoo.landmarks.spread import choose_spread
+
+__all__ = ["Person", "Picture", "Points", "choose_spread", "load_people", "resize"]
 
 Picture = npt.NDArray[np.uint8]
 """(H, H, 3) uint8 RGB."""
