@@ -23,6 +23,7 @@ from toolkit.errors import ToolkitError
 from toolkit.schema import NOMINAL_SIZE
 from toolkit.storage import hash_file
 from zoo.data.fingerprint import Fingerprint, digest_item
+from zoo.data.landmarks import MESH68
 from zoo.data.order import cut_order
 from zoo.data.portraits import choose_best, measure_portraits
 from zoo.data.source import find_dataset
@@ -273,6 +274,11 @@ def prepare_finetuning(recipe: FinetuneRecipe, device: torch.device) -> "Finetun
     """
     content = load_checkpoint(recipe.base, FAMILY.name)["model"]
     learnt, judged, backend = choose_pictures(recipe, int(content["size"]))
+    points = content.get("points", MESH68)
+    if points != MESH68:
+        raise ToolkitError(
+            f"{recipe.base}: knows {points} landmarks, but those of pictures are {MESH68}"
+        )
     if backend != content["landmarks"]:
         raise ToolkitError(
             f"{recipe.shards or recipe.images}: landmarks by {backend}, but {recipe.base} was "

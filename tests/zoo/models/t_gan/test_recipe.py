@@ -450,6 +450,18 @@ def test_landmarks_of_another_backend_are_refused(run: Path, tmp_path: Path) -> 
         train_t_gan(recipe, tmp_path / "me")
 
 
+def test_a_base_of_other_points_is_refused(run: Path, folder: Path, tmp_path: Path) -> None:
+    """The run itself says that its points are the mesh's."""
+    content = load_checkpoint(run / "best.pt")
+    assert content["model"]["points"] == "mesh-68"
+    content["model"]["points"] = "openface-68"
+    (tmp_path / "other").mkdir()
+    save_checkpoint(tmp_path / "other" / "best.pt", content)
+    result = finetune_by_command(tmp_path / "other", folder, tmp_path / "me")
+    assert result.exit_code == 1
+    assert "knows openface-68 landmarks, but those of pictures are mesh-68" in result.stderr
+
+
 def test_a_clip_without_frames_to_choose_by_is_refused(
     shards: Path, run: Path, tmp_path: Path
 ) -> None:
