@@ -204,12 +204,13 @@ def refuse_pictures(settings: CascadedSettings, faces: FaceModel, sitter: Sitter
 
 def describe(settings: CascadedSettings, faces: FaceModel, sitter: Sitter) -> str:
     """A line on who is drawn, by what."""
-    name, number = sitter.name or "the person", sitter.num_pictures
+    name = sitter.name or "the person"
+    pictures = f"{sitter.num_pictures} picture{'s' * (sitter.num_pictures > 1)}"
     if settings.images is None:
-        return f"{faces.path}: draws {name}, whom it was fine-tuned to by {number} pictures"
+        return f"{faces.path}: draws {name}, whom it was fine-tuned to by {pictures}"
     if faces.texture is None:
         return (
-            f"{faces.path}: is not fine-tuned: {name} is only shown to it, in {number} pictures; "
+            f"{faces.path}: is not fine-tuned: {name} is only shown to it, in {pictures}; "
             "zoo finetune t-gan gives a better likeness"
         )
-    return f"{faces.path}: fine-tuned to {faces.identity}; draws {name} of {number} pictures"
+    return f"{faces.path}: fine-tuned to {faces.identity}; draws {name} of {pictures}"

@@ -1,12 +1,14 @@
 """Pictures of several people are warned of, by whatever recognises faces."""
 
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.numbered import find_real, read_all
 from tests.sitters import draw_scene, write_pictures
 from toolkit.weights import Status, check_weights
 from zoo.data.portraits import Portraits, measure_portraits
@@ -71,3 +73,21 @@ def test_one_face_in_several_lights_is_one_person(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warn_of_others(portraits)
+
+
+@pytest.mark.real
+@pytest.mark.skipif(check_weights(NAME) is not Status.INTACT, reason="needs the extra identity")
+def test_frames_of_two_people_are_two_people(tmp_path: Path) -> None:
+    """Of a man's two clips and a woman's one, she is named; his alone are one person's."""
+    grid = "osalinasv_lipnet/grid_s1"
+    names = (f"{grid}/bbaf2n.mkv", f"{grid}/bbaf3s.mkv", "rizkiarm_LipNet/evaluation/samples/GRID/")
+    his = [read_all(find_real(name))[2] for name in names[:2]]
+    hers = read_all(find_real(names[2] + "brbk7n.mpg"))[2]
+    frames = {f"a{k}": film[20 * step] for k, (film, step) in enumerate(product(his, (0, 1, 2)))}
+    folder = write_pictures(tmp_path / "ann", **frames)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warn_of_others(measure_portraits(folder))
+    write_pictures(folder, b=hers[0])
+    with pytest.warns(UserWarning, match="seems to show several people: see b.png, up to"):
+        warn_of_others(measure_portraits(folder))
