@@ -16,13 +16,13 @@ def make_noise(seconds: float, level: float = -50) -> np.ndarray:
 
 
 def test_the_mouth_follows_speech_and_rests_in_silence() -> None:
-    """Vowels end after 1.25 s, the detector 0.1 s later; from 0.2 s behind that on it is 0."""
+    """Vowels end after 1.25 s, the detector 0.1 s later; from 0.6 s behind that on it is 0."""
     pcm = np.concatenate([make_vowels(), make_noise(2)])
     voice = measure_voice(pcm, 120, 30)
     assert voice.dtype == np.float32
-    assert (voice[10:36] == 1).all()
-    assert (voice[51:] == 0).all()
-    assert np.diff(voice[36:52]).max() <= 0
+    assert (voice[:48] == 1).all()
+    assert (voice[60:] == 0).all()
+    assert np.diff(voice[48:60]).max() <= 0
 
 
 @pytest.mark.parametrize("pcm", [np.zeros(48_000, np.int16), make_noise(3, -60), make_noise(3)])
@@ -31,20 +31,20 @@ def test_without_speech_it_never_moves(pcm: np.ndarray) -> None:
 
 
 def test_it_opens_before_speech_by_half_a_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Speech is steps 50 to 99, 1.6 to 3.2 s: 0.1 s before it is a half, 0.2 s nothing.
+    """Speech is steps 50 to 99, 1.6 to 3.2 s: 0.4 s before it is all, 0.5 s a half, 0.6 s nothing.
 
-    At 20 frames a second middles of frames lie 25 ms beside 1.5 and 1.4 s, and 1.6.
+    At 20 frames a second middles of frames lie 25 ms beside 1.0, 1.1 and 1.2 s.
     """
     probability = np.zeros(150, np.float32)
     probability[50:100] = 1
     monkeypatch.setattr(module, "compute_speech_probability", lambda pcm: probability)
     voice = measure_voice(np.zeros(150 * STEP, np.int16), 96, 20)
-    assert voice[32:64].tolist() == [1] * 32
+    assert voice[24:72].tolist() == [1] * 48
     before = 0.5 + 0.5 * np.cos(np.pi * np.array([0.175, 0.125, 0.075, 0.025]) / 0.2)
-    assert voice[28:32] == pytest.approx(before, abs=1e-6)
-    assert voice[64:68] == pytest.approx(before[::-1], abs=1e-6)
-    assert not voice[:28].any()
-    assert not voice[68:].any()
+    assert voice[20:24] == pytest.approx(before, abs=1e-6)
+    assert voice[72:76] == pytest.approx(before[::-1], abs=1e-6)
+    assert not voice[:20].any()
+    assert not voice[76:].any()
 
 
 def test_a_long_recording_is_heard_in_parts_as_it_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
