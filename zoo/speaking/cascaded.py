@@ -48,7 +48,7 @@ class CascadedVideo:
         fps: frames a second.
         person: who is drawn.
         pictures: of them, that were used.
-        finetuned: whether the texture GAN had learnt this person.
+        finetuned: whether the texture GAN was fine-tuned, to whomever.
     """
 
     path: Path
@@ -84,22 +84,13 @@ def synthesize_cascaded(
     check_place(out)
     inputs = (settings.audio, settings.images, settings.l_gan, settings.blink_gan, settings.t_gan)
     refuse_inputs(out, *(path for path in inputs if path is not None))
-    device = find_device(settings.device)
-    lips, eyes, faces = (
-        open_model(path, device, makes=makes)
-        for path, makes in (
-            (settings.l_gan, "landmarks"), (settings.blink_gan, "eyes"), (settings.t_gan, "faces"),
-        )
-        if path is not None
-    )  # fmt: skip
-    refuse_mixtures(settings, lips, eyes, faces)
+    lips, eyes, faces = open_models(settings)
     fps = lips.contract.fps
     voice = hear(settings.audio, fps)
     if settings.images is not None:
         say(f"{settings.images}: looking for faces")
     sitter = open_sitter(faces, settings.images)
     refuse_pictures(settings, faces, sitter)
-    finetuned = faces.texture is not None
     say(describe(settings, faces, sitter))
     scores = predict_scores(settings.audio, lips.contract, settings.weights)[: len(voice)]
     blinks = make_blinks(eyes, settings, len(voice), fps)
@@ -110,7 +101,25 @@ def synthesize_cascaded(
     shown = (picture for picture, _ in drawn) if scene is None else scene.show(drawn)
     sound = Sound(settings.audio, len(voice) / fps)
     write_video(out, watch(shown, len(voice)), fps=fps, sound=sound, comment=COMMENT)
-    return CascadedVideo(out, len(voice), fps, sitter.name, sitter.num_pictures, finetuned)
+    return CascadedVideo(
+        path=out,
+        num_frames=len(voice),
+        fps=fps,
+        person=sitter.name,
+        pictures=sitter.num_pictures,
+        finetuned=faces.texture is not None,
+    )
+
+
+def open_models(settings: CascadedSettings) -> tuple[LipModel, EyeModel, FaceModel]:
+    """The three of the settings; ToolkitError where they do not fit together."""
+    device = find_device(settings.device)
+    makes = {"l_gan": "landmarks", "blink_gan": "eyes", "t_gan": "faces"}
+    lips, eyes, faces = (
+        open_model(getattr(settings, name), device, makes=what) for name, what in makes.items()
+    )
+    refuse_mixtures(settings, lips, eyes, faces)
+    return lips, eyes, faces
 
 
 def draw(
