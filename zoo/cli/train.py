@@ -52,7 +52,7 @@ def train() -> None:
 
 @click.group("finetune", cls=FamilyGroup, part="finetuning")
 def finetune() -> None:
-    """Go on training a model with the clips of one identity."""
+    """Go on training a model with the clips or pictures of one person."""
 
 
 class TrainCommand(Command):

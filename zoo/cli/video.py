@@ -20,6 +20,13 @@ from toolkit.cli.base import (
     say_next,
 )
 from zoo.cli.progress import TrainProgress
+from zoo.speaking.cascaded_options import (
+    FACIAL,
+    SYSTEMS,
+    CascadedFiles,
+    CascadedSettings,
+    make_settings,
+)
 from zoo.speaking.options import PersonalizationSettings, ReenactmentSettings, SynthesisSettings
 
 if TYPE_CHECKING:
@@ -38,27 +45,50 @@ def _out_option(function: Function) -> Function:
 @click.command(
     "synthesize",
     cls=Command,
-    example="zoo synthesize --audio speech.wav --person runs/me --out out.mp4",
+    example="zoo synthesize --audio speech.wav --person runs/me --out out.mp4\n  "
+    "zoo synthesize --system cascaded --audio speech.wav --images pictures/ "
+    "--l-gan runs/lgan/best.pt \\\n    --blink-gan runs/blink/best.pt --t-gan "
+    "runs/me-tgan/best.pt --out out.mp4",
+)
+@click.option(
+    "--system",
+    type=click.Choice(SYSTEMS),
+    default=FACIAL,
+    show_default=True,
+    help="What speaks: a person whom zoo personalize learnt, or landmarks and a few pictures.",
 )
 @options_from(SynthesisSettings)
+@options_from(CascadedFiles)
 @_out_option
 @json_option
-def synthesize(out: Path, as_json: bool, **options: Any) -> None:
+def synthesize(system: str, out: Path, as_json: bool, **options: Any) -> None:
     """Make a video in which a person says what a recording says.
 
-    The head moves where it is in the longest stretch that the renderer was trained on. With
+    facial: the head moves where it is in the longest stretch that the renderer was trained on. With
     --background source its video, forwards and backwards, is shown around it, or below a head with
     an alpha those of its frames whose heads are nearest; the video must still be where it was.
-    """
-    settings = SynthesisSettings(**options)
-    from zoo.speaking.synthesize import synthesize as make_video
 
+    cascaded (Das et al., 2020): anyone, from a folder of pictures or a video. The head is still, in
+    the crop around it; with --background source it is pasted into the video and moves as there.
+    The mouth is closed outside of speech. --blink-rate person: as in blink-gan's training.
+    """
+    settings = make_settings(system, options)
     with Bar("synthesize", "frames") as bar:
-        video = make_video(settings, out, watch=bar.watch)
+        video: Any = _speak(settings, out, bar)
     if as_json:
         print_json(dataclasses.asdict(video))
     else:
         click.echo(f"{out}: {video.num_frames} frames, {video.num_frames / video.fps:.2f} s")
+
+
+def _speak(settings: SynthesisSettings | CascadedSettings, out: Path, bar: Bar) -> Any:
+    if isinstance(settings, CascadedSettings):
+        from zoo.speaking.cascaded import synthesize_cascaded
+
+        return synthesize_cascaded(settings, out, watch=bar.watch, say=bar.say)
+    from zoo.speaking.synthesize import synthesize as make_video
+
+    return make_video(settings, out, watch=bar.watch)
 
 
 @click.command(

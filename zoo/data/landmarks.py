@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ToolkitError
+from toolkit.features.blink import compute_ear
 from zoo.data.fingerprint import Fingerprint, digest_item, digest_parts
 from zoo.data.holdout import Holdout
 from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
@@ -23,6 +24,10 @@ Floats = npt.NDArray[np.float32]
 NUM_TAPS = 6
 LAYOUT = "canonical-landmarks-68-2/v1"
 """Name and version of canonical points; stands in every checkpoint."""
+
+MESH68 = "mesh-68"
+"""The 68 points are vertices of the face mesh, `toolkit.mesh.LANDMARKS68`. Shards hold no other
+points; models say which they know, for another mark-up puts them elsewhere on a face."""
 
 TAP_RATE = 30
 """Taps a second: 33 ms from one to the next, whatever the clip's rate."""
@@ -178,11 +183,28 @@ def find_rests(slices: Sequence[ClipSlice]) -> dict[str, npt.NDArray[np.float64]
         opening, ear, valid = (np.concatenate(x) for x in zip(*map(_measure, own), strict=True))
         if not valid.any():
             raise ToolkitError(f"{identity}: no frame is measured: leave them out with --where")
-        awake = np.flatnonzero(valid & (ear >= np.median(ear[valid])))
-        count = max(1, round(_REST_SHARE * len(awake)))
-        chosen = np.sort(awake[np.argsort(opening[awake], kind="stable")[:count]])
-        rests[identity] = _average_frames(own, chosen)
+        rests[identity] = _average_frames(own, _choose_rest(opening, ear, valid))
     return rests
+
+
+def find_rest(meshes: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """One person's mesh at rest (468, 3), as `find_rests`, of their meshes (n, 478, 3)."""
+    faces = np.asarray(meshes, np.float32)
+    moved = remove_pose(faces)
+    opening, ear = measure_opening(view68(moved)), compute_ear(faces).mean(axis=1)
+    chosen = _choose_rest(opening, ear.astype(np.float64), np.ones(len(faces), bool))
+    return np.asarray(moved[chosen].mean(axis=0))
+
+
+def _choose_rest(
+    opening: npt.NDArray[np.float64],
+    ear: npt.NDArray[np.float64],
+    valid: npt.NDArray[np.bool_],
+) -> npt.NDArray[np.int64]:
+    """Frames at rest, rising, of (n,) each."""
+    awake = np.flatnonzero(valid & (ear >= np.median(ear[valid])))
+    count = max(1, round(_REST_SHARE * len(awake)))
+    return np.sort(awake[np.argsort(opening[awake], kind="stable")[:count]])
 
 
 def take_fingerprint(trained: LandmarkClips, chosen_by: LandmarkClips) -> Fingerprint:

@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from toolkit.errors import SetupError
 from toolkit.mesh import EYES68, LANDMARKS68, MOUTH_CORNERS, NOSE_TIP
-from zoo.evaluation.identity import Floats, Picture, fit_similarity, warp_face
 from zoo.evaluation.onnx_file import read_graph
+from zoo.training.face_alignment import Floats, Picture, fit_similarity, warp_face
 
 SIDE = 112
 """Pixels of an aligned face."""

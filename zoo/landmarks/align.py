@@ -93,6 +93,32 @@ def remove_pose(meshes: npt.ArrayLike, rest: npt.ArrayLike | None = None) -> Flo
     return fit_similarity(moving[:, rigid], target[rigid], weights).apply(moving)
 
 
+def add_pose(rest: npt.ArrayLike, meshes: npt.ArrayLike) -> Floats:
+    """A face at rest (468, 3) where the heads of meshes are: (n, 468, 3), in the meshes' unit.
+
+    The inverse of `remove_pose`.
+
+    Args:
+        rest: as `remove_pose` takes it.
+        meshes: (n, 468 or 478, 3).
+    """
+    model = load_default()
+    rigid = np.flatnonzero(model.rigidity)
+    face = np.asarray(rest, np.float64)
+    heads = np.asarray(meshes, np.float64)[:, rigid]
+    return fit_similarity(face[rigid], heads, model.rigidity[rigid]).apply(face)
+
+
+def measure_turn(meshes: npt.ArrayLike) -> Floats:
+    """Degrees (n,) between the axis of a face and the camera's, of meshes (n, 468 or 478, 3)."""
+    model = load_default()
+    rigid = np.flatnonzero(model.rigidity)
+    heads = np.asarray(meshes, np.float64)[:, rigid]
+    moved = fit_similarity(model.mean_shape[rigid], heads, model.rigidity[rigid])
+    forward = moved.matrix[:, 2, 2] / moved.scale
+    return np.asarray(np.degrees(np.arccos(forward.clip(-1, 1))))
+
+
 def view68(meshes: npt.ArrayLike) -> Floats:
     """The 68 points (…, 68, 2) of meshes (…, 468 or 478, 2 or 3), as seen from the front."""
     return np.asarray(np.asarray(meshes)[..., LANDMARKS68, :2], np.float64)

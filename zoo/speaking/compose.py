@@ -54,6 +54,13 @@ class Pasting:
         pasted[self._there] = blend(self._fit(drawn), picture[self._there], self._mask)
         return pasted
 
+    def paste_part(self, picture: Picture, drawn: Picture, share: Mask) -> Picture:
+        """As `paste`, but for the share (S, S), 0 to 1, of the drawn square that is shown."""
+        pasted = picture.copy()
+        mask = self._fit_mask(share)
+        pasted[self._there] = blend(self._fit(drawn), picture[self._there], mask)
+        return pasted
+
     def lay(self, picture: Picture, drawn: Picture, plate: Picture, person: Mask) -> Picture:
         """A copy of the picture (H, W, 3) with a drawn head laid over it.
 

@@ -17,7 +17,8 @@ from toolkit.dataset.manifest import read_history, read_table
 from toolkit.dataset.paths import decode_path
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.ingest.crops import JPEG_QUALITY, read_stretch
-from toolkit.media.video import probe
+from toolkit.media.video import Streams, probe
+from toolkit.schema import VideoInfo
 from toolkit.storage import guard_storage, hash_file
 from zoo.data.frames import Picture, RenderClip, Stretches
 from zoo.data.source import find_dataset
@@ -51,7 +52,7 @@ class Scene:
             ToolkitError: the source is not there any more, or cannot be decoded.
         """
         self._clip = clip
-        self._source = _Source(clip, shards) if background == "source" else None
+        self._source = _open_source(clip, shards) if background == "source" else None
 
     def show(
         self, drawn: Iterator[Picture], num_frames: int, pose: npt.ArrayLike | None = None
@@ -76,7 +77,7 @@ class Scene:
             yield from self._lay(self._source, drawn, pose)
 
     def _paste(
-        self, source: "_Source", drawn: Iterator[Picture], num_frames: int
+        self, source: "SourcePictures", drawn: Iterator[Picture], num_frames: int
     ) -> Iterator[Picture]:
         pasting: Pasting | None = None
         pictures = source.follow(swing(self._clip.num_frames, num_frames))
@@ -85,7 +86,7 @@ class Scene:
             yield pasting.paste(picture, frame)
 
     def _lay(
-        self, source: "_Source", drawn: Iterator[Picture], pose: npt.ArrayLike
+        self, source: "SourcePictures", drawn: Iterator[Picture], pose: npt.ArrayLike
     ) -> Iterator[Picture]:
         clip, plate = self._clip, Plate(self._clip)
         own = place_heads(clip.model_pose, clip.camera)
@@ -96,16 +97,38 @@ class Scene:
             yield pasting.lay(picture, frame, plate.picture, plate.find_person(t))
 
 
-class _Source:
+def _open_source(clip: RenderClip, shards: Path) -> "SourcePictures":
     """The file that a clip was cut from."""
+    path = find_source(clip, shards)
+    with _explain(path):
+        info, streams = probe(path)
+    stored = clip.reader.read("video/source_time", clip.index)
+    times = stored[clip.first : clip.first + clip.num_frames].astype(np.float64)
+    return SourcePictures(path, times, clip.reader.clips[clip.index].crop, info, streams)
 
-    def __init__(self, clip: RenderClip, shards: Path) -> None:
-        self._path = find_source(clip, shards)
-        with _explain(self._path):
-            self._info, self._streams = probe(self._path)
-        stored = clip.reader.read("video/source_time", clip.index)
-        self._times = stored[clip.first : clip.first + clip.num_frames].astype(np.float64)
-        self._crop = clip.reader.clips[clip.index].crop
+
+class SourcePictures:
+    """Pictures of a video, in any order, and the square of them that is drawn."""
+
+    def __init__(
+        self,
+        path: Path,
+        times: npt.NDArray[np.float64],
+        crop: Sequence[float],
+        info: VideoInfo,
+        streams: Streams,
+    ) -> None:
+        """Take a file.
+
+        Args:
+            path: the video.
+            times: (n,) presentation times, s, rising.
+            crop: xyxy px of its pictures.
+            info: from `probe`.
+            streams: from `probe`.
+        """
+        self._path, self._times, self._crop = path, times, crop
+        self._info, self._streams = info, streams
 
     def place(self, picture: Picture) -> Pasting:
         """Where the crop lies in pictures of this one's size."""

@@ -11,12 +11,9 @@ from toolkit.media.decode import read_frames
 from toolkit.media.video import fit_size, probe
 from toolkit.mesh import EYE_CORNERS, NOSE_BASE, NUM_LANDMARKS
 from toolkit.weights import Status, check_weights
-from zoo.evaluation.identity import (
-    align_face,
-    describe_face,
-    describe_faces,
-)
+from zoo.evaluation.identity import describe_face, describe_faces
 from zoo.metrics.identity import measure_distance
+from zoo.training.face_alignment import align_face
 from zoo.training.face_network import NUM_FEATURES, SIDE, FaceNetwork
 from zoo.training.face_weights import NAME
 

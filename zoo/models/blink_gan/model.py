@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from toolkit.errors import ToolkitError
+from zoo.data.landmarks import MESH68
 from zoo.landmarks.statistics import LandmarkStatistics
 from zoo.metrics.aspect_blinks import find_drops
 from zoo.models.blink_gan import FAMILY
@@ -36,11 +37,19 @@ class BlinkModel:
         network: on its device, for use.
         statistics: of the training part, whose canonical face the displacements belong to.
         rate: blinks a second of the training part.
+        backends: feature -> what made it.
+        layout: which 68 points it knows, as `zoo.data.landmarks.MESH68`.
     """
 
     def __init__(
-        self, network: BlinkGenerator, statistics: LandmarkStatistics, rate: float
+        self,
+        network: BlinkGenerator,
+        statistics: LandmarkStatistics,
+        rate: float,
+        backends: dict[str, str] | None = None,
+        layout: str = MESH68,
     ) -> None:
+        self.backends, self.layout = backends or {}, layout
         self.network, self.statistics, self.rate = network.eval(), statistics, rate
         self._device = next(network.parameters()).device
 
@@ -137,4 +146,5 @@ def open_blink_gan(path: Path, device: torch.device | str = "cpu") -> BlinkModel
     statistics = LandmarkStatistics.from_state(model["statistics"])
     network = create_blink_gan(model["preset"], num_components=len(statistics.eye_pcs))
     network.load_state_dict(model["network"])
-    return BlinkModel(network.to(device), statistics, model["rate"])
+    backends, layout = model["backends"], model.get("points", MESH68)
+    return BlinkModel(network.to(device), statistics, model["rate"], backends, layout)

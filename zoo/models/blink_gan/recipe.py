@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.holdout import Holdout
-from zoo.data.landmarks import LandmarkClips, load_landmark_clips, take_fingerprint
+from zoo.data.landmarks import MESH68, LandmarkClips, load_landmark_clips, take_fingerprint
 from zoo.data.order import Batches, cut_order
 from zoo.landmarks.statistics import LandmarkStatistics
 from zoo.models.blink_gan import FAMILY
@@ -178,6 +178,7 @@ class BlinkTask(Task):
             "statistics": self._statistics.to_state(),
             "rate": self.figures.rate,
             "backends": dict(self._backends),
+            "points": MESH68,
         }
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from zoo.data.contract import Contract
+from zoo.data.landmarks import MESH68
 from zoo.landmarks.statistics import LandmarkStatistics
 from zoo.models.l_gan import FAMILY
 from zoo.models.l_gan.networks import Generator, create_l_gan
@@ -30,6 +31,7 @@ class LandmarkModel:
         statistics: of its training part.
         num_taps: K, as `zoo.data.landmarks.cut_taps` takes it.
         contract: of the scores that it knows. Their rate is of no account: taps are 33 ms apart.
+        layout: which 68 points it knows, as `zoo.data.landmarks.MESH68`.
     """
 
     def __init__(
@@ -38,9 +40,10 @@ class LandmarkModel:
         statistics: LandmarkStatistics,
         num_taps: int,
         contract: Contract | None = None,
+        layout: str = MESH68,
     ) -> None:
         self.network, self.statistics, self.num_taps = network, statistics, num_taps
-        self.contract = contract
+        self.contract, self.layout = contract, layout
         self._device = next(network.parameters()).device
 
     @torch.no_grad()
@@ -76,4 +79,5 @@ def open_l_gan(path: Path, device: torch.device | str = "cpu") -> LandmarkModel:
         LandmarkStatistics.from_state(content["statistics"]),
         content["taps"],
         Contract.from_state(content["contract"]),
+        content.get("points", MESH68),
     )

@@ -9,7 +9,7 @@ import torch
 from zoo.data.contract import Contract
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.holdout import Holdout
-from zoo.data.landmarks import LAYOUT, LandmarkClips, load_landmark_clips, take_fingerprint
+from zoo.data.landmarks import LAYOUT, MESH68, LandmarkClips, load_landmark_clips, take_fingerprint
 from zoo.data.order import Batches, draw_order
 from zoo.landmarks.statistics import LandmarkStatistics
 from zoo.models.l_gan import FAMILY
@@ -173,6 +173,7 @@ class LGanTask(Task):
         return {
             "preset": self._recipe.preset,
             "taps": self._recipe.taps,
+            "points": MESH68,
             "generator": copy_to_cpu(self._kept),
             "discriminator": copy_to_cpu(self._model.discriminator),
             "statistics": self._statistics.to_state(),

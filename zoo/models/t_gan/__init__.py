@@ -20,17 +20,18 @@ FAMILY = Family(
         lowest absolute error on people of the part `val`, behind a few steps on their pictures:
         split by identity. The shards need face crops.""",
         example="zoo train t-gan --shards shards/ --out runs/tgan",
-        next="zoo finetune t-gan --base {out}/best.pt --shards {shards} --images CLIP_ID "
-        "--out runs/me-tgan",
+        next="zoo finetune t-gan --base {out}/best.pt --images FOLDER --out runs/me-tgan",
     ),
     finetuning=Training(
         options="zoo.models.t_gan.options:FinetuneRecipe",
         help="""Go on training with 20 pictures of one person, for 10 epochs.
 
-        They are frames of a clip that differ most in their landmarks; best.pt is the epoch of the
-        lowest absolute error on the clip's other frames.""",
-        example="zoo finetune t-gan --base runs/tgan/best.pt --shards shards/ --images CLIP_ID "
-        "--out runs/me-tgan",
-        next="",
+        They come from a folder of pictures or a video of a stranger, in which faces are measured
+        there and then, or from a clip. Those are taken that are sharp, look this way and differ
+        most in their landmarks; best.pt is the epoch of the lowest absolute error on the others,
+        or where there are none on themselves.""",
+        example="zoo finetune t-gan --base runs/tgan/best.pt --images FOLDER --out runs/me-tgan",
+        next="zoo synthesize --system cascaded --audio speech.wav --l-gan runs/lgan/best.pt "
+        "--blink-gan runs/blink/best.pt --t-gan {out}/best.pt --out out.mp4",
     ),
 )

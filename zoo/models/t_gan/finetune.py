@@ -1,8 +1,8 @@
-"""Fine-tuning to one person by a few pictures: `finetune`, and `zoo finetune t-gan` by a clip's.
+"""Fine-tuning to one person by a few pictures: `finetune`, and `zoo finetune t-gan`.
 
 Das et al. (ECCV 2020), sections 3.4 and 4.3: K = 20 pictures, 10 epochs, eq. 11. What is learnt
-from are pictures and landmarks, wherever they come from; `choose_pictures` takes them from a clip
-of a dataset.
+from are pictures and landmarks, wherever they come from; `choose_pictures` takes them from a
+folder of pictures, a video, or a clip of a dataset.
 
 Legend: K pictures to learn from, H their side.
 """
@@ -20,10 +20,15 @@ from torch import nn
 
 from toolkit.dataset.find import find_clip
 from toolkit.errors import ToolkitError
+from toolkit.schema import NOMINAL_SIZE
 from toolkit.storage import hash_file
 from zoo.data.fingerprint import Fingerprint, digest_item
+from zoo.data.landmarks import MESH68
 from zoo.data.order import cut_order
+from zoo.data.portraits import choose_best, measure_portraits
 from zoo.data.source import find_dataset
+from zoo.landmarks.align import view68
+from zoo.landmarks.spread import choose_spread
 from zoo.models.t_gan import FAMILY
 from zoo.models.t_gan.batches import PersonBatch, make_batch, summarise_errors, to_pictures
 from zoo.models.t_gan.judges import Judges, open_judges
@@ -32,10 +37,11 @@ from zoo.models.t_gan.meta import learn
 from zoo.models.t_gan.model import TrainedTGan, make_generator, open_content
 from zoo.models.t_gan.networks import create_discriminator, place_network
 from zoo.models.t_gan.options import ABLATIONS, BETAS, INNER_RATE, FinetuneRecipe
-from zoo.models.t_gan.pictures import Picture, choose_spread, load_people
+from zoo.models.t_gan.pictures import Picture, load_people, resize
 from zoo.models.t_gan.presets import FINETUNING_EPOCHS, NUM_REFERENCES, PRESETS
 from zoo.models.t_gan.spectral import iterate_gains
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.likeness import warn_of_others
 from zoo.training.loop import Metrics, Task
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
@@ -56,11 +62,13 @@ class PersonPictures:
         identity: who, as the checkpoint notes it.
         pictures: (K, H, H, 3) uint8 RGB.
         landmarks: (K, 68, 2) px.
+        meshes: (K, 478, 3) px, by which the person's face at rest is known later; None: unknown.
     """
 
     identity: str
     pictures: Picture
     landmarks: npt.NDArray[np.float64]
+    meshes: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         """K."""
@@ -181,6 +189,7 @@ class Finetuning:
         with torch.no_grad():
             texture = generator.embed(self.batch.pictures, self.batch.rasters)  # type: ignore[operator]
         weights = {name: copy_to_cpu(network) for name, network in self.networks.items()}
+        meshes = self._person.meshes
         return (
             self._content
             | weights
@@ -188,6 +197,7 @@ class Finetuning:
                 "base": self._sha256,
                 "identity": self._person.identity,
                 "texture": texture.cpu(),
+                "meshes": None if meshes is None else torch.from_numpy(meshes.copy()),
                 "judges": {} if self._judges is None else self._judges.describe(),
             }
         )
@@ -198,12 +208,17 @@ def choose_pictures(
 ) -> tuple[PersonPictures, PersonPictures, str]:
     """What is learnt from, what the best epoch is chosen by, and what measured the landmarks.
 
-    K frames of the clip that differ most in their landmarks, and at most 50 others, evenly spaced.
+    Of a folder or a video the K best pictures, see `choose_best`; of a clip K frames that differ
+    most in their landmarks. The best epoch is chosen by at most 50 others, evenly spaced; where
+    there are none, by those that are learnt from.
 
     Raises:
-        ToolkitError: no such clip, or no other frame than those that are learnt from.
+        ToolkitError: no such clip, or no other frame than those that are learnt from; and see
+            `measure_portraits`.
         ShardError: a shard without crops or landmarks.
     """
+    if recipe.shards is None:
+        return _choose_portraits(Path(recipe.images), recipe.num_pictures, size)
     name = find_clip(find_dataset(recipe.shards), recipe.images)[0]
     (person,) = load_people(recipe.shards, size, split=None, where=f"clip_id == {name!r}")
     chosen = choose_spread(person.landmarks, recipe.num_pictures)
@@ -213,17 +228,42 @@ def choose_pictures(
             f"clip {name}: {len(person)} measured frames, none beside those to learn from: "
             "give fewer --num-pictures"
         )
-    spread = np.linspace(0, len(others) - 1, min(len(others), JUDGED_PICTURES)).round()
-    parts = (chosen, others[spread.astype(np.int64)])
     learnt, judged = (
         PersonPictures(
             identity=person.identity,
             pictures=person.read(part),
             landmarks=person.landmarks[part],
+            meshes=person.read_meshes(part),
         )
-        for part in parts
+        for part in (chosen, _thin_out(others))
     )
     return learnt, judged, person.backend
+
+
+def _choose_portraits(
+    path: Path, number: int, size: int
+) -> tuple[PersonPictures, PersonPictures, str]:
+    portraits = measure_portraits(path)
+    warn_of_others(portraits)
+    chosen = choose_best(portraits, number)
+    others = np.setdiff1d(np.arange(len(portraits)), chosen)
+    meshes = portraits.meshes * np.float32(size / NOMINAL_SIZE)
+    learnt, judged = (
+        PersonPictures(
+            identity=portraits.person,
+            pictures=np.stack([resize(picture, size) for picture in portraits.pictures[part]]),
+            landmarks=view68(meshes[part]),
+            meshes=meshes[part],
+        )
+        for part in (chosen, _thin_out(others if len(others) else chosen))
+    )
+    return learnt, judged, portraits.backend
+
+
+def _thin_out(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """At most `JUDGED_PICTURES` of them, evenly spaced."""
+    spread = np.linspace(0, len(numbers) - 1, min(len(numbers), JUDGED_PICTURES)).round()
+    return numbers[spread.astype(np.int64)]
 
 
 def prepare_finetuning(recipe: FinetuneRecipe, device: torch.device) -> "FinetuneTask":
@@ -234,10 +274,15 @@ def prepare_finetuning(recipe: FinetuneRecipe, device: torch.device) -> "Finetun
     """
     content = load_checkpoint(recipe.base, FAMILY.name)["model"]
     learnt, judged, backend = choose_pictures(recipe, int(content["size"]))
+    points = content.get("points", MESH68)
+    if points != MESH68:
+        raise ToolkitError(
+            f"{recipe.base}: knows {points} landmarks, but those of pictures are {MESH68}"
+        )
     if backend != content["landmarks"]:
         raise ToolkitError(
-            f"{recipe.shards}: landmarks by {backend}, but {recipe.base} was trained with "
-            f"{content['landmarks']}: take shards made in the same way"
+            f"{recipe.shards or recipe.images}: landmarks by {backend}, but {recipe.base} was "
+            f"trained with {content['landmarks']}: take a base and pictures made in the same way"
         )
     judges = None
     if "feature" not in ABLATIONS[content["ablate"]]:

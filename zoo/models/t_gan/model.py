@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import ToolkitError
+from zoo.data.landmarks import MESH68
 from zoo.models.t_gan import FAMILY
 from zoo.models.t_gan.batches import draw_rasters, to_pictures, to_tensor
 from zoo.models.t_gan.networks import Generator, create_generator, place_network
@@ -32,9 +33,11 @@ class TrainedTGan:
         preset: `small` or `paper`.
         size: H.
         landmarks: what measured the landmarks that it knows.
+        layout: which 68 points these are, as `zoo.data.landmarks.MESH68`.
         judges: which networks compared features in training.
         identity: whom it was fine-tuned to; "": it was not.
         texture: of the pictures that it was fine-tuned by, as `draw` takes it; None: of none.
+        meshes: (K, 478, 3) px of those pictures; None: unknown.
         trained_on: whose pictures the base learnt from.
         generator: on its device, its gains folded into its weights.
         device: where it draws.
@@ -44,9 +47,11 @@ class TrainedTGan:
     preset: str
     size: int
     landmarks: str
+    layout: str
     judges: dict[str, str]
     identity: str
     texture: Tensor | None
+    meshes: npt.NDArray[np.float32] | None
     trained_on: tuple[str, ...]
     generator: Generator
     device: torch.device
@@ -115,15 +120,17 @@ def open_content(content: dict[str, Any], path: Path, device: torch.device) -> T
             "train with it"
         ) from error
     fold_gains(generator)
-    texture = content.get("texture")
+    texture, meshes = content.get("texture"), content.get("meshes")
     return TrainedTGan(
         path=path,
         preset=str(content["preset"]),
         size=int(content["size"]),
         landmarks=str(content["landmarks"]),
+        layout=str(content.get("points", MESH68)),
         judges=dict(content["judges"]),
         identity=str(content.get("identity", "")),
         texture=None if texture is None else texture.to(device),
+        meshes=None if meshes is None else meshes.numpy(),
         trained_on=tuple(content["trained_on"]),
         generator=place_network(generator.eval(), device),
         device=device,

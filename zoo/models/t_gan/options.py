@@ -80,8 +80,14 @@ class FinetuneRecipe(RunOptions):
     """Options of fine-tuning to one person."""
 
     base: Path = option("Checkpoint to begin with, as runs/tgan/best.pt.")
-    images: str = option("Whom to learn: id of a clip of --shards, or its beginning.")
-    shards: Path = option("The dataset's folder shards, its manifests beside it.")
+    images: str = option(
+        "Whom to learn: a folder of pictures, a video, one picture; or, with --shards, the id of a "
+        "clip or its beginning.",
+        metavar="FOLDER|VIDEO|CLIP_ID",
+    )
+    shards: Path | None = option(
+        "The folder shards of a clip's dataset, its manifests beside it.", default=None
+    )
     epochs: int = option("An epoch is every picture once.", default=FINETUNING_EPOCHS, at_least=1)
     num_pictures: int = option("K, pictures to learn from.", default=NUM_PICTURES, at_least=1)
     learning_rate: float = option("Of Adam.", default=INNER_RATE, above=0)
@@ -93,6 +99,14 @@ class FinetuneRecipe(RunOptions):
         """Refuse what does not go together: ValueError."""
         super().__post_init__()
         check_face(self.face, self.vgg_face)
+        is_there = Path(self.images).exists()
+        if self.shards is None and not is_there:
+            raise ValueError(
+                f"--images {self.images}: no such folder, video or picture; the id of a clip "
+                "needs --shards"
+            )
+        if self.shards is not None and is_there:
+            raise ValueError(f"--images {self.images} is no clip: leave --shards away")
 
 
 def check_face(face: str, vgg_face: Path | None) -> None:

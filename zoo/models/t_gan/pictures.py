@@ -16,6 +16,9 @@ from toolkit.errors import ShardError
 from zoo.data.fingerprint import digest_item
 from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
 from zoo.landmarks.align import view68
+from zoo.landmarks.spread import choose_spread
+
+__all__ = ["Person", "Picture", "Points", "choose_spread", "load_people", "resize"]
 
 Picture = npt.NDArray[np.uint8]
 """(H, H, 3) uint8 RGB."""
@@ -51,6 +54,17 @@ class Person:
     def read(self, numbers: Sequence[int] | npt.NDArray[np.int64]) -> Picture:
         """Pictures (k, H, H, 3) of these numbers."""
         return np.stack([self._read_one(int(number)) for number in numbers])
+
+    def read_meshes(
+        self, numbers: Sequence[int] | npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """Meshes (k, 478, 3) of these numbers, px of pictures of side `size`."""
+        found = []
+        for slice_number, frame in self.places[np.asarray(numbers, np.int64)].tolist():
+            part = self.slices[slice_number]
+            mesh = part.read("face/landmarks")[frame]
+            found.append(mesh * np.float32(self.size / part.reader.frame_size))
+        return np.stack(found)
 
     def _read_one(self, number: int) -> Picture:
         part = self.slices[self.places[number, 0]]
@@ -92,24 +106,6 @@ def load_people(
     for part in sorted(slices, key=lambda part: part.clip.id):
         of_person.setdefault(part.clip.identity, []).append(part)
     return tuple(_load_person(who, of_person[who], size) for who in sorted(of_person))
-
-
-def choose_spread(landmarks: npt.ArrayLike, number: int) -> npt.NDArray[np.int64]:
-    """Pictures (k,) as different as can be by their landmarks (n, 68, 2), in order.
-
-    The first is the one nearest to the mean face, each further one that which is farthest from all
-    before it; all of them where there are no more than `number`.
-    """
-    points = np.asarray(landmarks, np.float64).reshape(len(np.asarray(landmarks)), -1)
-    nearest = np.linalg.norm(points - points.mean(axis=0), axis=1)
-    chosen = [int(nearest.argmin())]
-    distances = np.full(len(points), np.inf)
-    while len(chosen) < min(number, len(points)):
-        away = np.linalg.norm(points - points[chosen[-1]], axis=1)
-        distances = np.minimum(distances, away)
-        distances[chosen] = -1
-        chosen.append(int(distances.argmax()))
-    return np.sort(np.array(chosen, np.int64))
 
 
 def _describe_kind(reader: ShardReader) -> dict[str, object]:

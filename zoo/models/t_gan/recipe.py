@@ -15,6 +15,7 @@ from torch import nn
 
 from toolkit.errors import ToolkitError
 from zoo.data.fingerprint import Fingerprint
+from zoo.data.landmarks import MESH68
 from zoo.data.order import Batches, draw_order, spread_order
 from zoo.models.t_gan import FAMILY
 from zoo.models.t_gan.batches import (
@@ -231,6 +232,7 @@ class TGanTask(Task):
             "meta": self._recipe.meta,
             "ablate": self._recipe.ablate,
             "landmarks": self._backend,
+            "points": MESH68,
             "judges": self._describe_judges(),
             "trained_on": self._identities,
         }

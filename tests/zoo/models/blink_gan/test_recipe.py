@@ -160,6 +160,8 @@ def test_the_command_trains_from_shards(
         result.stdout
     ).keys()
     model = open_model(out / "best.pt", makes="eyes")
+    assert model.layout == "mesh-68"
+    assert "landmarks" in model.backends
     assert model.rate > 0.1
     assert model.statistics.eye_pcs.shape[1] == 44
 

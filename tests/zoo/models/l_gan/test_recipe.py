@@ -131,6 +131,7 @@ def test_a_checkpoint_says_all_that_speaking_needs(dataset: Path, run: Path) -> 
     assert model.num_taps == 6
     assert (model.contract.scale, model.contract.fps) == ("log_prob", 30)
     assert model.contract.backends == trained.backends
+    assert model.layout == "mesh-68"
     mean, scale = standardise(trained)
     np.testing.assert_array_equal(model.network.score_mean.numpy(), mean)
     np.testing.assert_array_equal(model.network.score_scale.numpy(), scale)

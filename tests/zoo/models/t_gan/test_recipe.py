@@ -14,6 +14,7 @@ import torch
 from click.testing import CliRunner
 
 import zoo.cli
+from tests.sitters import write_pictures
 from tests.zoo.models.t_gan.people import (
     NUM_FRAMES,
     SIDE,
@@ -24,13 +25,17 @@ from tests.zoo.models.t_gan.people import (
     write_people,
 )
 from toolkit.errors import ToolkitError
+from toolkit.mesh import LANDMARKS68, NUM_LANDMARKS
+from toolkit.schema import Provenance
+from zoo.data import portraits
+from zoo.landmarks.spread import choose_spread
 from zoo.models.registry import open_model
 from zoo.models.t_gan.batches import Episode, to_pictures, to_tensor
 from zoo.models.t_gan.finetune import Finetuning, PersonPictures, finetune
 from zoo.models.t_gan.judges import open_judges
 from zoo.models.t_gan.model import open_t_gan
 from zoo.models.t_gan.options import FinetuneRecipe, TGanRecipe
-from zoo.models.t_gan.pictures import choose_spread, load_people
+from zoo.models.t_gan.pictures import load_people
 from zoo.models.t_gan.presets import PRESETS
 from zoo.models.t_gan.recipe import TGanTask, choose_people, train_t_gan
 from zoo.training import perceptual
@@ -354,6 +359,70 @@ def test_the_command_learns_a_clip_and_what_it_learnt_draws(
     assert np.array_equal(by_other[2], next(model.draw(points[2:3], texture)))
 
 
+class DrawnMesh:
+    """Finds in every picture of tests the mesh that they were drawn by."""
+
+    @staticmethod
+    def provenance() -> Provenance:
+        return Provenance(backend="drawn", version="1")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six pictures of one person, whose faces are found where they were drawn."""
+    pictures, points = make_person(count=6)
+    meshes = np.zeros((len(points), NUM_LANDMARKS, 3), np.float32)
+    meshes[:, :, :2] = np.random.default_rng(0).uniform(8, 56, (NUM_LANDMARKS, 2))
+    meshes[:, list(LANDMARKS68), :2] = points
+    found = dict(zip((picture.tobytes() for picture in pictures), meshes, strict=True))
+    monkeypatch.setattr(portraits, "FaceMesh", DrawnMesh)
+    monkeypatch.setattr(portraits, "find_faces", lambda mesh, picture: [found[picture.tobytes()]])
+    return write_pictures(
+        tmp_path / "ann", **{f"p{k}": picture for k, picture in enumerate(pictures)}
+    )
+
+
+def finetune_by_command(run: Path, images: Path | str, out: Path, *more: object) -> Any:
+    words = ["finetune", "t-gan", "--base", run / "best.pt", "--images", images, "--out", out]
+    words += ["--epochs", 1, "--face", "none", *more]
+    return CliRunner().invoke(zoo.cli.main, [*map(str, words)])
+
+
+def test_the_command_learns_a_folder_of_pictures(run: Path, folder: Path, tmp_path: Path) -> None:
+    """Its checkpoint knows the meshes of what it learnt from, px of the pictures that are drawn."""
+    result = finetune_by_command(run, folder, tmp_path / "me", "--num-pictures", 4)
+    assert result.exit_code == 0, result.output
+    assert "zoo synthesize --system cascaded" in result.stderr
+    model = open_model(tmp_path / "me" / "best.pt", makes="faces")
+    assert model.identity == "ann"
+    assert model.meshes.shape == (4, NUM_LANDMARKS, 3)
+    assert model.meshes[..., :2].min() >= 0
+    assert model.meshes[..., :2].max() <= SIDE
+
+
+def test_few_pictures_are_their_own_judges(run: Path, folder: Path, tmp_path: Path) -> None:
+    result = finetune_by_command(run, folder, tmp_path / "me")
+    assert result.exit_code == 0, result.output
+    assert len(open_model(tmp_path / "me" / "best.pt", makes="faces").meshes) == len(
+        list(folder.iterdir())
+    )
+
+
+def test_one_picture_is_learnt(run: Path, folder: Path, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="one picture alone"):
+        result = finetune_by_command(run, folder / "p0.png", tmp_path / "me")
+    assert result.exit_code == 0, result.output
+
+
+def test_images_are_a_path_or_a_clip_of_shards(shards: Path, run: Path, tmp_path: Path) -> None:
+    result = finetune_by_command(run, "person3", tmp_path / "me")
+    assert result.exit_code == 2
+    assert "--images person3: no such folder, video or picture; the id of a clip" in result.stderr
+    result = finetune_by_command(run, tmp_path, tmp_path / "me", "--shards", shards)
+    assert result.exit_code == 2
+    assert "is no clip: leave --shards away" in result.stderr
+
+
 def test_a_base_draws_by_a_texture_alone(run: Path) -> None:
     model = open_t_gan(run / "best.pt")
     pictures, points = make_person()
@@ -379,6 +448,18 @@ def test_landmarks_of_another_backend_are_refused(run: Path, tmp_path: Path) -> 
     )  # fmt: skip
     with pytest.raises(ToolkitError, match=r"landmarks by drawn 2, but .* with drawn 1"):
         train_t_gan(recipe, tmp_path / "me")
+
+
+def test_a_base_of_other_points_is_refused(run: Path, folder: Path, tmp_path: Path) -> None:
+    """The run itself says that its points are the mesh's."""
+    content = load_checkpoint(run / "best.pt")
+    assert content["model"]["points"] == "mesh-68"
+    content["model"]["points"] = "openface-68"
+    (tmp_path / "other").mkdir()
+    save_checkpoint(tmp_path / "other" / "best.pt", content)
+    result = finetune_by_command(tmp_path / "other", folder, tmp_path / "me")
+    assert result.exit_code == 1
+    assert "knows openface-68 landmarks, but those of pictures are mesh-68" in result.stderr
 
 
 def test_a_clip_without_frames_to_choose_by_is_refused(

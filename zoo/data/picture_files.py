@@ -1,0 +1,84 @@
+"""Pictures in files, as people have them: any format that Pillow or OpenCV reads.
+
+Legend: h, w height and width of a picture.
+"""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from toolkit.errors import ToolkitError
+
+Picture = npt.NDArray[np.uint8]
+
+_DEEP = 257
+"""65,535 levels over 255."""
+
+_MOVING = ("GIF",)
+"""Formats of Pillow that are videos here."""
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Files of a folder whose names end as pictures' do, by name; not those of folders in it."""
+    endings = Image.registered_extensions()
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file() and path.suffix.lower() in endings and not path.name.startswith(".")
+    )
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file holds one picture and no video."""
+    try:
+        with Image.open(path) as image:
+            return image.format not in _MOVING
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return path.suffix.lower() in (".tif", ".tiff", ".exr", ".hdr")
+
+
+def read_picture(path: Path) -> Picture:
+    """(h, w, 3) uint8 RGB, upright as its EXIF says.
+
+    Grey becomes RGB, 16 bits become 8, what is transparent shows white.
+
+    Raises:
+        ToolkitError: the file holds no picture that can be read.
+    """
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):
+                return _reduce_depth(np.asarray(upright))
+            if upright.mode == "F":
+                raise ToolkitError(f"{path}: a picture of floating point numbers: save it as PNG")
+            if upright.has_transparency_data:
+                upright = upright.convert("RGBA")
+                white = Image.new("RGBA", upright.size, "white")
+                upright = Image.alpha_composite(white, upright)
+            return np.array(upright.convert("RGB"), np.uint8)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return _read_by_opencv(path, error)
+
+
+def _reduce_depth(levels: npt.NDArray[np.generic]) -> Picture:
+    """Grey of 16 bits (h, w), or colours (h, w, 3), as (h, w, 3) of 8."""
+    values = np.rint(np.asarray(levels, np.float64).clip(0, 65_535) / _DEEP).astype(np.uint8)
+    return np.array(values if values.ndim == 3 else np.repeat(values[..., None], 3, axis=2))
+
+
+def _read_by_opencv(path: Path, error: Exception) -> Picture:
+    """What Pillow does not read: TIFF with colours of 16 bits, among others."""
+    data = np.fromfile(path, np.uint8) if path.is_file() else np.empty(0, np.uint8)
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    try:
+        found = cv2.imdecode(data, flags) if data.size else None
+    except cv2.error:
+        found = None
+    if found is None or found.dtype not in (np.uint8, np.uint16):
+        raise ToolkitError(f"{path}: no picture that can be read: {error}") from error
+    colors = np.asarray(found)[..., ::-1]
+    return _reduce_depth(colors) if found.dtype == np.uint16 else np.array(colors, np.uint8)
