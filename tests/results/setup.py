@@ -10,6 +10,7 @@ from typing import Any
 from tests import ROOT
 
 PAGE = ROOT / "docs" / "results.md"
+CASCADED_PAGE = PAGE.with_name("results-cascaded.md")
 FIGURES = PAGE.parent / "figures"
 
 OUT = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
@@ -50,6 +51,12 @@ class Setup:
         alone_epochs: of the man's renderer that is asked to be as good as another build's in two
             thirds of its time.
         base_epochs: of the one from a base, which is asked to be as good in one third.
+        subjects: of each part of the cascaded experiments, at most.
+        speech_frames: that an l-GAN goes through, each as often as it takes.
+        texture_epochs: of a t-GAN; MAML and transfer go through as many pictures in one.
+        blink_epochs: of a blink-GAN.
+        judged_pictures: of a held-out person.
+        few_people: of the table of few pictures and epochs.
         keep_every: steps between two checkpoints that a renderer's training keeps.
         before: folder with the films and runs of another build; None: there are none.
         renderer_base: checkpoint that trainings from a base begin with; None: the woman's.
@@ -83,6 +90,12 @@ class Setup:
     sentence_epochs: int = 3
     alone_epochs: int = 3
     base_epochs: int = 2
+    subjects: int = 99
+    speech_frames: int = 600_000
+    texture_epochs: int = 8
+    blink_epochs: int = 20
+    judged_pictures: int = 30
+    few_people: int = 3
     keep_every: int = 500
     before: Path | None = None
     renderer_base: Path | None = None
@@ -114,6 +127,12 @@ def make_rehearsal(out: Path) -> Setup:
         sentence_epochs=1,
         alone_epochs=1,
         base_epochs=1,
+        subjects=2,
+        speech_frames=1,
+        texture_epochs=1,
+        blink_epochs=1,
+        judged_pictures=3,
+        few_people=1,
         keep_every=50,
         sample_seconds=15.0,  # as short as a person can be learnt from, with that holdout
     )
