@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable
 
+from tests.results.cascaded_blinks import run_blinks
+from tests.results.cascaded_curves import run_curves
 from tests.results.cascaded_faces import run_faces
 from tests.results.cascaded_speech import run_speech
 from tests.results.setup import Setup, Table
@@ -16,6 +18,8 @@ def _with_workers(run: Run) -> Callable[[Setup], dict[str, Table]]:
 
 CASCADED: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "cascaded-speech": _with_workers(run_speech),
+    "cascaded-curves": run_curves,
+    "cascaded-blinks": _with_workers(run_blinks),
     "cascaded-faces": _with_workers(run_faces),
 }
 """By their names; `cascaded` is all of them."""

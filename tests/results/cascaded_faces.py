@@ -24,15 +24,15 @@ from zoo.metrics.intervals import Interval, bootstrap_interval
 from zoo.metrics.landmark_distance import find_landmarks
 from zoo.metrics.landmarks import measure_lmd_mouth
 from zoo.metrics.series import average_finite, average_known
+from zoo.models.t_gan import FAMILY
+from zoo.models.t_gan.batches import make_batch
 from zoo.models.t_gan.finetune import Finetuning, PersonPictures
 from zoo.models.t_gan.losses import pixel_loss, sum_terms
 from zoo.models.t_gan.model import open_content
 from zoo.models.t_gan.options import INNER_RATE, MAML, TRANSFER
 from zoo.models.t_gan.pictures import Person, Picture, choose_spread, load_people
-from zoo.models.t_gan.batches import make_batch
 from zoo.models.t_gan.presets import FINETUNING_EPOCHS, NUM_PICTURES, PRESETS
 from zoo.training.checkpoint import load_checkpoint
-from zoo.models.t_gan import FAMILY
 
 Floats = npt.NDArray[np.float64]
 
@@ -162,7 +162,9 @@ def tune(
             for places in tuning.draw_order(0, epoch - 1):
                 tuning.step(places)
         if curve:
-            losses.append((measure_loss(tuning, sitting.learnt), measure_loss(tuning, sitting.judged)))
+            losses.append(
+                (measure_loss(tuning, sitting.learnt), measure_loss(tuning, sitting.judged))
+            )
         if epoch in epochs:
             figures[epoch] = score_pictures(draw(tuning, base, sitting), sitting)
     print(sitting.identity, figures[max(epochs)], file=sys.stderr, flush=True)
@@ -236,12 +238,12 @@ def judge_all(
     def mean(rows: Sequence[Mapping[str, float]], name: str) -> float:
         return average_known(np.array([row[name] for row in rows]))
 
-    yield judge(f"PSNR over {NEAREST}, dB", GAIN, mean(best, PSNR) - mean(nearest, PSNR), most=False)
+    yield judge(
+        f"PSNR over {NEAREST}, dB", GAIN, mean(best, PSNR) - mean(nearest, PSNR), most=False
+    )
     yield judge(f"LMD over that of {NEAREST}", SHARE, mean(best, LMD) / mean(nearest, LMD))
     for what, name in (("learnt", "losses"), ("held-out", "held_out")):
-        ends = [
-            [getattr(t, name)[-1] for t in tuned[meta]] for meta in (MAML, TRANSFER)
-        ]
+        ends = [[getattr(t, name)[-1] for t in tuned[meta]] for meta in (MAML, TRANSFER)]
         change = average([a / b for a, b in zip(*ends, strict=True)])
         row = judge(f"loss behind 10 epochs over transfer's, {what} pictures", 1.0, change.value)
         yield row | {"interval": write_interval(change)}
@@ -257,9 +259,7 @@ def tabulate_losses(tuned: Mapping[str, Sequence[Tuned]]) -> Iterator[dict[str, 
         yield row
 
 
-def tabulate_few(
-    setup: Setup, base: Path, sittings: Sequence[Sitting]
-) -> Iterator[dict[str, Any]]:
+def tabulate_few(setup: Setup, base: Path, sittings: Sequence[Sitting]) -> Iterator[dict[str, Any]]:
     """Table 4 and Fig. 9: a few people, by few pictures and epochs."""
     people = sittings[: setup.few_people]
     for number in PICTURES:

@@ -82,8 +82,10 @@ def run_speech(setup: Setup, workers: int) -> dict[str, Table]:
 def load_corpora(setup: Setup, workers: int, num_taps: int = NUM_TAPS) -> dict[str, Corpus]:
     """By what is trained on."""
     people, sentences = ingest_subjects(setup, workers), ingest_s1(setup)
-    corpus = load_sentences(sentences, num_taps)
-    return {OTHERS: load_others(people, sentences, num_taps), SENTENCES: corpus}
+    return {
+        SENTENCES: load_sentences(sentences, num_taps),
+        OTHERS: load_others(people, sentences, num_taps),
+    }
 
 
 def load_others(people: Path, sentences: Path, num_taps: int = NUM_TAPS) -> Corpus:
@@ -199,7 +201,7 @@ def _measure(predict: Predict, clip: LandmarkClip) -> tuple[npt.NDArray[np.float
 def write_scores(scores: Mapping[str, Interval]) -> dict[str, str]:
     """Cells; no correlation of what does not move."""
     return {
-        name: write_interval(interval) if np.isfinite(interval.value) else "–"
+        name: write_interval(interval) if interval.value else "–"
         for name, interval in scores.items()
     }
 
@@ -210,7 +212,10 @@ def compare(scores: Mapping[str, Mapping[str, Interval]]) -> Iterator[dict[str, 
     low, high = ridge[LMD].low, ridge[OPENING].high
     yield judge(f"{LMD}: top of l-GAN's interval", _known(low), _known(made[LMD].high))
     yield judge(
-        f"{OPENING}: bottom of l-GAN's interval", _known(high), _known(made[OPENING].low), most=False
+        f"{OPENING}: bottom of l-GAN's interval",
+        _known(high),
+        _known(made[OPENING].low),
+        most=False,
     )
 
 

@@ -68,7 +68,15 @@ SUBJECTS = {
         tuple(
             f"{_TIMIT}/{name}.mp4"
             for name in (
-                "sa1", "sa2", "si1279", "si1909", "si649", "sx109", "sx19", "sx199", "sx289",
+                "sa1",
+                "sa2",
+                "si1279",
+                "si1909",
+                "si649",
+                "sx109",
+                "sx19",
+                "sx199",
+                "sx289",
                 "sx379",
             )
         ),
@@ -125,9 +133,7 @@ SUBJECTS = {
         TALKS,
         ("liutaocode_talking_face_preprocessing/data_processing/raw_data/FAzSK8PLmGI.mp4",),
     ),
-    "selfie": Subject(
-        TEST, TALKS, ("yiranran_Audio-driven-TalkingFace-HeadPose/Data/31.mp4",)
-    ),
+    "selfie": Subject(TEST, TALKS, ("yiranran_Audio-driven-TalkingFace-HeadPose/Data/31.mp4",)),
     "grid-brbk7n": Subject(TEST, TALKS, (f"{_GRID}/brbk7n.mpg",)),
     S1: Subject(TEST, TALKS, (f"{_GRID}/bbaf2n.mpg",)),
 }
@@ -150,7 +156,7 @@ def make_where(*, talks: bool = False, grid: bool = True) -> str:
 
 
 def ingest_subjects(setup: Setup, workers: int) -> Path:
-    """The dataset of all subjects, an identity each, with its split; ingested unless it is there."""
+    """The dataset of all subjects, with its split; ingested unless it is there."""
     out = setup.out / "subjects"
     if not (out / "ingested").is_file():
         rows = list(_list_videos(out / "with_sound", setup.subjects))

@@ -53,8 +53,10 @@ class Setup:
         base_epochs: of the one from a base, which is asked to be as good in one third.
         subjects: of each part of the cascaded experiments, at most.
         speech_frames: that an l-GAN goes through, each as often as it takes.
+        curve_frames: of the short ones.
         texture_epochs: of a t-GAN; MAML and transfer go through as many pictures in one.
         blink_epochs: of a blink-GAN.
+        blink_minutes: of the track that generated blinks are counted in.
         judged_pictures: of a held-out person.
         few_people: of the table of few pictures and epochs.
         keep_every: steps between two checkpoints that a renderer's training keeps.
@@ -91,9 +93,11 @@ class Setup:
     alone_epochs: int = 3
     base_epochs: int = 2
     subjects: int = 99
-    speech_frames: int = 600_000
+    speech_frames: int = 400_000
+    curve_frames: int = 100_000
     texture_epochs: int = 8
     blink_epochs: int = 20
+    blink_minutes: float = 20.0
     judged_pictures: int = 30
     few_people: int = 3
     keep_every: int = 500
@@ -129,8 +133,10 @@ def make_rehearsal(out: Path) -> Setup:
         base_epochs=1,
         subjects=2,
         speech_frames=1,
+        curve_frames=1,
         texture_epochs=1,
         blink_epochs=1,
+        blink_minutes=0.5,
         judged_pictures=3,
         few_people=1,
         keep_every=50,
