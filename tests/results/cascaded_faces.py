@@ -14,9 +14,10 @@ import numpy.typing as npt
 import torch
 
 from tests.accuracy.real import choose_evenly
+from tests.results.cascaded_papers import tabulate_paper
 from tests.results.cascaded_runs import train_texture
-from tests.results.cascaded_subjects import TEST, ingest_subjects, make_where
-from tests.results.setup import Setup, Table
+from tests.results.cascaded_subjects import S1, TEST, ingest_subjects, make_where
+from tests.results.setup import Setup, Table, divide
 from toolkit.features.landmarks import FaceMesh
 from zoo.evaluation.tables import judge, write_interval
 from zoo.evaluation.videos import compare_pictures
@@ -101,6 +102,8 @@ def run_faces(setup: Setup, workers: int) -> dict[str, Table]:
         "cascaded-faces": Table(rows),
         "cascaded-faces-targets": Table(list(judge_all(best, nearest, tuned))),
         "cascaded-meta": Table(list(tabulate_losses(tuned))),
+        "cascaded-table-1": tabulate_paper("das-1", name_all(tuned[MAML], nearest)),
+        "cascaded-table-2": tabulate_paper("das-2", name_s1(sittings, tuned[MAML], nearest)),
         "cascaded-few": Table(list(tabulate_few(setup, bases[MAML], sittings))),
     }
 
@@ -119,10 +122,10 @@ def load_held_out(dataset: Path) -> tuple[Person, ...]:
     return load_people(dataset / "shards", size, split=TEST, where=make_where())
 
 
-def sit(setup: Setup, person: Person, number: int = NUM_PICTURES) -> Sitting:
+def sit(setup: Setup, person: Person) -> Sitting:
     """K pictures to learn from, and of all others some, evenly over the person's frames."""
-    chosen = choose_spread(person.landmarks, number)
-    others = np.setdiff1d(np.arange(len(person)), choose_spread(person.landmarks, NUM_PICTURES))
+    chosen = choose_spread(person.landmarks, NUM_PICTURES)
+    others = np.setdiff1d(np.arange(len(person)), chosen)
     rest = np.array(choose_evenly(others.tolist(), setup.judged_pictures))
     learnt, judged = (
         PersonPictures(
@@ -217,7 +220,7 @@ def find_nearest(sitting: Sitting) -> npt.NDArray[np.int64]:
 
 def summarise(rows: Sequence[Mapping[str, float]]) -> dict[str, str]:
     """Means over people, with intervals over people."""
-    return {name: write_interval(average([row[name] for row in rows])) for name in rows[0]}
+    return {name: write_interval(mean) for name, mean in average_rows(rows).items()}
 
 
 def average(values: Sequence[float]) -> Interval:
@@ -226,6 +229,33 @@ def average(values: Sequence[float]) -> Interval:
     if not len(known):
         return Interval(np.nan, None, None)
     return bootstrap_interval(lambda rows: float(known[rows].mean()), [1] * len(known), block=1)
+
+
+Rows = Sequence[Mapping[str, float]]
+
+
+def name_all(tuned: Sequence[Tuned], nearest: Rows) -> dict[str, dict[str, Interval]]:
+    """Means over all people, of landmarks that are real."""
+    drawn = [t.figures[FINETUNING_EPOCHS] for t in tuned]
+    shown = {"t-gan, real landmarks, held-out people": drawn, NEAREST: nearest}
+    return {name: average_rows(rows) for name, rows in shown.items()}
+
+
+def name_s1(
+    sittings: Sequence[Sitting], tuned: Sequence[Tuned], nearest: Rows
+) -> dict[str, dict[str, Interval]]:
+    """Those of GRID's first speaker alone, where he is among them."""
+    own = [k for k, sitting in enumerate(sittings) if sitting.identity == S1]
+    if not own:
+        return {}
+    drawn = tuned[own[0]].figures[FINETUNING_EPOCHS]
+    shown = {"t-gan, real landmarks, s1": drawn, NEAREST: nearest[own[0]]}
+    return {name: average_rows([row]) for name, row in shown.items()}
+
+
+def average_rows(rows: Rows) -> dict[str, Interval]:
+    """Column -> mean over people."""
+    return {name: average([row[name] for row in rows]) for name in rows[0]}
 
 
 def judge_all(
@@ -241,10 +271,10 @@ def judge_all(
     yield judge(
         f"PSNR over {NEAREST}, dB", GAIN, mean(best, PSNR) - mean(nearest, PSNR), most=False
     )
-    yield judge(f"LMD over that of {NEAREST}", SHARE, mean(best, LMD) / mean(nearest, LMD))
+    yield judge(f"LMD over that of {NEAREST}", SHARE, divide(mean(best, LMD), mean(nearest, LMD)))
     for what, name in (("learnt", "losses"), ("held-out", "held_out")):
         ends = [[getattr(t, name)[-1] for t in tuned[meta]] for meta in (MAML, TRANSFER)]
-        change = average([a / b for a, b in zip(*ends, strict=True)])
+        change = average([divide(a, b) for a, b in zip(*ends, strict=True)])
         row = judge(f"loss behind 10 epochs over transfer's, {what} pictures", 1.0, change.value)
         yield row | {"interval": write_interval(change)}
 

@@ -25,12 +25,12 @@ from zoo.training.loop import BEST, LAST, Task, train
 PRESET = "small"
 """Of everything that is trained here."""
 
-VISITS = 4
-"""Of a person in an epoch of MAML: fewer epochs, so that little time goes into choosing one."""
-
 
 LOOKS = 2
 """Of a person's videos, as many as a t-GAN learns from, each as a task of its own."""
+
+MOST_PASSES = 20
+"""Of an l-GAN over its clips, where these are few."""
 
 INNER_STEPS = 3
 """m, so that the global weights move more often in the same time."""
@@ -88,7 +88,7 @@ def train_texture(setup: Setup, dataset: Path, name: str, **changes: Any) -> Pat
         **{"epochs": setup.texture_epochs, "learning_rate": TEXTURE_RATE} | changes,
     )  # fmt: skip
     most = count_picture_steps(dataclasses.replace(recipe, meta=MAML))
-    visits = VISITS * most // count_picture_steps(recipe)
+    visits = most // count_picture_steps(recipe)
 
     def make() -> Task:
         judges = None
@@ -106,7 +106,8 @@ def train_speech(
     **changes: Any,
 ) -> Path:  # fmt: skip
     """An l-GAN of clips that are given, of as many frames in all whatever there is of them."""
-    epochs = max(1, round(setup.speech_frames / sum(clip.num_frames for clip in trained)))
+    passes = round(setup.speech_frames / sum(clip.num_frames for clip in trained))
+    epochs = min(max(passes, 1), MOST_PASSES)
     recipe = LGanRecipe(
         shards=dataset / "shards", device="cpu",
         **{"epochs": epochs, "learning_rate": setup.learning_rate} | changes,

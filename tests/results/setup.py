@@ -95,7 +95,7 @@ class Setup:
     subjects: int = 99
     speech_frames: int = 400_000
     curve_frames: int = 100_000
-    texture_epochs: int = 8
+    texture_epochs: int = 32
     blink_epochs: int = 20
     blink_minutes: float = 20.0
     judged_pictures: int = 30
