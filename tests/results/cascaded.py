@@ -7,6 +7,7 @@ from tests.results.cascaded_blinks import run_blinks
 from tests.results.cascaded_curves import run_curves
 from tests.results.cascaded_faces import run_faces
 from tests.results.cascaded_speech import run_speech
+from tests.results.cascaded_speed import run_cascaded_speed
 from tests.results.setup import Setup, Table
 
 Run = Callable[[Setup, int], dict[str, Table]]
@@ -21,5 +22,6 @@ CASCADED: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "cascaded-curves": run_curves,
     "cascaded-blinks": _with_workers(run_blinks),
     "cascaded-faces": _with_workers(run_faces),
+    "cascaded-speed": _with_workers(run_cascaded_speed),
 }
 """By their names; `cascaded` is all of them."""

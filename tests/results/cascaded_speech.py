@@ -39,6 +39,9 @@ LMD, OPENING = "LMD × 100", "opening, r"
 SECONDS = 3.0
 """Of a bootstrap's block."""
 
+Floats = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
 Predict = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.floating[Any]]]
 """(n, K, 29) to (n, 68, 2)."""
 
@@ -69,8 +72,11 @@ def run_speech(setup: Setup, workers: int) -> dict[str, Table]:
         methods = train_methods(setup, corpus)
         for tested, clips in corpus.judged.items():
             where = {"trained on": name, "tested on": tested, "frames": count_valid(clips)}
-            scores = {method: score(predict, clips) for method, predict in methods.items()}
-            rows += [where | {"method": m} | write_scores(s) for m, s in scores.items()]
+            made = {method: measure(predict, clips) for method, predict in methods.items()}
+            scores = {method: score_measured(of) for method, of in made.items()}
+            for method, of in scores.items():
+                beside = {} if method == RIDGE else subtract(made[method], made[RIDGE])
+                rows.append(where | {"method": method} | write_scores(of | beside))
             targets += [where | row for row in compare(scores)]
             print(*rows[-len(scores) :], sep="\n", file=sys.stderr, flush=True)
     return {"cascaded-speech": Table(rows), "cascaded-speech-targets": Table(targets)}
@@ -172,30 +178,70 @@ def count_valid(clips: LandmarkClips) -> int:
     return int(sum(clip.valid.sum() for clip in clips))
 
 
-def score(predict: Predict, clips: LandmarkClips) -> dict[str, Interval]:
-    """Figures over all measured frames, their intervals over blocks of 3 s within clips.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a method's landmarks are like in the measured frames of all clips, n in all.
 
     Openings are correlated within clips, each less its mean there: people's mouths differ at rest.
+
+    Attributes:
+        distance: (n,) LMD of the lips.
+        opening: (n,) how far the mouth is open, less its mean in the clip.
+        real: (n,) how far it really is.
+        lengths: frames of each clip.
+        block: frames of a block of the bootstrap.
     """
+
+    distance: Floats
+    opening: Floats
+    real: Floats
+    lengths: Sequence[int]
+    block: int
+
+    def average(self, rows: Rows) -> float:
+        """LMD × 100 over some frames."""
+        return float(100 * self.distance[rows].mean())
+
+    def correlate(self, rows: Rows) -> float:
+        """R of the opening over some frames."""
+        return correlate(self.opening[rows], self.real[rows])
+
+    def bootstrap(self, statistic: Callable[[Rows], float]) -> Interval:
+        """Over blocks of 3 s within clips."""
+        return bootstrap_interval(statistic, self.lengths, block=self.block)
+
+
+def measure(predict: Predict, clips: LandmarkClips) -> Measured:
+    """Of a method on clips."""
     parts = [_measure(predict, clip) for clip in clips if clip.valid.any()]
     distance, opening, real = (np.concatenate(x) for x in zip(*parts, strict=True))
-    lengths, block = [len(part[0]) for part in parts], round(SECONDS * clips.fps)
-
-    def take(statistic: Callable[[npt.NDArray[np.int64]], float]) -> Interval:
-        return bootstrap_interval(statistic, lengths, block=block)
-
-    return {
-        LMD: take(lambda rows: float(100 * distance[rows].mean())),
-        OPENING: take(lambda rows: correlate(opening[rows], real[rows])),
-    }
+    lengths = [len(part[0]) for part in parts]
+    return Measured(distance, opening, real, lengths, round(SECONDS * clips.fps))
 
 
-def _measure(predict: Predict, clip: LandmarkClip) -> tuple[npt.NDArray[np.float64], ...]:
-    """Distance and both openings of a clip's measured frames, openings less their mean."""
+def _measure(predict: Predict, clip: LandmarkClip) -> tuple[Floats, ...]:
     pred = np.asarray(predict(clip.scores))[clip.valid]
     real = clip.canonical[clip.valid]
     openings = (measure_opening(points) for points in (pred, real))
     return measure_lmd_mouth68(pred, real), *(opening - opening.mean() for opening in openings)
+
+
+def score(predict: Predict, clips: LandmarkClips) -> dict[str, Interval]:
+    """Figures over all measured frames, and their intervals."""
+    return score_measured(measure(predict, clips))
+
+
+def score_measured(made: Measured) -> dict[str, Interval]:
+    """The same of what is measured already."""
+    return {LMD: made.bootstrap(made.average), OPENING: made.bootstrap(made.correlate)}
+
+
+def subtract(made: Measured, other: Measured) -> dict[str, Interval]:
+    """By how much a method's figures are above another's, by the same resamples of both."""
+    return {
+        f"{LMD} over ridge's": made.bootstrap(lambda r: made.average(r) - other.average(r)),
+        f"{OPENING} over ridge's": made.bootstrap(lambda r: made.correlate(r) - other.correlate(r)),
+    }
 
 
 def write_scores(scores: Mapping[str, Interval]) -> dict[str, str]:
@@ -221,8 +267,3 @@ def compare(scores: Mapping[str, Mapping[str, Interval]]) -> Iterator[dict[str, 
 
 def _known(end: float | None) -> float:
     return np.nan if end is None else end
-
-
-def list_rows(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    """A column."""
-    return [row[name] for row in rows]

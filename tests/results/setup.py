@@ -93,7 +93,7 @@ class Setup:
     alone_epochs: int = 3
     base_epochs: int = 2
     subjects: int = 99
-    speech_frames: int = 400_000
+    speech_frames: int = 800_000
     curve_frames: int = 100_000
     texture_epochs: int = 32
     blink_epochs: int = 20
