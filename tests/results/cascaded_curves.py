@@ -93,7 +93,7 @@ class Curves:
     """Trainings on one man's sentences."""
 
     def __init__(self, setup: Setup, corpus: Corpus) -> None:
-        self._setup = dataclasses.replace(setup, speech_frames=setup.curve_frames)
+        self._setup = dataclasses.replace(setup, speech_epochs=setup.curve_epochs)
         self._corpus = corpus
 
     def hear(self, taps: int) -> dict[str, Scores]:

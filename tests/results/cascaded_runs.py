@@ -29,9 +29,6 @@ PRESET = "small"
 LOOKS = 2
 """Of a person's videos, as many as a t-GAN learns from, each as a task of its own."""
 
-MOST_PASSES = 20
-"""Of an l-GAN over its clips, where these are few."""
-
 INNER_STEPS = 3
 """m, so that the global weights move more often in the same time."""
 
@@ -105,13 +102,9 @@ def train_speech(
     setup: Setup, dataset: Path, trained: LandmarkClips, chosen_by: LandmarkClips, name: str,
     **changes: Any,
 ) -> Path:  # fmt: skip
-    """An l-GAN of clips that are given, of as many frames in all whatever there is of them."""
-    passes = round(setup.speech_frames / sum(clip.num_frames for clip in trained))
-    epochs = min(max(passes, 1), MOST_PASSES)
-    recipe = LGanRecipe(
-        shards=dataset / "shards", device="cpu",
-        **{"epochs": epochs, "learning_rate": setup.learning_rate} | changes,
-    )  # fmt: skip
+    """An l-GAN of clips that are given."""
+    settings = {"epochs": setup.speech_epochs, "learning_rate": setup.learning_rate} | changes
+    recipe = LGanRecipe(shards=dataset / "shards", device="cpu", **settings)
 
     def make() -> Task:
         return LGanTask(recipe, trained, chosen_by, distributed=Distributed())

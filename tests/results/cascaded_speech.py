@@ -75,7 +75,7 @@ def run_speech(setup: Setup, workers: int) -> dict[str, Table]:
             made = {method: measure(predict, clips) for method, predict in methods.items()}
             scores = {method: score_measured(of) for method, of in made.items()}
             for method, of in scores.items():
-                beside = {} if method == RIDGE else subtract(made[method], made[RIDGE])
+                beside = {} if method in (NEUTRAL, RIDGE) else subtract(made[method], made[RIDGE])
                 rows.append(where | {"method": method} | write_scores(of | beside))
             targets += [where | row for row in compare(scores)]
             print(*rows[-len(scores) :], sep="\n", file=sys.stderr, flush=True)
@@ -247,7 +247,7 @@ def subtract(made: Measured, other: Measured) -> dict[str, Interval]:
 def write_scores(scores: Mapping[str, Interval]) -> dict[str, str]:
     """Cells; no correlation of what does not move."""
     return {
-        name: write_interval(interval) if interval.value else "–"
+        name: write_interval(interval) if abs(interval.value) > 1e-9 else "–"
         for name, interval in scores.items()
     }
 

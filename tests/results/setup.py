@@ -52,8 +52,8 @@ class Setup:
             thirds of its time.
         base_epochs: of the one from a base, which is asked to be as good in one third.
         subjects: of each part of the cascaded experiments, at most.
-        speech_frames: that an l-GAN goes through, each as often as it takes.
-        curve_frames: of the short ones.
+        speech_epochs: of an l-GAN.
+        curve_epochs: of the short ones.
         texture_epochs: of a t-GAN; MAML and transfer go through as many pictures in one.
         blink_epochs: of a blink-GAN.
         blink_minutes: of the track that generated blinks are counted in.
@@ -93,8 +93,8 @@ class Setup:
     alone_epochs: int = 3
     base_epochs: int = 2
     subjects: int = 99
-    speech_frames: int = 800_000
-    curve_frames: int = 100_000
+    speech_epochs: int = 20
+    curve_epochs: int = 2
     texture_epochs: int = 32
     blink_epochs: int = 20
     blink_minutes: float = 20.0
@@ -132,8 +132,8 @@ def make_rehearsal(out: Path) -> Setup:
         alone_epochs=1,
         base_epochs=1,
         subjects=2,
-        speech_frames=1,
-        curve_frames=1,
+        speech_epochs=1,
+        curve_epochs=1,
         texture_epochs=1,
         blink_epochs=1,
         blink_minutes=0.5,
