@@ -92,7 +92,7 @@ def ingest_real(folder: Path, out: Path, workers: int, *, whisper: str = "none")
     copies.mkdir(parents=True, exist_ok=True)
     inputs = []
     for path in _find_videos(folder):
-        usable = _add_sound(path, folder, copies)
+        usable = add_sound(path, folder, copies)
         names[str(usable.resolve())] = str(path.relative_to(folder))
         inputs.append(usable)
     options = IngestOptions(min_frames=27, identity="stem", whisper=whisper)
@@ -158,7 +158,7 @@ def _has_sound(path: Path) -> bool:
         return False
 
 
-def _add_sound(path: Path, folder: Path, copies: Path) -> Path:
+def add_sound(path: Path, folder: Path, copies: Path) -> Path:
     try:
         info, _ = probe(path)
     except Exception:

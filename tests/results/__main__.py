@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.results.ablations import run_ablations
+from tests.results.cascaded import CASCADED
 from tests.results.evaluated import run_evaluation
 from tests.results.eyes import run_eyes
 from tests.results.grid import run_grid
@@ -25,7 +26,15 @@ from tests.results.perceptual import run_judges
 from tests.results.real import run_real
 from tests.results.reenactment import run_audio_reenactment, run_reenactment
 from tests.results.renderers import run_renderers
-from tests.results.setup import OUT, PAGE, MissingDataError, Setup, Table, make_rehearsal
+from tests.results.setup import (
+    CASCADED_PAGE,
+    OUT,
+    PAGE,
+    MissingDataError,
+    Setup,
+    Table,
+    make_rehearsal,
+)
 from tests.results.sheet import run_sheet
 from tests.results.speed import run_speed
 from tests.results.spoken import run_synthesis
@@ -52,13 +61,17 @@ STEPS: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "minutes": run_minutes,
     "judges": run_judges,
     "speed": run_speed,
+    **CASCADED,
 }
+
+GROUPS = {"cascaded": tuple(CASCADED)}
+"""A name for several steps."""
 
 
 def main() -> None:
     """Run all steps, or those that are named."""
     parser = argparse.ArgumentParser(prog="python -m tests.results", description=__doc__)
-    parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS))
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join([*STEPS, *GROUPS]))
     parser.add_argument("--rehearse", action="store_true", help="Tiny runs; the page stays.")
     parser.add_argument(
         "--weights", type=Path, metavar="FILE",
@@ -73,7 +86,8 @@ def main() -> None:
         help="Renderer of other people that the step minutes begins with, instead of the woman's.",
     )  # fmt: skip
     given = parser.parse_args()
-    if unknown := sorted(set(given.steps) - STEPS.keys()):
+    steps = [step for name in given.steps for step in GROUPS.get(name, (name,))]
+    if unknown := sorted(set(steps) - STEPS.keys()):
         parser.error(f"no step {unknown[0]}: choose from {', '.join(STEPS)}")
     if given.weights and not given.weights.is_file():
         parser.error(f"--weights {given.weights}: no such file")
@@ -88,7 +102,7 @@ def main() -> None:
         before=given.before and given.before.resolve(),
         renderer_base=given.renderer_base and given.renderer_base.resolve(),
     )
-    for name in given.steps or STEPS:
+    for name in steps or STEPS:
         run_step(name, setup, writes=not given.rehearse)
 
 
@@ -105,7 +119,7 @@ def run_step(name: str, setup: Setup, *, writes: bool) -> None:
         text = write_content(table)
         print(f"\n## {key}\n\n{text}", flush=True)
         if writes:
-            replace_table(PAGE, key, text)
+            replace_table(CASCADED_PAGE if name in CASCADED else PAGE, key, text)
 
 
 def write_content(table: Table) -> str:

@@ -160,15 +160,19 @@ def _measure(landmarks: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None = 
 
 def divide(sentences: Iterable[Sentence], names: Iterable[str]) -> Parts:
     """By the digests of the names of all sentences, those too that gave no clip."""
-    order = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-    place = {name: k for k, name in enumerate(order)}
+    place, tenth = place_sentences(names)
     ordered = sorted(sentences, key=lambda sentence: (place[sentence.name], sentence.id))
-    tenth = len(order) // 10
     judged, chosen_by, trained = list[Sentence](), list[Sentence](), list[Sentence]()
     for sentence in ordered:
         tenths = place[sentence.name] // tenth
         (judged, chosen_by, trained)[min(tenths, 2)].append(sentence)
     return Parts(trained, chosen_by, judged)
+
+
+def place_sentences(names: Iterable[str]) -> tuple[dict[str, int], int]:
+    """Name -> place in the order of digests, and how many are a tenth."""
+    order = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    return {name: k for k, name in enumerate(order)}, len(order) // 10
 
 
 # --- scores -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 from tests import ROOT
 
 PAGE = ROOT / "docs" / "results.md"
+CASCADED_PAGE = PAGE.with_name("results-cascaded.md")
 FIGURES = PAGE.parent / "figures"
 
 OUT = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
@@ -53,6 +54,14 @@ class Setup:
         alone_epochs: of the man's renderer beside another build's, whose figures it is asked to
             reach in two thirds of the time.
         base_epochs: of the one from a base, which is asked to reach them in one third.
+        subjects: of each part of the cascaded experiments, at most.
+        speech_epochs: of an l-GAN.
+        curve_epochs: of the short ones.
+        texture_epochs: of a t-GAN; MAML and transfer go through as many pictures in one.
+        blink_epochs: of a blink-GAN.
+        blink_minutes: of the track that generated blinks are counted in.
+        judged_pictures: of a held-out person.
+        few_people: of the table of few pictures and epochs.
         keep_every: steps between two checkpoints that a renderer's training keeps.
         before: folder with the films and runs of another build; None: there are none.
         renderer_base: checkpoint that trainings from a base begin with; None: the woman's.
@@ -89,6 +98,14 @@ class Setup:
     cropped_epochs: int = 8
     alone_epochs: int = 3
     base_epochs: int = 2
+    subjects: int = 99
+    speech_epochs: int = 20
+    curve_epochs: int = 2
+    texture_epochs: int = 32
+    blink_epochs: int = 20
+    blink_minutes: float = 20.0
+    judged_pictures: int = 30
+    few_people: int = 3
     keep_every: int = 500
     before: Path | None = None
     renderer_base: Path | None = None
@@ -123,6 +140,14 @@ def make_rehearsal(out: Path) -> Setup:
         judged_epochs=1,
         alone_epochs=1,
         base_epochs=1,
+        subjects=2,
+        speech_epochs=1,
+        curve_epochs=1,
+        texture_epochs=1,
+        blink_epochs=1,
+        blink_minutes=0.5,
+        judged_pictures=3,
+        few_people=1,
         keep_every=50,
         sample_seconds=15.0,  # as short as a person can be learnt from, with that holdout
     )

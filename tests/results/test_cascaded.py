@@ -1,0 +1,279 @@
+"""The cascaded system's steps: who is in which part, what is measured, and all from end to end."""
+
+import dataclasses
+import functools
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.datasets import FakeClip, write_dataset
+from tests.results import cascaded_blinks as blinks
+from tests.results import cascaded_curves as curves
+from tests.results import cascaded_faces as faces
+from tests.results import cascaded_runs as runs
+from tests.results import cascaded_speech as speech
+from tests.results.cascaded_curves import mix_noise
+from tests.results.cascaded_runs import count_picture_steps
+from tests.results.cascaded_speech import LMD, OPENING, compare, score
+from tests.results.cascaded_subjects import SUBJECTS, TEST, TRAIN, VAL, divide_subjects, make_where
+from tests.results.setup import CASCADED_PAGE, Setup, make_rehearsal
+from tests.speakers import draw_speaker
+from tests.zoo.models.t_gan.people import TINY, write_people
+from toolkit.dataset.manifest import read_table
+from zoo.data.landmarks import LandmarkClip, LandmarkClips
+from zoo.metrics.intervals import Interval, bootstrap_interval
+from zoo.models.t_gan.finetune import PersonPictures
+from zoo.models.t_gan.options import TGanRecipe
+from zoo.models.t_gan.presets import PRESETS
+
+
+def test_no_video_shows_two_people_and_every_part_has_some() -> None:
+    """Five people and more are tested on; a person is in one part, as there is one record each."""
+    videos = Counter(video for subject in SUBJECTS.values() for video in subject.videos)
+    assert set(videos.values()) == {1}
+    parts = Counter(subject.part for subject in SUBJECTS.values())
+    assert set(parts) == {TRAIN, VAL, TEST}
+    assert parts[TEST] >= 5
+
+
+def test_people_known_under_several_names_are_one() -> None:
+    """Files whose paths name one person belong to one subject."""
+    for word in ("obama", "fadg0", "M030", "grid_s1"):
+        of = {n for n, s in SUBJECTS.items() for video in s.videos if word in video}
+        assert len(of) <= 1, word
+
+
+def test_a_split_keeps_a_person_in_their_part(tmp_path: Path) -> None:
+    names = ("obama", "obama", "may", "s18")
+    clips = [
+        FakeClip(identity=name, source=f"videos/{name}-{k}.mp4") for k, name in enumerate(names)
+    ]
+    write_dataset(tmp_path, {"j": clips})
+    divide_subjects(tmp_path)
+    rows = read_table(tmp_path, "split").set_index("clip_id")["split"]
+    assert [rows[clip.id] for clip in clips] == [TRAIN, TRAIN, TEST, VAL]
+
+
+def test_grid_s_speakers_and_the_silent_can_be_left_out() -> None:
+    everyone, talking = make_where(), make_where(talks=True, grid=False)
+    assert "'grid-brbk7n'" in everyone
+    assert "'ip-lap'" in everyone
+    assert "grid" not in talking
+    assert "'ip-lap'" not in talking
+    assert "'obama'" in talking
+
+
+def test_a_step_of_maml_goes_through_its_pictures_once_for_each_inner_step() -> None:
+    """The preset small has 4 pictures of support and 4 queries."""
+    recipe = TGanRecipe(shards=Path("shards"), inner_steps=3)
+    assert count_picture_steps(recipe) == 24
+    assert count_picture_steps(dataclasses.replace(recipe, meta="transfer")) == 8
+
+
+@pytest.mark.parametrize(("level", "share"), [(0.0, 1.0), (10.0, 0.1), (20.0, 0.01)])
+def test_noise_has_the_power_that_is_asked_for(level: float, share: float) -> None:
+    pcm = (3000 * np.sin(np.arange(48_000) / 7)).astype(np.int16)
+    noise = mix_noise(pcm, level).astype(float) - pcm
+    power = np.square(pcm.astype(float)).mean()
+    assert np.square(noise).mean() == pytest.approx(share * power, rel=0.05)
+
+
+# --- landmarks ----------------------------------------------------------------------------------
+
+
+def make_clips(openings: list[np.ndarray]) -> LandmarkClips:
+    """Faces whose inner lips are so far apart, of eyes 1 apart; scores hold the opening."""
+    clips = []
+    for number, opening in enumerate(openings):
+        points = np.zeros((len(opening), 68, 2), np.float32)
+        points[:, 45, 0] = 1
+        points[:, 65:68, 1] = opening[:, None]
+        scores = np.repeat(opening[:, None, None], 29, axis=2).astype(np.float32)
+        clips.append(
+            LandmarkClip(
+                id=f"clip-{number}", identity=f"person-{number}", source="a.mp4", fps=30,
+                scores=scores, canonical=points, neutral=points[0].astype(float),
+                valid=np.ones(len(opening), bool), ear=np.ones((len(opening), 2), np.float32),
+            )
+        )  # fmt: skip
+    neutral = np.zeros((68, 2))
+    return LandmarkClips(
+        clips=tuple(clips), canonical_neutral=neutral, fps=30, scale="log_prob", backends={}
+    )
+
+
+def test_mouths_are_correlated_within_clips() -> None:
+    """A person whose mouth is open at rest moves no figure; a copy of the truth is perfect."""
+    wave = 0.1 * np.sin(np.arange(200) / 5)
+    clips = make_clips([0.2 + wave, 0.9 + wave])
+
+    def invert(scores: np.ndarray) -> np.ndarray:
+        """The clip's motion the wrong way round, about its own mean."""
+        points = np.zeros((len(scores), 68, 2))
+        points[:, 45, 0] = 1
+        opening = scores[:, 0, 0]
+        points[:, 65:68, 1] = (2 * opening.mean() - opening)[:, None]
+        return points
+
+    def copy(scores: np.ndarray) -> np.ndarray:
+        return clips.clips[int(scores[0, 0, 0] > 0.5)].canonical
+
+    assert score(invert, clips)[OPENING].value == pytest.approx(-1)
+    assert score(copy, clips)[OPENING].value == pytest.approx(1)
+    assert score(copy, clips)[LMD].value == pytest.approx(0)
+
+
+def test_better_than_ridge_means_intervals_apart() -> None:
+    ridge = {LMD: Interval(1.2, 1.1, 1.3), OPENING: Interval(0.80, 0.78, 0.82)}
+    near = {LMD: Interval(1.1, 1.0, 1.15), OPENING: Interval(0.85, 0.83, 0.87)}
+    rows = list(compare({"l-GAN": near, "ridge, same window": ridge}))
+    assert [row["met"] for row in rows] == ["no", "yes"]
+
+
+# --- faces --------------------------------------------------------------------------------------
+
+
+def make_sitting(learnt: list[float], judged: list[float]) -> faces.Sitting:
+    """Landmarks all at one place each; pictures of one level."""
+
+    def make(places: list[float]) -> PersonPictures:
+        return PersonPictures(
+            identity="ann",
+            pictures=np.zeros((len(places), 16, 16, 3), np.uint8),
+            landmarks=np.full((len(places), 68, 2), np.array(places)[:, None, None]),
+        )
+
+    meshes = np.zeros((len(judged), 478, 3))
+    return faces.Sitting(identity="ann", learnt=make(learnt), judged=make(judged), meshes=meshes)
+
+
+def test_the_nearest_picture_has_the_nearest_landmarks() -> None:
+    sitting = make_sitting([0.0, 4.0, 10.0], [1.0, 9.0, 5.0])
+    assert faces.find_nearest(sitting).tolist() == [0, 2, 1]
+
+
+def test_fewer_pictures_are_some_of_those_of_more() -> None:
+    """The middle one and the farthest from it; those that are judged stay."""
+    fewer = faces.take_fewer(make_sitting([0.0, 4.0, 10.0], [1.0]), 2)
+    assert fewer.learnt.landmarks[:, 0, 0].tolist() == [4.0, 10.0]
+    assert len(fewer.judged) == 1
+
+
+def test_a_mean_over_people_leaves_out_whom_nothing_is_known_of() -> None:
+    found = faces.average([1.0, np.nan, 3.0])
+    assert found.value == 2
+    assert (found.low, found.high) == (1, 3)
+
+
+def test_meta_learning_is_judged_beside_transfer_and_the_nearest_picture() -> None:
+    """By hand: 30 − 27 dB; 1.0 / 2.5 of the LMD; losses 1 / 2 and 3 / 2."""
+    best, nearest = ({faces.PSNR: p, faces.LMD: d} for p, d in ((30.0, 1.0), (27.0, 2.5)))
+    meta, transfer = (
+        faces.Tuned(losses=np.array([9.0, a]), held_out=np.array([9.0, b]), figures={})
+        for a, b in ((1.0, 3.0), (2.0, 2.0))
+    )
+    rows = list(faces.judge_all([best], [nearest], {"maml": [meta], "transfer": [transfer]}))
+    assert [row["measured"] for row in rows] == pytest.approx([3.0, 0.4, 0.5, 1.5])
+    assert [row["met"] for row in rows] == ["yes", "yes", "yes", "no"]
+
+
+# --- from end to end ----------------------------------------------------------------------------
+
+PARTS = ("obama", "cnn2", "s18", "retalking-2", "may", "news")
+"""Two of each part."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Generated speakers in the places of people and of one man's sentences."""
+    folder = tmp_path_factory.mktemp("cascaded")
+    drawn = [draw_speaker(k, 0, 120) for k in range(len(PARTS))]
+    people = [dataclasses.replace(c, identity=n) for c, n in zip(drawn, PARTS, strict=True)]
+    write_dataset(folder / "subjects", {"j": people})
+    divide_subjects(folder / "subjects")
+    (folder / "subjects" / "ingested").touch()
+    sentences = [draw_speaker(9, k, 100) for k in range(20)]
+    write_dataset(folder / "s1", {"j": sentences})
+    return folder
+
+
+@pytest.fixture
+def setup(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
+    """Tiny trainings on them."""
+    for module in (speech, curves, blinks, faces):
+        for name, where in (("ingest_subjects", "subjects"), ("ingest_s1", "s1")):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, lambda *_, folder=data / where: folder)
+    quick = functools.partial(bootstrap_interval, num_resamples=20)
+    monkeypatch.setattr(speech, "bootstrap_interval", quick)
+    return make_rehearsal(tmp_path)
+
+
+def test_speech_is_scored_on_people_and_sentences_beside_baselines(setup: Setup) -> None:
+    """And a second run trains nothing again."""
+    tables = speech.run_speech(setup, 1)
+    rows = tables["cascaded-speech"].rows
+    assert {(row["trained on"], row["tested on"]) for row in rows} == {
+        (speech.OTHERS, speech.PEOPLE), (speech.OTHERS, speech.HELD),
+        (speech.SENTENCES, speech.HELD),
+    }  # fmt: skip
+    still, ridge, *_ = [row for row in rows if row["trained on"] == speech.SENTENCES]
+    assert still[OPENING] == "–"
+    assert float(ridge[LMD].split()[0]) < float(still[LMD].split()[0])
+    log = (setup.out / "speech-s1-l-gan" / "log.csv").read_text()
+    speech.run_speech(setup, 1)
+    assert (setup.out / "speech-s1-l-gan" / "log.csv").read_text() == log
+
+
+def test_curves_are_drawn_by_time_losses_and_noise(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curves, "TIMES", (2, 6))
+    monkeypatch.setattr(curves, "NOISES", (None, 0.0))
+    tables = curves.run_curves(setup)
+    assert [row["Δt"] for row in tables["cascaded-times"].rows] == [2, 6, 2, 6]
+    assert len(tables["cascaded-losses"].rows) == 5
+    assert [row["noise, dB"] for row in tables["cascaded-noise"].rows] == ["clean", "0"] * 2
+    figures = [table.figure for table in tables.values()]
+    assert all(figure is not None and figure.is_file() for figure in figures)
+
+
+def test_blinks_are_counted_beside_real_ones(setup: Setup) -> None:
+    tables = blinks.run_blinks(setup, 1)
+    rows = tables["cascaded-blinks"].rows
+    assert [row["eyes"] for row in rows] == ["trained on", "held out", "generated"] * 2
+    assert "MMD², no noise" in rows[2]
+
+
+def test_faces_are_fine_tuned_and_scored_beside_the_nearest_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_people(tmp_path / "subjects")
+    monkeypatch.setitem(PRESETS, "small", TINY)
+    monkeypatch.setattr(faces, "ingest_subjects", lambda *_: tmp_path / "subjects")
+    for module in (runs, faces):
+        monkeypatch.setattr(module, "make_where", lambda: None)
+    monkeypatch.setattr(faces, "NUM_PICTURES", 4)
+    monkeypatch.setattr(faces, "PICTURES", (1, 4))
+    monkeypatch.setattr(faces, "look", lambda pictures: np.zeros((len(pictures), 478, 3)))
+    tables = faces.run_faces(make_rehearsal(tmp_path), 1)
+    shown = [row["shown"] for row in tables["cascaded-faces"].rows]
+    assert shown[0] == faces.NEAREST
+    assert shown[1:] == [
+        f"{meta}, {n} epochs" for meta in ("maml", "transfer") for n in (0, 1, 5, 10)
+    ]
+    assert [row["epoch"] for row in tables["cascaded-meta"].rows] == list(range(11))
+    assert [(row["K"], row["epochs"]) for row in tables["cascaded-few"].rows] == [
+        (k, n) for k in (1, 4) for n in (1, 5, 10)
+    ]
+
+
+def test_all_steps_have_markers_on_their_page() -> None:
+    """By the names in the modules' sources: a table without a marker would end a long run."""
+    text = CASCADED_PAGE.read_text()
+    for module in (speech, curves, blinks, faces):
+        for name in re.findall(r'"(cascaded-[a-z-]+)"', Path(str(module.__file__)).read_text()):
+            assert f"<!-- {name} -->" in text
