@@ -1,0 +1,91 @@
+"""Where a face lies in the pictures that VG-net sees, and in which unit its landmarks are.
+
+A picture is moved by the similarity that brings its nose and the corners of its eyes onto those of
+the mean face of the training part, so that a face always has the same size and place. Lips, jaw and
+lids do not move it. Landmarks are aligned by the same similarity, once for a picture: those of
+other frames keep what the head moved since.
+
+Legend: H the side of a picture.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.errors import ToolkitError
+from zoo.landmarks.align import Similarity, average_shapes, fit_similarity
+from zoo.models.vg_net.presets import SIZE
+
+Floats = npt.NDArray[np.float64]
+
+Picture = npt.NDArray[np.uint8]
+"""(height, width, 3) uint8 RGB."""
+
+STEADY = (*range(27, 36), 36, 39, 42, 45)
+"""Of the 68 points: nose, and corners of the eyes."""
+
+LENGTH = 5.0
+"""Of the 136 aligned coordinates, about their mean: the released code's, which puts them within
+about ±0.9."""
+
+MARGIN = 1.5
+"""Side of a picture over the larger side of the box of the mean face's points."""
+
+
+@dataclass(frozen=True, eq=False)
+class Framing:
+    """How a picture and its landmarks are brought to what the network sees.
+
+    Attributes:
+        align: from px of the picture to aligned units.
+        place: from px of the picture to px of (H, H).
+    """
+
+    align: Similarity
+    place: Similarity
+
+    def cut(self, picture: Picture) -> Picture:
+        """The face (H, H, 3) of a picture of any size; its border is repeated outside."""
+        finer = max(1, round(1 / float(self.place.scale)))  # then averaged down
+        matrix = np.concatenate([self.place.matrix.T, self.place.offset[:, None]], axis=1) * finer
+        matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts from a pixel's middle
+        square = cv2.warpAffine(
+            picture,
+            matrix,
+            (SIZE * finer, SIZE * finer),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        if finer > 1:
+            square = cv2.resize(square, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+        return np.asarray(square, np.uint8)
+
+
+def average_faces(faces: Sequence[npt.ArrayLike]) -> Floats:
+    """The mean face (68, 2), aligned units about the origin, of faces (68, 2), level."""
+    mean = average_shapes(np.asarray(faces, np.float64))
+    centred = mean - mean.mean(axis=0)
+    return np.asarray(centred * LENGTH / np.linalg.norm(centred))
+
+
+def frame_face(landmarks: npt.ArrayLike, mean: Floats) -> Framing:
+    """The framing of a picture by its landmarks (68, 2), px; see `average_faces` of `mean`.
+
+    Raises:
+        ToolkitError: landmarks that are no numbers, or lie in one place.
+    """
+    points = np.asarray(landmarks, np.float64)
+    if points.shape != (68, 2):
+        raise ValueError(f"landmarks {points.shape}: give (68, 2)")
+    steady = list(STEADY)
+    try:
+        align = fit_similarity(points[steady], mean[steady])
+    except (ValueError, np.linalg.LinAlgError) as error:
+        raise ToolkitError("no face: its landmarks lie in one place or are no numbers") from error
+    low, high = mean.min(axis=0), mean.max(axis=0)
+    scale = SIZE / (MARGIN * (high - low).max())
+    offset = SIZE / 2 + (align.offset - (low + high) / 2) * scale
+    return Framing(align, Similarity(align.matrix * scale, offset))
