@@ -50,11 +50,11 @@ class Framing:
     def cut(self, picture: Picture) -> Picture:
         """The face (H, H, 3) of a picture of any size; its border is repeated outside."""
         finer = max(1, round(1 / float(self.place.scale)))  # then averaged down
-        matrix = np.concatenate([self.place.matrix.T, self.place.offset[:, None]], axis=1) * finer
-        matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5  # OpenCV counts from a pixel's middle
+        turn, shift = self.place.matrix.T * finer, self.place.offset * finer
+        shift = shift + turn @ (0.5, 0.5) - 0.5  # OpenCV counts from a pixel's middle
         square = cv2.warpAffine(
             picture,
-            matrix,
+            np.concatenate([turn, shift[:, None]], axis=1),
             (SIZE * finer, SIZE * finer),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REPLICATE,

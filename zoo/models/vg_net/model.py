@@ -109,7 +109,7 @@ class TrainedVGNet:
         with torch.inference_mode():
             encoded = self.network.encode(picture, identity[:, 0])
             state = self.network.begin(encoded)
-        for block in landmarks.split(_BLOCK, dim=1):
+        for block in torch.split(landmarks, _BLOCK, dim=1):
             with torch.inference_mode():
                 found, state = self.network.advance(encoded, block, state)
                 drawn = to_pictures(compose(found, picture))[0]

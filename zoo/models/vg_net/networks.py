@@ -15,6 +15,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from zoo.models.vg_net.presets import GRID, NUM_COORDINATES, PRESETS, Preset
 from zoo.training.options import find_preset
 
+_Convolution = nn.Conv2d | nn.ConvTranspose2d
+
 
 class EncodedPicture(NamedTuple):
     """What a picture (B, 3, H, H) and its landmarks are to the network, once for all frames.
@@ -144,12 +146,12 @@ def fold_norms(network: nn.Module) -> None:
     for layers in network.modules():
         if not isinstance(layers, nn.Sequential):
             continue
-        for k in range(len(layers) - 1):
-            convolution, norm = layers[k], layers[k + 1]
-            if isinstance(norm, nn.BatchNorm2d):
-                is_transposed = isinstance(convolution, nn.ConvTranspose2d)
-                layers[k] = fuse_conv_bn_eval(convolution, norm, is_transposed)
-                layers[k + 1] = nn.Identity()
+        for k, norm in enumerate(layers):
+            before = layers[k - 1]
+            if isinstance(norm, nn.BatchNorm2d) and isinstance(before, _Convolution):
+                is_transposed = isinstance(before, nn.ConvTranspose2d)
+                layers[k - 1] = fuse_conv_bn_eval(before, norm, is_transposed)
+                layers[k] = nn.Identity()
 
 
 # --- layers -------------------------------------------------------------------------------------
@@ -251,7 +253,7 @@ def _repeat(x: Tensor, times: int) -> Tensor:
 
 def _init_weights(layer: nn.Module) -> None:
     """The released code's: convolutions N(0, 0.02), scales of batch norm N(1, 0.02)."""
-    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+    if isinstance(layer, _Convolution):
         nn.init.normal_(layer.weight, 0.0, 0.02)
     elif isinstance(layer, nn.BatchNorm2d):
         nn.init.normal_(layer.weight, 1.0, 0.02)
