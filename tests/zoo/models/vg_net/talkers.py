@@ -43,7 +43,7 @@ def write_talkers(
     ) as writer:
         for number in range(people):
             clip = _make_clip(f"person{number}", number, fps)
-            writer.add_clip(clip if frame_size else replace(clip, frames=None))
+            writer.add_clip(clip if frame_size else replace(clip, frames=()))
     split_dataset(folder, SplitOptions(by="identity", ratio="2-1-1"))
     return folder / "shards"
 

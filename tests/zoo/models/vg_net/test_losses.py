@@ -58,3 +58,11 @@ def test_a_sure_discriminator_pays_for_its_sureness() -> None:
     losses = [discriminator_loss(torch.tensor([x]), never, 0.1).item() for x in (1, math.log(9), 9)]
     assert losses[1] == min(losses)
     assert losses[1] == pytest.approx(0.3250830)  # −0.9 log 0.9 − 0.1 log 0.1
+
+
+def test_a_generator_that_is_not_believed_is_pulled_most() -> None:
+    """Where D is sure, the generator's loss does not saturate: its slope is 1, not 0."""
+    logits = torch.tensor([-20.0], requires_grad=True)
+    adversarial_loss(logits).backward()
+    assert logits.grad is not None
+    assert logits.grad.item() == pytest.approx(-1, abs=1e-6)
