@@ -71,8 +71,13 @@ def average_faces(faces: Sequence[npt.ArrayLike]) -> Floats:
     return np.asarray(centred * LENGTH / np.linalg.norm(centred))
 
 
-def frame_face(landmarks: npt.ArrayLike, mean: Floats) -> Framing:
-    """The framing of a picture by its landmarks (68, 2), px; see `average_faces` of `mean`.
+def frame_face(landmarks: npt.ArrayLike, mean: Floats, margin: float = MARGIN) -> Framing:
+    """The framing of a picture by its landmarks.
+
+    Args:
+        landmarks: (68, 2) px.
+        mean: (68, 2) the mean face, see `average_faces`.
+        margin: side of what the network sees over the larger side of the mean face's box.
 
     Raises:
         ToolkitError: landmarks that are no numbers, or lie in one place.
@@ -86,6 +91,6 @@ def frame_face(landmarks: npt.ArrayLike, mean: Floats) -> Framing:
     except (ValueError, np.linalg.LinAlgError) as error:
         raise ToolkitError("no face: its landmarks lie in one place or are no numbers") from error
     low, high = mean.min(axis=0), mean.max(axis=0)
-    scale = SIZE / (MARGIN * (high - low).max())
+    scale = SIZE / (margin * (high - low).max())
     offset = SIZE / 2 + (align.offset - (low + high) / 2) * scale
     return Framing(align, Similarity(align.matrix * scale, offset))

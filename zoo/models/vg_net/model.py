@@ -48,6 +48,7 @@ class TrainedVGNet:
         preset: `small` or `paper`.
         size: H.
         mean_face: (68, 2) onto which pictures and landmarks are aligned.
+        margin: side of its pictures over the larger side of the mean face.
         landmarks: what measured the landmarks that it knows.
         trained_on: whose pictures it learnt from.
         network: on its device, its norms folded into its convolutions.
@@ -58,6 +59,7 @@ class TrainedVGNet:
     preset: str
     size: int
     mean_face: Floats
+    margin: float
     landmarks: str
     trained_on: tuple[str, ...]
     network: VGNet
@@ -72,7 +74,7 @@ class TrainedVGNet:
         Raises:
             ToolkitError: they are of no face.
         """
-        return frame_face(landmarks, self.mean_face)
+        return frame_face(landmarks, self.mean_face, self.margin)
 
     def draw(
         self, picture: Picture, identity: npt.ArrayLike, landmarks: npt.ArrayLike
@@ -141,6 +143,7 @@ def open_vg_net(path: Path, device: torch.device | str = "cpu") -> TrainedVGNet:
         preset=str(content["preset"]),
         size=SIZE,
         mean_face=content["mean_face"].numpy().copy(),
+        margin=float(content["margin"]),
         landmarks=str(content["landmarks"]),
         trained_on=tuple(content["trained_on"]),
         network=network.to(placed, memory_format=torch.channels_last),  # type: ignore[call-overload]

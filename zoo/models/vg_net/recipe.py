@@ -28,7 +28,7 @@ from zoo.models.vg_net.clips import (
     take_fingerprint,
 )
 from zoo.models.vg_net.discriminator import create_discriminator
-from zoo.models.vg_net.framing import Picture
+from zoo.models.vg_net.framing import MARGIN, Picture
 from zoo.models.vg_net.losses import (
     adversarial_loss,
     discriminator_loss,
@@ -244,6 +244,7 @@ class VGNetTask(Task):
             "ablate": self._recipe.ablate,
             **{name: copy_to_cpu(network) for name, network in self._networks.items()},
             "mean_face": torch.from_numpy(self._mean.copy()),
+            "margin": MARGIN,
             "landmarks": self._backend,
             "size": SIZE,
             "trained_on": sorted({clip.identity for clip in self._trained}),
