@@ -72,7 +72,8 @@ def open_model(path: Path, device: "torch.device | str" = "cpu", *, makes: str) 
             `zoo.motion.model.MotionModel`, `frames` a `zoo.speaking.renderer.Renderer`,
             `distances` a `zoo.evaluation.sync.Judge`, `landmarks` a
             `zoo.models.l_gan.model.LandmarkModel`, `eyes` a
-            `zoo.models.blink_gan.model.BlinkModel`, `faces` a `zoo.models.t_gan.model.TrainedTGan`.
+            `zoo.models.blink_gan.model.BlinkModel`, `faces` a `zoo.models.t_gan.model.TrainedTGan`
+            or a `zoo.models.vg_net.model.TrainedVGNet`.
 
     Raises:
         ToolkitError: no such checkpoint, or one that makes something else; and as the family's.

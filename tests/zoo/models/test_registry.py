@@ -36,6 +36,7 @@ INPUTS = {
     "blink-gan": lambda: (torch.randn(2, 75, 10),),
     "syncnet": lambda: (torch.randn(2, 1, 5, 48, 48), torch.randn(2, 1, 13, 20)),
     "t-gan": lambda: tuple(torch.randn(count, 3, 64, 64) for count in (2, 1, 1)),
+    "vg-net": lambda: (torch.randn(2, 3, 128, 128), torch.randn(2, 136), torch.randn(2, 2, 136)),
 }
 """Name -> what its `forward` takes."""
 
