@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from zoo.models.vg_net.presets import NUM_FRAMES, PRESETS
 from zoo.training.options import ClipRunOptions, option
 
+DISCRIMINATOR_SHARE = 0.25
+"""Of the generator's learning rate, that the discriminator has by default."""
+
 ABLATIONS = {
     "": (),
     "attention": ("attention", "dynamic"),
@@ -32,11 +35,14 @@ class VGNetRecipe(ClipRunOptions):
         "Windows of a step, over all processes. 0: the preset's.", default=0, at_least=0
     )
     window: int = option("T, consecutive frames of a window.", default=NUM_FRAMES, at_least=2)
-    learning_rate: float = option("Of Adam, for the generator.", default=2e-4, above=0)
+    learning_rate: float = option(
+        "Of Adam, for the generator. 0: the preset's.", default=0.0, at_least=0
+    )
     discriminator_rate: float = option(
-        "Of Adam, for the discriminator: a fast one leaves the generator nothing to follow.",
-        default=5e-5,
-        above=0,
+        "Of Adam, for the discriminator; 0: a quarter of the generator's. A fast one leaves the "
+        "generator nothing to follow.",
+        default=0.0,
+        at_least=0,
     )
     warm_up: float = option(
         "Share of the epochs, at their start, of the pixel-wise loss alone.",
@@ -59,11 +65,15 @@ class VGNetRecipe(ClipRunOptions):
     identity: str = option("Learn one person alone, with --holdout 0.2.", default="")
 
     def __post_init__(self) -> None:
-        """Take the preset's epochs and batch: ValueError for values outside their limits."""
+        """Take the preset's epochs, batch and rates: ValueError for values outside their limits."""
         super().__post_init__()
         preset = PRESETS[self.preset]
         object.__setattr__(self, "epochs", self.epochs or preset.epochs)
         object.__setattr__(self, "batch_size", self.batch_size or preset.batch_size)
+        rate = self.learning_rate or preset.learning_rate
+        object.__setattr__(self, "learning_rate", rate)
+        slower = self.discriminator_rate or DISCRIMINATOR_SHARE * rate
+        object.__setattr__(self, "discriminator_rate", slower)
 
     def leaves_out(self, part: str) -> bool:
         """Whether it trains without `attention`, `dynamic` or `discriminator`."""

@@ -79,6 +79,7 @@ class Preset:
         epochs: of a training.
         epoch_windows: the most in an epoch, drawn anew in each; 0: all there are.
         batch_size: windows of a step.
+        learning_rate: of the generator.
         falls: whether the learning rates fall to 0 by a cosine.
     """
 
@@ -95,6 +96,7 @@ class Preset:
     epochs: int
     epoch_windows: int
     batch_size: int
+    learning_rate: float
     falls: bool
 
 
@@ -115,6 +117,7 @@ PRESETS = {
         epochs=30,
         epoch_windows=400,
         batch_size=4,
+        learning_rate=5e-4,
         falls=True,
     ),
     "paper": Preset(
@@ -134,6 +137,7 @@ PRESETS = {
         epochs=5,
         epoch_windows=0,
         batch_size=10,
+        learning_rate=2e-4,
         falls=False,
     ),
 }  # fmt: skip

@@ -21,7 +21,7 @@ NUM_FRAMES, UNMEASURED = 22, 9
 TINY = Preset(
     packed=True, image=(0, 4, 8, 8, 8), landmarks=(4, 4), attention=(4, 4), fused=4, hidden=8,
     blocks=1, decoder=(8, 8, 8, 0), dropout=0.0, epochs=2, epoch_windows=0, batch_size=2,
-    falls=True,
+    learning_rate=5e-4, falls=True,
     discriminator=DiscriminatorSizes(
         packed=4, widths=(4, 8, 8), features=8, landmarks=(8, 8), hidden=8
     ),
