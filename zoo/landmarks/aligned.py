@@ -1,7 +1,8 @@
 """Landmarks as they are seen, brought onto a mean shape in the picture's plane: ATVGnet's.
 
-Their unit is such that the mean shape's 136 numbers have a norm of 5, so that faces reach about
-±0.9. Turns of the head out of the plane stay in them.
+A frame is moved by the similarity that brings its nose and the corners of its eyes onto those of
+the mean shape: lips and jaw do not move them, and turns of the head out of the plane stay. The unit
+is such that the mean shape's 136 numbers have a norm of 5, so that faces reach about ±0.9.
 
 Legend: n frames, k = 6 directions.
 """
@@ -14,12 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
-from zoo.landmarks.align import average_shapes, fit_similarity
+from zoo.landmarks.align import Similarity, average_shapes, fit_similarity
 
 Floats = npt.NDArray[np.float64]
 
 LAYOUT = "aligned-landmarks-68-2/v1"
 """Name and version of aligned points; stands in every checkpoint."""
+
+STEADY = (*range(27, 36), 36, 39, 42, 45)
+"""Of the 68 points: nose, and corners of the eyes."""
 
 NORM = 5.0
 NUM_PCS = 6
@@ -37,14 +41,19 @@ class AlignedClip(Protocol):
         """(n,) measured."""
 
 
-def align_points(points: npt.ArrayLike, mean_shape: npt.ArrayLike) -> Floats:
-    """Points (…, 68, 2), each frame by the similarity of its own that puts it nearest to a mean.
+def fit_alignment(points: npt.ArrayLike, mean_shape: npt.ArrayLike) -> Similarity:
+    """From points (…, 68, 2) of any unit, x right, y down, each to a mean shape (68, 2).
 
-    Args:
-        points: of any unit, x right, y down.
-        mean_shape: (68, 2) of `average_aligned`.
+    Raises:
+        ValueError: a face whose points lie in one place.
     """
-    return fit_similarity(points, mean_shape).apply(points)
+    steady, target = (np.asarray(x, np.float64)[..., STEADY, :] for x in (points, mean_shape))
+    return fit_similarity(steady, target)
+
+
+def align_points(points: npt.ArrayLike, mean_shape: npt.ArrayLike) -> Floats:
+    """Points (…, 68, 2), each frame moved by its own `fit_alignment`."""
+    return fit_alignment(points, mean_shape).apply(points)
 
 
 def average_aligned(clips: Sequence[npt.ArrayLike]) -> Floats:

@@ -13,11 +13,11 @@ import numpy.typing as npt
 import torch
 
 from toolkit.clock import SAMPLE_RATE
+from toolkit.errors import ToolkitError
 from toolkit.media.audio import SILENCE_DBFS, find_peak, open_sound
 from zoo.data.contract import Contract
 from zoo.data.mfcc import FRAME_CEPSTRA, FRAME_ROWS, cut_frame_windows
-from zoo.landmarks.align import fit_similarity
-from zoo.landmarks.aligned import NUM_PCS, AlignedStatistics
+from zoo.landmarks.aligned import NUM_PCS, AlignedStatistics, fit_alignment
 from zoo.models.at_net import FAMILY
 from zoo.models.at_net.networks import AtNet, Memory, create_at_net
 from zoo.training.checkpoint import load_checkpoint
@@ -112,7 +112,7 @@ class LandmarkSpeaker:
                 f"a face {seen.shape} and amplification {factors.shape}: the model takes (68, 2) "
                 f"and ({NUM_PCS},)"
             )
-        move = fit_similarity(seen, self.statistics.mean_shape)
+        move = fit_alignment(seen, self.statistics.mean_shape)
         code = self.statistics.encode(move.apply(seen))
         found = [np.empty((0, NUM_PCS), np.float32), *self._run(blocks, code)]
         aligned = self.statistics.decode(factors * np.concatenate(found))
@@ -134,10 +134,15 @@ def open_at_net(path: Path, device: torch.device | str = "cpu") -> LandmarkSpeak
     """The network of a checkpoint.
 
     Raises:
-        ToolkitError: no such checkpoint, or one of something else, or converted weights of the
-            authors without statistics.
+        ToolkitError: no such checkpoint, or one of something else, or converted without the
+            mean and the directions of its landmarks.
     """
     content: dict[str, Any] = load_checkpoint(path, FAMILY.name)["model"]
+    if "statistics" not in content:
+        raise ToolkitError(
+            f"{path}: converted without the mean and the directions of its landmarks: convert it "
+            "again with --mean and --directions"
+        )
     network = create_at_net(content["preset"])
     network.load_state_dict(content["network"])
     return LandmarkSpeaker(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from zoo.models.at_net.presets import PRESETS
-from zoo.training.options import ClipRunOptions, option
+from zoo.training.options import ClipRunOptions, fall_by_cosine, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,5 +20,9 @@ class AtNetRecipe(ClipRunOptions):
         "Stretches of consecutive frames of a step, over all processes.", default=16, at_least=1
     )
     window: int = option("T: frames of a stretch.", default=16, at_least=1)
-    learning_rate: float = option("Of Adam.", default=2e-4, above=0)
+    learning_rate: float = option("Of Adam, at first; it falls to 0.", default=2e-4, above=0)
     identity: str = option("Learn one person alone, with --holdout 0.2.", default="")
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate in an epoch, from 0."""
+        return fall_by_cosine(self.learning_rate, epoch, self.epochs)

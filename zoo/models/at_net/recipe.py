@@ -95,6 +95,9 @@ class AtNetTask(Task):
         return len(self._make_epoch(epoch))
 
     def draw_batches(self, epoch: int, first: int) -> Iterator[SoundBatch]:
+        """The batches of an epoch, whose learning rate is set."""
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._recipe.rate(epoch)
         pin = self._distributed.device.type == "cuda"
         return self._make_epoch(epoch).load(first, self._recipe.workers, pin_memory=pin)
 
