@@ -77,7 +77,9 @@ def _translate(path: Path, released: Any) -> dict[str, Tensor]:
         same = [key for key in left if _describe(theirs[key]) == _describe(layer)]
         if not same:
             what, shape = next(iter(_describe(layer).items()))
-            raise ToolkitError(f"{path}: not the released AT-net: it lacks a layer of {what} {shape}")
+            raise ToolkitError(
+                f"{path}: not the released AT-net: it lacks a layer of {what} {shape}"
+            )
         chosen.append(same[0])
         network |= {f"{name}.{entry}": theirs[same[0]][entry].clone() for entry in layer}
     if left := sorted(theirs.keys() - set(chosen)):

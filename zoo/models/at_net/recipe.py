@@ -55,7 +55,11 @@ def choose_clips(recipe: AtNetRecipe) -> tuple[SoundClips, SoundClips]:
 
 
 class AtNetTask(Task):
-    """AT-net under training."""
+    """AT-net under training.
+
+    Attributes:
+        statistics: of the training part.
+    """
 
     kind = FAMILY.name
 
@@ -77,8 +81,8 @@ class AtNetTask(Task):
         self._contract = trained.contract
         self._contract.refuse_others(chosen_by.contract, "the validation part")
         self._fingerprint = take_fingerprint(trained, chosen_by)
-        self._statistics = AlignedStatistics.fit(trained, trained.mean_shape)
-        self._judge = Judge(trained, chosen_by, self._statistics)
+        self.statistics = AlignedStatistics.fit(trained, trained.mean_shape)
+        self._judge = Judge(trained, chosen_by, self.statistics)
         self._network = create_at_net(recipe.preset).to(distributed.device)
         self._compiled = torch.compile(self._network) if recipe.compile else self._network
         self._optimiser = torch.optim.Adam(
@@ -116,7 +120,7 @@ class AtNetTask(Task):
 
     def validate(self) -> Metrics:
         """How far the lips of the validation part are, see `Judge`; `score` is the LMD."""
-        model = LandmarkSpeaker(self._network, self._statistics, self._contract)
+        model = LandmarkSpeaker(self._network, self.statistics, self._contract)
         figures = self._judge.measure(model.predict)
         return {"score": figures["lmd"], **figures}
 
@@ -131,14 +135,14 @@ class AtNetTask(Task):
         return {
             "preset": self._recipe.preset,
             "network": copy_to_cpu(self._network),
-            "statistics": self._statistics.to_state(),
+            "statistics": self.statistics.to_state(),
             "contract": self._contract.to_state(),
         }
 
     def _make_epoch(self, epoch: int) -> Batches[SoundBatch]:
         recipe = self._recipe
         stretches = Stretches(
-            self._clips, self._statistics, recipe.window, seed=recipe.seed, epoch=epoch
+            self._clips, self.statistics, recipe.window, seed=recipe.seed, epoch=epoch
         )
         order = draw_order(
             len(stretches),
