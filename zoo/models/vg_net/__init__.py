@@ -22,5 +22,6 @@ FAMILY = Family(
         example="zoo train vg-net --shards shards/ --out runs/vg",
         next="zoo train at-net --shards {shards} --out {out}-at",
     ),
+    commands=("zoo convert atvg-official",),
 )
 """`next`: where speech moves the landmarks, AT-net makes them."""

@@ -16,7 +16,7 @@ from zoo.data.fingerprint import Fingerprint, digest_item, digest_parts
 from zoo.data.holdout import Holdout
 from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
 from zoo.landmarks.align import view68
-from zoo.models.vg_net.framing import Floats, Picture, average_faces
+from zoo.models.vg_net.framing import Floats, Picture
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,11 +87,6 @@ def load_face_clips(
 def describe_landmarks(clips: Sequence[FaceClip]) -> str:
     """What measured their landmarks: name, version and weights' digest."""
     return describe_backend(clips[0].part.reader.provenance.get("landmarks"))
-
-
-def average_clips(clips: Sequence[FaceClip]) -> Floats:
-    """The mean face (68, 2) of clips, each counting once; see `average_faces`."""
-    return average_faces([clip.landmarks[clip.measured].mean(axis=0) for clip in clips])
 
 
 def take_fingerprint(trained: Sequence[FaceClip], chosen_by: Sequence[FaceClip]) -> Fingerprint:

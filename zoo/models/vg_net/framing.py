@@ -8,7 +8,6 @@ other frames keep what the head moved since.
 Legend: H the side of a picture.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,20 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
-from zoo.landmarks.align import Similarity, average_shapes, fit_similarity
+from zoo.landmarks.align import Similarity
+from zoo.landmarks.aligned import fit_alignment
 from zoo.models.vg_net.presets import SIZE
 
 Floats = npt.NDArray[np.float64]
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) uint8 RGB."""
-
-STEADY = (*range(27, 36), 36, 39, 42, 45)
-"""Of the 68 points: nose, and corners of the eyes."""
-
-LENGTH = 5.0
-"""Of the 136 aligned coordinates, about their mean: the released code's, which puts them within
-about ±0.9."""
 
 MARGIN = 1.5
 """Side of a picture over the larger side of the box of the mean face's points."""
@@ -64,19 +57,12 @@ class Framing:
         return np.asarray(square, np.uint8)
 
 
-def average_faces(faces: Sequence[npt.ArrayLike]) -> Floats:
-    """The mean face (68, 2), aligned units about the origin, of faces (68, 2), level."""
-    mean = average_shapes(np.asarray(faces, np.float64))
-    centred = mean - mean.mean(axis=0)
-    return np.asarray(centred * LENGTH / np.linalg.norm(centred))
-
-
 def frame_face(landmarks: npt.ArrayLike, mean: Floats, margin: float = MARGIN) -> Framing:
     """The framing of a picture by its landmarks.
 
     Args:
         landmarks: (68, 2) px.
-        mean: (68, 2) the mean face, see `average_faces`.
+        mean: (68, 2) the mean face, see `zoo.landmarks.aligned.average_aligned`.
         margin: side of what the network sees over the larger side of the mean face's box.
 
     Raises:
@@ -85,9 +71,8 @@ def frame_face(landmarks: npt.ArrayLike, mean: Floats, margin: float = MARGIN) -
     points = np.asarray(landmarks, np.float64)
     if points.shape != (68, 2):
         raise ValueError(f"landmarks {points.shape}: give (68, 2)")
-    steady = list(STEADY)
     try:
-        align = fit_similarity(points[steady], mean[steady])
+        align = fit_alignment(points, mean)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise ToolkitError("no face: its landmarks lie in one place or are no numbers") from error
     low, high = mean.min(axis=0), mean.max(axis=0)

@@ -17,8 +17,8 @@ from toolkit.errors import ToolkitError
 from toolkit.facemodel.model import load_default
 from toolkit.storage import hash_file
 from zoo.landmarks.align import view68
+from zoo.landmarks.aligned import average_aligned
 from zoo.models.vg_net import FAMILY
-from zoo.models.vg_net.framing import average_faces
 from zoo.models.vg_net.networks import VGNet, create_vg_net
 from zoo.training.checkpoint import load_checkpoint
 
@@ -27,19 +27,10 @@ PREFIX = "module."
 OFFICIAL_MARGIN = 1.28
 """The released code cuts half a square of 0.64 times the height of the face."""
 
-_FIRST = (64, 3, 7, 7)
-"""Shape of the first convolution, of a picture."""
-
 _GATES = ("update", "reset")
 
 Layers = dict[str, dict[str, Tensor]]
 """Name of each layer -> name of each of its tensors -> tensor, in the file's order."""
-
-
-def is_official(released: Any) -> bool:
-    """Whether a file's content looks like the generator, in whatever layout."""
-    values = released.values() if isinstance(released, Mapping) else ()
-    return any(tuple(getattr(value, "shape", ())) == _FIRST for value in values)
 
 
 def convert_official(path: Path) -> dict[str, Any]:
@@ -65,7 +56,9 @@ def convert_official(path: Path) -> dict[str, Any]:
             "preset": "paper",
             "ablate": "",
             "generator": state,
-            "mean_face": torch.from_numpy(average_faces([view68(load_default().mean_shape)])),
+            "mean_face": torch.from_numpy(
+                average_aligned([view68(load_default().mean_shape)[None]])
+            ),
             "margin": OFFICIAL_MARGIN,
             "landmarks": "dlib's 68 points",
             "trained_on": [],

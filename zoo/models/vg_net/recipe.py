@@ -18,11 +18,11 @@ from toolkit.errors import ToolkitError
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.holdout import Holdout
 from zoo.data.order import Batches, draw_order, spread_order
+from zoo.landmarks.aligned import average_aligned
 from zoo.models.vg_net import FAMILY
 from zoo.models.vg_net.batches import WindowBatch, Windows, to_pictures
 from zoo.models.vg_net.clips import (
     FaceClip,
-    average_clips,
     describe_landmarks,
     load_face_clips,
     take_fingerprint,
@@ -112,7 +112,7 @@ class VGNetTask(Task):
         self._backend = describe_landmarks(trained)
         if (other := describe_landmarks(chosen_by)) != self._backend:
             raise ToolkitError(f"landmarks to train on are by {self._backend}, others by {other}")
-        self._mean = average_clips(trained)
+        self._mean = average_aligned([clip.landmarks[clip.measured] for clip in trained])
         self._fingerprint = take_fingerprint(trained, chosen_by)
         self._epoch = 0
         self._sheet: Picture | None = None

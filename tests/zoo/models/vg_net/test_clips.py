@@ -9,9 +9,10 @@ import torch
 from tests.zoo.models.vg_net.talkers import NUM_FRAMES, UNMEASURED, WINDOW, write_talkers
 from toolkit.errors import ShardError, ToolkitError
 from zoo.data.order import cut_order
+from zoo.landmarks.aligned import average_aligned
 from zoo.models.vg_net.batches import WindowBatch, Windows, to_pictures, to_tensor
-from zoo.models.vg_net.clips import average_clips, load_face_clips
-from zoo.models.vg_net.framing import frame_face
+from zoo.models.vg_net.clips import FaceClip, load_face_clips
+from zoo.models.vg_net.framing import Floats, frame_face
 
 
 @pytest.fixture(scope="module", name="shards")
@@ -19,9 +20,13 @@ def _shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_talkers(tmp_path_factory.mktemp("people"))
 
 
+def find_mean(clips: tuple[FaceClip, ...]) -> Floats:
+    return average_aligned([clip.landmarks[clip.measured] for clip in clips])
+
+
 def make_windows(shards: Path, *, epoch: int = 0, window: int = WINDOW) -> Windows:
     clips = load_face_clips(shards, num_frames=window, split=None)
-    return Windows(clips, average_clips(clips), window, seed=0, epoch=epoch)
+    return Windows(clips, find_mean(clips), window, seed=0, epoch=epoch)
 
 
 def test_stretches_end_where_a_frame_is_not_measured(shards: Path) -> None:
@@ -69,7 +74,7 @@ def test_a_window_is_framed_by_its_picture_and_landmarks_belong_to_their_frames(
     clips = load_face_clips(shards, num_frames=WINDOW, split=None)
     for row, place in enumerate((2, 5)):
         number, first, picture = windows.starts[place]
-        clip, mean = clips[number], average_clips(clips)
+        clip, mean = clips[number], find_mean(clips)
         framing = frame_face(clip.landmarks[picture], mean)
         expected = framing.align.apply(clip.landmarks[first + 3]).reshape(-1)
         assert batch.landmarks[row, 3].numpy() == pytest.approx(expected, abs=1e-5)
