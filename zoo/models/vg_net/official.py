@@ -112,7 +112,7 @@ def _join_gates(path: Path, layers: Layers) -> Layers:
         raise _refuse(path, f"of three layers {shape} one must be named update and one reset")
     (update,), (reset,) = named
     (candidate,) = set(gates) - {update, reset}
-    both = {
+    both: dict[str, Tensor] = {
         entry: torch.cat([layers[update][entry], layers[reset][entry]])
         for entry in ("weight", "bias")
         if entry in layers[update]

@@ -262,7 +262,7 @@ class VGNetTask(Task):
             world_size=self._distributed.size,
             what="windows",
         )
-        most = PRESETS[recipe.preset].epoch_windows // recipe.batch_size
+        most = math.ceil(PRESETS[recipe.preset].epoch_windows / recipe.batch_size)
         return Batches(windows, order[: most or None])
 
 
