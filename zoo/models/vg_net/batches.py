@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from zoo.data.order import Places
+from zoo.landmarks.aligned import align_points
 from zoo.models.vg_net.clips import FaceClip
 from zoo.models.vg_net.framing import Floats, Picture, frame_face
 
@@ -24,13 +25,15 @@ class WindowBatch:
     Attributes:
         picture: (B, 3, H, H).
         identity: (B, 136) its aligned landmarks.
-        landmarks: (B, T, 136) those of the frames.
+        landmarks: (B, T, 136) those of the frames, moved as the picture is.
+        shapes: (B, T, 136) the same, each frame aligned by itself: without the head's movement.
         target: (B, T, 3, H, H) the frames.
     """
 
     picture: Tensor
     identity: Tensor
     landmarks: Tensor
+    shapes: Tensor
     target: Tensor
 
     def to(self, device: torch.device) -> Self:
@@ -79,25 +82,35 @@ class Windows:
         """Those at (B,) places."""
         return stack_windows([self._cut(*self.starts[place]) for place in places])
 
-    def _cut(self, number: int, first: int, picture: int) -> tuple[Picture, Floats]:
+    def _cut(self, number: int, first: int, picture: int) -> tuple[Picture, Floats, Floats]:
         frames = [picture, *range(first, first + self._num_frames)]
         return cut_frames(self._clips[number], frames, self._mean)
 
 
-def cut_frames(clip: FaceClip, frames: Sequence[int], mean: Floats) -> tuple[Picture, Floats]:
-    """Pictures (k, H, H, 3) and aligned landmarks (k, 136), framed by the first frame's face."""
-    framing = frame_face(clip.landmarks[frames[0]], mean)
+def cut_frames(
+    clip: FaceClip, frames: Sequence[int], mean: Floats
+) -> tuple[Picture, Floats, Floats]:
+    """Pictures (k, H, H, 3) and aligned landmarks (k, 136), framed by the first frame's face.
+
+    And (k, 136) landmarks, of which each frame's are aligned by themselves.
+    """
+    points = clip.landmarks[list(frames)]
+    framing = frame_face(points[0], mean)
     pictures = np.stack([framing.cut(clip.read(frame)) for frame in frames])
-    return pictures, framing.align.apply(clip.landmarks[list(frames)]).reshape(len(frames), -1)
+    moved, shapes = framing.align.apply(points), align_points(points, mean)
+    return pictures, moved.reshape(len(frames), -1), shapes.reshape(len(frames), -1)
 
 
-def stack_windows(parts: Sequence[tuple[Picture, Floats]]) -> WindowBatch:
-    """Of `cut_frames`' pictures and landmarks; the first of each is the picture."""
-    pictures = torch.stack([to_tensor(pictures) for pictures, _ in parts])
-    landmarks = torch.stack([torch.from_numpy(points).float() for _, points in parts])
+def stack_windows(parts: Sequence[tuple[Picture, Floats, Floats]]) -> WindowBatch:
+    """Of what `cut_frames` gives; the first picture of each is the one to draw from."""
+    pictures = torch.stack([to_tensor(pictures) for pictures, _, _ in parts])
+    moved, shapes = (
+        torch.stack([torch.from_numpy(part[which]).float() for part in parts]) for which in (1, 2)
+    )
     return WindowBatch(
         picture=pictures[:, 0],
-        identity=landmarks[:, 0],
-        landmarks=landmarks[:, 1:],
+        identity=moved[:, 0],
+        landmarks=moved[:, 1:],
+        shapes=shapes[:, 1:],
         target=pictures[:, 1:],
     )

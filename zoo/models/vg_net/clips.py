@@ -80,7 +80,9 @@ def load_face_clips(
     slices.sort(key=lambda part: part.clip.id)
     clips = tuple(clip for part in slices if (clip := _load_clip(part, num_frames)).stretches)
     if not clips:
-        raise ToolkitError(f"{shards}: no clip of {split or 'it'} has {num_frames} measured frames")
+        raise ToolkitError(
+            f"{shards}: no clip of {split or 'it'} has {num_frames} measured frames in a row"
+        )
     return clips
 
 

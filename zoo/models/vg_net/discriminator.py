@@ -1,7 +1,7 @@
 """The regression discriminator of Chen et al. (CVPR 2019), in the released code's sizes.
 
-It reads landmarks out of frames and says how real these are together; `paper` has 21,491,473
-parameters.
+It reads landmarks out of frames, each aligned by itself as the released code's data are, and says
+how real the frames are together; `paper` has 21,491,473 parameters.
 
 Legend: B windows, T frames of each, H the side of a picture, 136 coordinates of 68 points.
 """

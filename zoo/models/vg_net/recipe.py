@@ -174,7 +174,7 @@ class VGNetTask(Task):
             if has_judge and not self._is_warm_up(self._epoch):
                 read, logits = self._networks["discriminator"](pred, batch.identity)
                 terms["adversarial"] = WEIGHTS.adversarial * adversarial_loss(logits)
-                terms["landmark"] = WEIGHTS.landmark * landmark_loss(read, batch.landmarks)
+                terms["landmark"] = WEIGHTS.landmark * landmark_loss(read, batch.shapes)
             total = torch.stack(list(terms.values())).sum()
         self._gan.step("generator", total.backward)
         losses = {"loss": total} | {f"loss {name}": value for name, value in terms.items()} | shown
@@ -188,7 +188,7 @@ class VGNetTask(Task):
             figures["real"], figures["drawn"] = (
                 torch.sigmoid(logits.detach()).mean() for _, logits in (real, drawn)
             )
-            reading = [landmark_loss(read, batch.landmarks) for read, _ in (real, drawn)]
+            reading = [landmark_loss(read, batch.shapes) for read, _ in (real, drawn)]
             loss = WEIGHTS.landmark * torch.stack(reading).sum()
             if self._is_warm_up(self._epoch):
                 return loss

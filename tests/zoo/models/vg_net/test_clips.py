@@ -1,5 +1,6 @@
 """What is read of shards: stretches of measured frames, and windows of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tests.zoo.models.vg_net.talkers import NUM_FRAMES, UNMEASURED, WINDOW, writ
 from toolkit.errors import ShardError, ToolkitError
 from zoo.data.order import cut_order
 from zoo.landmarks.aligned import average_aligned
-from zoo.models.vg_net.batches import WindowBatch, Windows, to_pictures, to_tensor
+from zoo.models.vg_net.batches import WindowBatch, Windows, cut_frames, to_pictures, to_tensor
 from zoo.models.vg_net.clips import FaceClip, load_face_clips
 from zoo.models.vg_net.framing import Floats, frame_face
 
@@ -78,10 +79,27 @@ def test_a_window_is_framed_by_its_picture_and_landmarks_belong_to_their_frames(
         framing = frame_face(clip.landmarks[picture], mean)
         expected = framing.align.apply(clip.landmarks[first + 3]).reshape(-1)
         assert batch.landmarks[row, 3].numpy() == pytest.approx(expected, abs=1e-5)
+        alone = frame_face(clip.landmarks[first + 3], mean)
+        shape = alone.align.apply(clip.landmarks[first + 3]).reshape(-1)
+        assert batch.shapes[row, 3].numpy() == pytest.approx(shape, abs=1e-5)
         own = framing.align.apply(clip.landmarks[picture]).reshape(-1)
         assert batch.identity[row].numpy() == pytest.approx(own, abs=1e-5)
         assert np.array_equal(to_pictures(batch.target[row, 3]), framing.cut(clip.read(first + 3)))
         assert np.array_equal(to_pictures(batch.picture[row]), framing.cut(clip.read(picture)))
+
+
+def test_what_the_head_moves_is_in_the_landmarks_and_not_in_the_shapes(shards: Path) -> None:
+    clips = load_face_clips(shards, num_frames=WINDOW, split="train")
+    mean, still = find_mean(clips), clips[0]
+    moved = still.landmarks.copy()
+    moved[2] = 1.2 * moved[2] + (5, -3)
+    before, after = (
+        cut_frames(replace(still, landmarks=points), [0, 1, 2], mean)
+        for points in (still.landmarks, moved)
+    )
+    assert after[2] == pytest.approx(before[2], abs=1e-9)
+    assert after[1][:2] == pytest.approx(before[1][:2], abs=1e-9)
+    assert np.abs(after[1][2] - before[1][2]).mean() > 0.1
 
 
 def test_windows_depend_on_seed_and_epoch_alone(shards: Path) -> None:
