@@ -146,8 +146,8 @@ def fold_norms(network: nn.Module) -> None:
     for layers in network.modules():
         if not isinstance(layers, nn.Sequential):
             continue
-        for k, norm in enumerate(layers):
-            before = layers[k - 1]
+        for k in range(1, len(layers)):
+            before, norm = layers[k - 1], layers[k]
             if isinstance(norm, nn.BatchNorm2d) and isinstance(before, _Convolution):
                 is_transposed = isinstance(before, nn.ConvTranspose2d)
                 layers[k - 1] = fuse_conv_bn_eval(before, norm, is_transposed)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import Tensor, nn
 
+import zoo.cli
 from toolkit.errors import ToolkitError
 from zoo.models.vg_net.model import open_vg_net
 from zoo.models.vg_net.networks import VGNet, create_vg_net
@@ -67,7 +69,14 @@ def test_released_checkpoints_draw_as_they_did(network: VGNet, tmp_path: Path) -
     released = write_released(network, counters=False, all_biases=True)
     assert len(released) == 206
     save_checkpoint(tmp_path / "generator_23.pth", released)
-    save_checkpoint(tmp_path / "vg.pt", convert_official(tmp_path / "generator_23.pth"))
+    words = ["convert", "atvg-official", str(tmp_path / "generator_23.pth")]
+    words += ["--out", str(tmp_path / "vg.pt")]
+    result = CliRunner().invoke(zoo.cli.main, words)
+    assert result.exit_code == 0, result.output
+    assert "the VG-net of" in result.stdout
+    result = CliRunner().invoke(zoo.cli.main, [*words, "--mean", "mean.npy"])
+    assert result.exit_code == 2
+    assert "is of VG-net, which has none" in result.stderr
     model = open_vg_net(tmp_path / "vg.pt")
     torch.manual_seed(1)
     inputs = torch.rand(1, 3, 128, 128), torch.randn(1, 136), torch.randn(1, 2, 136)
