@@ -18,7 +18,10 @@ EVALUATE = {
     "person": "zoo.cli.evaluate:evaluate_person",
     "sync": "zoo.cli.sync:evaluate_sync",
 }
-CONVERT = {"facial-official": "zoo.cli.models:convert_facial_official"}
+CONVERT = {
+    "facial-official": "zoo.cli.models:convert_facial_official",
+    "atvg-official": "zoo.cli.models:convert_atvg_official",
+}
 
 
 @click.group("export", cls=Group, table=EXPORT)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy.typing as npt
 import pandas as pd
 
+from toolkit.clock import frame_to_sample
 from toolkit.dataset.manifest import FOLDER, read_table
 from toolkit.dataset.paths import check_inside
 from toolkit.dataset.shard import ShardClip, ShardReader
@@ -43,6 +44,15 @@ class ClipSlice:
         """(last − first, ...) rows of a per-frame array, a view; ShardError where it is absent."""
         start = self.clip.first_frame
         return self.reader.column(name)[start + self.first : start + self.last]
+
+    def read_sound(self) -> npt.NDArray[Any]:
+        """(S,) int16, 16 kHz, of these frames; sample 0 belongs to the first. A view."""
+        sample, start, fps = self.clip.first_sample, self.clip.start_frame, self.reader.fps
+        begin, end = (
+            sample + frame_to_sample(start + frame, fps) - frame_to_sample(start, fps)
+            for frame in (self.first, self.last)
+        )
+        return self.reader.column("audio/pcm")[begin:end]
 
 
 def select_clips(

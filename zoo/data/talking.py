@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import SAMPLE_RATE, frame_to_sample
+from toolkit.clock import SAMPLE_RATE
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError, ToolkitError
 from zoo.data.source import ClipSlice, select_clips
@@ -93,21 +93,17 @@ def load_talking_clips(
 
 
 def _load_clip(part: ClipSlice) -> TalkingClip:
-    reader, start, sample = part.reader, part.clip.start_frame, part.clip.first_sample
+    reader = part.reader
     if not reader.frame_size:
         raise ShardError(
             f"{reader.path} has no frames: run ttk ingest with --frame-size 256 into a new folder"
         )
     shown = place_ticks(part.last - part.first, reader.fps)
-    begin, end = (
-        frame_to_sample(start + frame, reader.fps) - frame_to_sample(start, reader.fps)
-        for frame in (part.first, part.last)
-    )
     return TalkingClip(
         id=part.clip.id,
         identity=part.clip.identity,
         shown=shown + part.first,
-        pcm=reader.column("audio/pcm")[sample + begin : sample + end],
+        pcm=part.read_sound(),
         reader=reader,
         index=part.index,
     )

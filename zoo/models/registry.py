@@ -62,7 +62,9 @@ def create_model(name: str, preset: str | None = None, **options: Any) -> "nn.Mo
     return model
 
 
-def open_model(path: Path, device: "torch.device | str" = "cpu", *, makes: str) -> Any:
+def open_model(
+    path: Path, device: "torch.device | str" = "cpu", *, makes: str, family: str | None = None
+) -> Any:
     """The trained model of a checkpoint, of whichever family, ready for use on a device.
 
     Args:
@@ -71,18 +73,24 @@ def open_model(path: Path, device: "torch.device | str" = "cpu", *, makes: str) 
         makes: what it must make, as `Family.makes`; says what is returned: `motion` a
             `zoo.motion.model.MotionModel`, `frames` a `zoo.speaking.renderer.Renderer`,
             `distances` a `zoo.evaluation.sync.Judge`, `landmarks` a
-            `zoo.models.l_gan.model.LandmarkModel`, `eyes` a
-            `zoo.models.blink_gan.model.BlinkModel`, `faces` a `zoo.models.t_gan.model.TrainedTGan`.
+            `zoo.models.l_gan.model.LandmarkModel` or a `zoo.models.at_net.model.LandmarkSpeaker`,
+            `eyes` a `zoo.models.blink_gan.model.BlinkModel`, `faces` a
+            `zoo.models.t_gan.model.TrainedTGan` or a `zoo.models.vg_net.model.TrainedVGNet`.
+        family: the one that it must be of, where several make the same in ways of their own.
 
     Raises:
         ToolkitError: no such checkpoint, or one that makes something else; and as the family's.
     """
     from zoo.training.checkpoint import load_checkpoint
 
-    families = {family.name: family for family in list_families() if family.makes == makes}
+    families = {
+        known.name: known
+        for known in list_families()
+        if known.makes == makes and family in (None, known.name)
+    }
     bare = path.suffix == ".safetensors"
     kind = None if bare else load_checkpoint(path).get("kind")
-    published = [family for family in families.values() if family.opens_published]
+    published = [known for known in families.values() if known.opens_published]
     if published and kind is None:
         return resolve(published[0], "open")(path, device)
     if kind not in families:

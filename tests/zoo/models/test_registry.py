@@ -32,10 +32,12 @@ INPUTS = {
     "renderer": lambda: (torch.randn(1, 40, 64, 64),),
     "deepspeech": lambda: (torch.randn(1, 161, 40),),
     "personalization": lambda: (torch.randn(2, 128, 71),),
+    "at-net": lambda: (torch.randn(2, 3, 28, 12), torch.randn(2, 6)),
     "l-gan": lambda: (torch.randn(2, 6, 29),),
     "blink-gan": lambda: (torch.randn(2, 75, 10),),
     "syncnet": lambda: (torch.randn(2, 1, 5, 48, 48), torch.randn(2, 1, 13, 20)),
     "t-gan": lambda: tuple(torch.randn(count, 3, 64, 64) for count in (2, 1, 1)),
+    "vg-net": lambda: (torch.randn(2, 3, 128, 128), torch.randn(2, 136), torch.randn(2, 2, 136)),
 }
 """Name -> what its `forward` takes."""
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from zoo.models.syncnet.mfcc import compute_mfcc
+from zoo.data.mfcc import compute_mfcc
 
 Pictures = npt.NDArray[np.uint8]
 Rng = np.random.Generator

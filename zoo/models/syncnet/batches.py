@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import ShardError
+from zoo.data.mfcc import LENGTH, STEP, compute_mfcc
 from zoo.data.order import Places
 from zoo.data.talking import TICK_SAMPLES, TalkingClip
 from zoo.models.syncnet.augment import change_pictures, change_sound, change_voice, jitter_places
 from zoo.models.syncnet.faces import cut_square, place_squares, smooth_places
-from zoo.models.syncnet.mfcc import LENGTH, STEP, compute_mfcc
 from zoo.models.syncnet.presets import NUM_ROWS, ROWS_PER_FRAME, WINDOW, Preset
 
 WINDOWS = 25

@@ -18,10 +18,10 @@ from torch import Tensor
 from toolkit.errors import ToolkitError
 from toolkit.storage import check_ending, hash_file
 from toolkit.weights import read_safetensors
+from zoo.data.mfcc import LENGTH, STEP, compute_mfcc
 from zoo.models.syncnet import FAMILY
 from zoo.models.syncnet.batches import cut_faces, cut_sound
 from zoo.models.syncnet.faces import cut_square, place_squares, smooth_places
-from zoo.models.syncnet.mfcc import LENGTH, STEP, compute_mfcc
 from zoo.models.syncnet.networks import SyncNet, create_syncnet
 from zoo.models.syncnet.presets import NUM_ROWS, PRESETS, ROWS_PER_FRAME, WINDOW
 from zoo.training.checkpoint import load_checkpoint, save_weights

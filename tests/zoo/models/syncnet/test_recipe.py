@@ -15,6 +15,7 @@ from tests.datasets import FakeClip, write_dataset
 from tests.talkers import write_talkers
 from toolkit.errors import ShardError, ToolkitError
 from toolkit.storage import hash_file
+from zoo.data.mfcc import compute_mfcc
 from zoo.data.talking import load_talking_clips
 from zoo.evaluation.lips import describe_judge, open_judge
 from zoo.evaluation.sync import find_shifts, judge_clip
@@ -22,7 +23,6 @@ from zoo.metrics.sync import measure_sync
 from zoo.models.registry import open_model
 from zoo.models.syncnet import model
 from zoo.models.syncnet.batches import TICKS, Stretches, SyncClip, cut_faces, cut_sound
-from zoo.models.syncnet.mfcc import compute_mfcc
 from zoo.models.syncnet.model import SyncJudge
 from zoo.models.syncnet.options import SyncNetRecipe
 from zoo.models.syncnet.presets import PRESETS

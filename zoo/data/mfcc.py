@@ -1,10 +1,10 @@
-"""Mel-frequency cepstra as SyncNet knows them: those of the package python_speech_features.
+"""Mel-frequency cepstra as SyncNet and AT-net know them: those of python_speech_features.
 
 Its defaults: windows of 25 ms every 10 ms, cut by a rectangle; pre-emphasis 0.97; a spectrum of 512
 points; 26 triangles up to 8 kHz; 13 cepstra, lifted by 22, the first replaced by the logarithm of
 the window's energy. Samples count as integers of 16 bits.
 
-Legend: S samples, R rows, F = 257 bins.
+Legend: S samples, R rows, F = 257 bins, n frames of a video.
 """
 
 import functools
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.fft import dct
 
-from toolkit.clock import SAMPLE_RATE
+from toolkit.clock import SAMPLE_RATE, frame_to_sample
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,8 +21,20 @@ LENGTH, STEP, NUM_POINTS = 400, 160, 512
 NUM_FILTERS, NUM_CEPSTRA, LIFT = 26, 13, 22
 PRE_EMPHASIS = 0.97
 
+_BLOCK = 4096
+"""Rows that are computed at once."""
+
 WARPED = 0.6
 """Share of the spectrum in which all frequencies are multiplied by a warp."""
+
+FRAME_ROWS = 28
+"""Rows of AT-net's window: three frames either side of a frame, at 25 frames a second."""
+
+FRAME_LEAD = 1920
+"""Samples by which the first of them begins before the frame: 0.12 s."""
+
+FRAME_CEPSTRA = NUM_CEPSTRA - 1
+"""Of each row, all but the first."""
 
 
 def compute_mfcc(pcm: npt.NDArray[np.int16], warp: float = 1.0) -> npt.NDArray[np.float32]:
@@ -40,6 +52,41 @@ def compute_mfcc(pcm: npt.NDArray[np.int16], warp: float = 1.0) -> npt.NDArray[n
     num_rows = 1 + max(0, -(-(len(samples) - LENGTH) // STEP))
     padded = np.pad(emphasised, (0, max(0, (num_rows - 1) * STEP + LENGTH - len(samples))))
     rows = np.lib.stride_tricks.sliding_window_view(padded, LENGTH)[::STEP][:num_rows]
+    return _compute_rows(rows, warp)
+
+
+def cut_frame_windows(
+    pcm: npt.NDArray[np.int16], first: int, last: int, fps: int
+) -> npt.NDArray[np.float32]:
+    """Windows (n, 28, 12) of frames [first, last) of a video that begins with the sound.
+
+    Row j of a frame's window begins 0.01·j − 0.12 s after the frame does, whatever the rate of the
+    video, and lasts 25 ms; beyond its ends the sound is zeros.
+
+    Args:
+        pcm: (S,) 16 kHz.
+        first: of the frames.
+        last: one past the last frame.
+        fps: frames a second.
+    """
+    frames = np.array([frame_to_sample(frame, fps) for frame in range(first, last)], np.int64)
+    starts = frames[:, None] - FRAME_LEAD + STEP * np.arange(FRAME_ROWS)  # (n, 28)
+    unique, where = np.unique(starts, return_inverse=True)
+    blocks = np.split(unique, range(_BLOCK, len(unique), _BLOCK))
+    rows = np.concatenate([_compute_rows(_emphasise_at(pcm, block)) for block in blocks])
+    return np.asarray(rows[where.reshape(starts.shape), 1:])
+
+
+def _emphasise_at(pcm: npt.NDArray[np.int16], starts: npt.NDArray[np.int64]) -> Floats:
+    """(R, 400) emphasised samples of windows that begin at these samples."""
+    places = starts[:, None] + np.arange(-1, LENGTH)
+    inside = (places >= 0) & (places < len(pcm))
+    samples = np.where(inside, pcm[np.clip(places, 0, len(pcm) - 1)], 0).astype(np.float64)
+    return np.asarray(samples[:, 1:] - PRE_EMPHASIS * samples[:, :-1])
+
+
+def _compute_rows(rows: Floats, warp: float = 1.0) -> npt.NDArray[np.float32]:
+    """(R, 13) of emphasised samples (R, 400)."""
     power = np.abs(np.fft.rfft(rows, NUM_POINTS)) ** 2 / NUM_POINTS  # (R, F)
     bands = _keep_off_zero(power @ _make_filters(warp).T)
     cepstra = dct(np.log(bands), type=2, norm="ortho", axis=1)[:, :NUM_CEPSTRA]

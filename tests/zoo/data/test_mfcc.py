@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from zoo.models.syncnet.mfcc import compute_mfcc
+from zoo.data.mfcc import compute_mfcc
 
 EXPECTED = np.array([
     [19.4487, 13.2623, -27.4622, -7.0717, 1.2771, -47.5187, -57.8783, -2.8299, 17.3325, -10.6959,

@@ -1,0 +1,71 @@
+"""People whose jaw follows how bright their voice is, at any loudness."""
+
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from tests.datasets import CROP, INTRINSICS
+from tests.faces import MODEL, draw_mesh, draw_poses
+from tests.speakers import BELOW
+from toolkit.clock import SAMPLE_RATE, count_samples
+from toolkit.dataset.split import SplitOptions, split_dataset
+from toolkit.dataset.writer import ClipRow, DatasetWriter
+
+JAW_MM = 12.0
+
+
+def speak(opening, num_samples, rng):
+    """Samples (S,) int16: noise below 400 Hz that gives way to noise around 2.5 kHz."""
+    white = rng.normal(size=num_samples)
+    dark = gaussian_filter1d(white, 6)
+    bright = (white - gaussian_filter1d(white, 1.5)) * np.linspace(1, 0.3, num_samples)
+    share = np.interp(np.linspace(0, len(opening), num_samples), np.arange(len(opening)), opening)
+    mixed = (1 - share) * dark / dark.std() + share * bright / bright.std()
+    return np.asarray(3000 * mixed, np.int16)
+
+
+def draw_person(person, number, num_frames, fps):
+    """A clip: landmarks and sound in step; the head moves a little."""
+    rng = np.random.default_rng([person, number])
+    opening = gaussian_filter1d(rng.uniform(size=num_frames), 1.5)
+    opening = np.clip((opening - 0.3) / 0.4, 0, 1)
+    shape = MODEL.shape(np.random.default_rng(person).normal(0, 1, 80))
+    shapes = np.repeat(shape[None], num_frames, axis=0)
+    shapes[:, BELOW, 1] += JAW_MM * opening[:, None]
+    return ClipRow(
+        clip_id=f"person-{person}-{number}",
+        identity=f"person-{person}",
+        source=f"videos/person-{person}-{number}.mp4",
+        source_sha256=f"{person}{number}",
+        start_frame=0,
+        num_frames=num_frames,
+        crop=CROP,
+        intrinsics=INTRINSICS,
+        arrays={
+            "face/landmarks": draw_mesh(shapes, draw_poses(rng, num_frames, yaw=0.03)),
+            "face/valid": np.ones(num_frames, bool),
+        },
+        pcm=speak(opening, count_samples(0, num_frames, fps), rng),
+    )
+
+
+def write_people(
+    folder: Path, *, people: int = 4, clips: int = 2, num_frames: int = 150, fps: int = 25
+) -> Path:
+    """A dataset of so many clips of each, split by clip."""
+    with DatasetWriter(
+        folder, "j", options={"fps": fps}, fps=fps, frame_size=0, provenance={}
+    ) as writer:
+        for person in range(people):
+            for number in range(clips):
+                writer.add_clip(draw_person(person, number, num_frames, fps))
+    split_dataset(folder, SplitOptions(by="clip"))
+    return folder
+
+
+def play(seconds):
+    """A recording whose voice changes twice a second."""
+    rng = np.random.default_rng(9)
+    opening = gaussian_filter1d(rng.uniform(size=max(2, round(25 * seconds))), 2)
+    return speak(np.clip((opening - 0.3) / 0.4, 0, 1), round(SAMPLE_RATE * seconds), rng)
