@@ -55,7 +55,8 @@ class Setup:
         base_epochs: of the one from a base, which is asked to reach them in one third.
         keep_every: steps between two checkpoints that a renderer's training keeps.
         before: folder with the films and runs of another build; None: there are none.
-        renderer_base: checkpoint that trainings from a base begin with; None: the woman's.
+        renderer_base: checkpoint that trainings from a base begin with; None: the woman's, and in
+            `renderers` none.
         weights: of another acoustic model, whose scores stand beside the shipped one's there.
     """
 
