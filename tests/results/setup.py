@@ -64,7 +64,8 @@ class Setup:
         few_people: of the table of few pictures and epochs.
         keep_every: steps between two checkpoints that a renderer's training keeps.
         before: folder with the films and runs of another build; None: there are none.
-        renderer_base: checkpoint that trainings from a base begin with; None: the woman's.
+        renderer_base: checkpoint that trainings from a base begin with; None: the woman's, and in
+            `renderers` none.
         weights: of another acoustic model, whose scores stand beside the shipped one's there.
     """
 
