@@ -13,16 +13,27 @@ from tests.numbered import read_all
 from tests.sitters import HEIGHT, WIDTH, draw_scene, write_pictures, write_walk
 from tests.tones import write_wav
 from tests.toolkit.features.test_voice_activity import make_vowels
-from tests.zoo.speaking.cascade import FPS, LOWER, REST, SIZE, Eyes, Faces, Lips
+from tests.zoo.speaking.cascade import (
+    FPS,
+    LOWER,
+    REST,
+    SIZE,
+    Eyes,
+    Faces,
+    Lips,
+    make_statistics,
+)
 from toolkit.clock import SAMPLE_RATE
 from toolkit.media.inspect_file import inspect_file
 from zoo.cli import main
 from zoo.data.portraits import Portraits, measure_portraits
 from zoo.landmarks.statistics import EYE_REGION68
+from zoo.models.registry import create_model
 from zoo.speaking import canonical
 from zoo.speaking.canonical import speak
 from zoo.speaking.sitter import show
 from zoo.speaking.synthesize import COMMENT
+from zoo.training.checkpoint import save_checkpoint
 
 LIPS = [*range(48, 68)]
 
@@ -178,6 +189,52 @@ def test_pictures_that_are_given_come_before_those_learnt(
     assert result.exit_code == 0, result.output
     assert models["faces"].textures == [f"of 3 at {SIZE}"]
     assert "fine-tuned to bob; draws ann of 3 pictures" in result.stderr
+
+
+def save_models(folder: Path) -> list[str]:
+    """Checkpoints with random weights, as their trainings write them, and the options for them."""
+    statistics = make_statistics().to_state()
+    lips = create_model("l-gan", "small")
+    contents: dict[str, Any] = {
+        "l-gan": {
+            "preset": "small", "taps": 6, "generator": lips.generator.state_dict(),
+            "statistics": statistics, "contract": Lips().contract.to_state(),
+        },
+        "blink-gan": {
+            "preset": "small", "rate": 0.3, "statistics": statistics, "backends": Eyes().backends,
+            "network": create_model("blink-gan", "small", num_components=4).state_dict(),
+        },
+        "t-gan": {
+            "preset": "small", "size": 128, "ablate": "feature", "landmarks": Faces().landmarks,
+            "judges": {}, "trained_on": ["bob"],
+            "generator": create_model("t-gan", "small").state_dict(),
+        },
+    }  # fmt: skip
+    words = []
+    for name, content in contents.items():
+        save_checkpoint(folder / f"{name}.pt", {"kind": name, "model": content})
+        words += [f"--{name}", str(folder / f"{name}.pt")]
+    return words
+
+
+def test_checkpoints_speak_and_fine_tuning_lets_them_speak_without_pictures(
+    tmp_path: Path, pictures: Path
+) -> None:
+    """From pictures to a film by two commands; checkpoints of before said nothing of points."""
+    words = save_models(tmp_path)
+    tune = ["finetune", "t-gan", "--base", words[-1], "--images", pictures, "--epochs", 1]
+    tune += ["--out", tmp_path / "me", "--face", "none", "--device", "cpu"]
+    result = CliRunner().invoke(main, [*map(str, tune)])
+    assert result.exit_code == 0, result.output
+    speak_words = ["synthesize", "--system", "cascaded", "--audio", write_speech(tmp_path)]
+    speak_words += [*words[:-1], tmp_path / "me" / "best.pt", "--blink-rate", 0, "--json"]
+    result = CliRunner().invoke(main, [*map(str, [*speak_words, "--out", tmp_path / "out.mp4"])])
+    assert result.exit_code == 0, result.output
+    made = json.loads(result.stdout)
+    assert (made["person"], made["pictures"], made["finetuned"]) == ("ann", 3, True)
+    content = inspect_file(tmp_path / "out.mp4")
+    assert (content.num_frames, content.sound) == (50, "aac")
+    assert "128 × 128" in content.picture
 
 
 # --- in its video -------------------------------------------------------------------------------
