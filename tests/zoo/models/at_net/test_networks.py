@@ -61,26 +61,25 @@ def test_small_is_a_thirtieth() -> None:
 
 def test_a_frame_does_not_depend_on_later_ones() -> None:
     """Beyond its window, of which the LSTM sees those before."""
-    model = create_at_net("small").eval()
-    torch.manual_seed(0)
-    windows, face = torch.randn(2, 9, 28, 12), torch.randn(2, 6)
+    model = make_model().network
+    windows, face = 30 * torch.randn(2, 9, 28, 12), torch.randn(2, 6)
     other = windows.clone()
-    other[:, 6:] += 1
+    other[:, 6:] += 30
     with torch.no_grad():
         a, b = model(windows, face), model(other, face)
-    torch.testing.assert_close(a[:, :6], b[:, :6])
-    assert not torch.allclose(a[:, 6:], b[:, 6:])
+    change = (a - b).abs().amax(dim=(0, 2))
+    assert change[:6].max() < 1e-6
+    assert change[6:].min() > 1e-4
 
 
 def test_memory_that_is_handed_on_gives_what_one_run_gives() -> None:
-    model = create_at_net("small").eval()
-    torch.manual_seed(0)
+    model = make_model().network
     windows, face = torch.randn(1, 12, 28, 12), torch.randn(1, 6)
     with torch.no_grad():
         whole = model(windows, face)
         first, memory = model.go_on(windows[:, :5], face, None)
         rest, _ = model.go_on(windows[:, 5:], face, memory)
-    torch.testing.assert_close(torch.cat([first, rest], dim=1), whole, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(torch.cat([first, rest], dim=1), whole, atol=1e-5, rtol=1e-5)
 
 
 def test_the_loss_is_the_mean_square_over_measured_frames() -> None:
