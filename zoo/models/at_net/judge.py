@@ -28,7 +28,7 @@ class Judge:
     """Measures on the measured frames of the clips to choose by; the baselines' figures are kept.
 
     Attributes:
-        ridge: from a frame's window and the face's coefficients, all standardised, to its own
+        ridge: from a frame's standardised window and the face's coefficients to its own
             coefficients, fitted on the clips to train on, each with its first measured face; its
             penalty is the best on the clips to choose by.
     """

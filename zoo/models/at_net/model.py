@@ -42,7 +42,12 @@ class LandmarkSpeaker:
         self._device = next(network.parameters()).device
 
     def speak(
-        self, sound: Path, face: npt.ArrayLike, amplification: npt.ArrayLike | None = None
+        self,
+        sound: Path,
+        face: npt.ArrayLike,
+        amplification: npt.ArrayLike | None = None,
+        *,
+        keep_face: bool = True,
     ) -> Floats:
         """Landmarks (n, 68, 2) of any file with sound, at the contract's frame rate.
 
@@ -52,6 +57,7 @@ class LandmarkSpeaker:
             sound: the recording.
             face: as `predict`'s.
             amplification: as `predict`'s.
+            keep_face: as `predict`'s.
 
         Raises:
             ToolkitError: no sound can be read.
@@ -61,13 +67,15 @@ class LandmarkSpeaker:
             if find_peak(pcm) < SILENCE_DBFS:
                 text = f"{sound} is silent: nothing in it reaches {SILENCE_DBFS:.0f} dBFS"
                 warnings.warn(text, stacklevel=2)
-            return self.predict_sound(pcm, face, amplification)
+            return self.predict_sound(pcm, face, amplification, keep_face=keep_face)
 
     def predict_sound(
         self,
         pcm: npt.NDArray[np.int16],
         face: npt.ArrayLike,
         amplification: npt.ArrayLike | None = None,
+        *,
+        keep_face: bool = True,
     ) -> Floats:
         """The same of samples (S,), 16 kHz."""
         fps = self.contract.fps
@@ -76,13 +84,15 @@ class LandmarkSpeaker:
             cut_frame_windows(pcm, first, min(first + _BLOCK, num_frames), fps)
             for first in range(0, num_frames, _BLOCK)
         )
-        return self._predict(blocks, face, amplification)
+        return self._predict(blocks, face, amplification, keep_face)
 
     def predict(
         self,
         windows: npt.ArrayLike,
         face: npt.ArrayLike,
         amplification: npt.ArrayLike | None = None,
+        *,
+        keep_face: bool = True,
     ) -> Floats:
         """Landmarks (n, 68, 2) of consecutive frames, in the unit and at the place of `face`.
 
@@ -91,6 +101,8 @@ class LandmarkSpeaker:
             face: (68, 2) landmarks of the picture, of any unit, x right, y down.
             amplification: (6,) by which the coefficients of the six directions are multiplied;
                 1 by default.
+            keep_face: put back what the six directions do not hold of the picture's face; else
+                the landmarks are the mean face's but for these, as in the released code.
 
         Raises:
             ValueError: an array of another shape, or landmarks that lie in one place.
@@ -100,10 +112,14 @@ class LandmarkSpeaker:
             expected = f"(n, {FRAME_ROWS}, {FRAME_CEPSTRA})"
             raise ValueError(f"windows {cepstra.shape}: the model reads {expected}")
         blocks = (cepstra[first : first + _BLOCK] for first in range(0, len(cepstra), _BLOCK))
-        return self._predict(blocks, face, amplification)
+        return self._predict(blocks, face, amplification, keep_face)
 
     def _predict(
-        self, blocks: Iterable[Floats], face: npt.ArrayLike, amplification: npt.ArrayLike | None
+        self,
+        blocks: Iterable[Floats],
+        face: npt.ArrayLike,
+        amplification: npt.ArrayLike | None,
+        keep_face: bool,
     ) -> Floats:
         seen = np.asarray(face, np.float64)
         factors = np.ones(NUM_PCS) if amplification is None else np.asarray(amplification)
@@ -113,9 +129,12 @@ class LandmarkSpeaker:
                 f"and ({NUM_PCS},)"
             )
         move = fit_alignment(seen, self.statistics.mean_shape)
-        code = self.statistics.encode(move.apply(seen))
+        placed = move.apply(seen)
+        code = self.statistics.encode(placed)
         found = [np.empty((0, NUM_PCS), np.float32), *self._run(blocks, code)]
         aligned = self.statistics.decode(factors * np.concatenate(found))
+        if keep_face:
+            aligned += placed - self.statistics.decode(code)
         return np.asarray(move.invert().apply(aligned), np.float32)
 
     @torch.no_grad()

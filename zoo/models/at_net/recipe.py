@@ -121,7 +121,7 @@ class AtNetTask(Task):
     def validate(self) -> Metrics:
         """How far the lips of the validation part are, see `Judge`; `score` is the LMD."""
         model = LandmarkSpeaker(self._network, self.statistics, self._contract)
-        figures = self._judge.measure(model.predict)
+        figures = self._judge.measure(functools.partial(model.predict, keep_face=False))
         return {"score": figures["lmd"], **figures}
 
     def state_dict(self) -> dict[str, Any]:

@@ -108,6 +108,19 @@ def test_the_learning_rate_falls_by_half_a_cosine(dataset: Path) -> None:
     assert group["betas"] == (0.5, 0.999)
 
 
+def test_epochs_and_rate_are_the_preset_s_unless_given(dataset: Path) -> None:
+    recipes = [
+        AtNetRecipe(shards=dataset, preset=preset, **changes)
+        for preset, changes in (
+            ("paper", {}),
+            ("small", {}),
+            ("small", {"epochs": 3, "learning_rate": 0.1}),
+        )
+    ]
+    found = [(recipe.epochs, recipe.learning_rate) for recipe in recipes]
+    assert found == [(10, 2e-4), (20, 5e-4), (3, 0.1)]
+
+
 def test_a_checkpoint_says_all_that_speaking_needs(dataset: Path, run: Path) -> None:
     model = open_model(run / "best.pt", makes="landmarks")
     trained = load_sound_clips(dataset, split="train")
