@@ -90,15 +90,20 @@ class VGNet(nn.Module):
         return picture.coarse.new_zeros(b, self._hidden, h, w)
 
     def advance(
-        self, picture: EncodedPicture, landmarks: Tensor, state: Tensor
+        self, picture: EncodedPicture, landmarks: Tensor, state: Tensor, laps: int = 0
     ) -> tuple[Tensor, Tensor]:
         """Frames of the next landmarks (B, T, 136), as `forward`'s, and the state behind them."""
         b, t = landmarks.shape[:2]
         shallow, deep = self._read_landmarks(landmarks.flatten(0, 1))
         moved = deep - _repeat(picture.landmarks_deep, t)
         fused = self.fuse(torch.cat([_repeat(picture.coarse, t), moved], dim=1))
+        steps = fused.unflatten(0, (b, t)).unbind(1)
+        for _ in range(laps):
+            for x in steps:
+                state = self.recurrent(x, state)
+            state = state.detach()
         states = []
-        for x in fused.unflatten(0, (b, t)).unbind(1):
+        for x in steps:
             state = self.recurrent(x, state)
             states.append(state)
         drawn = self.decode(self.dropout(torch.stack(states, dim=1).flatten(0, 1)))
@@ -111,7 +116,9 @@ class VGNet(nn.Module):
             found = torch.cat([found[:, :, :3], torch.ones_like(found[:, :, 3:])], dim=2)
         return found, state
 
-    def forward(self, picture: Tensor, identity: Tensor, landmarks: Tensor) -> Tensor:
+    def forward(
+        self, picture: Tensor, identity: Tensor, landmarks: Tensor, laps: int = 0
+    ) -> Tensor:
         """Motion and attention (B, T, 4, H, H): colours m, −1 to 1, then α, 0 to 1.
 
         Without attention α is 1, and v′ is v.
@@ -120,9 +127,11 @@ class VGNet(nn.Module):
             picture: (B, 3, H, H), −1 to 1.
             identity: (B, 136) its landmarks.
             landmarks: (B, T, 136) of the frames.
+            laps: how often the recurrent state goes through the landmarks before, without a
+                gradient: frames are then as far into a film as `laps` · T.
         """
         encoded = self.encode(picture, identity)
-        return self.advance(encoded, landmarks, self.begin(encoded))[0]
+        return self.advance(encoded, landmarks, self.begin(encoded), laps)[0]
 
     def _read_landmarks(self, points: Tensor) -> tuple[Tensor, Tensor]:
         grid = self.landmarks_enter(points).reshape(-1, 1, GRID, GRID)

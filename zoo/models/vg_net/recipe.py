@@ -47,6 +47,10 @@ from zoo.training.options import fall_by_cosine, to_plain
 BETAS = (0.5, 0.999)
 """Of Adam, the released code's."""
 
+MOST_LAPS = 3
+"""A window's frames are among the first T of a film or as many times T behind them, by chance: of
+a network that knew the first 16 alone, later frames' motion had dark patches."""
+
 JUDGED_WINDOWS = 24
 """The most that an epoch is judged by."""
 
@@ -161,8 +165,9 @@ class VGNetTask(Task):
         """
         self._networks["generator"].train()
         batch = batch.to(self._distributed.device)
+        laps = int(torch.randint(MOST_LAPS + 1, ()))
         with self._gan.autocast():
-            found = self._gan.generate(batch.picture, batch.identity, batch.landmarks)
+            found = self._gan.generate(batch.picture, batch.identity, batch.landmarks, laps)
         pred = compose(found, batch.picture)
         alpha = None if self._recipe.leaves_out("dynamic") else found[:, :, 3:]
         terms = {"pixel": WEIGHTS.pixel * pixel_loss(pred, batch.target, alpha)}

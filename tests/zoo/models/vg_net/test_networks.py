@@ -85,6 +85,23 @@ def test_frames_drawn_in_pieces_are_those_drawn_at_once(network: VGNet) -> None:
 
 
 @torch.inference_mode()
+def test_a_lap_is_the_same_landmarks_once_more_before(network: VGNet) -> None:
+    picture, identity, landmarks = make_inputs(3)
+    twice = network(picture, identity, torch.cat([landmarks, landmarks], dim=1))
+    assert torch.allclose(network(picture, identity, landmarks, 1), twice[:, 3:], atol=1e-5)
+    assert not torch.allclose(network(picture, identity, landmarks), twice[:, 3:], atol=1e-3)
+
+
+def test_no_gradient_goes_into_a_lap(network: VGNet) -> None:
+    """The state that it leaves is where the window begins."""
+    picture, identity, landmarks = make_inputs(2)
+    encoded = network.encode(picture, identity)
+    state = network.begin(encoded).requires_grad_()
+    found, _ = network.advance(encoded, landmarks, state, 1)
+    assert torch.autograd.grad(found.sum(), state, allow_unused=True) == (None,)
+
+
+@torch.inference_mode()
 def test_landmarks_change_their_own_frame_and_later_ones_alone(network: VGNet) -> None:
     picture, identity, landmarks = make_inputs(4)
     changed = landmarks.clone()
