@@ -52,7 +52,8 @@ class Setup:
             thirds of its time.
         base_epochs: of the one from a base, which is asked to be as good in one third.
         subjects: of each part of the cascaded experiments, at most.
-        speech_epochs: of an l-GAN.
+        speech_epochs: of an l-GAN of s1's sentences.
+        people_epochs: of one of other people's clips, which are fewer.
         curve_epochs: of the short ones.
         texture_epochs: of a t-GAN; MAML and transfer go through as many pictures in one.
         blink_epochs: of a blink-GAN.
@@ -93,7 +94,8 @@ class Setup:
     alone_epochs: int = 3
     base_epochs: int = 2
     subjects: int = 99
-    speech_epochs: int = 20
+    speech_epochs: int = 16
+    people_epochs: int = 20
     curve_epochs: int = 2
     texture_epochs: int = 32
     blink_epochs: int = 20
@@ -133,6 +135,7 @@ def make_rehearsal(out: Path) -> Setup:
         base_epochs=1,
         subjects=2,
         speech_epochs=1,
+        people_epochs=1,
         curve_epochs=1,
         texture_epochs=1,
         blink_epochs=1,
