@@ -28,6 +28,7 @@ from zoo.models.blink_gan.options import BlinkRecipe
 from zoo.models.blink_gan.presets import NOISE_SIZE, RATE, WINDOW
 from zoo.models.blink_gan.recipe import JUDGED, BlinkTask
 from zoo.models.blink_gan.windows import BlinkFigures, EyeWindows, count_blinks, measure_ear
+from zoo.training.loop import LAST
 
 MOST_OFF = 0.15
 """Share by which rate and mean duration may differ from the training part's."""
@@ -69,7 +70,11 @@ def load_people(setup: Setup, workers: int) -> tuple[LandmarkClips, LandmarkClip
 
 
 def train_blinks(setup: Setup, trained: LandmarkClips, chosen_by: LandmarkClips) -> BlinkModel:
-    """From the best epoch of the preset `small`."""
+    """From the last epoch of the preset `small`.
+
+    Its learning rate has fallen to nothing by then. The people who could choose another blink a
+    dozen times: their MMD differs from epoch to epoch by chance.
+    """
     recipe = BlinkRecipe(
         shards=Path("shards"), preset="small", epochs=setup.blink_epochs, device="cpu"
     )
@@ -77,7 +82,7 @@ def train_blinks(setup: Setup, trained: LandmarkClips, chosen_by: LandmarkClips)
         lambda: BlinkTask(recipe, trained, chosen_by), setup.out / "blinks",
         epochs=recipe.epochs, what="windows",
     )  # fmt: skip
-    return open_blink_gan(best)
+    return open_blink_gan(best.with_name(LAST))
 
 
 def sample(model: BlinkModel, minutes: float) -> BlinkFigures:
