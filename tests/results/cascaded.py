@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from tests.results.cascaded_blinks import run_blinks
-from tests.results.cascaded_curves import run_curves
+from tests.results.cascaded_curves import run_curves, run_noise
 from tests.results.cascaded_faces import run_faces
 from tests.results.cascaded_speech import run_speech
 from tests.results.cascaded_speed import run_cascaded_speed
@@ -20,6 +20,7 @@ def _with_workers(run: Run) -> Callable[[Setup], dict[str, Table]]:
 CASCADED: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "cascaded-speech": _with_workers(run_speech),
     "cascaded-curves": run_curves,
+    "cascaded-noise": run_noise,
     "cascaded-blinks": _with_workers(run_blinks),
     "cascaded-faces": _with_workers(run_faces),
     "cascaded-speed": _with_workers(run_cascaded_speed),

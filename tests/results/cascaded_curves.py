@@ -4,7 +4,7 @@ Legend: S samples of a sentence's sound, n frames.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -53,26 +53,39 @@ Scores = Mapping[str, Interval]
 
 def run_curves(setup: Setup) -> dict[str, Table]:
     """Short trainings on s1's sentences, judged on held-out ones."""
+    curves = Curves(setup, load_sentences(ingest_s1(setup)))
+    times = _split({taps: curves.hear(taps) for taps in TIMES})
+    losses = {L_GAN: {name: curves.weigh(name) for name in LOSSES}}
+    return tabulate(setup, "times", "Δt", times) | tabulate(setup, "losses", "losses", losses)
+
+
+def run_noise(setup: Setup) -> dict[str, Table]:
+    """l-GAN and ridge regression of clean sentences, in noise."""
     corpus = load_sentences(ingest_s1(setup))
-    shipped = Curves(setup, corpus)
-    times = {taps: shipped.hear(taps) for taps in TIMES}
-    losses = {name: shipped.weigh(name) for name in LOSSES}
-    noises = dict(shipped.add_noise())
-    tables = {
-        "times": ("Δt", times), "losses": ("losses", losses), "noise": ("noise, dB", noises)
-    }  # fmt: skip
-    found: dict[str, Table] = {}
-    for name, (across, scores) in tables.items():
-        target = setup.figures / f"results_cascaded_{name}.png"
-        lines = {L_GAN: scores} if name == "losses" else _split(scores)
-        draw_lines(_make_panels(lines), list(scores), across, target)
-        rows = [
-            {across: place, "method": method} | write_scores(of)
-            for method, by in lines.items()
-            for place, of in by.items()
-        ]
-        found[f"cascaded-{name}"] = Table(rows, figure=target, caption=f"{LMD} and {OPENING}")
-    return found
+    methods = {
+        RIDGE: list_baselines(corpus)[RIDGE],
+        L_GAN: train_l_gan(setup, corpus, f"{corpus.label}-l-gan"),
+    }
+    clean, found = corpus.judged[HELD], {}
+    for level in NOISES:
+        clips = clean if level is None else hear_noise(clean, corpus, level)
+        name = "clean" if level is None else f"{level:g}"
+        found[name] = {method: score(predict, clips) for method, predict in methods.items()}
+    return tabulate(setup, "noise", "noise, dB", _split(found))
+
+
+def tabulate(
+    setup: Setup, name: str, across: str, lines: Mapping[str, Mapping[Any, Scores]]
+) -> dict[str, Table]:
+    """A table and a figure of method -> place -> scores."""
+    target = setup.figures / f"results_cascaded_{name}.png"
+    draw_lines(_make_panels(lines), list(lines[L_GAN]), across, target)
+    rows = [
+        {across: place, "method": method} | write_scores(of)
+        for method, by in lines.items()
+        for place, of in by.items()
+    ]
+    return {f"cascaded-{name}": Table(rows, figure=target, caption=f"{LMD} and {OPENING}")}
 
 
 def _split(scores: Mapping[Any, Mapping[str, Scores]]) -> dict[str, dict[Any, Scores]]:
@@ -90,7 +103,7 @@ def _make_panels(lines: Mapping[str, Mapping[Any, Scores]]) -> dict[str, dict[st
 
 
 class Curves:
-    """Trainings on one man's sentences."""
+    """Short trainings on one man's sentences."""
 
     def __init__(self, setup: Setup, corpus: Corpus) -> None:
         self._setup = dataclasses.replace(setup, speech_epochs=setup.curve_epochs)
@@ -112,19 +125,6 @@ class Curves:
         label = "time-6" if not LOSSES[name] else name.replace(" ", "-")
         predict = self._train(self._corpus, label, **LOSSES[name])
         return score(predict, self._corpus.judged[HELD])
-
-    def add_noise(self) -> Iterator[tuple[str, dict[str, Scores]]]:
-        """l-GAN and ridge regression, trained on clean speech, in noise."""
-        methods = {
-            RIDGE: list_baselines(self._corpus)[RIDGE],
-            L_GAN: self._train(self._corpus, "time-6"),
-        }
-        for level in NOISES:
-            clips = self._corpus.judged[HELD]
-            if level is not None:
-                clips = hear_noise(clips, self._corpus, level)
-            name = "clean" if level is None else f"{level:g}"
-            yield name, {method: score(predict, clips) for method, predict in methods.items()}
 
     def _train(self, corpus: Corpus, label: str, **changes: Any) -> Predict:
         return train_l_gan(self._setup, corpus, f"curve-{label}", **changes)

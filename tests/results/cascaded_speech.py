@@ -145,10 +145,12 @@ def divide_sentences(clips: LandmarkClips) -> list[LandmarkClips]:
 
 def train_methods(setup: Setup, corpus: Corpus) -> dict[str, Predict]:
     """The face at rest, ridge regression, and l-GAN without and with its discriminator."""
+    changes = {"epochs": setup.people_epochs if corpus.label == "people" else setup.speech_epochs}
+    name = corpus.label
     return {
         **list_baselines(corpus),
-        REGRESSION: train_l_gan(setup, corpus, f"{corpus.label}-regression", gan_weight=0.0),
-        L_GAN: train_l_gan(setup, corpus, f"{corpus.label}-l-gan"),
+        REGRESSION: train_l_gan(setup, corpus, f"{name}-regression", gan_weight=0.0, **changes),
+        L_GAN: train_l_gan(setup, corpus, f"{name}-l-gan", **changes),
     }
 
 

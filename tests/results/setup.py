@@ -55,7 +55,8 @@ class Setup:
             reach in two thirds of the time.
         base_epochs: of the one from a base, which is asked to reach them in one third.
         subjects: of each part of the cascaded experiments, at most.
-        speech_epochs: of an l-GAN.
+        speech_epochs: of an l-GAN of s1's sentences.
+        people_epochs: of one of other people's clips, which are fewer.
         curve_epochs: of the short ones.
         texture_epochs: of a t-GAN; MAML and transfer go through as many pictures in one.
         blink_epochs: of a blink-GAN.
@@ -100,7 +101,8 @@ class Setup:
     alone_epochs: int = 3
     base_epochs: int = 2
     subjects: int = 99
-    speech_epochs: int = 20
+    speech_epochs: int = 16
+    people_epochs: int = 20
     curve_epochs: int = 2
     texture_epochs: int = 32
     blink_epochs: int = 20
@@ -143,6 +145,7 @@ def make_rehearsal(out: Path) -> Setup:
         base_epochs=1,
         subjects=2,
         speech_epochs=1,
+        people_epochs=1,
         curve_epochs=1,
         texture_epochs=1,
         blink_epochs=1,

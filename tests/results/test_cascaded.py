@@ -15,19 +15,21 @@ from tests.results import cascaded_curves as curves
 from tests.results import cascaded_faces as faces
 from tests.results import cascaded_runs as runs
 from tests.results import cascaded_speech as speech
+from tests.results import cascaded_speed as speed
 from tests.results.cascaded_curves import mix_noise
 from tests.results.cascaded_runs import count_picture_steps
 from tests.results.cascaded_speech import LMD, OPENING, compare, score
 from tests.results.cascaded_subjects import SUBJECTS, TEST, TRAIN, VAL, divide_subjects, make_where
 from tests.results.setup import CASCADED_PAGE, Setup, make_rehearsal
 from tests.speakers import draw_speaker
-from tests.zoo.models.t_gan.people import TINY, write_people
+from tests.zoo.models.t_gan.people import TINY, TINY_VGG, write_people
 from toolkit.dataset.manifest import read_table
 from zoo.data.landmarks import LandmarkClip, LandmarkClips
 from zoo.metrics.intervals import Interval, bootstrap_interval
 from zoo.models.t_gan.finetune import PersonPictures
 from zoo.models.t_gan.options import TGanRecipe
 from zoo.models.t_gan.presets import PRESETS
+from zoo.training import perceptual
 
 
 def test_no_video_shows_two_people_and_every_part_has_some() -> None:
@@ -233,7 +235,7 @@ def test_curves_are_drawn_by_time_losses_and_noise(
 ) -> None:
     monkeypatch.setattr(curves, "TIMES", (2, 6))
     monkeypatch.setattr(curves, "NOISES", (None, 0.0))
-    tables = curves.run_curves(setup)
+    tables = curves.run_curves(setup) | curves.run_noise(setup)
     assert [row["Δt"] for row in tables["cascaded-times"].rows] == [2, 6, 2, 6]
     assert len(tables["cascaded-losses"].rows) == 5
     assert [row["noise, dB"] for row in tables["cascaded-noise"].rows] == ["clean", "0"] * 2
@@ -244,8 +246,8 @@ def test_curves_are_drawn_by_time_losses_and_noise(
 def test_blinks_are_counted_beside_real_ones(setup: Setup) -> None:
     tables = blinks.run_blinks(setup, 1)
     rows = tables["cascaded-blinks"].rows
-    assert [row["eyes"] for row in rows] == ["trained on", "held out", "generated"] * 2
-    assert "MMD², no noise" in rows[2]
+    assert [row["eyes"] for row in rows] == ["trained on", "chosen by", "held out", "generated"]
+    assert "MMD², no noise" in tables["cascaded-blinks-mmd"].rows[0]
 
 
 def test_faces_are_fine_tuned_and_scored_beside_the_nearest_picture(
@@ -271,9 +273,28 @@ def test_faces_are_fine_tuned_and_scored_beside_the_nearest_picture(
     ]
 
 
+def test_speed_is_measured_with_all_losses_and_with_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps of both trainings, fine-tuning and drawing, in seconds that are above 0."""
+    write_people(tmp_path / "subjects")
+    monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path / "no-weights"))
+    monkeypatch.setitem(PRESETS, "small", TINY)
+    monkeypatch.setattr(perceptual, "WIDTHS", TINY_VGG)
+    monkeypatch.setattr(speed, "ingest_subjects", lambda *_: tmp_path / "subjects")
+    for module in (runs, faces):
+        monkeypatch.setattr(module, "make_where", lambda: None)
+    monkeypatch.setattr(faces, "NUM_PICTURES", 4)
+    monkeypatch.setattr(faces, "look", lambda pictures: np.zeros((len(pictures), 478, 3)))
+    rows = speed.run_cascaded_speed(make_rehearsal(tmp_path), 1)["cascaded-speed"].rows
+    assert [row["losses"] for row in rows] == ["all"] * 4 + ["eq. 8 alone"] * 4
+    assert rows[2]["what"] == "fine-tuning, K = 4, 10 epochs"
+    assert all(row["CPU s"] > 0 for row in rows)
+
+
 def test_all_steps_have_markers_on_their_page() -> None:
     """By the names in the modules' sources: a table without a marker would end a long run."""
     text = CASCADED_PAGE.read_text()
-    for module in (speech, curves, blinks, faces):
+    for module in (speech, curves, blinks, faces, speed):
         for name in re.findall(r'"(cascaded-[a-z-]+)"', Path(str(module.__file__)).read_text()):
             assert f"<!-- {name} -->" in text
