@@ -104,7 +104,7 @@ class Setup:
     speech_epochs: int = 16
     people_epochs: int = 20
     curve_epochs: int = 2
-    texture_epochs: int = 32
+    texture_epochs: int = 16
     blink_epochs: int = 20
     blink_minutes: float = 20.0
     judged_pictures: int = 30
