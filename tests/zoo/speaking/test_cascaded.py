@@ -44,7 +44,8 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the checkpoints hold; tests may exchange them."""
     held: dict[str, Any] = {"landmarks": Lips(), "eyes": Eyes(), "faces": Faces()}
     monkeypatch.setattr(
-        "zoo.speaking.cascaded.open_model", lambda path, device="cpu", *, makes: held[makes]
+        "zoo.speaking.cascaded.open_model",
+        lambda path, device="cpu", *, makes, family: held[makes],
     )
     return held
 
