@@ -20,14 +20,10 @@ from toolkit.cli.base import (
     say_next,
 )
 from zoo.cli.progress import TrainProgress
-from zoo.speaking.cascaded_options import (
-    FACIAL,
-    SYSTEMS,
-    CascadedFiles,
-    CascadedSettings,
-    make_settings,
-)
+from zoo.speaking.atvg_options import AtvgFiles, AtvgSettings
+from zoo.speaking.cascaded_options import CascadedFiles, CascadedSettings
 from zoo.speaking.options import PersonalizationSettings, ReenactmentSettings, SynthesisSettings
+from zoo.speaking.systems import FACIAL, SYSTEMS, Settings, make_settings
 
 if TYPE_CHECKING:
     from zoo.speaking.reenact import Figures
@@ -48,17 +44,21 @@ def _out_option(function: Function) -> Function:
     example="zoo synthesize --audio speech.wav --person runs/me --out out.mp4\n  "
     "zoo synthesize --system cascaded --audio speech.wav --images pictures/ "
     "--l-gan runs/lgan/best.pt \\\n    --blink-gan runs/blink/best.pt --t-gan "
-    "runs/me-tgan/best.pt --out out.mp4",
+    "runs/me-tgan/best.pt --out out.mp4\n  "
+    "zoo synthesize --system atvg --audio speech.wav --image face.png "
+    "--at-net runs/at/best.pt \\\n    --vg-net runs/vg/best.pt --out out.mp4",
 )
 @click.option(
     "--system",
     type=click.Choice(SYSTEMS),
     default=FACIAL,
     show_default=True,
-    help="What speaks: a person whom zoo personalize learnt, or landmarks and a few pictures.",
+    help="What speaks: a person whom zoo personalize learnt, landmarks and a few pictures, or one "
+    "picture.",
 )
 @options_from(SynthesisSettings)
 @options_from(CascadedFiles)
+@options_from(AtvgFiles)
 @_out_option
 @json_option
 def synthesize(system: str, out: Path, as_json: bool, **options: Any) -> None:
@@ -71,6 +71,9 @@ def synthesize(system: str, out: Path, as_json: bool, **options: Any) -> None:
     cascaded (Das et al., 2020): anyone, from a folder of pictures or a video. The head is still, in
     the crop around it; with --background source it is pasted into the video and moves as there.
     The mouth is closed outside of speech. --blink-rate person: as in blink-gan's training.
+
+    atvg (Chen et al., 2019): one picture of anyone, at 128 × 128; with --background source the face
+    moves in the picture itself. The head is nearly still, and nothing makes it blink.
     """
     settings = make_settings(system, options)
     with Bar("synthesize", "frames") as bar:
@@ -79,9 +82,15 @@ def synthesize(system: str, out: Path, as_json: bool, **options: Any) -> None:
         print_json(dataclasses.asdict(video))
     else:
         click.echo(f"{out}: {video.num_frames} frames, {video.num_frames / video.fps:.2f} s")
+        if getattr(video, "attention", None) is not None:
+            click.echo(f"{video.attention}: frames, attention and motion")
 
 
-def _speak(settings: SynthesisSettings | CascadedSettings, out: Path, bar: Bar) -> Any:
+def _speak(settings: Settings, out: Path, bar: Bar) -> Any:
+    if isinstance(settings, AtvgSettings):
+        from zoo.speaking.atvg import synthesize_atvg
+
+        return synthesize_atvg(settings, out, watch=bar.watch, say=bar.say)
     if isinstance(settings, CascadedSettings):
         from zoo.speaking.cascaded import synthesize_cascaded
 

@@ -3,6 +3,9 @@
 Legend: h, w height and width of a picture.
 """
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -34,7 +37,7 @@ def list_pictures(folder: Path) -> list[Path]:
 def is_picture(path: Path) -> bool:
     """Whether a file holds one picture and no video."""
     try:
-        with Image.open(path) as image:
+        with _open(path) as image:
             return image.format not in _MOVING
     except (OSError, ValueError, Image.DecompressionBombError):
         return path.suffix.lower() in (".tif", ".tiff", ".exr", ".hdr")
@@ -49,7 +52,7 @@ def read_picture(path: Path) -> Picture:
         ToolkitError: the file holds no picture that can be read.
     """
     try:
-        with Image.open(path) as image:
+        with _open(path) as image:
             upright = ImageOps.exif_transpose(image)
             if upright.mode.startswith("I"):
                 return _reduce_depth(np.asarray(upright))
@@ -62,6 +65,15 @@ def read_picture(path: Path) -> Picture:
             return np.array(upright.convert("RGB"), np.uint8)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return _read_by_opencv(path, error)
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[Image.Image]:
+    """A picture of up to 179 million px, twice what Pillow would warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path) as image:
+            yield image
 
 
 def _reduce_depth(levels: npt.NDArray[np.generic]) -> Picture:

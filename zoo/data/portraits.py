@@ -121,6 +121,56 @@ def measure_portraits(path: Path) -> Portraits:
     return found
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Portrait:
+    """One picture of one person.
+
+    Attributes:
+        picture: (h, w, 3) uint8 RGB, the whole of it.
+        crop: xyxy px of it, as ingest cuts around the face.
+        shown: (256, 256, 3) uint8 RGB, the crop.
+        mesh: (478, 3) float32 px of the crop.
+        backend: what measured the mesh.
+    """
+
+    picture: Picture
+    crop: Crop
+    shown: Picture
+    mesh: npt.NDArray[np.float32]
+    backend: str
+
+
+def measure_portrait(path: Path) -> Portrait:
+    """What one picture shows of a person; which face counts, as in `measure_portraits`.
+
+    Warns of a head that is turned far.
+
+    Raises:
+        ToolkitError: no such file, none that can be read, no face, or several.
+    """
+    if not path.is_file():
+        what = "a folder" if path.exists() else "no such file"
+        raise ToolkitError(f"{path}: {what}: give one picture")
+    if not is_picture(path):
+        raise ToolkitError(f"{path}: no picture: give one, such as .jpg, .png or .webp")
+    picture, mesh, counts = read_picture(path), FaceMesh(), _Counts(path, "pictures")
+    face = counts.choose(find_faces(mesh, picture))
+    counts.settle(int(face is not None))
+    assert face is not None  # settle raises otherwise
+    crop = choose_crop(find_box(face)[None], (picture.shape[1], picture.shape[0]))
+    turn = float(measure_turn(face[None])[0])
+    if turn > PROFILE:
+        text = f"{path}: the head is turned by {turn:.0f}°: give a picture from the front"
+        warnings.warn(text, stacklevel=2)
+    return Portrait(
+        picture=picture,
+        crop=crop,
+        shown=cut_picture(picture, crop),
+        mesh=to_crop(face, crop),
+        backend=describe_backend(mesh.provenance()),
+    )
+
+
 def choose_best(portraits: Portraits, number: int) -> npt.NDArray[np.int64]:
     """The pictures (k,), in order, that show a person best: at most so many.
 

@@ -6,7 +6,6 @@ the texture GAN's drawing (3.4). The head is still, as in the paper; in a video 
 Legend: n frames of the film.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.clock import SAMPLE_RATE
 from toolkit.errors import ToolkitError
 from toolkit.media.audio import open_sound
 from toolkit.media.encode import Sound, find_container, write_video
@@ -32,7 +30,7 @@ from zoo.speaking.scene import refuse_inputs
 from zoo.speaking.sitter import FaceModel, Sitter, open_sitter
 from zoo.speaking.synthesize import COMMENT, Watch
 from zoo.speaking.video_scene import VideoScene
-from zoo.speaking.voice import measure_voice
+from zoo.speaking.voice import hear
 from zoo.training.distributed import find_device
 
 Points = npt.NDArray[np.float64]
@@ -86,7 +84,8 @@ def synthesize_cascaded(
     refuse_inputs(out, *(path for path in inputs if path is not None))
     lips, eyes, faces = open_models(settings)
     fps = lips.contract.fps
-    voice = hear(settings.audio, fps)
+    with open_sound(settings.audio) as pcm:
+        voice = hear(settings.audio, pcm, fps, "the mouth stays closed")
     if settings.images is not None:
         say(f"{settings.images}: looking for faces")
     sitter = open_sitter(faces, settings.images)
@@ -116,7 +115,8 @@ def open_models(settings: CascadedSettings) -> tuple[LipModel, EyeModel, FaceMod
     device = find_device(settings.device)
     makes = {"l_gan": "landmarks", "blink_gan": "eyes", "t_gan": "faces"}
     lips, eyes, faces = (
-        open_model(getattr(settings, name), device, makes=what) for name, what in makes.items()
+        open_model(getattr(settings, name), device, makes=what, family=name.replace("_", "-"))
+        for name, what in makes.items()
     )
     refuse_mixtures(settings, lips, eyes, faces)
     return lips, eyes, faces
@@ -145,25 +145,6 @@ def draw(
             points = np.stack([retarget(face[None], rest, place)[0] for face, place in pairs])
         first += len(canonical)
         yield from zip(faces.draw(points, sitter.texture), points, strict=True)
-
-
-def hear(audio: Path, fps: int) -> Floats:
-    """How far the mouth follows speech, (n,) 0 to 1, of ⌊s · fps⌋ frames; warns of no speech.
-
-    Raises:
-        ToolkitError: no sound can be read, or it is shorter than a frame.
-    """
-    with open_sound(audio) as pcm:
-        num_frames = len(pcm) * fps // SAMPLE_RATE
-        if not num_frames:
-            raise ToolkitError(
-                f"{audio}: {1000 * len(pcm) / SAMPLE_RATE:.3g} ms of sound, less than one frame of "
-                f"{1000 / fps:.0f} ms"
-            )
-        voice = measure_voice(pcm, num_frames, fps)
-    if not voice.any():
-        warnings.warn(f"{audio}: no speech is heard in it: the mouth stays closed", stacklevel=3)
-    return voice
 
 
 def make_blinks(eyes: EyeModel, settings: CascadedSettings, num_frames: int, fps: int) -> Floats:

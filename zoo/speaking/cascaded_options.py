@@ -1,17 +1,10 @@
-"""Options of `zoo synthesize --system cascaded`, and which belong to which system."""
+"""Options of `zoo synthesize --system cascaded`."""
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from zoo.motion.blink_rate import PERSON, parse_blink_rate
-from zoo.speaking.options import SynthesisSettings
 from zoo.training.options import AUTO, check_options, option
-
-FACIAL, CASCADED = "facial", "cascaded"
-SYSTEMS = (FACIAL, CASCADED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,20 +50,6 @@ class CascadedSettings(CascadedFiles):
             raise ValueError(
                 "--system cascaded draws faces: give --background source, or leave it away"
             )
-
-
-def make_settings(system: str, given: Mapping[str, Any]) -> SynthesisSettings | CascadedSettings:
-    """The settings of a system; ValueError where an option is another's, or see there."""
-    records = {FACIAL: SynthesisSettings, CASCADED: CascadedSettings}
-    own = {field.name for field in dataclasses.fields(records[system])}
-    for other in (record for name, record in records.items() if name != system):
-        for field in dataclasses.fields(other):
-            if field.name not in own and given[field.name] != field.default:
-                raise ValueError(f"{write_flag(field.name)} is no option of --system {system}")
-    settings: SynthesisSettings | CascadedSettings = records[system](
-        **{name: value for name, value in given.items() if name in own}
-    )
-    return settings
 
 
 def write_flag(name: str) -> str:

@@ -145,7 +145,7 @@ class SourcePictures:
         last_use = {frame: t for t, frame in enumerate(frames)}
         pictures = enumerate(self._read(self._times[first : path.max() + 1]), first)
         with tempfile.TemporaryFile(prefix="zoo-") as file:
-            spool, reached = _Spool(file), first - 1
+            spool, reached = Spool(file), first - 1
             for t, frame in enumerate(frames):
                 if frame <= reached:
                     yield spool.read(frame)
@@ -162,7 +162,7 @@ class SourcePictures:
             yield from read_stretch(self._path, times, self._info, self._streams)
 
 
-class _Spool:
+class Spool:
     """Pictures as JPEGs in a file, so that memory does not grow with the clip."""
 
     def __init__(self, file: IO[bytes]) -> None:

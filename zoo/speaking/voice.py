@@ -3,10 +3,14 @@
 Legend: n frames, S samples at 16 kHz.
 """
 
+import warnings
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
+from toolkit.errors import ToolkitError
 from toolkit.features.voice_activity import STEP, compute_speech_probability, mark_speech
 
 Pcm = npt.NDArray[np.int16]
@@ -21,6 +25,30 @@ where nothing is held back."""
 _BLOCK = 300 * SAMPLE_RATE // STEP
 _LEAD = 4 * SAMPLE_RATE // STEP
 """Steps that are listened to at once, and those before them by which the detector settles."""
+
+
+def hear(audio: Path, pcm: Pcm, fps: int, silence: str) -> npt.NDArray[np.float32]:
+    """How far a mouth follows speech, (n,) 0 to 1, of ⌊s · fps⌋ frames; warns of no speech.
+
+    Args:
+        audio: where the sound is from, for messages.
+        pcm: (S,).
+        fps: frames a second.
+        silence: what the mouth does without speech, for the warning.
+
+    Raises:
+        ToolkitError: the sound is shorter than a frame.
+    """
+    num_frames = len(pcm) * fps // SAMPLE_RATE
+    if not num_frames:
+        raise ToolkitError(
+            f"{audio}: {1000 * len(pcm) / SAMPLE_RATE:.3g} ms of sound, less than one frame of "
+            f"{1000 / fps:.0f} ms"
+        )
+    voice = measure_voice(pcm, num_frames, fps)
+    if not voice.any():
+        warnings.warn(f"{audio}: no speech is heard in it: {silence}", stacklevel=3)
+    return voice
 
 
 def measure_voice(pcm: Pcm, num_frames: int, fps: float) -> npt.NDArray[np.float32]:

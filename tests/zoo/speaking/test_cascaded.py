@@ -23,6 +23,7 @@ from tests.zoo.speaking.cascade import (
     Lips,
     make_statistics,
 )
+from tests.zoo.speaking.one_picture import save_at_net
 from toolkit.clock import SAMPLE_RATE
 from toolkit.media.inspect_file import inspect_file
 from zoo.cli import main
@@ -55,7 +56,8 @@ def models(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the checkpoints hold; tests may exchange them."""
     held: dict[str, Any] = {"landmarks": Lips(), "eyes": Eyes(), "faces": Faces()}
     monkeypatch.setattr(
-        "zoo.speaking.cascaded.open_model", lambda path, device="cpu", *, makes: held[makes]
+        "zoo.speaking.cascaded.open_model",
+        lambda path, device="cpu", *, makes, family: held[makes],
     )
     return held
 
@@ -387,6 +389,14 @@ def test_options_of_the_other_system_are_refused(tmp_path: Path, models: dict[st
     words = ["synthesize", "--audio", audio, "--t-gan", "t.pt", "--out", tmp_path / "out.mp4"]
     result = CliRunner().invoke(main, [*map(str, words)])
     assert "--t-gan is no option of --system facial" in refused(tmp_path, result, code=2)
+
+
+def test_another_system_s_network_is_refused(tmp_path: Path, pictures: Path) -> None:
+    """At-net makes landmarks as well, in another space."""
+    at_net = save_at_net(tmp_path / "at.pt")
+    audio = write_speech(tmp_path)
+    result = synthesize(tmp_path, audio, "--l-gan", at_net, images=pictures)
+    assert "at.pt: a checkpoint of at-net, not of l-gan" in refused(tmp_path, result)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

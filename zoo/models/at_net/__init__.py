@@ -20,7 +20,8 @@ FAMILY = Family(
         the part `val`; the log has it beside that of the clip's first face, still, of the mean
         face, and of ridge regression on the same windows.""",
         example="zoo train at-net --shards shards/ --out runs/at",
-        next="",
+        next="zoo synthesize --system atvg --audio speech.wav --image face.png "
+        "--at-net {out}/best.pt --vg-net runs/vg/best.pt --out out.mp4",
     ),
     commands=("zoo convert atvg-official",),
 )

@@ -17,7 +17,7 @@ from toolkit.errors import ToolkitError
 from toolkit.media.audio import SILENCE_DBFS, find_peak, open_sound
 from zoo.data.contract import Contract
 from zoo.data.mfcc import FRAME_CEPSTRA, FRAME_ROWS, cut_frame_windows
-from zoo.landmarks.aligned import NUM_PCS, AlignedStatistics, fit_alignment
+from zoo.landmarks.aligned import LAYOUT, NUM_PCS, AlignedStatistics, fit_alignment
 from zoo.models.at_net import FAMILY
 from zoo.models.at_net.networks import AtNet, Memory, create_at_net
 from zoo.training.checkpoint import load_checkpoint
@@ -78,6 +78,18 @@ class LandmarkSpeaker:
         keep_face: bool = True,
     ) -> Floats:
         """The same of samples (S,), 16 kHz."""
+        blocks = self.stream_sound(pcm, face, amplification, keep_face=keep_face)
+        return np.concatenate(list(blocks))
+
+    def stream_sound(
+        self,
+        pcm: npt.NDArray[np.int16],
+        face: npt.ArrayLike,
+        amplification: npt.ArrayLike | None = None,
+        *,
+        keep_face: bool = True,
+    ) -> Iterator[Floats]:
+        """The same block after block, (b, 68, 2): memory does not grow with the sound."""
         fps = self.contract.fps
         num_frames = max(1, len(pcm) * fps // SAMPLE_RATE)
         blocks = (
@@ -112,7 +124,8 @@ class LandmarkSpeaker:
             expected = f"(n, {FRAME_ROWS}, {FRAME_CEPSTRA})"
             raise ValueError(f"windows {cepstra.shape}: the model reads {expected}")
         blocks = (cepstra[first : first + _BLOCK] for first in range(0, len(cepstra), _BLOCK))
-        return self._predict(blocks, face, amplification, keep_face)
+        found = self._predict(blocks, face, amplification, keep_face)
+        return np.concatenate([np.empty((0, 68, 2), np.float32), *found])
 
     def _predict(
         self,
@@ -120,7 +133,7 @@ class LandmarkSpeaker:
         face: npt.ArrayLike,
         amplification: npt.ArrayLike | None,
         keep_face: bool,
-    ) -> Floats:
+    ) -> Iterator[Floats]:
         seen = np.asarray(face, np.float64)
         factors = np.ones(NUM_PCS) if amplification is None else np.asarray(amplification)
         if seen.shape != (68, 2) or factors.shape != (NUM_PCS,):
@@ -131,13 +144,12 @@ class LandmarkSpeaker:
         move = fit_alignment(seen, self.statistics.mean_shape)
         placed = move.apply(seen)
         code = self.statistics.encode(placed)
-        found = [np.empty((0, NUM_PCS), np.float32), *self._run(blocks, code)]
-        aligned = self.statistics.decode(factors * np.concatenate(found))
-        if keep_face:
-            aligned += placed - self.statistics.decode(code)
-        return np.asarray(move.invert().apply(aligned), np.float32)
+        own = placed - self.statistics.decode(code) if keep_face else 0.0
+        back = move.invert()
+        for coefficients in self._run(blocks, code):
+            aligned = self.statistics.decode(factors * coefficients) + own
+            yield np.asarray(back.apply(aligned), np.float32)
 
-    @torch.no_grad()
     def _run(self, blocks: Iterable[Floats], code: npt.NDArray[np.float64]) -> Iterator[Floats]:
         """Coefficients (n, 6) of each block of frames, the memory going on from block to block."""
         self.network.eval()
@@ -145,7 +157,8 @@ class LandmarkSpeaker:
         memory: Memory | None = None
         for block in blocks:
             windows = torch.from_numpy(block)[None].to(self._device)
-            coefficients, memory = self.network.go_on(windows, seen, memory)
+            with torch.inference_mode():
+                coefficients, memory = self.network.go_on(windows, seen, memory)
             yield coefficients[0].cpu().numpy()
 
 
@@ -153,8 +166,8 @@ def open_at_net(path: Path, device: torch.device | str = "cpu") -> LandmarkSpeak
     """The network of a checkpoint.
 
     Raises:
-        ToolkitError: no such checkpoint, or one of something else, or converted without the
-            mean and the directions of its landmarks.
+        ToolkitError: no such checkpoint, or one of something else, of another layout or version,
+            or converted without the mean and the directions of its landmarks.
     """
     content: dict[str, Any] = load_checkpoint(path, FAMILY.name)["model"]
     if "statistics" not in content:
@@ -162,10 +175,19 @@ def open_at_net(path: Path, device: torch.device | str = "cpu") -> LandmarkSpeak
             f"{path}: converted without the mean and the directions of its landmarks: convert it "
             "again with --mean and --directions"
         )
+    contract = Contract.from_state(content["contract"])
+    if contract.layout != LAYOUT:
+        raise ToolkitError(
+            f"{path}: of {contract.layout} landmarks, but this version knows {LAYOUT}: train it "
+            "with this version"
+        )
     network = create_at_net(content["preset"])
-    network.load_state_dict(content["network"])
-    return LandmarkSpeaker(
-        network.eval().to(device),
-        AlignedStatistics.from_state(content["statistics"]),
-        Contract.from_state(content["contract"]),
-    )
+    try:
+        network.load_state_dict(content["network"])
+    except RuntimeError as error:
+        raise ToolkitError(
+            f"{path}: its weights do not fit the {content['preset']} network of this version: "
+            "train with it"
+        ) from error
+    statistics = AlignedStatistics.from_state(content["statistics"])
+    return LandmarkSpeaker(network.eval().to(device), statistics, contract)

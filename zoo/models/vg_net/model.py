@@ -3,7 +3,8 @@
 Legend: n frames, H the side of a picture.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,28 +91,36 @@ class TrainedVGNet:
             ValueError: other shapes.
             ToolkitError: `identity` is of no face.
         """
-        seen, moved = np.asarray(picture), np.asarray(landmarks, np.float64)
+        moved = np.asarray(landmarks, np.float64)
+        if moved.ndim != 3 or moved.shape[1:] != (68, 2):
+            raise ValueError(f"landmarks {moved.shape}: give (n, 68, 2)")
+        return self.draw_blocks(picture, identity, [moved])
+
+    def draw_blocks(
+        self, picture: Picture, identity: npt.ArrayLike, blocks: Iterable[npt.ArrayLike]
+    ) -> Iterator[DrawnFrame]:
+        """The same of consecutive landmarks (b, 68, 2), block after block."""
+        seen = np.asarray(picture)
         if seen.shape != (self.size, self.size, 3) or seen.dtype != np.uint8:
             raise ValueError(
                 f"a picture {seen.shape} {seen.dtype}: give ({self.size}, {self.size}, 3) uint8"
             )
-        if moved.ndim != 3 or moved.shape[1:] != (68, 2):
-            raise ValueError(f"landmarks {moved.shape}: give (n, 68, 2)")
         align = self.frame(identity).align
-        own, others = (self._place(align.apply(points)) for points in (identity, moved))
+        own = self._place(align.apply(identity))
+        others = (self._place(align.apply(points)) for points in blocks)
         return self._draw_aligned(to_tensor(seen[None]).to(self.device), own, others)
 
     def _place(self, points: Floats) -> torch.Tensor:
         return torch.from_numpy(points).float().reshape(1, -1, 136).to(self.device)
 
     def _draw_aligned(
-        self, picture: torch.Tensor, identity: torch.Tensor, landmarks: torch.Tensor
+        self, picture: torch.Tensor, identity: torch.Tensor, blocks: Iterable[torch.Tensor]
     ) -> Iterator[DrawnFrame]:
         picture = picture.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             encoded = self.network.encode(picture, identity[:, 0])
             state = self.network.begin(encoded)
-        for block in torch.split(landmarks, _BLOCK, dim=1):
+        for block in itertools.chain.from_iterable(torch.split(x, _BLOCK, dim=1) for x in blocks):
             with torch.inference_mode():
                 found, state = self.network.advance(encoded, block, state)
                 drawn = to_pictures(compose(found, picture))[0]
