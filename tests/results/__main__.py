@@ -83,8 +83,8 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument(
         "--renderer-base", type=Path, metavar="FILE",
-        help="Renderer of other people that minutes begins with, not the woman's, and renderers for "
-        "all but the man.",
+        help="Renderer of other people that minutes begins with, not the woman's, and renderers "
+        "for all but the man.",
     )  # fmt: skip
     given = parser.parse_args()
     steps = [step for name in given.steps for step in GROUPS.get(name, (name,))]
