@@ -218,8 +218,8 @@ class SmallGenerator(nn.Module):
 class Doubling(nn.ConvTranspose2d):
     """A transposed convolution from h × w to 2h × 2w in which every pixel is made of as many.
 
-    With kernels of 3 × 3, as before, some are made of one and others of four: rows and columns
-    that are seen in hair and skin. Weights of 3 × 3 are taken as the same of 4 × 4.
+    With kernels of 3 × 3, as before, some are made of one and others of four, which favours rows
+    and columns. Weights of 3 × 3 are taken as the same of 4 × 4.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
