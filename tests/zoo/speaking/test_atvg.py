@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -272,7 +273,12 @@ def save_turned(path: Path, scene: Image.Image) -> None:
     scene.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
 
 
-@pytest.mark.parametrize("save", [save_deep, save_clear, save_turned])
+def save_painted(path: Path, scene: Image.Image) -> None:
+    """As if by a brush: areas of one colour between soft edges."""
+    Image.fromarray(cv2.stylization(np.asarray(scene), sigma_s=60, sigma_r=0.45)).save(path)
+
+
+@pytest.mark.parametrize("save", [save_deep, save_clear, save_turned, save_painted])
 def test_any_kind_of_picture_shows_the_same_face(
     tmp_path: Path, portrait: Portrait, save: Callable[[Path, Image.Image], None]
 ) -> None:
