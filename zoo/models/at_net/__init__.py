@@ -23,5 +23,5 @@ FAMILY = Family(
         next="zoo synthesize --system atvg --audio speech.wav --image face.png "
         "--at-net {out}/best.pt --vg-net runs/vg/best.pt --out out.mp4",
     ),
-    commands=("zoo convert atvg-official",),
+    commands=("zoo convert atvg-official", "zoo synthesize"),
 )

@@ -22,4 +22,5 @@ FAMILY = Family(
         example="zoo train blink-gan --shards shards/ --out runs/blink",
         next="zoo train t-gan --shards {shards} --out {out}-tgan",
     ),
+    commands=("zoo synthesize",),
 )
