@@ -25,5 +25,6 @@ FAMILY = Family(
         example="zoo train l-gan --shards shards/ --out runs/lgan",
         next="zoo train blink-gan --shards {shards} --out {out}-blink",
     ),
+    commands=("zoo synthesize",),
 )
 """`next`: the landmarks that it makes have no blinks of their own."""

@@ -34,4 +34,5 @@ FAMILY = Family(
         next="zoo synthesize --system cascaded --audio speech.wav --l-gan runs/lgan/best.pt "
         "--blink-gan runs/blink/best.pt --t-gan {out}/best.pt --out out.mp4",
     ),
+    commands=("zoo synthesize",),
 )

@@ -22,6 +22,6 @@ FAMILY = Family(
         example="zoo train vg-net --shards shards/ --out runs/vg",
         next="zoo train at-net --shards {shards} --out {out}-at",
     ),
-    commands=("zoo convert atvg-official",),
+    commands=("zoo convert atvg-official", "zoo synthesize"),
 )
 """`next`: where speech moves the landmarks, AT-net makes them."""
