@@ -3,6 +3,7 @@
 What is read of them, and into which record, is up to `clips.py` and `frames.py`.
 """
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -119,6 +120,35 @@ def load_parts(
         for part in (False, True)
     )
     return train, held
+
+
+def load_learnt(
+    load: Callable[..., Clips],
+    shards: Path,
+    *,
+    identity: str,
+    share: float,
+    gap: int,
+    hand_on: Callable[[Clips], Mapping[str, Any]] = lambda clips: {},
+) -> tuple[Clips, Clips]:
+    """What a model is trained on, and what its best epoch is chosen by.
+
+    The parts `train` and `val`, less what is held out; of an identity with a holdout all its clips
+    less what is held out, by which is chosen.
+
+    Args:
+        load: makes clips; errors as there.
+        shards: the dataset's.
+        identity: whose clips; empty: everyone's.
+        share: to hold out; 0: nothing.
+        gap: frames between both sides of it.
+        hand_on: arguments by which the second are loaded, of the first.
+    """
+    holdout = Holdout(share=share, identity=identity or None, gap=gap) if share else None
+    whole = bool(identity and holdout)
+    load = functools.partial(load, shards, identity=identity or None, holdout=holdout)
+    trained = load(split=None if whole else "train")
+    return trained, load(split=None if whole else "val", held=whole, **hand_on(trained))
 
 
 def find_dataset(shards: Path) -> Path:

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from zoo.data.fingerprint import Fingerprint
-from zoo.data.holdout import Holdout
 from zoo.data.order import Batches, draw_order
 from zoo.data.sound_landmarks import SoundClips, load_sound_clips, take_fingerprint
+from zoo.data.source import load_learnt
 from zoo.landmarks.aligned import AlignedStatistics
 from zoo.models.at_net import FAMILY
 from zoo.models.at_net.batches import SoundBatch, Stretches
@@ -45,13 +45,14 @@ def choose_clips(recipe: AtNetRecipe) -> tuple[SoundClips, SoundClips]:
     The parts `train` and `val`, less what is held out; of an identity with a holdout all its clips
     less what is held out, by which is chosen.
     """
-    identity, holdout = recipe.identity or None, None
-    if recipe.holdout:
-        holdout = Holdout(share=recipe.holdout, identity=identity, gap=recipe.window)
-    whole = bool(identity and holdout)
-    load = functools.partial(load_sound_clips, recipe.shards, identity=identity, holdout=holdout)
-    trained = load(split=None if whole else "train")
-    return trained, load(split=None if whole else "val", held=whole, mean_shape=trained.mean_shape)
+    return load_learnt(
+        load_sound_clips,
+        recipe.shards,
+        identity=recipe.identity,
+        share=recipe.holdout,
+        gap=recipe.window,
+        hand_on=lambda trained: {"mean_shape": trained.mean_shape},
+    )
 
 
 class AtNetTask(Task):

@@ -8,9 +8,9 @@ import torch
 
 from zoo.data.contract import Contract
 from zoo.data.fingerprint import Fingerprint
-from zoo.data.holdout import Holdout
 from zoo.data.landmarks import LAYOUT, MESH68, LandmarkClips, load_landmark_clips, take_fingerprint
 from zoo.data.order import Batches, draw_order
+from zoo.data.source import load_learnt
 from zoo.landmarks.statistics import LandmarkStatistics
 from zoo.models.l_gan import FAMILY
 from zoo.models.l_gan.batches import LandmarkBatch, Stretches
@@ -47,20 +47,13 @@ def choose_clips(recipe: LGanRecipe) -> tuple[LandmarkClips, LandmarkClips]:
     The parts `train` and `val`, less what is held out; of an identity with a holdout all its clips
     less what is held out, by which is chosen.
     """
-    identity, holdout = recipe.identity or None, None
-    if recipe.holdout:
-        holdout = Holdout(share=recipe.holdout, identity=identity, gap=recipe.window)
-    whole = bool(identity and holdout)
-    load = functools.partial(
-        load_landmark_clips,
+    return load_learnt(
+        functools.partial(load_landmark_clips, num_taps=recipe.taps),
         recipe.shards,
-        identity=identity,
-        holdout=holdout,
-        num_taps=recipe.taps,
-    )
-    trained = load(split=None if whole else "train")
-    return trained, load(
-        split=None if whole else "val", held=whole, canonical_neutral=trained.canonical_neutral
+        identity=recipe.identity,
+        share=recipe.holdout,
+        gap=recipe.window,
+        hand_on=lambda trained: {"canonical_neutral": trained.canonical_neutral},
     )
 
 

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from toolkit.errors import ToolkitError
 from zoo.data.fingerprint import Fingerprint
-from zoo.data.holdout import Holdout
 from zoo.data.order import Batches, draw_order, spread_order
+from zoo.data.source import load_learnt
 from zoo.landmarks.aligned import average_aligned
 from zoo.models.vg_net import FAMILY
 from zoo.models.vg_net.batches import WindowBatch, Windows, to_pictures
@@ -77,19 +77,13 @@ def choose_clips(recipe: VGNetRecipe) -> tuple[Clips, Clips]:
     The parts `train` and `val`, less what is held out; of an identity with a holdout all its clips
     less what is held out, by which is chosen.
     """
-    identity, holdout = recipe.identity or None, None
-    if recipe.holdout:
-        holdout = Holdout(share=recipe.holdout, identity=identity, gap=recipe.window)
-    whole = bool(identity and holdout)
-    load = functools.partial(
-        load_face_clips,
+    return load_learnt(
+        functools.partial(load_face_clips, num_frames=recipe.window),
         recipe.shards,
-        num_frames=recipe.window,
-        identity=identity,
-        holdout=holdout,
+        identity=recipe.identity,
+        share=recipe.holdout,
+        gap=recipe.window,
     )
-    trained = load(split=None if whole else "train")
-    return trained, load(split=None if whole else "val", held=whole)
 
 
 class VGNetTask(Task):
