@@ -53,7 +53,7 @@ class HeadMap:
         *,
         fps: int,
     ) -> Self:
-        """The map of one person; of widths the one by which the head is about as fast as theirs.
+        """The map of one person; of widths the one whose head is about as fast as the person's.
 
         Args:
             identity: who.

@@ -111,7 +111,7 @@ def synthesize_atvg(
         settings: what of, and how.
         out: the video.
         watch: sees the frames pass.
-        say: is told, in a line, what is done.
+        say: gets a line on what is done.
 
     Raises:
         ToolkitError: no sound, or less than a frame of it; a checkpoint of something else, or of

@@ -70,7 +70,7 @@ def synthesize_cascaded(
         settings: what of, and how.
         out: the video.
         watch: sees the frames pass.
-        say: is told, in a line, what is used.
+        say: gets a line on what is used.
 
     Raises:
         ToolkitError: no sound, or less than a frame of it; a checkpoint of something else, or

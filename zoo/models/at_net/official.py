@@ -68,21 +68,21 @@ def _translate(path: Path, released: Any) -> dict[str, Tensor]:
     """
     with torch.device("meta"):
         ours = _group(path, create_at_net("paper").state_dict())
-    theirs = _group(path, released)
+    given = _group(path, released)
     network, chosen = dict[str, Tensor](), list[str]()
     for name, layer in ours.items():
-        left = [key for key in theirs if key not in chosen]
+        left = [key for key in given if key not in chosen]
         if "running_mean" in layer:
-            left = [key for before, key in pairwise(theirs) if before == chosen[-1]]
-        same = [key for key in left if _describe(theirs[key]) == _describe(layer)]
+            left = [key for before, key in pairwise(given) if before == chosen[-1]]
+        same = [key for key in left if _describe(given[key]) == _describe(layer)]
         if not same:
             what, shape = next(iter(_describe(layer).items()))
             raise ToolkitError(
                 f"{path}: not the released AT-net: it lacks a layer of {what} {shape}"
             )
         chosen.append(same[0])
-        network |= {f"{name}.{entry}": theirs[same[0]][entry].clone() for entry in layer}
-    if left := sorted(theirs.keys() - set(chosen)):
+        network |= {f"{name}.{entry}": given[same[0]][entry].clone() for entry in layer}
+    if left := sorted(given.keys() - set(chosen)):
         raise ToolkitError(f"{path}: not the released AT-net: it holds {left[0]} as well")
     return network
 

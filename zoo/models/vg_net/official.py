@@ -72,17 +72,17 @@ def _translate(path: Path, layers: Layers) -> dict[str, Tensor]:
     if len(layers) != len(expected):
         raise _refuse(path, f"it has {len(layers)} layers, not {len(expected)}")
     state, spare = dict[str, Tensor](), torch.zeros(())
-    for (name, theirs), (own_name, layer) in zip(layers.items(), expected, strict=True):
+    for (name, given), (own_name, layer) in zip(layers.items(), expected, strict=True):
         ours = layer.state_dict()
         for entry, value in ours.items():
-            found = theirs.get(entry, torch.zeros(value.shape))
+            found = given.get(entry, torch.zeros(value.shape))
             if found.shape != value.shape:
                 shapes = f"{tuple(found.shape)}, not {tuple(value.shape)}"
                 raise _refuse(path, f"{name}.{entry} is {shapes}")
             state[f"{own_name}.{entry}"] = found.to(value.dtype).clone()
         if isinstance(layer, nn.BatchNorm2d):
             state[f"{own_name}.running_mean"] -= spare
-        spare = torch.zeros(()) if "bias" in ours else theirs.get("bias", torch.zeros(()))
+        spare = torch.zeros(()) if "bias" in ours else given.get("bias", torch.zeros(()))
     return state
 
 
