@@ -20,8 +20,7 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3.11 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check \
-  tensorboard==2.20.0 numpy==1.26.4 protobuf==4.25.9 "setuptools<81"
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check tensorboard==2.20.0 numpy==1.26.4 protobuf==4.25.9 setuptools==80.9.0
 
 cat > "$folder/check.py" <<'PYTHON'
 import sys
