@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.accuracy.real import add_sound, choose_evenly
-from tests.results.grid import SENTENCES, ingest_sentences, rescore
+from tests.results.grid import SENTENCES
 from tests.results.people import find_real
 from tests.results.setup import Setup
 from toolkit.dataset.manifest import has_split, read_table, write_split
@@ -172,8 +172,13 @@ def ingest_subjects(setup: Setup, workers: int) -> Path:
 
 
 def ingest_s1(setup: Setup) -> Path:
-    """GRID's s1, whole, with the shipped network's scores and without pictures."""
-    return rescore(setup, ingest_sentences(setup))
+    """The dataset of GRID's s1, all sentences, with pictures; ingested unless it is there."""
+    out = setup.out / "s1"
+    if not (out / "ingested").is_file():
+        videos = sorted(find_real(SENTENCES).glob("*.mkv"))[: setup.sentences]
+        ingest(videos, IngestOptions(min_frames=27), out=out, workers=1)
+        (out / "ingested").touch()
+    return out
 
 
 def divide_subjects(dataset: Path) -> None:
