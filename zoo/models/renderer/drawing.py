@@ -59,8 +59,10 @@ class SmallDrawing:
 
     def __init__(self, generator: SmallGenerator) -> None:
         """Take them; nothing is drawn yet."""
-        _, first, _, second = generator.enter
-        _, coarse, _, middle, _, last, _ = generator.leave
+        entered: list[Any] = list(generator.enter)
+        left: list[Any] = list(generator.leave)
+        _, first, _, second = entered
+        _, coarse, _, middle, _, last, _ = left
         weight: Tensor = first.weight
         inputs = weight.shape[1] // _NUM
         turned = [weight.roll(turn * inputs, dims=1) for turn in range(_NUM)]
