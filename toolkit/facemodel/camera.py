@@ -36,6 +36,11 @@ def flip_axes(points: npt.ArrayLike) -> Floats:
     return np.asarray(points, dtype=np.float64) * _FLIP
 
 
+def flip_rotation(rotation: npt.ArrayLike) -> Floats:
+    """The same rotation (…, 3, 3) in the other axes of `flip_axes`: F·R·F."""
+    return np.asarray(rotation, dtype=np.float64) * np.outer(_FLIP, _FLIP)
+
+
 def rotation_from_euler(angles: npt.ArrayLike) -> Floats:
     """Rotation Rx(pitch)·Ry(yaw)·Rz(roll) of (…, 3) angles in rad: (…, 3, 3)."""
     rx, ry, rz = _axis_rotations(angles)
@@ -165,7 +170,7 @@ def pose_from_deng(
     Returns:
         (…, 6) rad and mm.
     """
-    R = rotation_from_deng(angles) * np.outer(_FLIP, _FLIP)
+    R = flip_rotation(rotation_from_deng(angles))
     t = MM_PER_DM * flip_axes(translation) + (0.0, 0.0, DENG_DISTANCE)
     pose = np.concatenate([euler_from_rotation(R), t], axis=-1)
     return change_intrinsics(pose, deng_intrinsics(scale, offset), intrinsics)
@@ -180,7 +185,7 @@ def deng_from_pose(
 ) -> tuple[Floats, Floats]:
     """Deng et al.'s angles (…, 3) in rad and translation (…, 3) in dm: see `pose_from_deng`."""
     pose = change_intrinsics(pose, intrinsics, deng_intrinsics(scale, offset))
-    R = rotation_from_euler(pose[..., :3]) * np.outer(_FLIP, _FLIP)
+    R = flip_rotation(rotation_from_euler(pose[..., :3]))
     translation = flip_axes(pose[..., 3:] - (0.0, 0.0, DENG_DISTANCE)) / MM_PER_DM
     return deng_from_rotation(R), translation
 
