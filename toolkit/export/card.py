@@ -118,14 +118,15 @@ def _list_loading(clips: pd.DataFrame) -> Iterator[str]:
     yield "```python"
     yield "from datasets import load_dataset"
     yield ""
-    yield f'clips = load_dataset("FOLDER", split="{min(clips["split"])}").with_format("numpy")'
-    yield 'clips[0]["au45"]  # (n,)'
+    yield f'clips = load_dataset("FOLDER", split="{min(clips["split"])}")'
+    yield 'clips.select_columns(["identity", "pose"]).with_format("numpy")[0]["pose"]  # (n, 6)'
     yield "```"
     yield ""
     yield (
-        "`audio` and `video` are decoded with torchcodec; `cast_column` to `Audio(decode=False)` "
-        "or `Video(decode=False)` gives the files' bytes. The format `numpy` makes float32 of "
-        "every float: times (`source_time`) keep their digits in the format `arrow` alone."
+        "A whole row (`clips[0]`) decodes `audio` and `video`, which needs torchcodec; "
+        "`cast_column` to `Audio(decode=False)` and `Video(decode=False)` gives the files' bytes. "
+        "The format `numpy` makes float32 of lists and of whole columns of float64: `source_time` "
+        "keeps its digits without a format, and in the format `arrow`."
     )
 
 

@@ -15,6 +15,7 @@ from toolkit.dataset.find import choose_clips
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ManifestError
 from toolkit.export.options import ExportOptions
+from toolkit.facemodel.camera import crop_intrinsics
 from toolkit.media.encode import write_video
 from toolkit.schema import ARRAYS, CLIP_COLUMNS, NOMINAL_SIZE
 
@@ -98,10 +99,7 @@ class ExportClip:
     def crop_intrinsics(self, side: int) -> tuple[float, float, float, float]:
         """Fx, fy, cx, cy in px of the clip's crop, scaled to `side` px."""
         clip = self.reader.clips[self.index]
-        x0, y0, x1, y1 = clip.crop
-        across, down = side / (x1 - x0), side / (y1 - y0)
-        fx, fy, cx, cy = clip.intrinsics
-        return fx * across, fy * down, (cx - x0) * across, (cy - y0) * down
+        return crop_intrinsics(clip.intrinsics, clip.crop, side)
 
     def landmarks(self, side: int | None = None) -> npt.NDArray[np.float64]:
         """The mesh (n, 478, 2) in px of the crop scaled to `side`, or of the source's picture."""
@@ -158,7 +156,7 @@ def _to_plain(value: object, kind: str) -> object:
     """Without NumPy and pandas; None for what is missing."""
     if isinstance(value, np.ndarray):
         return value.tolist()
-    if value is None or value is pd.NaT or value != value:
+    if pd.isna(value):  # type: ignore[call-overload]
         return None
     if isinstance(value, pd.Timestamp):
         return value.to_pydatetime()

@@ -38,6 +38,16 @@ Floats = npt.NDArray[np.float64]
 CONTEXT = (8, 7)
 """Frames before and after a frame in its window of 16; zeros beyond the clip's ends."""
 
+_NEEDED = (
+    "audio/deepspeech",
+    "face/model_pose",
+    "face/expression",
+    "face/au45",
+    "face/illumination",
+    "clips/identity_coefficients",
+    "clips/texture_coefficients",
+)
+
 _PICKLE = 4
 """Protocol: Python 3.4 and later read it."""
 
@@ -54,7 +64,10 @@ def export_facial(
         ToolkitError: no such clips, or see `write_files`.
     """
     clips = list_clips(dataset, options)
-    warn_of_differences(next(open_clips(dataset, clips[:1])))
+    first = next(open_clips(dataset, clips[:1]))
+    for name in _NEEDED:
+        first.reader.column(name)  # an error before any file, not after an hour
+    warn_of_differences(first)
     files = [
         ExportFile(
             name=f"{folder}/{clips['clip_id'].iloc[k]}{ending}",

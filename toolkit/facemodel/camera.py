@@ -9,6 +9,8 @@ units away with a focal length of 1015 px, a 224 px crop. With F = diag(1, −1,
 rigid motion in two notations: `R = F·R_d·F` and `t = 100·F·t_d + (0, 0, 1000)`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -126,6 +128,22 @@ def default_intrinsics(
         raise ValueError(f"a picture of {width}×{height} px has no camera")
     focal = 500.0 * (width / 640 + height / 480) / 2 if focal is None else float(focal)
     return focal, focal, width / 2, height / 2
+
+
+def crop_intrinsics(
+    intrinsics: Sequence[float], crop: Sequence[float], size: int
+) -> tuple[float, float, float, float]:
+    """Fx, fy, cx, cy in px of a crop (xyxy, px of the picture) that is scaled to `size` px.
+
+    Raises:
+        ValueError: an empty crop, or no size.
+    """
+    fx, fy, cx, cy = intrinsics
+    x0, y0, x1, y1 = crop
+    if x1 <= x0 or y1 <= y0 or size < 1:
+        raise ValueError(f"no camera sees a crop {tuple(crop)} at {size} px")
+    across, down = size / (x1 - x0), size / (y1 - y0)
+    return fx * across, fy * down, (cx - x0) * across, (cy - y0) * down
 
 
 def deng_intrinsics(scale: npt.ArrayLike, offset: npt.ArrayLike) -> Floats:
