@@ -14,6 +14,7 @@ COMMANDS = {
     "validate": "toolkit.cli.dataset:validate",
     "ls": "toolkit.cli.ls:ls",
     "show": "toolkit.cli.show:show",
+    "export": "toolkit.cli.export:export",
     "sample": "toolkit.cli.sample:sample",
     "transcribe": "toolkit.cli.transcribe:transcribe",
     "weights": "toolkit.cli.weights:weights",
