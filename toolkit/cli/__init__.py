@@ -11,6 +11,7 @@ COMMANDS = {
     "ingest": "toolkit.cli.ingest:ingest",
     "split": "toolkit.cli.dataset:split",
     "stats": "toolkit.cli.dataset:stats",
+    "report": "toolkit.cli.report:report",
     "validate": "toolkit.cli.dataset:validate",
     "ls": "toolkit.cli.ls:ls",
     "show": "toolkit.cli.show:show",

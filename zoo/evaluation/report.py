@@ -14,6 +14,7 @@ from toolkit.page import (
     write_page,
     write_section,
     write_table,
+    write_words,
 )
 from zoo.evaluation.distributions import draw_blinks, draw_distributions
 from zoo.evaluation.gallery import SHEET, TRACE
@@ -225,9 +226,7 @@ def _write_judges(judges: Mapping[str, str] | None) -> str:
 
 
 def _write_definitions(metrics: Sequence[Metric]) -> str:
-    lines = [
-        [m.name, f"<span class=text>{escape(m.text)}</span>", escape(m.source)] for m in metrics
-    ]
+    lines = [[m.name, write_words(m.text), escape(m.source)] for m in metrics]
     table = write_table(["metric", "what", "source"], lines)
     return f"<details><summary>Table</summary>{table}</details>"
 

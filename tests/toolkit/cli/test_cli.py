@@ -56,7 +56,7 @@ def find(name: str) -> click.Command:
 
 
 def test_the_commands_are_those_that_are_documented() -> None:
-    names = ["ingest", "split", "stats", "validate", "ls", "show", "sample", "transcribe"]
+    names = ["ingest", "split", "stats", "report", "validate", "ls", "show", "sample", "transcribe"]
     assert list(COMMANDS) == [*names, "weights"]
     for command_ in COMMANDS.values():
         module, function = command_.split(":")
