@@ -25,7 +25,8 @@ def draw_histogram(distribution: Distribution) -> str:
     top = max(highest, steps[-1])
 
     def place(value: float) -> float:
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (value - edges[0]) / (edges[-1] - edges[0])
+        share = (value - float(edges[0])) / float(edges[-1] - edges[0])
+        return _LEFT + (WIDTH - _LEFT - _RIGHT) * share
 
     def rise(share: float) -> float:
         return (HEIGHT - _TOP - _BOTTOM) * share / top

@@ -144,7 +144,10 @@ def read_clips(dataset: Path) -> pd.DataFrame:
     """
     clips = read_table(dataset, "clips").drop_duplicates("clip_id")
     clips = clips.sort_values(["source", "start_frame"], kind="stable").reset_index(drop=True)
-    parts = read_table(dataset, "split").set_index("clip_id")["split"] if has_split(dataset) else {}
+    parts: dict[str, str] = {}
+    if has_split(dataset):
+        split = read_table(dataset, "split")
+        parts = dict(zip(split["clip_id"], split["split"], strict=True))
     short = shorten_ids(clips["clip_id"].tolist())
     added = {
         "split": clips["clip_id"].map(parts).fillna(""),
@@ -192,7 +195,7 @@ def _describe_split(dataset: Path, clips: pd.DataFrame) -> Split | None:
         return None
     trained, tested = (set(clips.loc[clips["split"] == p, "identity"]) for p in ("train", "test"))
     order = {name: place for place, name in enumerate(PARTS)}
-    parts = sorted(clips.groupby("split"), key=lambda part: order.get(part[0], len(order)))
+    parts = sorted(clips.groupby("split"), key=lambda part: order.get(str(part[0]), len(order)))
     return Split(
         parts=tuple(_describe(str(name) or NO_SPLIT, rows) for name, rows in parts),
         by=str(table["by"].iloc[0]),
@@ -205,11 +208,12 @@ def _describe_split(dataset: Path, clips: pd.DataFrame) -> Split | None:
 
 
 def _choose_examples(rejected: pd.DataFrame) -> dict[str, tuple[Example, ...]]:
+    names = [field.name for field in dataclasses.fields(Example)]
     longest = rejected.sort_values(["duration", "source"], ascending=[False, True])
     return {
         str(reason): tuple(
-            Example(source=row.source, start=row.start, duration=row.duration, message=row.message)
-            for row in rows[:NUM_EXAMPLES].itertuples(index=False)
+            Example(**{str(name): value for name, value in row.items()})
+            for row in rows[names][:NUM_EXAMPLES].to_dict("records")
         )
         for reason, rows in longest.groupby("reason")
     }
