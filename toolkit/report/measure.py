@@ -149,12 +149,12 @@ def read_clips(dataset: Path) -> pd.DataFrame:
         split = read_table(dataset, "split")
         parts = dict(zip(split["clip_id"], split["split"], strict=True))
     short = shorten_ids(clips["clip_id"].tolist())
-    added = {
-        "split": clips["clip_id"].map(parts).fillna(""),
-        "short_id": clips["clip_id"].map(short),
-        "rank": rank_clips(clips),
-    }
-    return clips.assign(**added, **find_doubts(clips))
+    added = clips.assign(
+        split=clips["clip_id"].map(parts).fillna(""),
+        short_id=clips["clip_id"].map(short),
+        rank=rank_clips(clips),
+    )
+    return pd.concat([added, find_doubts(clips)], axis=1)
 
 
 def measure_report(dataset: Path, clips: pd.DataFrame) -> Report:
