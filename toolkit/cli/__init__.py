@@ -11,6 +11,8 @@ COMMANDS = {
     "ingest": "toolkit.cli.ingest:ingest",
     "split": "toolkit.cli.dataset:split",
     "stats": "toolkit.cli.dataset:stats",
+    "report": "toolkit.cli.report:report",
+    "exclude": "toolkit.cli.exclude:exclude",
     "validate": "toolkit.cli.dataset:validate",
     "ls": "toolkit.cli.ls:ls",
     "show": "toolkit.cli.show:show",

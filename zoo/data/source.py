@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit.clock import frame_to_sample
+from toolkit.dataset.excluded import drop_excluded
 from toolkit.dataset.manifest import FOLDER, read_table
 from toolkit.dataset.paths import check_inside
 from toolkit.dataset.shard import ShardClip, ShardReader
@@ -67,6 +68,8 @@ def select_clips(
 ) -> list[ClipSlice]:
     """Clips of one part of the split, or of all, sorted by shard and place in it.
 
+    Clips that are left out (`toolkit.dataset.excluded`) are not among them.
+
     Args:
         shards: a dataset's folder `shards`, or the dataset's folder.
         split: `train`, `val` or `test`; None: all clips, split or not.
@@ -83,7 +86,7 @@ def select_clips(
     if held and holdout is None:
         raise ValueError("held frames need a holdout")
     dataset = find_dataset(shards)
-    table = read_table(dataset, "clips")
+    table = drop_excluded(dataset, read_table(dataset, "clips"))
     for name in {identity, holdout.identity if holdout else None} - {None}:
         _require_identity(dataset, table, str(name))
     cuts = find_cuts(table, holdout) if holdout else {}
