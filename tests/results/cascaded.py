@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 
+from tests.results.cascaded_alone import run_alone
 from tests.results.cascaded_blinks import run_blinks
 from tests.results.cascaded_curves import run_curves, run_noise
 from tests.results.cascaded_faces import run_faces
@@ -27,6 +28,7 @@ CASCADED: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "cascaded-noise": run_noise,
     "cascaded-blinks": _with_workers(run_blinks),
     "cascaded-faces": _with_workers(run_faces),
+    "cascaded-alone": _with_workers(run_alone),
     "cascaded-table-3": _with_workers(run_table_3),
     "cascaded-videos": _with_workers(run_videos),
     "cascaded-speed": _with_workers(run_cascaded_speed),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.datasets import FakeClip, write_dataset
+from tests.results import cascaded_alone as alone
 from tests.results import cascaded_blinks as blinks
 from tests.results import cascaded_curves as curves
 from tests.results import cascaded_faces as faces
@@ -315,6 +316,18 @@ def test_faces_are_fine_tuned_and_scored_beside_the_nearest_picture(
     ]
 
 
+def test_one_person_is_learnt_from_random_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_tiny_people(tmp_path, monkeypatch)
+    monkeypatch.setattr(alone, "ingest_subjects", lambda *_: tmp_path / "subjects")
+    setup = dataclasses.replace(make_rehearsal(tmp_path), untrained_epochs=30)
+    nearest, *tuned = alone.run_alone(setup, 1)["cascaded-alone"].rows
+    assert nearest["shown"] == faces.NEAREST
+    assert [row["shown"] for row in tuned] == [f"{n} epochs" for n in (1, 3, 7, 15, 30)]
+    assert tuned[-1][faces.PSNR] > tuned[0][faces.PSNR] + 2
+
+
 def test_speed_is_measured_with_all_losses_and_with_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,6 +402,6 @@ def make_spoken(source: str, made: str) -> videos.Spoken:
 def test_all_steps_have_markers_on_their_page() -> None:
     """By the names in the modules' sources: a table without a marker would end a long run."""
     text = CASCADED_PAGE.read_text()
-    for module in (speech, scores, curves, blinks, faces, table_3, videos, speed):
+    for module in (speech, scores, curves, blinks, faces, alone, table_3, videos, speed):
         for name in re.findall(r'"(cascaded-[a-z-]+)"', Path(str(module.__file__)).read_text()):
             assert f"<!-- {name} -->" in text
