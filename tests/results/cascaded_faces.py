@@ -28,6 +28,7 @@ from zoo.metrics.series import average_finite, average_known
 from zoo.models.t_gan import FAMILY
 from zoo.models.t_gan.batches import make_batch
 from zoo.models.t_gan.finetune import Finetuning, PersonPictures
+from zoo.models.t_gan.judges import Judges
 from zoo.models.t_gan.losses import pixel_loss, sum_terms
 from zoo.models.t_gan.model import open_content
 from zoo.models.t_gan.options import INNER_RATE, MAML, TRANSFER
@@ -152,12 +153,17 @@ def tune_all(base: Path, sittings: Sequence[Sitting]) -> list[Tuned]:
 
 
 def tune(
-    base: Path, sitting: Sitting, epochs: Sequence[int] = (0, *EPOCHS), *, curve: bool = True
+    base: Path,
+    sitting: Sitting,
+    epochs: Sequence[int] = (0, *EPOCHS),
+    *,
+    curve: bool = True,
+    judges: Judges | None = None,
 ) -> Tuned:
     """Fine-tune, and measure what is drawn behind these epochs."""
     content = load_checkpoint(base, FAMILY.name)["model"]
     tuning = Finetuning(
-        base, content, sitting.learnt, judges=None, learning_rate=INNER_RATE, device="cpu"
+        base, content, sitting.learnt, judges=judges, learning_rate=INNER_RATE, device="cpu"
     )
     losses, figures = list[tuple[float, float]](), dict[int, dict[str, float]]()
     for epoch in range(max(epochs) + 1):

@@ -75,7 +75,8 @@ def run_speech(setup: Setup, workers: int) -> dict[str, Table]:
             made = {method: measure(predict, clips) for method, predict in methods.items()}
             scores = {method: score_measured(of) for method, of in made.items()}
             for method, of in scores.items():
-                beside = {} if method in (NEUTRAL, RIDGE) else subtract(made[method], made[RIDGE])
+                is_learnt = method not in (NEUTRAL, RIDGE)
+                beside = subtract(made[method], made[RIDGE], "ridge's") if is_learnt else {}
                 rows.append(where | {"method": method} | write_scores(of | beside))
             targets += [where | row for row in compare(scores)]
             print(*rows[-len(scores) :], sep="\n", file=sys.stderr, flush=True)
@@ -238,11 +239,11 @@ def score_measured(made: Measured) -> dict[str, Interval]:
     return {LMD: made.bootstrap(made.average), OPENING: made.bootstrap(made.correlate)}
 
 
-def subtract(made: Measured, other: Measured) -> dict[str, Interval]:
-    """By how much a method's figures are above another's, by the same resamples of both."""
+def subtract(made: Measured, other: Measured, whose: str) -> dict[str, Interval]:
+    """By how much figures are above others, `whose`, by the same resamples of both."""
     return {
-        f"{LMD} over ridge's": made.bootstrap(lambda r: made.average(r) - other.average(r)),
-        f"{OPENING} over ridge's": made.bootstrap(lambda r: made.correlate(r) - other.correlate(r)),
+        f"{LMD} over {whose}": made.bootstrap(lambda r: made.average(r) - other.average(r)),
+        f"{OPENING} over {whose}": made.bootstrap(lambda r: made.correlate(r) - other.correlate(r)),
     }
 
 

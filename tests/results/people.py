@@ -107,14 +107,19 @@ def personalize_longest(setup: Setup) -> Path:
     return personalize(setup, video, setup.out / "video-person")
 
 
-def personalize_sample(setup: Setup) -> Path:
-    """Folder of a generated person, ready to speak."""
+def make_sample_video(setup: Setup) -> Path:
+    """The generated person's video."""
     folder = setup.out / "video-samples"
     options = SampleOptions(identities=1, clips=1, seconds=setup.sample_seconds, workers=1)
     if not (folder / "truth.json").is_file():
         make_samples(folder, options)
     (video,) = folder.glob("*/*.mp4")
-    return personalize(setup, video, setup.out / "video-sample-person")
+    return video
+
+
+def personalize_sample(setup: Setup) -> Path:
+    """Folder of a generated person, ready to speak."""
+    return personalize(setup, make_sample_video(setup), setup.out / "video-sample-person")
 
 
 def personalize(setup: Setup, video: Path, out: Path) -> Path:

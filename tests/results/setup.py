@@ -59,6 +59,10 @@ class Setup:
         people_epochs: of one of other people's clips, which are fewer.
         curve_epochs: of the short ones.
         texture_epochs: of a t-GAN; MAML and transfer go through as many pictures in one.
+        row_epochs: of a t-GAN of eq. 8 alone for Table 3; one of more losses has fewer, which take
+            as long.
+        row_people: of the held-out people, whom Table 3's rows are judged by.
+        untrained_epochs: of one person's t-GAN from random weights, five steps each.
         blink_epochs: of a blink-GAN.
         blink_minutes: of the track that generated blinks are counted in.
         judged_pictures: of a held-out person.
@@ -105,6 +109,9 @@ class Setup:
     people_epochs: int = 20
     curve_epochs: int = 2
     texture_epochs: int = 16
+    row_epochs: int = 8
+    row_people: int = 5
+    untrained_epochs: int = 400
     blink_epochs: int = 20
     blink_minutes: float = 20.0
     judged_pictures: int = 30
@@ -148,6 +155,9 @@ def make_rehearsal(out: Path) -> Setup:
         people_epochs=1,
         curve_epochs=1,
         texture_epochs=1,
+        row_epochs=1,
+        row_people=1,
+        untrained_epochs=2,
         blink_epochs=1,
         blink_minutes=0.5,
         judged_pictures=3,

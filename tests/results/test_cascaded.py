@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 
 from tests.datasets import FakeClip, write_dataset
+from tests.results import cascaded_alone as alone
 from tests.results import cascaded_blinks as blinks
 from tests.results import cascaded_curves as curves
 from tests.results import cascaded_faces as faces
 from tests.results import cascaded_runs as runs
+from tests.results import cascaded_scores as scores
 from tests.results import cascaded_speech as speech
 from tests.results import cascaded_speed as speed
+from tests.results import cascaded_table_3 as table_3
+from tests.results import cascaded_videos as videos
 from tests.results.cascaded_curves import mix_noise
 from tests.results.cascaded_runs import count_picture_steps
 from tests.results.cascaded_speech import LMD, OPENING, compare, score
@@ -24,12 +28,16 @@ from tests.results.setup import CASCADED_PAGE, Setup, make_rehearsal
 from tests.speakers import draw_speaker
 from tests.zoo.models.t_gan.people import TINY, TINY_VGG, write_people
 from toolkit.dataset.manifest import read_table
+from toolkit.features.deepspeech import infer_scores, load_network
+from toolkit.weights import locate
 from zoo.data.landmarks import LandmarkClip, LandmarkClips
 from zoo.metrics.intervals import Interval, bootstrap_interval
 from zoo.models.t_gan.finetune import PersonPictures
 from zoo.models.t_gan.options import TGanRecipe
 from zoo.models.t_gan.presets import PRESETS
+from zoo.speaking.cascaded import CascadedVideo
 from zoo.training import perceptual
+from zoo.training.checkpoint import load_checkpoint
 
 
 def test_no_video_shows_two_people_and_every_part_has_some() -> None:
@@ -205,7 +213,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def setup(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
     """Tiny trainings on them."""
-    for module in (speech, curves, blinks, faces):
+    for module in (speech, scores, curves, blinks, faces):
         for name, where in (("ingest_subjects", "subjects"), ("ingest_s1", "s1")):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, lambda *_, folder=data / where: folder)
@@ -246,21 +254,56 @@ def test_curves_are_drawn_by_time_losses_and_noise(
 def test_blinks_are_counted_beside_real_ones(setup: Setup) -> None:
     tables = blinks.run_blinks(setup, 1)
     rows = tables["cascaded-blinks"].rows
-    assert [row["eyes"] for row in rows] == ["trained on", "chosen by", "held out", "generated"]
+    assert [row["of"] for row in rows] == ["people"] * 6 + [speech.SENTENCES] * 6
+    assert [row["eyes"] for row in rows[:4]] == ["trained on", "chosen by", "held out", "generated"]
     assert "MMD², no noise" in tables["cascaded-blinks-mmd"].rows[0]
+    assert len(tables["cascaded-blinks-targets"].rows) == 6
+
+
+def test_a_track_is_cut_to_the_lengths_of_clips_again_and_again() -> None:
+    parts = blinks.cut_ear(np.zeros((10, 2)), [3, 2])
+    assert [len(part) for part in parts] == [3, 2, 3, 2]
+    assert [len(part) for part in blinks.cut_ear(np.zeros((4, 2)), [3, 2])] == [3, 1]
+
+
+def test_log_probabilities_are_what_is_before_the_softmax_less_one_number_a_frame() -> None:
+    pcm = np.random.default_rng(0).normal(0, 3000, 16_000).astype(np.int16)
+    network = load_network(locate("deepspeech_small"))
+    logits, log_probabilities = scores.LogitReader().read(pcm), infer_scores(network, pcm)
+    away = logits - log_probabilities
+    assert away == pytest.approx(np.repeat(away[:, :1], 29, axis=1), abs=1e-4)
+    assert away.std() > 0.1
+
+
+def test_what_is_before_the_softmax_stands_beside_log_probabilities(setup: Setup) -> None:
+    rows = scores.run_scores(setup)["cascaded-scores"].rows
+    kinds = [(row["method"], row["scores"]) for row in rows]
+    both = (scores.LOG_PROBABILITIES, scores.LOGITS)
+    assert kinds == [(method, kind) for method in (speech.RIDGE, speech.L_GAN) for kind in both]
+    for row in rows:
+        assert (f"{LMD} over {both[0]}" in row) == (row["scores"] == scores.LOGITS)
+
+
+def use_tiny_people(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn people in the dataset `subjects`, a tiny network, four pictures, no face to be found.
+
+    Nor is there any file of weights.
+    """
+    write_people(folder / "subjects")
+    monkeypatch.setenv("TTK_WEIGHTS", str(folder / "no-weights"))
+    monkeypatch.setitem(PRESETS, "small", TINY)
+    for module in (runs, faces):
+        monkeypatch.setattr(module, "make_where", lambda: None)
+    monkeypatch.setattr(faces, "NUM_PICTURES", 4)
+    monkeypatch.setattr(faces, "look", lambda pictures: np.zeros((len(pictures), 478, 3)))
 
 
 def test_faces_are_fine_tuned_and_scored_beside_the_nearest_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_people(tmp_path / "subjects")
-    monkeypatch.setitem(PRESETS, "small", TINY)
+    use_tiny_people(tmp_path, monkeypatch)
     monkeypatch.setattr(faces, "ingest_subjects", lambda *_: tmp_path / "subjects")
-    for module in (runs, faces):
-        monkeypatch.setattr(module, "make_where", lambda: None)
-    monkeypatch.setattr(faces, "NUM_PICTURES", 4)
     monkeypatch.setattr(faces, "PICTURES", (1, 4))
-    monkeypatch.setattr(faces, "look", lambda pictures: np.zeros((len(pictures), 478, 3)))
     tables = faces.run_faces(make_rehearsal(tmp_path), 1)
     shown = [row["shown"] for row in tables["cascaded-faces"].rows]
     assert shown[0] == faces.NEAREST
@@ -273,28 +316,92 @@ def test_faces_are_fine_tuned_and_scored_beside_the_nearest_picture(
     ]
 
 
+def test_one_person_is_learnt_from_random_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_tiny_people(tmp_path, monkeypatch)
+    monkeypatch.setattr(alone, "ingest_subjects", lambda *_: tmp_path / "subjects")
+    setup = dataclasses.replace(make_rehearsal(tmp_path), untrained_epochs=30)
+    nearest, *tuned = alone.run_alone(setup, 1)["cascaded-alone"].rows
+    assert nearest["shown"] == faces.NEAREST
+    assert [row["shown"] for row in tuned] == [f"{n} epochs" for n in (1, 3, 7, 15, 30)]
+    assert tuned[-1][faces.PSNR] > tuned[0][faces.PSNR] + 2
+
+
 def test_speed_is_measured_with_all_losses_and_with_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Steps of both trainings, fine-tuning and drawing, in seconds that are above 0."""
-    write_people(tmp_path / "subjects")
-    monkeypatch.setenv("TTK_WEIGHTS", str(tmp_path / "no-weights"))
-    monkeypatch.setitem(PRESETS, "small", TINY)
+    use_tiny_people(tmp_path, monkeypatch)
     monkeypatch.setattr(perceptual, "WIDTHS", TINY_VGG)
     monkeypatch.setattr(speed, "ingest_subjects", lambda *_: tmp_path / "subjects")
-    for module in (runs, faces):
-        monkeypatch.setattr(module, "make_where", lambda: None)
-    monkeypatch.setattr(faces, "NUM_PICTURES", 4)
-    monkeypatch.setattr(faces, "look", lambda pictures: np.zeros((len(pictures), 478, 3)))
     rows = speed.run_cascaded_speed(make_rehearsal(tmp_path), 1)["cascaded-speed"].rows
     assert [row["losses"] for row in rows] == ["all"] * 4 + ["eq. 8 alone"] * 4
     assert rows[2]["what"] == "fine-tuning, K = 4, 10 epochs"
     assert all(row["CPU s"] > 0 for row in rows)
 
 
+def test_rows_of_table_3_are_trained_for_as_long_as_eq_8_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps that take 1, 1, 4 and 5 s: of eight epochs two are left; what is planned stays."""
+    times = dict(zip(table_3.ROWS.values(), (1.0, 1.0, 4.0, 5.0), strict=True))
+    monkeypatch.setattr(table_3, "time_step", lambda dataset, ablate: times[ablate])
+    planned = table_3.plan_epochs(Setup(out=tmp_path), tmp_path)
+    assert list(planned.values()) == [8, 8, 2, 2]
+    times.clear()
+    assert table_3.plan_epochs(Setup(out=tmp_path), tmp_path) == planned
+
+
+def test_table_3_has_the_paper_s_rows_below_those_that_are_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_tiny_people(tmp_path, monkeypatch)
+    monkeypatch.setattr(table_3, "ingest_subjects", lambda *_: tmp_path / "subjects")
+    monkeypatch.setattr(perceptual, "WIDTHS", TINY_VGG)
+    rows = table_3.run_table_3(make_rehearsal(tmp_path), 1)["cascaded-table-3"].rows
+    assert [row["shown"] for row in rows[:4]] == list(table_3.ROWS)
+    assert [row[faces.PSNR] for row in rows[4:]] == [27.2, 28.3, 28.9, 30.7]
+    recipes = [
+        load_checkpoint(tmp_path / f"table-3-{name}" / "best.pt", "t-gan")["model"]
+        for name in ("adain", "feature", "adversarial", "all")
+    ]
+    assert ["discriminator" in model for model in recipes] == [False, False, False, True]
+
+
+def test_a_face_is_compared_with_its_own_and_with_other_people_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By hand, on a line: the drawn at 0, own pictures at 1 and 3, the other's at 7."""
+    features = {"drawn.mp4": [0.0], "own.mp4": [1.0, 3.0], "other.mp4": [7.0, 7.0]}
+    monkeypatch.setattr(videos, "explain_recogniser", lambda: "")
+    monkeypatch.setattr(videos, "describe", lambda path: np.array(features[path.name])[:, None])
+    spoken = {name: make_spoken(f"{name}.mp4", "drawn.mp4") for name in ("own", "other")}
+    row, _ = videos.tabulate_likeness(spoken)
+    assert row == {
+        "who": "own", "frames": 40, "drawn to own": 2, "own among themselves": 2,
+        "own to other people's": 5,
+    }  # fmt: skip
+
+
+def test_without_a_recogniser_no_likeness_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(videos, "explain_recogniser", lambda: "not installed")
+    rows = list(videos.tabulate_likeness({"own": make_spoken("own.mp4", "drawn.mp4")}))
+    assert rows == [{"who": "own", "frames": 40}]
+
+
+def make_spoken(source: str, made: str) -> videos.Spoken:
+    """Of files that are not there."""
+    models = videos.Models(l_gan=Path("l.pt"), blink_gan=Path("b.pt"), t_gan=Path("t.pt"))
+    video = CascadedVideo(
+        path=Path(made), num_frames=40, fps=25, person="ann", pictures=20, finetuned=True
+    )
+    return videos.Spoken(source=Path(source), models=models, video=video)
+
+
 def test_all_steps_have_markers_on_their_page() -> None:
     """By the names in the modules' sources: a table without a marker would end a long run."""
     text = CASCADED_PAGE.read_text()
-    for module in (speech, curves, blinks, faces, speed):
+    for module in (speech, scores, curves, blinks, faces, alone, table_3, videos, speed):
         for name in re.findall(r'"(cascaded-[a-z-]+)"', Path(str(module.__file__)).read_text()):
             assert f"<!-- {name} -->" in text

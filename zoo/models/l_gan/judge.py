@@ -23,9 +23,16 @@ _FLOOR = 1e-4
 """Least deviation that is divided by."""
 
 
-def standardise(clips: LandmarkClips) -> tuple[Floats, Floats]:
-    """Mean and deviation (29,) of the frames' own scores."""
+def standardise(clips: LandmarkClips, *, centred: bool = False) -> tuple[Floats, Floats]:
+    """Mean and deviation (29,) of the frames' own scores.
+
+    Args:
+        clips: that are trained on.
+        centred: of each frame's scores their mean over the symbols is taken away first.
+    """
     rows = np.concatenate([clip.scores[:, clip.scores.shape[1] // 2] for clip in clips])
+    if centred:
+        rows = rows - rows.mean(axis=1, keepdims=True)
     mean = rows.mean(axis=0, dtype=np.float64)
     deviation = np.sqrt(np.square(rows - mean).mean(axis=0))
     return mean.astype(np.float32), np.maximum(deviation, _FLOOR).astype(np.float32)

@@ -3,6 +3,8 @@
 Legend: N frames (any leading axes), K taps of speech around each, 33 coefficients.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -21,16 +23,28 @@ class Generator(nn.Module):
 
     The encoder is VOCA's: convolutions over time, three taps wide, each halving it, then two
     linear layers. LeakyReLU follows every layer but the last, whose 33 numbers are coefficients of
-    either sign. The scores are standardised first by statistics of the training part (buffers, so
-    that they lie in the checkpoint), where VOCA has batch normalisation; it knows no subject.
+    either sign. It knows no subject.
+
+    Of each tap's scores their mean over the symbols is taken away first. Log-probabilities and what
+    is before the softmax, which the paper reads, differ by one number for all symbols: less their
+    means they are the same, and what is common to all symbols hides what tells them apart. Then
+    they are standardised by statistics of the training part (buffers, so that they lie in the
+    checkpoint), where VOCA has batch normalisation.
+
+    Attributes:
+        centring: share of the mean that is taken away: 1; 0 in checkpoints from before it was.
+        score_mean: (29,).
+        score_scale: (29,).
     """
 
+    centring: Tensor
     score_mean: Tensor
     score_scale: Tensor
 
     def __init__(self, preset: Preset, num_taps: int = NUM_TAPS) -> None:
         """Random weights; `initialise` sets the last layer."""
         super().__init__()
+        self.register_buffer("centring", torch.ones(()))
         self.register_buffer("score_mean", torch.zeros(_NUM_SYMBOLS))
         self.register_buffer("score_scale", torch.ones(_NUM_SYMBOLS))
         layers, channels, length = list[nn.Module](), _NUM_SYMBOLS, num_taps
@@ -58,9 +72,15 @@ class Generator(nn.Module):
 
     def forward(self, taps: Tensor) -> Tensor:
         """Displacements (N, 68, 2) of scores (N, K, 29) as they are stored."""
-        standard = (taps - self.score_mean) / self.score_scale
+        centred = taps - self.centring * taps.mean(dim=-1, keepdim=True)
+        standard = (centred - self.score_mean) / self.score_scale
         rows = standard.reshape(-1, *taps.shape[-2:]).transpose(1, 2)
         return torch.as_tensor(self.decoder(self.encoder(rows)).reshape(*taps.shape[:-2], 68, 2))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Weights from before scores were centred are read, and go on without."""
+        state_dict.setdefault(f"{prefix}centring", torch.zeros(()))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class Discriminator(nn.Module):

@@ -82,13 +82,13 @@ class LGanTask(Task):
         self._contract.refuse_others(make_contract(chosen_by), "the validation part")
         self._fingerprint = take_fingerprint(trained, chosen_by)
         self._statistics = LandmarkStatistics.fit(trained)
-        mean, scale = standardise(trained)
+        scores = map(torch.from_numpy, standardise(trained, centred=True))
         self._model = create_l_gan(recipe.preset, num_taps=recipe.taps)
-        self._model.generator.initialise(self._statistics, *map(torch.from_numpy, (mean, scale)))
+        self._model.generator.initialise(self._statistics, *scores)
         self._model.discriminator.initialise(self._statistics)
         self._model.to(distributed.device)
         self._mean = RunningMean(self._model.generator, recipe.average) if recipe.average else None
-        self._judge = Judge(trained, chosen_by, mean, scale)
+        self._judge = Judge(trained, chosen_by, *standardise(trained))
         self._neutral = torch.from_numpy(self._statistics.canonical_neutral).float()
         self._neutral = self._neutral.to(distributed.device)
         self._gan = Adversaries(

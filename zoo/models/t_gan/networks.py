@@ -80,7 +80,13 @@ class ResidualBlock(nn.Module):
     """Norm, ReLU, convolution, twice; added to what comes in; halved or doubled, or neither."""
 
     def __init__(
-        self, inputs: int, outputs: int, change: str = "", *, is_first: bool = False
+        self,
+        inputs: int,
+        outputs: int,
+        change: str = "",
+        *,
+        is_first: bool = False,
+        is_normalised: bool = False,
     ) -> None:
         """Make it.
 
@@ -90,10 +96,13 @@ class ResidualBlock(nn.Module):
             change: `halve` behind the convolutions, by means, `double` before them, by the nearest,
                 or neither.
             is_first: what comes in is a picture, without norm and ReLU before its convolution.
+            is_normalised: what comes in has been through adaptive instance norm, whose scales
+                another norm would take away.
         """
         super().__init__()
         self._change = change
-        self.enter = nn.Identity() if is_first else nn.Sequential(_norm(inputs), nn.ReLU())
+        enter = [] if is_first else [nn.ReLU()] if is_normalised else [_norm(inputs), nn.ReLU()]
+        self.enter = nn.Sequential(*enter)
         self.first = SpectralConv2d(inputs, outputs, 3, bias=False)  # a norm follows
         self.between = nn.Sequential(_norm(outputs), nn.ReLU())
         self.second = SpectralConv2d(outputs, outputs, 3)
@@ -158,18 +167,22 @@ def _make_encoder(inputs: int, preset: Preset, size: int, *, attends: bool) -> n
     return nn.Sequential(*layers)
 
 
-def _make_decoder(preset: Preset, size: int) -> nn.Sequential:
+def _make_decoder(preset: Preset, size: int, *, is_normalised: bool) -> nn.Sequential:
     """Six blocks from maps (B, widths[-1], 4, 4) to pictures (B, 3, H, H), before the tanh.
 
-    No norm stands behind the last block: what adaptive instance norm adds to a channel reaches the
-    picture by the blocks' skips alone, for their own norms take it away.
+    Args:
+        preset: for the widths.
+        size: H.
+        is_normalised: adaptive instance norm stands before it, in the place of the first norm.
     """
     layers: list[nn.Module] = []
     sides = [*reversed(list_sides(size)), size // 2 if preset.packed else size]
     widths = [*reversed(preset.widths), preset.widths[0]]
     steps = zip(itertools.pairwise(sides), itertools.pairwise(widths), strict=True)
     for (side, next_side), (width, outputs) in steps:
-        layers.append(ResidualBlock(width, outputs, "double" if next_side > side else ""))
+        change = "double" if next_side > side else ""
+        is_modulated = is_normalised and not layers
+        layers.append(ResidualBlock(width, outputs, change, is_normalised=is_modulated))
         if next_side == ATTENTION_SIDE and side < next_side:
             layers.append(Attention(outputs))
     layers.append(nn.ReLU())
@@ -247,7 +260,7 @@ class Generator(nn.Module):
         self.texture = TextureEncoder(preset, size, as_map=concatenate)
         self.encoder = _make_encoder(3, preset, size, attends=True)
         self.modulate = Concatenation(width) if concatenate else AdaptiveNorm(width, width)
-        self.decoder = _make_decoder(preset, size)
+        self.decoder = _make_decoder(preset, size, is_normalised=not concatenate)
 
     def embed(self, pictures: Tensor, rasters: Tensor) -> Tensor:
         """The texture of N pictures and rasters (N, 3, H, H), as `draw` takes it."""

@@ -79,17 +79,38 @@ def test_the_discriminator_begins_by_reading_the_coefficients_of_landmarks() -> 
     assert found.detach().numpy() == pytest.approx(expected, abs=1e-5)
 
 
-def test_scores_of_another_level_and_scale_look_the_same_once_standardised() -> None:
-    """Log-probabilities and logits are read alike, by the statistics of their training part."""
+def test_log_probabilities_and_what_is_before_the_softmax_are_read_alike() -> None:
+    """They differ by one number for all symbols of a tap."""
+    model, logits = create_l_gan("small"), 3 * torch.randn(4, 6, 29)
+    torch.testing.assert_close(
+        model(logits), model(logits.log_softmax(dim=-1)), atol=1e-5, rtol=1e-4
+    )
+
+
+def test_scores_are_standardised_less_their_mean_by_the_training_part_s_statistics() -> None:
+    """Numbers of another level and size have the same directions behind them."""
     statistics, taps = make_statistics(), torch.randn(4, 6, 29)
-    mean, scale = torch.randn(29) - 5, torch.rand(29) + 0.5
+    taps = taps - taps.mean(dim=-1, keepdim=True)
     found = []
-    for level, size in ((torch.zeros(29), torch.ones(29)), (mean, scale)):
+    for size in (1.0, 3.0):
         torch.manual_seed(0)
         model = create_l_gan("small")
-        model.generator.initialise(statistics, level, size)
-        found.append(model(taps * size + level))
-    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-5)
+        model.generator.initialise(statistics, torch.zeros(29), torch.full((29,), size))
+        found.append(model(taps * size - 7))
+    torch.testing.assert_close(found[0], found[1], atol=1e-5, rtol=1e-4)
+
+
+def test_weights_from_before_scores_were_centred_give_what_they_gave() -> None:
+    """By hand: standardised as they are, and then through the layers."""
+    model, taps = create_l_gan("small"), torch.randn(4, 6, 29) - 5
+    mean, scale = torch.randn(29), torch.rand(29) + 0.5
+    model.generator.initialise(make_statistics(), mean, scale)
+    state = {k: v for k, v in model.state_dict().items() if not k.endswith("centring")}
+    other = create_l_gan("small")
+    other.load_state_dict(state)
+    own = model.generator
+    expected = own.decoder(own.encoder(((taps - mean) / scale).transpose(1, 2)))
+    torch.testing.assert_close(other(taps), expected.reshape(4, 68, 2))
 
 
 def test_the_model_adds_the_canonical_face() -> None:

@@ -118,7 +118,7 @@ def test_what_a_step_moves(dataset: Path) -> None:
         figures = task.step(next(task.draw_batches(0, 0)))
         after = task.state_dict()["model"]
         changed = {k for k in before if not torch.equal(before[k], after[k])}
-        buffers = {"generator.score_mean", "generator.score_scale"}
+        buffers = {f"generator.{name}" for name in ("centring", "score_mean", "score_scale")}
         assert changed == {k for k in before if k.split(".")[0] in moved} - buffers
         assert ("loss discriminator" in figures) is (gan_weight > 0)
         assert figures["items"] == 6 * 32
@@ -133,7 +133,8 @@ def test_a_checkpoint_says_all_that_speaking_needs(dataset: Path, run: Path) -> 
     assert (model.contract.scale, model.contract.fps) == ("log_prob", 30)
     assert model.contract.backends == trained.backends
     assert model.layout == "mesh-68"
-    mean, scale = standardise(trained)
+    mean, scale = standardise(trained, centred=True)
+    assert model.network.centring == 1
     np.testing.assert_array_equal(model.network.score_mean.numpy(), mean)
     np.testing.assert_array_equal(model.network.score_scale.numpy(), scale)
     assert not model.network.training
@@ -147,6 +148,15 @@ def test_standardised_scores_of_the_training_part_have_mean_0_and_deviation_1(
     rows = np.concatenate([(clip.scores[:, 3] - mean) / scale for clip in clips])
     assert rows.mean(axis=0) == pytest.approx(np.zeros(29), abs=1e-3)
     assert rows.std(axis=0) == pytest.approx(np.ones(29), abs=1e-3)
+
+
+def test_centred_scores_are_standardised_less_their_mean_over_symbols(dataset: Path) -> None:
+    clips = load_landmark_clips(dataset, split="train")
+    mean, scale = standardise(clips, centred=True)
+    scores = np.concatenate([clip.scores[:, 3] for clip in clips])
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    assert mean == pytest.approx(centred.mean(axis=0), abs=1e-4)
+    assert scale == pytest.approx(centred.std(axis=0), rel=1e-3, abs=1e-4)
 
 
 def test_both_parts_share_the_training_parts_canonical_face(dataset: Path) -> None:
