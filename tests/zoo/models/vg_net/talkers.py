@@ -67,7 +67,11 @@ def _make_clip(name: str, number: int, fps: int) -> ClipRow:
         num_frames=NUM_FRAMES,
         crop=CROP,
         intrinsics=INTRINSICS,
-        arrays={"face/landmarks": mesh, "face/valid": np.arange(NUM_FRAMES) != UNMEASURED},
+        arrays={
+            "face/landmarks": mesh,
+            "face/pose": np.zeros((NUM_FRAMES, 6), np.float32),
+            "face/valid": np.arange(NUM_FRAMES) != UNMEASURED,
+        },
         pcm=np.zeros(count_samples(0, NUM_FRAMES, fps), np.int16),
         frames=[simplejpeg.encode_jpeg(face, quality=95) for face in faces],
     )
