@@ -70,7 +70,7 @@ def run_beside(setup: Setup, workers: int) -> dict[str, Table]:
     run = train_alone(setup, PERSON, people / "shards", "atvg-renderer", setup.beside_epochs)
     renderer = open_renderer(run.renderer / BEST, "cpu")
     model = open_vg_net(vg_best)
-    held = list(find_held(setup, people, model))
+    held = find_held(setup, people, model)
     methods: dict[str, Draw] = {REAL: draw_real, STILL: draw_still, VG_NET: draw_with(model)}
     methods[T_GAN] = _look_up(held, draw_t_gan(tune(setup, people, base), model, held))
     methods[RENDERER] = _look_up(held, draw_renderer(renderer, model, held))
@@ -83,7 +83,7 @@ def run_beside(setup: Setup, workers: int) -> dict[str, Table]:
 # --- frames -------------------------------------------------------------------------------------
 
 
-def find_held(setup: Setup, people: Path, model: TrainedVGNet) -> "list[Held]":
+def find_held(setup: Setup, people: Path, model: TrainedVGNet) -> list[Held]:
     """The beginnings of the person's clips in the part that is held out."""
     where = f"identity == {PERSON!r}"
     holdout = Holdout(share=setup.holdout, identity=PERSON)
@@ -91,10 +91,11 @@ def find_held(setup: Setup, people: Path, model: TrainedVGNet) -> "list[Held]":
         people, num_frames=NUM_FRAMES, split=None, holdout=holdout, held=True, where=where
     )
     whole = {clip.id: clip for clip in load_render_clips(people / "shards", identity=PERSON)}
-    return [_find(face, whole[face.id], model, setup.judged_seconds) for face in faces]
+    return [find_stretch(face, whole[face.id], model, setup.judged_seconds) for face in faces]
 
 
-def _find(face: FaceClip, clip: RenderClip, model: TrainedVGNet, seconds: float) -> Held:
+def find_stretch(face: FaceClip, clip: RenderClip, model: TrainedVGNet, seconds: float) -> Held:
+    """The beginning of a held-out part, and where it lies in its clip."""
     take, first = cut_take(face, model, seconds), face.stretches[0][0]
     begin = face.part.first + first + 1 - clip.first
     points = face.landmarks[first + 1 : first + 1 + len(take)]

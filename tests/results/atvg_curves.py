@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tests.results.atvg_pictures import STILL, VG_NET, cut_part
 from tests.results.atvg_runs import find_sentences, list_corpora, train_faces
@@ -28,15 +29,18 @@ from tests.results.atvg_takes import (
 )
 from tests.results.cascaded_figures import draw_lines
 from tests.results.cascaded_speech import OTHERS, PEOPLE
-from tests.results.runs import read_epochs
 from tests.results.setup import Setup, Table
 from zoo.evaluation.figures import draw_curves
 from zoo.evaluation.tables import write_interval
 from zoo.metrics.intervals import Interval
 from zoo.models.vg_net.model import open_vg_net
+from zoo.training.log import LOG
 
 NUM_BINS = 5
 """Of frames, as many in each."""
+
+NUM_STRETCHES = 12
+"""Of a training's steps."""
 
 SHOWN = (PSNR, SSIM, LMD)
 
@@ -124,32 +128,32 @@ def average_bin(figures: Figures, part: Bin) -> dict[str, Interval]:
 
 
 def run_losses(setup: Setup) -> dict[str, Table]:
-    """Of the longest training, epoch by epoch."""
+    """Of the longest training, from its first step to its last."""
     run = train_faces(setup, find_sentences(setup)).parent
     target = setup.figures / "results_atvg_losses.png"
     rows = list(tabulate_losses(run))
     draw_losses(rows, target)
-    return {"atvg-losses": Table(rows, figure=target, caption="Losses and scores by epoch")}
+    return {"atvg-losses": Table(rows, figure=target, caption="Losses and scores by steps")}
 
 
-def tabulate_losses(run: Path) -> Iterator[dict[str, Any]]:
-    """Medians over an epoch's steps; the generator's loss begins behind the warm-up."""
-    found = {column: read_epochs(run, name) for column, name in LOSSES.items()}
-    number = len(found["discriminator's loss"])
-    for epoch in range(number):
-        row: dict[str, Any] = {"epoch": epoch + 1}
-        for column, values in found.items():
-            place = epoch - (number - len(values))
-            row[column] = values[place] if place >= 0 else np.nan
-        yield row
+def tabulate_losses(run: Path, number: int = NUM_STRETCHES) -> Iterator[dict[str, Any]]:
+    """Medians over stretches of steps; the generator's loss begins behind the warm-up."""
+    log = pd.read_csv(run / LOG)
+    log = log[log["kind"] == "train"]
+    steps = log["total_steps"]
+    edges = np.unique(np.linspace(0, steps.max(), number + 1).round().astype(int)).tolist()
+    for first, last in itertools.pairwise(edges):
+        part = log[(steps > first) & (steps <= last)].groupby("name")["value"].median()
+        medians = {column: float(part.get(name, np.nan)) for column, name in LOSSES.items()}
+        yield {"steps": f"{first + 1}–{last}"} | medians
 
 
 def draw_losses(rows: Sequence[Mapping[str, Any]], target: Path) -> None:
     """Two panels: losses, and how real frames are found."""
     names = list(LOSSES)
-    epochs = [row["epoch"] for row in rows]
+    steps = [int(row["steps"].split("–")[1]) for row in rows]
     panels = {
-        what: {name: (epochs, [row[name] for row in rows]) for name in part}
+        what: {name: (steps, [row[name] for row in rows]) for name in part}
         for what, part in (("loss", names[:2]), ("score, 0 to 1", names[2:]))
     }
-    draw_curves(panels, "epoch", target)
+    draw_curves(panels, "steps", target)

@@ -119,12 +119,12 @@ class Setup:
     blink_minutes: float = 20.0
     judged_pictures: int = 30
     few_people: int = 3
-    sound_epochs: int = 20
-    sound_people_epochs: int = 60
+    sound_epochs: int = 3
+    sound_people_epochs: int = 15
     face_epochs: int = 3
-    face_people_epochs: int = 3
+    face_people_epochs: int = 2
     ablated_epochs: int = 3
-    judged_sentences: int = 20
+    judged_sentences: int = 12
     judged_seconds: float = 5.0
     beside_epochs: int = 8
     keep_every: int = 500

@@ -2,11 +2,14 @@
 
 import functools
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.datasets import FakeClip, write_dataset
 from tests.results import atvg_beside as beside
@@ -22,9 +25,16 @@ from tests.results.atvg_takes import CPBD, JITTER, LMD, PSNR, SSIM, Figures, Tak
 from tests.results.cascaded_subjects import TEST, TRAIN, VAL
 from tests.results.setup import ATVG_PAGE, Setup, make_rehearsal
 from tests.zoo.models.at_net.hearing import write_people
+from tests.zoo.models.t_gan.people import SIDE
 from tests.zoo.models.vg_net.talkers import TINY, WINDOW, write_talkers
+from tests.zoo.speaking.one_picture import save_at_net, save_vg_net
 from toolkit.dataset.manifest import read_table
+from zoo.data.holdout import Holdout
+from zoo.evaluation.figures import TITLE
 from zoo.metrics.intervals import Interval, bootstrap_interval
+from zoo.models.at_net import presets as at_presets
+from zoo.models.vg_net.clips import load_face_clips
+from zoo.models.vg_net.model import open_vg_net
 from zoo.models.vg_net.options import ABLATIONS, VGNetRecipe
 from zoo.models.vg_net.presets import PRESETS
 
@@ -133,20 +143,27 @@ def test_better_than_ridge_regression_means_a_difference_that_is_not_by_chance(
 
 
 def test_losses_of_the_generator_begin_behind_the_warm_up(tmp_path: Path) -> None:
-    """Two epochs of the discriminator's loss, one of the generator's: medians of their steps."""
-    lines = ["kind,epoch,step,total_steps,name,value"]
-    for epoch, loss in ((0, 5.0), (0, 7.0), (1, 1.0)):
-        lines.append(f"train,{epoch},1,1,loss discriminator,{loss}")
-        lines += [f"train,{epoch},1,1,{name},0.5" for name in ("real", "drawn")]
-    lines.append("train,1,1,1,loss adversarial,0.8")
+    """Of four steps in two stretches, the generator has a loss in the last: medians."""
+    lines = ["kind,epoch,step,total_steps,name,value", "validation,0,2,2,score,9"]
+    for step, loss in ((1, 5.0), (2, 7.0), (3, 1.0), (4, 2.0)):
+        lines.append(f"train,0,{step},{step},loss discriminator,{loss}")
+        lines += [f"train,0,{step},{step},{name},0.5" for name in ("real", "drawn")]
+    lines.append("train,0,4,4,loss adversarial,0.8")
     (tmp_path / "log.csv").write_text("\n".join(lines))
-    first, second = curves.tabulate_losses(tmp_path)
-    assert first["discriminator's loss"] == 6
+    first, second = curves.tabulate_losses(tmp_path, 2)
+    assert (first["steps"], second["steps"]) == ("1–2", "3–4")
+    assert [row["discriminator's loss"] for row in (first, second)] == [6, 1.5]
     assert np.isnan(first["generator's adversarial loss"])
     assert second["generator's adversarial loss"] == 0.8
 
 
 # --- from end to end ----------------------------------------------------------------------------
+
+
+def tiny_sound() -> at_presets.Preset:
+    """An AT-net of a few numbers."""
+    small = at_presets.PRESETS["small"]
+    return replace(small, landmarks=(4, 4), channels=(2, 2, 2, 2, 2), sound=(8, 8), memory=8)
 
 
 @pytest.fixture(scope="module")
@@ -188,14 +205,17 @@ def test_pictures_are_scored_beside_the_still_one(setup: Setup) -> None:
     assert {row[CPBD] == "–" for row in rows} <= {True, False}
 
 
-def test_parts_are_left_out_of_trainings_of_one_length(setup: Setup) -> None:
+def test_parts_are_left_out_of_trainings_of_one_length(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of them stands for all."""
+    known = {"dynamic": pictures.ABLATED["dynamic"]}
+    monkeypatch.setattr(pictures, "ABLATED", known)
     rows = pictures.run_parts(setup)["atvg-parts"].rows
-    assert [row["shown"] for row in rows[2:]] == [pictures.VG_NET, *pictures.ABLATED.values()]
+    assert [row["shown"] for row in rows[2:]] == [pictures.VG_NET, *known.values()]
     assert f"{JITTER} over VG-net's" in rows[3]
     made = {path.name for path in setup.out.glob("atvg-faces-s1-*")}
-    assert made == {
-        "atvg-faces-s1-1", *(f"atvg-faces-s1-1-{name}" for name in pictures.ABLATED)
-    }  # fmt: skip
+    assert made == {"atvg-faces-s1-1", "atvg-faces-s1-1-dynamic"}
 
 
 def test_quality_and_losses_are_drawn(setup: Setup) -> None:
@@ -208,9 +228,10 @@ def test_quality_and_losses_are_drawn(setup: Setup) -> None:
 def test_landmarks_are_scored_beside_ridge_regression(
     setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people = write_people(tmp_path / "people", people=2, clips=5)
+    people = write_people(tmp_path / "people", people=2, clips=5, num_frames=60)
     for name in ("ingest_subjects", "ingest_s1"):
         monkeypatch.setattr(runs, name, lambda *_: people)
+    monkeypatch.setitem(at_presets.PRESETS, "small", tiny_sound())
     tables = motion.run_motion(setup, 1)
     rows = tables["atvg-motion"].rows
     assert [row["method"] for row in rows[:5]] == [
@@ -232,9 +253,77 @@ def test_held_out_pictures_are_not_learnt_from(talkers: Path) -> None:
     assert person.places[free][:, 1].tolist() == [*range(9), 10]
 
 
+def test_three_networks_draw_one_held_out_stretch_in_one_square(
+    setup: Setup, talkers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last half of a person's 22 frames: 11 of which the first is the picture.
+
+    A renderer that gives the stored frames, and a t-GAN that gives the stored picture which has the
+    landmarks that it is asked for, both give the square's own frames.
+    """
+    corpus = runs.list_corpora(setup, 1, talks=False)[speech.OTHERS]
+    model = open_vg_net(runs.train_faces(setup, corpus))
+    (face,) = load_face_clips(
+        talkers, num_frames=WINDOW, split=None, held=True,
+        holdout=Holdout(share=0.5, identity="person1", gap=1),
+    )  # fmt: skip
+    clip = ClipStub(face)
+    monkeypatch.setattr(beside, "draw_clip", lambda renderer, clip: clip.read_all())
+    held = beside.find_stretch(face, clip, model, 5.0)  # type: ignore[arg-type]
+    assert held.frames == range(12, 22)
+    assert len(held.take) == 10
+    (rendered,) = beside.draw_renderer(None, model, [held])  # type: ignore[arg-type]
+    assert np.array_equal(rendered, held.take.frames)
+    (drawn,) = beside.draw_t_gan(TGanStub(face, held.frames), model, [held])  # type: ignore[arg-type]
+    assert np.array_equal(drawn, held.take.frames)
+
+
+class ClipStub:
+    """A whole clip as a renderer takes it."""
+
+    first = 0
+
+    def __init__(self, face: Any) -> None:
+        self._face = face
+        self.camera = SimpleNamespace(size=SIDE)
+
+    def read_all(self) -> Any:
+        reader, index = self._face.part.reader, self._face.part.index
+        return (reader.frame(index, t) for t in range(22))
+
+
+class TGanStub:
+    """Gives stored frames for landmarks at half their size."""
+
+    size = SIDE // 2
+
+    def __init__(self, face: Any, frames: range) -> None:
+        self._face, self._frames = face, frames
+
+    def draw(self, landmarks: Any) -> Any:
+        first = self._face.part.first
+        for t, points in zip(self._frames, landmarks, strict=True):
+            assert points == pytest.approx(self._face.landmarks[t - first] / 2)
+            yield self._face.read(t - first)
+
+
+def test_a_generated_person_speaks_on_the_sheet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of random weights: frames, attention and motion of a photo and of a painting."""
+    networks = save_at_net(tmp_path / "at.pt"), save_vg_net(tmp_path / "vg.pt")
+    monkeypatch.setattr(sheet, "train_both", lambda *_: networks)
+    monkeypatch.setattr(sheet, "SECONDS", 1.0)
+    table = sheet.run_sheet(make_rehearsal(tmp_path), 1)["atvg-sheet"]
+    assert table.figure is not None
+    with Image.open(table.figure) as image:
+        assert image.size == (sheet.COLUMNS * sheet.PICTURE, 6 * (sheet.PICTURE + TITLE))
+
+
 def test_speed_is_of_all_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second of sound by the small preset, in both surroundings."""
-    monkeypatch.setattr(speed, "SECONDS", {"small": 0.4})
+    """0.4 s of sound by the small preset, in both surroundings."""
+    cases = [("small", "crop", 0.4), ("small", "source", 0.4)]
+    monkeypatch.setattr(speed, "CASES", cases)
     monkeypatch.setattr(speed, "ROUNDS", 1)
     tables = speed.run_speed(make_rehearsal(tmp_path))
     rows = tables["atvg-speed"].rows
