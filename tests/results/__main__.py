@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.results.ablations import run_ablations
+from tests.results.atvg import ATVG
 from tests.results.cascaded import CASCADED
 from tests.results.evaluated import run_evaluation
 from tests.results.eyes import run_eyes
@@ -27,6 +28,7 @@ from tests.results.real import run_real
 from tests.results.reenactment import run_audio_reenactment, run_reenactment
 from tests.results.renderers import run_renderers
 from tests.results.setup import (
+    ATVG_PAGE,
     CASCADED_PAGE,
     OUT,
     PAGE,
@@ -62,10 +64,14 @@ STEPS: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "judges": run_judges,
     "speed": run_speed,
     **CASCADED,
+    **ATVG,
 }
 
-GROUPS = {"cascaded": tuple(CASCADED)}
+GROUPS = {"cascaded": tuple(CASCADED), "atvg": tuple(ATVG)}
 """A name for several steps."""
+
+PAGES = dict.fromkeys(CASCADED, CASCADED_PAGE) | dict.fromkeys(ATVG, ATVG_PAGE)
+"""Step -> where its tables stand, if not in docs/results.md."""
 
 
 def main() -> None:
@@ -120,7 +126,7 @@ def run_step(name: str, setup: Setup, *, writes: bool) -> None:
         text = write_content(table)
         print(f"\n## {key}\n\n{text}", flush=True)
         if writes:
-            replace_table(CASCADED_PAGE if name in CASCADED else PAGE, key, text)
+            replace_table(PAGES.get(name, PAGE), key, text)
 
 
 def write_content(table: Table) -> str:

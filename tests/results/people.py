@@ -177,7 +177,7 @@ def _find_subject(folder: Path) -> Subject:
 def train_without_eyes(setup: Setup) -> Subject:
     """The same man, drawn without the eye-attention map, all else being equal."""
     shards = find_longest(setup).shards
-    return _train_alone(
+    return train_alone(
         setup, LONGEST, shards, "video-without-eyes", setup.renderer_epochs, without="eyes"
     )
 
@@ -185,12 +185,13 @@ def train_without_eyes(setup: Setup) -> Subject:
 def train_short(setup: Setup) -> Subject:
     """The woman of the short video: a renderer alone."""
     shards = ingest_clips(setup.out / "real", workers=1) / "shards"
-    return _train_alone(setup, SHORT, shards, "video-short", setup.short_epochs)
+    return train_alone(setup, SHORT, shards, "video-short", setup.short_epochs)
 
 
-def _train_alone(
+def train_alone(
     setup: Setup, identity: str, shards: Path, name: str, epochs: int, without: str = ""
 ) -> Subject:
+    """A renderer of one person, `setup.holdout` of whose time is held out."""
     recipe = RendererRecipe(
         shards=shards.resolve(),
         identity=identity,

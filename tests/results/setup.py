@@ -11,6 +11,7 @@ from tests import ROOT
 
 PAGE = ROOT / "docs" / "results.md"
 CASCADED_PAGE = PAGE.with_name("results-cascaded.md")
+ATVG_PAGE = PAGE.with_name("results-atvg.md")
 FIGURES = PAGE.parent / "figures"
 
 OUT = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
@@ -67,6 +68,15 @@ class Setup:
         blink_minutes: of the track that generated blinks are counted in.
         judged_pictures: of a held-out person.
         few_people: of the table of few pictures and epochs.
+        sound_epochs: of an AT-net of s1's sentences.
+        sound_people_epochs: of one of other people's clips, which are fewer.
+        face_epochs: of a VG-net of s1's sentences, of 400 windows each.
+        face_people_epochs: of one of other people's clips.
+        ablated_epochs: of those of his sentences that leave something out, and of one that does
+            not, beside them.
+        judged_sentences: of his, as many as drawn pictures are judged on.
+        judged_seconds: of a held-out clip, at most, likewise.
+        beside_epochs: of a renderer of one person, beside networks that need few pictures.
         keep_every: steps between two checkpoints that a renderer's training keeps.
         before: folder with the films and runs of another build; None: there are none.
         renderer_base: checkpoint that trainings from a base begin with; None: the woman's, and in
@@ -116,6 +126,14 @@ class Setup:
     blink_minutes: float = 20.0
     judged_pictures: int = 30
     few_people: int = 3
+    sound_epochs: int = 3
+    sound_people_epochs: int = 15
+    face_epochs: int = 3
+    face_people_epochs: int = 2
+    ablated_epochs: int = 3
+    judged_sentences: int = 12
+    judged_seconds: float = 5.0
+    beside_epochs: int = 8
     keep_every: int = 500
     before: Path | None = None
     renderer_base: Path | None = None
@@ -162,6 +180,14 @@ def make_rehearsal(out: Path) -> Setup:
         blink_minutes=0.5,
         judged_pictures=3,
         few_people=1,
+        sound_epochs=1,
+        sound_people_epochs=1,
+        face_epochs=1,
+        face_people_epochs=1,
+        ablated_epochs=1,
+        judged_sentences=2,
+        judged_seconds=1.0,
+        beside_epochs=1,
         keep_every=50,
         sample_seconds=15.0,  # as short as a person can be learnt from, with that holdout
     )

@@ -262,6 +262,10 @@ def save_deep(path: Path, scene: Image.Image) -> None:
     Image.fromarray(np.asarray(scene.convert("L")).astype(np.uint16) * 257).save(path)
 
 
+def save_grey(path: Path, scene: Image.Image) -> None:
+    scene.convert("L").save(path)
+
+
 def save_clear(path: Path, scene: Image.Image) -> None:
     scene.putalpha(Image.new("L", scene.size, 255))
     scene.save(path)
@@ -278,7 +282,7 @@ def save_painted(path: Path, scene: Image.Image) -> None:
     Image.fromarray(cv2.stylization(np.asarray(scene), sigma_s=60, sigma_r=0.45)).save(path)
 
 
-@pytest.mark.parametrize("save", [save_deep, save_clear, save_turned, save_painted])
+@pytest.mark.parametrize("save", [save_deep, save_grey, save_clear, save_turned, save_painted])
 def test_any_kind_of_picture_shows_the_same_face(
     tmp_path: Path, portrait: Portrait, save: Callable[[Path, Image.Image], None]
 ) -> None:

@@ -81,7 +81,11 @@ def make_clip(
         num_frames=len(points),
         crop=CROP,
         intrinsics=INTRINSICS,
-        arrays={"face/landmarks": mesh, "face/valid": valid},
+        arrays={
+            "face/landmarks": mesh,
+            "face/pose": np.zeros((len(points), 6), np.float32),
+            "face/valid": valid,
+        },
         pcm=np.zeros(count_samples(0, len(points), fps), np.int16),
         frames=[simplejpeg.encode_jpeg(face, quality=95) for face in faces],
     )
