@@ -33,7 +33,8 @@ from tests.runs import (
 )
 from toolkit.cli import COMMANDS, main
 from toolkit.cli.bar import Bar, write_time
-from toolkit.cli.base import Command, choose_split, options_from
+from toolkit.cli.base import Command, Group, choose_split, options_from
+from toolkit.cli.export import FORMATS
 from toolkit.cli.progress import IngestProgress
 from toolkit.ingest.jobs import Plan
 from toolkit.ingest.options import IngestOptions
@@ -46,8 +47,14 @@ HEAVY = (
 )  # fmt: skip
 
 
+LEAVES = [name for name in COMMANDS if name != "export"] + [f"export {name}" for name in FORMATS]
+
+
 def find(name: str) -> click.Command:
-    found = main.get_command(click.Context(main), name)
+    found: click.Command | None = main
+    for word in name.split():
+        assert isinstance(found, click.Group)
+        found = found.get_command(click.Context(found), word)
     assert found is not None
     return found
 
@@ -56,24 +63,25 @@ def find(name: str) -> click.Command:
 
 
 def test_the_commands_are_those_that_are_documented() -> None:
-    names = ["ingest", "split", "stats", "report", "exclude", "validate", "ls", "show", "sample"]
-    assert list(COMMANDS) == [*names, "transcribe", "weights"]
-    for command_ in COMMANDS.values():
+    names = ["ingest", "split", "stats", "report", "exclude", "validate", "ls", "show", "export"]
+    assert list(COMMANDS) == [*names, "sample", "transcribe", "weights"]
+    for name, command_ in COMMANDS.items():
         module, function = command_.split(":")
-        assert isinstance(getattr(importlib.import_module(module), function), Command)
+        kind = Group if name == "export" else Command
+        assert isinstance(getattr(importlib.import_module(module), function), kind)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", LEAVES)
 def test_every_command_says_what_it_does_and_shows_an_example(name: str) -> None:
     found = find(name)
-    result = CliRunner().invoke(main, [name, "--help"])
+    result = CliRunner().invoke(main, [*name.split(), "--help"])
     assert result.exit_code == 0
     assert f"Example:\n    ttk {name}" in result.output
     assert "--debug" in result.output
     assert found.get_short_help_str().endswith(".")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", LEAVES)
 def test_every_option_has_a_help_text(name: str) -> None:
     for parameter in find(name).params:
         if isinstance(parameter, click.Option):
@@ -82,16 +90,17 @@ def test_every_option_has_a_help_text(name: str) -> None:
             assert parameter.help.rstrip("]").rstrip().endswith((".", "use", "'.")), parameter.help
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", LEAVES)
 def test_examples_are_command_lines_that_parse(name: str) -> None:
     import shlex
 
     found = find(name)
     assert found.epilog is not None
     _, *words = shlex.split(found.epilog.split("Example:")[1])
-    assert words[0] == name
+    number = len(name.split())
+    assert words[:number] == name.split()
     parent = click.Context(main, **main.context_settings)
-    found.make_context(name, words[1:], parent=parent)
+    found.make_context(name, words[number:], parent=parent)
 
 
 @pytest.mark.parametrize("width", ["40", "200"])
