@@ -19,12 +19,18 @@ GROUP = 4
 class Discriminator(nn.Module):
     """Logits of pictures: positive, where they look real."""
 
-    def __init__(self, widths: tuple[int, ...]) -> None:
-        """`widths`: channels of the maps of 4, 8, 16 … px, the last those of the picture's side."""
+    def __init__(self, widths: tuple[int, ...], *, packed: int = 1) -> None:
+        """Make a network.
+
+        Args:
+            widths: channels of the maps of 4, 8, 16 … px, the last those of the picture's side.
+            packed: by how many pixels a side these are packed into channels before.
+        """
         super().__init__()
         down = widths[::-1]
+        self.enter = nn.PixelUnshuffle(packed)
         self.convs = nn.Sequential(
-            ConvLayer(3, down[0], 1),
+            ConvLayer(3 * packed**2, down[0], 1),
             *(ResBlock(before, width) for before, width in itertools.pairwise(down)),
         )
         self.final_conv = ConvLayer(widths[0] + 1, widths[0], 3)
@@ -34,7 +40,7 @@ class Discriminator(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B,) of pictures (B, 3, H, H), −1 to 1."""
-        maps = self.convs(pictures)
+        maps = self.convs(self.enter(pictures))
         maps = self.final_conv(torch.cat([maps, measure_spread(maps)], dim=1))
         logits: Tensor = self.final_linear(maps.flatten(1))
         return logits[:, 0]

@@ -22,9 +22,6 @@ LEAST_SIDE = 4
 FEATURE_SIDE = 64
 """Of the maps that are warped (StyleHEAT, section 2 of the supplement)."""
 
-PUBLISHED_WIDTHS = (512, 512, 512, 512, 512, 256, 128, 64, 32)
-"""Channels of the published generator's maps of 4, 8, … 1024 px."""
-
 Hook = Callable[[Tensor], Tensor]
 """A map (B, C, h, h) to one of the same shape."""
 

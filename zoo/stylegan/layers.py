@@ -174,11 +174,11 @@ class ModulatedConv2d(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """(B, O, H or 2·H, …) of a map (B, I, H, H) and styles (B, D)."""
-        scales = self.modulation(style)
+        scales: Tensor = self.modulation(style)
         weight = self.weight[0] * self._scale
         x = x * scales[:, :, None, None]
         if self._upsample:
-            y = self.blur(functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
+            y: Tensor = self.blur(functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
         else:
             y = functional.conv2d(x, weight, padding=self._padding)
         if self._demodulate:

@@ -31,9 +31,7 @@ def align_face(picture: Picture, mesh: npt.ArrayLike) -> Picture:
     (478, 2 or 3) px come nearest to where the network expects them. The picture's border goes on
     where the face leaves it.
     """
-    points = np.asarray(mesh, np.float64)[[*EYE_CORNERS[0], *EYE_CORNERS[1], NOSE_BASE], :2]
-    chip = (_CHIP + _MARGIN) / (1 + 2 * _MARGIN) * SIDE
-    moved = fit_similarity(points, chip)
+    moved = place_face(mesh)
     shrink = int(1 / np.hypot(moved[0, 0], moved[1, 0]))
     if shrink > 1:  # the mean of blocks first: a plain reduction leaves pixels out
         height, width = (max(1, size // shrink) for size in picture.shape[:2])
@@ -42,6 +40,12 @@ def align_face(picture: Picture, mesh: npt.ArrayLike) -> Picture:
         picture = np.asarray(smaller, np.uint8)
         moved[:, :2] *= steps
     return warp_face(picture, moved, SIDE, cv2.BORDER_REPLICATE)
+
+
+def place_face(mesh: npt.ArrayLike) -> Floats:
+    """(2, 3) matrix from px of a mesh (478, 2 or 3) to px of the aligned face."""
+    points = np.asarray(mesh, np.float64)[[*EYE_CORNERS[0], *EYE_CORNERS[1], NOSE_BASE], :2]
+    return fit_similarity(points, (_CHIP + _MARGIN) / (1 + 2 * _MARGIN) * SIDE)
 
 
 def warp_face(picture: Picture, moved: Floats, side: int, border: int) -> Picture:

@@ -12,7 +12,8 @@ from zoo.stylegan.discriminator import (
     gradient_penalty,
     measure_spread,
 )
-from zoo.stylegan.generator import PUBLISHED_WIDTHS, STYLE, Generator
+from zoo.stylegan.generator import STYLE, Generator
+from zoo.stylegan.sizes import PUBLISHED_WIDTHS
 
 TINY = (8, 8, 8, 6, 4, 4)
 
