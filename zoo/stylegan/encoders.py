@@ -29,8 +29,9 @@ class StyleEncoder(nn.Module):
         self.side, self._num_styles = side, num_styles
         self.enter = _make_entry(side, widths[0])
         self.body = nn.Sequential(*(ResBlock(a, b) for a, b in itertools.pairwise(widths)))
-        self.hidden = EqualLinear(widths[-1] * COARSEST**2, STYLE, active=True)
-        self.leave = EqualLinear(STYLE, num_styles * STYLE)
+        hidden = min(STYLE, 4 * widths[-1])
+        self.hidden = EqualLinear(widths[-1] * COARSEST**2, hidden, active=True)
+        self.leave = EqualLinear(hidden, num_styles * STYLE)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """w+ (B, L, 512) of pictures (B, 3, H, H), −1 to 1."""
