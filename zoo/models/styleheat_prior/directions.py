@@ -13,7 +13,7 @@ from toolkit.errors import ToolkitError
 from toolkit.storage import hash_file
 from zoo.data.order import spread_order
 from zoo.data.source import find_dataset
-from zoo.landmarks.align import measure_opening, view68
+from zoo.landmarks.align import measure_opening
 from zoo.models.styleheat_prior.edit_options import MEASURED, DirectionOptions
 from zoo.models.styleheat_prior.pictures import PictureClip, load_picture_clips
 from zoo.stylegan.directions import Directions, fit_directions
@@ -116,7 +116,7 @@ def _measure(
     for table in tables:
         if name in table.columns and name not in MEASURED:
             return _look_up(table, name, clip)
-    points = view68(clip.meshes[number])
+    points = clip.points[number].astype(np.float64)
     frame = int(clip.frames[number])
     match name:
         case "mouth":

@@ -22,15 +22,14 @@ from zoo.training.options import AUTO, FACE
 Floats = npt.NDArray[np.float64]
 
 
-def place_chip(mesh: npt.ArrayLike, align: Similarity) -> Floats:
+def place_chip(points: npt.ArrayLike, align: Similarity) -> Floats:
     """(2, 3) from the recogniser's face to an aligned picture, both −1 to 1: `affine_grid`'s.
 
     Args:
-        mesh: (478, 2 or 3) px of a picture.
+        points: (5, 2) px of a picture, those of the mesh's vertices `PLACED`.
         align: from px of it to the aligned one, whose side is 1.
     """
-    aligned = align.apply(np.asarray(mesh, np.float64)[:, :2])
-    turn, shift = np.split(place_face(aligned), [2], axis=1)
+    turn, shift = np.split(place_face(align.apply(points)), [2], axis=1)
     back = np.linalg.inv(turn)  # from px of the recogniser's face to shares of the aligned side
     middle = back @ (np.full((2, 1), SIDE / 2) - shift)
     return np.concatenate([back * SIDE, 2 * middle - 1], axis=1)

@@ -23,6 +23,7 @@ from zoo.landmarks.cut import cut_square
 from zoo.landmarks.ffhq import align_ffhq
 from zoo.models.styleheat_prior.identity import place_chip
 from zoo.stylegan.pictures import Picture, to_tensor
+from zoo.training.face_alignment import PLACED
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,14 +34,16 @@ class PictureClip:
         id: the clip's.
         identity: who is seen.
         frames: (n,) int64, those of `part` in which the face is measured.
-        meshes: (n, 478, 3) float32 px of the stored pictures.
+        points: (n, 68, 2) px of the stored pictures.
+        placed: (n, 5, 2) px of those by which a face recogniser's picture is cut.
         part: where the pictures lie.
     """
 
     id: str
     identity: str
     frames: npt.NDArray[np.int64]
-    meshes: npt.NDArray[np.float32]
+    points: npt.NDArray[np.float32]
+    placed: npt.NDArray[np.float32]
     part: ClipSlice
 
     def __len__(self) -> int:
@@ -49,7 +52,7 @@ class PictureClip:
 
     def align(self, number: int) -> Similarity:
         """From px of a stored picture to the aligned one, whose side is 1."""
-        return align_ffhq(view68(self.meshes[number]))
+        return align_ffhq(self.points[number])
 
     def read(self, number: int, side: int) -> Picture:
         """The aligned face (side, side, 3)."""
@@ -90,13 +93,15 @@ def _load_clip(part: ClipSlice) -> PictureClip:
             "folder"
         )
     meshes = part.read("face/landmarks")
-    valid = part.read("face/valid").astype(bool) & np.isfinite(meshes).all(axis=(1, 2))
+    points = view68(meshes).astype(np.float32)
+    valid = part.read("face/valid").astype(bool) & np.isfinite(points).all(axis=(1, 2))
     frames = np.flatnonzero(valid)
     return PictureClip(
         id=part.clip.id,
         identity=part.clip.identity,
         frames=frames,
-        meshes=meshes[frames].astype(np.float32),
+        points=points[frames],
+        placed=np.asarray(meshes[:, list(PLACED), :2][frames], np.float32),
         part=part,
     )
 
@@ -109,7 +114,7 @@ def take_fingerprint(
 
 
 def _digest(clip: PictureClip) -> str:
-    return digest_item(clip.identity, clip.frames, clip.meshes)
+    return digest_item(clip.identity, clip.frames, clip.points)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -157,7 +162,7 @@ class Pictures:
         clip = self._clips[number]
         frame = place - int(self._ends[number]) + len(clip)
         picture = to_tensor(clip.read(frame, self._side))
-        chip = torch.from_numpy(place_chip(clip.meshes[frame], clip.align(frame))).float()
+        chip = torch.from_numpy(place_chip(clip.placed[frame], clip.align(frame))).float()
         if self._seed is not None and np.random.default_rng(
             [self._seed, self._epoch, place]
         ).integers(2):
