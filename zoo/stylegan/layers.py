@@ -6,10 +6,13 @@ numbers of a style.
 """
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+Network = TypeVar("Network", bound=nn.Module)
 
 SLOPE = 0.2
 """Of leaky rectifiers; their outputs are multiplied by √2."""
@@ -28,6 +31,18 @@ def make_blur(gain: float = 1.0) -> Tensor:
 def activate(x: Tensor) -> Tensor:
     """The leaky rectifier, times √2."""
     return functional.leaky_relu(x, SLOPE) * math.sqrt(2)
+
+
+def place_network(network: Network, device: torch.device | str) -> Network:
+    """On a device, with channels last, in which a CPU convolves a fifth faster.
+
+    Weights of modulated convolutions have five axes and stay as they are.
+    """
+    network.to(device)
+    for value in network.parameters():
+        if value.ndim == 4:
+            value.data = value.data.contiguous(memory_format=torch.channels_last)
+    return network
 
 
 class PixelNorm(nn.Module):

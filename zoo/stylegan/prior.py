@@ -16,6 +16,7 @@ from toolkit.errors import ToolkitError
 from zoo.stylegan.encoders import ResidualEncoder, StyleEncoder
 from zoo.stylegan.generator import Features, Generator, Hook
 from zoo.stylegan.hfgi import PublishedResiduals, PublishedStyles
+from zoo.stylegan.layers import place_network
 from zoo.stylegan.sizes import PUBLISHED, PriorSizes
 from zoo.training.checkpoint import load_checkpoint
 
@@ -135,4 +136,5 @@ def open_prior(path: Path, device: torch.device | str = "cpu") -> Prior:
         raise ToolkitError(
             f"{path}: its weights do not fit the networks of this version: train with it"
         ) from error
+    place_network(prior.generator, device)
     return prior.requires_grad_(False).eval().to(device)

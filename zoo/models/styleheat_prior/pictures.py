@@ -130,8 +130,9 @@ class PictureBatch:
     chips: Tensor
 
     def to(self, device: torch.device) -> Self:
-        """The same on a device."""
-        return type(self)(pictures=self.pictures.to(device), chips=self.chips.to(device))
+        """The same on a device, pictures with channels last."""
+        pictures = self.pictures.to(device, memory_format=torch.channels_last)
+        return type(self)(pictures=pictures, chips=self.chips.to(device))
 
 
 class Pictures:

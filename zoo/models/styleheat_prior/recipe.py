@@ -34,6 +34,7 @@ from zoo.stylegan.discriminator import (
     gradient_penalty,
 )
 from zoo.stylegan.generator import STYLE
+from zoo.stylegan.layers import place_network
 from zoo.stylegan.pictures import Picture, to_pictures
 from zoo.training.adversaries import Adversaries
 from zoo.training.averaging import RunningMean
@@ -105,8 +106,9 @@ class PriorTask(Task):
         self._fingerprint = take_fingerprint(trained, chosen_by)
         self._perceptual = perceptual.to(distributed.device)
         self._identity = None if identity is None else identity.to(distributed.device)
-        self._prior = create_prior(recipe.preset).to(distributed.device)
-        self._discriminator = create_discriminator(recipe.preset).to(distributed.device)
+        self._prior = place_network(create_prior(recipe.preset), distributed.device)
+        judge = create_discriminator(recipe.preset)
+        self._discriminator = place_network(judge, distributed.device)
         rates = dict.fromkeys(("generator", "discriminator"), recipe.learning_rate)
         self._gan = Adversaries(
             self._prior, self._discriminator, recipe, distributed, rates=rates, betas=BETAS
