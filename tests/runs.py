@@ -1,4 +1,4 @@
-"""Run commands as a user does, and compare what datasets hold."""
+"""Run commands as a user does, kill trainings, and compare what datasets hold."""
 
 import contextlib
 import gc
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,25 @@ OPTIONS = IngestOptions(min_frames=27, coefficients="none", shard_minutes=0.01)
 """The same for the library."""
 
 Result = subprocess.CompletedProcess[str]
+
+
+class KilledError(Exception):
+    """Ends a training at any moment."""
+
+
+def train_killed(
+    train: Callable[..., object], recipe: object, out: Path, *, epoch: int, step: int
+) -> None:
+    """Train, with an error behind a step of an epoch; then go on with the run to its end."""
+
+    def kill(done: Any) -> None:
+        if (done.epoch, done.step) == (epoch, step):
+            raise KilledError
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr("zoo.training.loop.SAVE_SECONDS", 0)
+        train(recipe, out, on_step=kill)
+    train(recipe, out, resume=True)
 
 
 def run_ttk(*arguments: object, cwd: Path | None = None) -> Result:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from tests.datasets import FakeClip, write_dataset
@@ -18,14 +19,20 @@ BELOW = MODEL.mean_shape[:, 1] > MODEL.mean_shape[list(LIP_MIDDLES), 1].mean()
 """(V,) vertices under the line between the lips."""
 
 
+def open_jaws(person: int, opening: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Meshes (n, V, 3), mm, of a person whose jaw is down by shares (n,) of `JAW_MM`."""
+    shape = MODEL.shape(np.random.default_rng(person).normal(0, 1, 80))
+    shapes = np.repeat(shape[None], len(opening), axis=0)
+    shapes[:, BELOW, 1] += JAW_MM * opening[:, None]
+    return shapes
+
+
 def draw_speaker(person: int, number: int, num_frames: int) -> FakeClip:
     """A clip in which every vowel opens the mouth; the head moves a little."""
     rng = np.random.default_rng([person, number])
     scores = GeneratedSpeech().speak(person, num_frames, (), rng).scores
     opening = gaussian_filter1d(np.exp(scores[:, VOWELS]).sum(axis=1), 1.0)
-    shape = MODEL.shape(np.random.default_rng(person).normal(0, 1, 80))
-    shapes = np.repeat(shape[None], num_frames, axis=0)
-    shapes[:, BELOW, 1] += JAW_MM * opening[:, None]
+    shapes = open_jaws(person, opening)
     return FakeClip(
         identity=f"person-{person}",
         source=f"videos/person-{person}-{number}.mp4",

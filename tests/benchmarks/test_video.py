@@ -6,7 +6,6 @@ on docs/results.md. The networks have random weights: how long they take is the 
 
 import collections
 import contextlib
-import itertools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -45,9 +44,6 @@ STEPS = {"cpu": 40, "cuda": 200}
 HOLDOUT = 0.2
 MAX_WAITING = 5.0
 """Per cent of the time that a training may wait for data."""
-
-READY = 60
-"""Windows that the generator alone is timed with."""
 
 MIN_RATE = 20
 """Frames a second in all, on two cores, that are asked for."""
@@ -196,16 +192,14 @@ def test_videos_are_made_as_fast_as_was_asked(
 def time_parts(
     dataset: Path, models: dict[str, Path], renderer: TrainedRenderer
 ) -> dict[str, float]:
-    """Frames a second of each part alone, and of `zoo synthesize` with nothing around the head."""
+    """Frames a second of each part alone, and of `zoo synthesize` with nothing around the head.
+
+    Drawing renders, too.
+    """
     clip, device, out = find_clip(dataset), renderer.device, dataset.parent / "out.mp4"
-    windows = renderer.maker.make(
-        clip.camera,
-        expression=clip.expression,
-        pose=clip.model_pose,
-        au45=clip.au45,
-        device=device,
-    )
-    ready = list(itertools.islice(windows, READY))
+    motion: dict[str, Any] = {
+        "expression": clip.expression, "pose": clip.model_pose, "au45": clip.au45
+    }  # fmt: skip
     pictures = [clip.read_frame(t) for t in range(clip.num_frames)]
     audio = write_wav(dataset.parent / "speech.wav", make_tone(SECONDS, 16_000), 16_000)
     settings = SynthesisSettings(
@@ -218,13 +212,13 @@ def time_parts(
         device=str(device),
     )
 
-    def generate() -> None:
-        for window in ready:
-            renderer.generator(window[None].contiguous(memory_format=torch.channels_last))
+    def exhaust(frames: Iterator[object]) -> None:
+        collections.deque(frames, maxlen=0)
 
+    num = clip.num_frames
     parts: dict[str, tuple[int, Callable[[], object]]] = {
-        "rendering": (len(windows), lambda: collections.deque(windows, maxlen=0)),
-        "generator": (len(ready), generate),
+        "rendering": (num, lambda: exhaust(renderer.rendered(clip.camera, **motion))),
+        "drawing": (num, lambda: exhaust(renderer.draw(clip.camera, **motion))),
         "encoding": (len(pictures), lambda: write_video(out, pictures, fps=clip.fps)),
         "in all": (SECONDS * clip.fps, lambda: synthesize(settings, out)),
     }

@@ -36,7 +36,7 @@ NOISE = "anoisesrc=amplitude=0.02:seed=1:sample_rate=16000"
 
 @dataclass(frozen=True)
 class Sitter:
-    """Somebody of the four.
+    """One of the four.
 
     Attributes:
         identity: who.
@@ -130,5 +130,5 @@ def train_sitter(setup: Setup, sitter: Sitter, name: str = "", **changes: Any) -
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.results.four", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="Of the other build's films.")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="Of the other build.")
     collect_videos(Setup(out=OUT), parser.parse_args().folder / "videos")

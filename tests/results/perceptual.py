@@ -1,5 +1,6 @@
 """The networks that judge a renderer's pictures in training, at equal time of training."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from tests.results.setup import Setup, Table
 from toolkit.weights import Status, check_weights, locate
 from zoo.training.face_weights import NAME
 from zoo.training.options import FACE, RANDOM, VGG19
+
+KEEP_EVERY = 50
+"""Steps between two checkpoints that are kept: steps take longer by some judges than by others."""
 
 
 def run_judges(setup: Setup) -> dict[str, Table]:
@@ -26,6 +30,7 @@ def run_judges(setup: Setup) -> dict[str, Table]:
 
 def list_runs(setup: Setup) -> Iterator[tuple[str, Path]]:
     """Judge -> folder of a run, from random weights."""
+    setup = dataclasses.replace(setup, keep_every=min(KEEP_EVERY, setup.keep_every))
     plan = {"base": None, "epochs": setup.judged_epochs}
     for name in list_judges():
         yield name, train_sitter(setup, WOMAN, name, perceptual=name, **plan).renderer

@@ -228,6 +228,5 @@ def _judge_beside(scores: Mapping[str, Scores]) -> Iterator[dict[str, Any]]:
     share = divide(drawn[RING_ERROR], before[RING_ERROR])
     yield judge("ring error over that build's", EDGE_SHARE, share)
     if math.isfinite(stored[STEP]):
-        drawn_step, before_step = (row[STEP] - stored[STEP] for row in (drawn, before))
-        yield judge("border step over the stored, as a share of that build's", EDGE_SHARE,
-                    divide(drawn_step, before_step))  # fmt: skip
+        drawn_step, before_step = (max(0.0, row[STEP] - stored[STEP]) for row in (drawn, before))
+        yield judge("border step over the stored, levels", EDGE_SHARE * before_step, drawn_step)

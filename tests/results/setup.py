@@ -96,7 +96,7 @@ class Setup:
     sitter_epochs: int = 15
     sentences_drawn: int = 20
     sentence_epochs: int = 1
-    judged_epochs: int = 5
+    judged_epochs: int = 3
     cropped_epochs: int = 8
     alone_epochs: int = 3
     base_epochs: int = 2

@@ -1,4 +1,4 @@
-"""A generated person drawn by a renderer of their own: pictures that show no real face."""
+"""A generated person drawn by a renderer of that person: pictures that show no real face."""
 
 from collections.abc import Iterable, Sequence
 
@@ -54,7 +54,9 @@ def run_sheet(setup: Setup) -> dict[str, Table]:
     write_sheet(rows, target, PICTURE)
     scores = {name: score_all(judged, shown) for name, shown in compare(judged).items()}
     return {
-        "sheet": Table(figure=target, caption="A generated person, drawn by a renderer of theirs"),
+        "sheet": Table(
+            figure=target, caption="A generated person, drawn by a renderer of that person"
+        ),
         "sheet-run": Table([describe_run(subject)]),
         "sheet-scores": Table(
             [{"shown": name} | scores[name] for name in (STORED, DRAWN, NEAREST)]

@@ -13,6 +13,14 @@ from toolkit.dataset.blink_stats import HUMAN_INTERVAL, HUMAN_RATE, STRETCH, Bli
 from toolkit.dataset.find import describe_scraps
 from toolkit.dataset.split import SplitReport
 from toolkit.dataset.stats import ClipStats, YieldFunnel
+from toolkit.dataset.stats_text import (
+    AXES,
+    list_funnel,
+    list_numbers,
+    write_hours,
+    write_number,
+    write_share,
+)
 from toolkit.names import write_name
 
 if TYPE_CHECKING:
@@ -27,8 +35,6 @@ WIDTH = 100
 
 MIN_NAME = 16
 """Columns of a name at least, however narrow the terminal."""
-
-AXES = ("pitch", "yaw", "roll")
 
 
 def print_table(
@@ -85,18 +91,6 @@ def shorten(text: str, width: int) -> str:
     return f"{head}…{tail}"
 
 
-def _show(value: float | None, form: str = ".2f", unit: str = "") -> str:
-    return "–" if value is None else f"{value:{form}}{unit}"
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def _time(hours: float) -> str:
-    return f"{hours:.2f} h" if abs(hours) >= 1 else f"{60 * hours:.1f} min"
-
-
 # --- split --------------------------------------------------------------------------------------
 
 
@@ -110,8 +104,8 @@ def print_split(report: SplitReport, by: str) -> None:
             str(part.num_frames),
             str(part.num_sources),
             str(part.num_identities),
-            _percent(part.share),
-            _percent(part.asked),
+            write_share(part.share),
+            write_share(part.asked),
         ]
         for part in report.parts
     ]
@@ -119,7 +113,7 @@ def print_split(report: SplitReport, by: str) -> None:
     print_table(f"Split by {by}, shares in frames", head, rows)
     click.echo(
         f"Shares are met within {100 * report.deviation:.1f} points; the largest {by} holds "
-        f"{_percent(report.largest_group)} of all frames."
+        f"{write_share(report.largest_group)} of all frames."
     )
     if report.num_known or not report.doubts:
         click.echo(_explain_split(report, by))
@@ -172,7 +166,7 @@ def print_stretches(rejected: "pd.DataFrame", scraps: dict[str, int]) -> None:
 def print_clips(groups: Sequence[ClipStats], by: str | None) -> None:
     """One list for the whole, or one row per group."""
     if by is None:
-        print_table("Clips", ("", ""), _list_numbers(groups[0]))
+        print_table("Clips", ("", ""), list_numbers(groups[0]))
         return
     head = (
         by, "clips", "min", "frames", "valid", "face", "sharp", "pitch/yaw/roll", "speech", "mouth",
@@ -190,69 +184,26 @@ def _list_row(group: ClipStats) -> list[str]:
         str(group.num_clips),
         f"{group.minutes:.1f}",
         str(group.num_frames),
-        _show(group.valid_share, ".0%").removesuffix("%"),
-        _show(group.face_size, ".0f"),
-        _show(group.sharpness, ".0f"),
-        "/".join(_show(getattr(group, f"{axis}_range"), ".0f") for axis in AXES),
-        _show(group.speech_share, ".0%").removesuffix("%"),
-        _show(group.mouth_audio_corr),
-    ]
-
-
-def _list_numbers(group: ClipStats) -> list[list[str]]:
-    poses = [
-        [
-            f"{axis}, range in a clip (median); extremes",
-            f"{_show(getattr(group, f'{axis}_range'), '.0f', '°')}; "
-            f"{_show(getattr(group, f'{axis}_low'), '.0f', '°')} to "
-            f"{_show(getattr(group, f'{axis}_high'), '.0f', '°')}",
-        ]
-        for axis in AXES
-    ]
-    return [
-        ["clips", str(group.num_clips)],
-        ["identities", str(group.num_identities)],
-        ["sources", str(group.num_sources)],
-        ["minutes", f"{group.minutes:.1f}"],
-        ["frames", str(group.num_frames)],
-        ["valid frames", _percent(group.valid_share)],
-        ["frames with a new picture", _percent(group.picture_share)],
-        ["face height (median)", _show(group.face_size, ".0f", " px")],
-        ["sharpness (median variance of the Laplacian)", _show(group.sharpness, ".0f")],
-        ["crop outside the picture", _percent(group.outside_share)],
-        *poses,
-        ["time with speech", _percent(group.speech_share)],
-        ["mouth–audio correlation (median)", _show(group.mouth_audio_corr)],
-        [
-            "mouth–audio lag, if sure (median; > 0: late)",
-            _show(group.mouth_audio_lag, ".2f", " s"),
-        ],
+        write_number(group.valid_share, ".0%").removesuffix("%"),
+        write_number(group.face_size, ".0f"),
+        write_number(group.sharpness, ".0f"),
+        "/".join(write_number(getattr(group, f"{axis}_range"), ".0f") for axis in AXES),
+        write_number(group.speech_share, ".0%").removesuffix("%"),
+        write_number(group.mouth_audio_corr),
     ]
 
 
 def print_funnel(funnel: YieldFunnel) -> None:
     """What became of the input: time in, time out, time turned down per reason."""
-
-    def share(hours: float) -> str:
-        return _percent(hours / funnel.hours_in if funnel.hours_in else None)
-
-    turned_down = [
-        [
-            f"  {entry.reason}",
-            f"{entry.num_stretches} stretches",
-            _time(entry.hours),
-            share(entry.hours),
-        ]
-        for entry in funnel.rejected
-    ]
     rows = [
-        ["in", f"{funnel.num_sources} sources", _time(funnel.hours_in), ""],
-        ["out", f"{funnel.num_clips} clips", _time(funnel.hours_out), share(funnel.hours_out)],
-        ["turned down", "", "", ""] if turned_down else ["nothing turned down", "", "", ""],
-        *turned_down,
+        [
+            label,
+            number,
+            "" if hours is None else write_hours(hours),
+            "" if share is None else write_share(share),
+        ]
+        for label, number, hours, share in list_funnel(funnel)
     ]
-    if abs(funnel.other) * 3600 >= 1:
-        rows.append(["between clips", "", _time(funnel.other), share(funnel.other)])
     print_table("Yield", ("", "number", "time", "share"), rows)
     if funnel.num_slow_sources:
         click.echo(
@@ -272,9 +223,9 @@ def print_blinks(total: BlinkStats, groups: Sequence[BlinkStats]) -> None:
             group.name,
             str(group.num_blinks),
             f"{group.valid_seconds / 60:.1f}",
-            _show(group.rate),
-            _show(group.duration, ".2f", " s"),
-            _show(group.interval, ".2f", " s"),
+            write_number(group.rate),
+            write_number(group.duration, ".2f", " s"),
+            write_number(group.interval, ".2f", " s"),
         ]
         for group in groups
     ]

@@ -55,7 +55,7 @@ def describe_blinks(name: str, clips: pd.DataFrame) -> BlinkStats:
     fps = int(known["fps"].iloc[0]) if len(known) else 30
     durations = _join([end - start for start, end in zip(onsets, offsets, strict=True)])
     intervals = _join([np.diff(start) for start in onsets])
-    counts = _join([count_stretches(s, d) for s, d in zip(onsets, known["duration"], strict=True)])
+    counts = _count_stretches(onsets, known["duration"].to_numpy(np.float64))
     seconds = float((known["duration"] * known["valid_share"]).sum())
     num_blinks = int(known["num_blinks"].sum())
     return BlinkStats(
@@ -81,9 +81,20 @@ def count_stretches(onsets: npt.NDArray[np.float64], duration: float) -> npt.NDA
     Returns:
         (duration // 4,) counts.
     """
-    num_stretches = int((duration + 1e-6) // STRETCH)
-    edges = np.arange(num_stretches + 1) * STRETCH
-    return np.histogram(onsets[onsets < edges[-1] - 1e-6] + 1e-6, edges)[0].astype(np.float64)
+    return _count_stretches([onsets], np.array([duration], np.float64))
+
+
+def _count_stretches(
+    onsets: list[npt.NDArray[np.float64]], durations: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The same of many clips, one behind the other; in one go, for there may be a million."""
+    numbers = ((durations + 1e-6) // STRETCH).astype(np.int64)
+    firsts = np.cumsum(numbers) - numbers
+    clip = np.repeat(np.arange(len(onsets)), [len(each) for each in onsets])
+    stretch = ((_join(onsets) + 1e-6) // STRETCH).astype(np.int64)
+    is_whole = (stretch >= 0) & (stretch < numbers[clip])
+    places = (firsts[clip] + stretch)[is_whole]
+    return np.bincount(places, minlength=int(numbers.sum())).astype(np.float64)
 
 
 def _join(parts: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit.dataset.doubts import find_parted
+from toolkit.dataset.excluded import drop_excluded
 from toolkit.dataset.manifest import has_split, read_split_where, read_table, write_split
 from toolkit.dataset.options import GROUPS, PARTS, SplitOptions
 from toolkit.errors import ManifestError, ToolkitError
@@ -70,6 +71,7 @@ def split_dataset(dataset: Path, options: SplitOptions | None = None) -> SplitRe
     """Give every clip a part and write `manifests/split.parquet`.
 
     A clip that has a split keeps it, and clips of its group follow it, unless `reassign` is set.
+    Clips that are left out (`toolkit.dataset.excluded`) have no part.
 
     Raises:
         ToolkitError: fewer groups than parts, a part would be empty, or the split at hand was made
@@ -79,7 +81,7 @@ def split_dataset(dataset: Path, options: SplitOptions | None = None) -> SplitRe
     """
     options = options or SplitOptions()
     ratio = parse_ratio(options.ratio)
-    clips = read_table(dataset, "clips", options.where)
+    clips = drop_excluded(dataset, read_table(dataset, "clips", options.where))
     groups = clips[_group_column(options.by)]
     frames = _count_frames(groups, clips["num_frames"])
     former = clips["clip_id"].map(_read_former(dataset, options))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from toolkit.dataset.excluded import drop_excluded
 from toolkit.dataset.manifest import read_table
 from toolkit.dataset.options import PARTS
 from toolkit.dataset.shard import ShardReader
@@ -90,7 +91,7 @@ def torch_dataset(
     if split not in (None, *PARTS):
         raise ValueError(f"split {split!r}: choose from {', '.join(PARTS)}")
     dataset = Path(dataset)
-    rows = read_table(dataset, "clips", where)
+    rows = drop_excluded(dataset, read_table(dataset, "clips", where))
     if split is not None:
         parts = read_table(dataset, "split")
         rows = rows[rows["clip_id"].isin(parts.loc[parts["split"] == split, "clip_id"])]

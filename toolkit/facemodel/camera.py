@@ -9,6 +9,8 @@ units away with a focal length of 1015 px, a 224 px crop. With F = diag(1, −1,
 rigid motion in two notations: `R = F·R_d·F` and `t = 100·F·t_d + (0, 0, 1000)`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,6 +36,11 @@ _FLIP: Floats = np.array([1.0, -1.0, -1.0])
 def flip_axes(points: npt.ArrayLike) -> Floats:
     """Turn y-up, z-to-viewer axes into y-down, z-forward ones, and back: (…, 3) to (…, 3)."""
     return np.asarray(points, dtype=np.float64) * _FLIP
+
+
+def flip_rotation(rotation: npt.ArrayLike) -> Floats:
+    """The same rotation (…, 3, 3) in the other axes of `flip_axes`: F·R·F."""
+    return np.asarray(rotation, dtype=np.float64) * np.outer(_FLIP, _FLIP)
 
 
 def rotation_from_euler(angles: npt.ArrayLike) -> Floats:
@@ -123,6 +130,22 @@ def default_intrinsics(
     return focal, focal, width / 2, height / 2
 
 
+def crop_intrinsics(
+    intrinsics: Sequence[float], crop: Sequence[float], size: int
+) -> tuple[float, float, float, float]:
+    """Fx, fy, cx, cy in px of a crop (xyxy, px of the picture) that is scaled to `size` px.
+
+    Raises:
+        ValueError: an empty crop, or no size.
+    """
+    fx, fy, cx, cy = intrinsics
+    x0, y0, x1, y1 = crop
+    if x1 <= x0 or y1 <= y0 or size < 1:
+        raise ValueError(f"no camera sees a crop {tuple(crop)} at {size} px")
+    across, down = size / (x1 - x0), size / (y1 - y0)
+    return fx * across, fy * down, (cx - x0) * across, (cy - y0) * down
+
+
 def deng_intrinsics(scale: npt.ArrayLike, offset: npt.ArrayLike) -> Floats:
     """The camera of Deng et al.'s crop, in pixels of the picture it was cut from.
 
@@ -165,7 +188,7 @@ def pose_from_deng(
     Returns:
         (…, 6) rad and mm.
     """
-    R = rotation_from_deng(angles) * np.outer(_FLIP, _FLIP)
+    R = flip_rotation(rotation_from_deng(angles))
     t = MM_PER_DM * flip_axes(translation) + (0.0, 0.0, DENG_DISTANCE)
     pose = np.concatenate([euler_from_rotation(R), t], axis=-1)
     return change_intrinsics(pose, deng_intrinsics(scale, offset), intrinsics)
@@ -180,7 +203,7 @@ def deng_from_pose(
 ) -> tuple[Floats, Floats]:
     """Deng et al.'s angles (…, 3) in rad and translation (…, 3) in dm: see `pose_from_deng`."""
     pose = change_intrinsics(pose, intrinsics, deng_intrinsics(scale, offset))
-    R = rotation_from_euler(pose[..., :3]) * np.outer(_FLIP, _FLIP)
+    R = flip_rotation(rotation_from_euler(pose[..., :3]))
     translation = flip_axes(pose[..., 3:] - (0.0, 0.0, DENG_DISTANCE)) / MM_PER_DM
     return deng_from_rotation(R), translation
 

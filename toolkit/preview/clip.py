@@ -104,7 +104,20 @@ def load_clip(dataset: Path, clip_id: str) -> PreviewClip:
     Raises:
         ToolkitError: no such clip; its shard is missing, damaged or not the manifest's.
     """
-    name, path, index = find_clip(dataset, clip_id)
+    return read_clip(*find_clip(dataset, clip_id))
+
+
+def read_clip(name: str, path: Path, index: int) -> PreviewClip:
+    """Read a clip of which the place is known.
+
+    Args:
+        name: its whole id.
+        path: its shard.
+        index: its place in it.
+
+    Raises:
+        ToolkitError: the shard is missing, damaged or not the manifest's.
+    """
     reader = ShardReader(path)
     if index >= len(reader.clips) or reader.clips[index].id != name:
         raise ManifestError(f"{path}: clip {name} is not where it should be: run ttk validate")

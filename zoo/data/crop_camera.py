@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from toolkit.dataset.shard import ShardClip
+from toolkit.facemodel.camera import crop_intrinsics
 from toolkit.schema import NOMINAL_SIZE
 
 
@@ -38,14 +39,7 @@ class CropCamera:
         Raises:
             ValueError: an empty crop, or no size.
         """
-        fx, fy, cx, cy = intrinsics
-        x0, y0, x1, y1 = crop
-        if x1 <= x0 or y1 <= y0 or size < 1:
-            raise ValueError(f"no camera sees a crop {tuple(crop)} at {size} px")
-        across, down = size / (x1 - x0), size / (y1 - y0)
-        return cls(
-            intrinsics=(fx * across, fy * down, (cx - x0) * across, (cy - y0) * down), size=size
-        )
+        return cls(intrinsics=crop_intrinsics(intrinsics, crop, size), size=size)
 
     @classmethod
     def of_clip(cls, clip: ShardClip, frame_size: int) -> Self:

@@ -11,11 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.dataset.shard import ShardReader
-from toolkit.errors import ShardError, ToolkitError
+from toolkit.errors import ToolkitError
 from zoo.data.crop_camera import CropCamera
 from zoo.data.fingerprint import Fingerprint, digest_item, digest_parts
 from zoo.data.holdout import Holdout
-from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
+from zoo.data.source import (
+    ClipSlice,
+    describe_backend,
+    require_frames,
+    require_one_kind,
+    select_clips,
+)
 
 Floats = npt.NDArray[np.float32]
 
@@ -159,10 +165,7 @@ def _describe_kind(reader: ShardReader) -> dict[str, object]:
 
 def _load_clip(part: ClipSlice) -> RenderClip:
     reader = part.reader
-    if not reader.frame_size:
-        raise ShardError(
-            f"{reader.path} has no frames: run ttk ingest with --frame-size 256 into a new folder"
-        )
+    require_frames(reader)
     return RenderClip(
         id=part.clip.id,
         identity=part.clip.identity,

@@ -175,7 +175,7 @@ def find_rests(slices: Sequence[ClipSlice]) -> dict[str, npt.NDArray[np.float64]
     person's usually are, in which the mouth is least open.
 
     Raises:
-        ToolkitError: no frame of somebody's is measured.
+        ToolkitError: no frame of an identity is measured.
     """
     rests = {}
     for identity in sorted({part.clip.identity for part in slices}):

@@ -81,7 +81,8 @@ def _emphasise_at(pcm: npt.NDArray[np.int16], starts: npt.NDArray[np.int64]) -> 
     """(R, 400) emphasised samples of windows that begin at these samples."""
     places = starts[:, None] + np.arange(-1, LENGTH)
     inside = (places >= 0) & (places < len(pcm))
-    samples = np.where(inside, pcm[np.clip(places, 0, len(pcm) - 1)], 0).astype(np.float64)
+    heard = pcm[np.clip(places, 0, len(pcm) - 1)] if len(pcm) else np.zeros_like(places)
+    samples = np.where(inside, heard, 0).astype(np.float64)
     return np.asarray(samples[:, 1:] - PRE_EMPHASIS * samples[:, :-1])
 
 

@@ -1,4 +1,4 @@
-"""Pictures in files, as people have them: any format that Pillow or OpenCV reads.
+"""Pictures in files, as people have them: any format that Pillow or OpenCV reads; their size.
 
 Legend: h, w height and width of a picture.
 """
@@ -39,7 +39,9 @@ def is_picture(path: Path) -> bool:
     try:
         with _open(path) as image:
             return image.format not in _MOVING
-    except (OSError, ValueError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        return True  # which `read_picture` refuses
+    except (OSError, ValueError):
         return path.suffix.lower() in (".tif", ".tiff", ".exr", ".hdr")
 
 
@@ -49,7 +51,8 @@ def read_picture(path: Path) -> Picture:
     Grey becomes RGB, 16 bits become 8, what is transparent shows white.
 
     Raises:
-        ToolkitError: the file holds no picture that can be read.
+        ToolkitError: the file holds no picture that can be read, or one of more than 179 million
+            px.
     """
     try:
         with _open(path) as image:
@@ -63,8 +66,18 @@ def read_picture(path: Path) -> Picture:
                 white = Image.new("RGBA", upright.size, "white")
                 upright = Image.alpha_composite(white, upright)
             return np.array(upright.convert("RGB"), np.uint8)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise ToolkitError(f"{path}: too large a picture: reduce it: {error}") from error
+    except (OSError, ValueError, SyntaxError) as error:
         return _read_by_opencv(path, error)
+
+
+def resize_square(picture: Picture, size: int) -> Picture:
+    """A square picture (h, h, 3) at another side; reduced by means over pixels."""
+    if len(picture) == size:
+        return picture
+    how = cv2.INTER_AREA if len(picture) > size else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.uint8)
 
 
 @contextlib.contextmanager

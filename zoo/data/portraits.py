@@ -33,7 +33,7 @@ from zoo.landmarks.spread import choose_spread
 Crop = tuple[int, int, int, int]
 
 MOST = 200
-"""Pictures of a folder, evenly spaced by name, or frames of a video that are looked at."""
+"""Pictures of a folder, evenly spaced by name, or frames of a video that are looked at, at most."""
 
 LEAST_STEP = 0.1
 """Seconds between two frames of a video that are looked at, at least."""
@@ -330,8 +330,8 @@ class _Seen:
 def _measure_video(path: Path) -> Portraits:
     info, streams = probe(path)
     mesh, counts = FaceMesh(), _Counts(path, "frames")
-    step = max((info.duration or 0.0) / MOST, LEAST_STEP)
-    takes, cuts, due = [list[_Seen]()], ShotDetector(), 0.0
+    step = max(min(info.duration or 0.0, LONGEST) / MOST, LEAST_STEP)
+    takes, cuts, due, num_seen = [list[_Seen]()], ShotDetector(), 0.0, 0
     with contextlib.closing(read_frames(path, info, streams, size=fit_size)) as frames:
         for frame in frames:
             if frame.time > LONGEST:
@@ -341,6 +341,11 @@ def _measure_video(path: Path) -> Portraits:
             if frame.time < due - _EARLY or frame.damaged:
                 continue
             due = max(due + step, frame.time + step / 2)
+            num_seen += 1
+            if num_seen > MOST + 1:  # its container does not say how long it lasts
+                step, num_seen = 2 * step, num_seen // 2
+                takes = [take[::2] for take in takes]
+                continue
             face = counts.choose(find_faces(mesh, frame.picture))
             if face is not None:
                 scale = np.float32(frame.size[0] / frame.picture.shape[1])

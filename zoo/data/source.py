@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit.clock import frame_to_sample
+from toolkit.dataset.excluded import drop_excluded
 from toolkit.dataset.manifest import FOLDER, read_table
 from toolkit.dataset.paths import check_inside
 from toolkit.dataset.shard import ShardClip, ShardReader
@@ -67,6 +68,8 @@ def select_clips(
 ) -> list[ClipSlice]:
     """Clips of one part of the split, or of all, sorted by shard and place in it.
 
+    Clips that are left out (`toolkit.dataset.excluded`) are not among them.
+
     Args:
         shards: a dataset's folder `shards`, or the dataset's folder.
         split: `train`, `val` or `test`; None: all clips, split or not.
@@ -83,7 +86,7 @@ def select_clips(
     if held and holdout is None:
         raise ValueError("held frames need a holdout")
     dataset = find_dataset(shards)
-    table = read_table(dataset, "clips")
+    table = drop_excluded(dataset, read_table(dataset, "clips"))
     for name in {identity, holdout.identity if holdout else None} - {None}:
         _require_identity(dataset, table, str(name))
     cuts = find_cuts(table, holdout) if holdout else {}
@@ -99,30 +102,6 @@ def select_clips(
 
 
 def load_parts(
-    load: Callable[..., Clips], shards: Path, *, identity: str | None, holdout: Holdout | None
-) -> tuple[Clips, Clips]:
-    """What one identity's model is trained on, and what its best epoch is chosen by.
-
-    With a holdout all clips of the identity, whatever their part of the split, less what is held
-    out, by which is chosen; else its clips of the parts `train` and `val`.
-
-    Args:
-        load: `load_clips` or `load_render_clips`; errors as there.
-        shards: the dataset's.
-        identity: whose clips.
-        holdout: what to hold out.
-    """
-    if holdout is None:
-        train, val = (load(shards, identity=identity, split=part) for part in ("train", "val"))
-        return train, val
-    train, held = (
-        load(shards, identity=identity, split=None, holdout=holdout, held=part)
-        for part in (False, True)
-    )
-    return train, held
-
-
-def load_learnt(
     load: Callable[..., Clips],
     shards: Path,
     *,
@@ -133,8 +112,8 @@ def load_learnt(
 ) -> tuple[Clips, Clips]:
     """What a model is trained on, and what its best epoch is chosen by.
 
-    The parts `train` and `val`, less what is held out; of an identity with a holdout all its clips
-    less what is held out, by which is chosen.
+    The parts `train` and `val`, less what is held out; of an identity with a holdout all its clips,
+    whatever their part of the split, less what is held out, by which is chosen.
 
     Args:
         load: makes clips; errors as there.
@@ -182,6 +161,19 @@ def require_one_kind(
                     "train on one kind of shards"
                 )
     return first
+
+
+def require_frames(reader: ShardReader) -> None:
+    """ShardError where a shard holds no pictures."""
+    if not reader.frame_size:
+        raise ShardError(
+            f"{reader.path} has no frames: run ttk ingest with --frame-size 256 into a new folder"
+        )
+
+
+def describe_landmark_kind(reader: ShardReader) -> dict[str, object]:
+    """What shards of landmarks must agree on, see `require_one_kind`."""
+    return {"landmarks by": describe_backend(reader.provenance.get("landmarks"))}
 
 
 def describe_backend(made: Provenance | None) -> str:

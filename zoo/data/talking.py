@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from toolkit.clock import SAMPLE_RATE
 from toolkit.dataset.shard import ShardReader
-from toolkit.errors import ShardError, ToolkitError
-from zoo.data.source import ClipSlice, select_clips
+from toolkit.errors import ToolkitError
+from zoo.data.source import ClipSlice, require_frames, select_clips
 
 RATE = 25
 """Ticks a second, whatever the dataset's clock."""
@@ -94,10 +94,7 @@ def load_talking_clips(
 
 def _load_clip(part: ClipSlice) -> TalkingClip:
     reader = part.reader
-    if not reader.frame_size:
-        raise ShardError(
-            f"{reader.path} has no frames: run ttk ingest with --frame-size 256 into a new folder"
-        )
+    require_frames(reader)
     shown = place_ticks(part.last - part.first, reader.fps)
     return TalkingClip(
         id=part.clip.id,

@@ -1,15 +1,21 @@
 """The report of an evaluation as one HTML file that needs no network, and as a record for JSON."""
 
-import base64
-import html
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from toolkit.names import write_name
-from toolkit.storage import write_whole
+from toolkit.page import (
+    MAX_ROWS,
+    embed_picture,
+    escape,
+    write_list,
+    write_page,
+    write_section,
+    write_table,
+    write_words,
+)
 from zoo.evaluation.distributions import draw_blinks, draw_distributions
 from zoo.evaluation.gallery import SHEET, TRACE
 from zoo.evaluation.pairing import REAL, STILL
@@ -31,9 +37,6 @@ from zoo.metrics.table import Metric
 NUM_WORST, NUM_TRACES = 6, 4
 """Clips shown as the worst, and videos whose trace maps are shown."""
 
-MAX_ROWS = 2000
-"""Rows of the table of videos; the JSON has all."""
-
 BETTER = {"higher": "higher", "lower": "lower", "near": "near the real one's"}
 
 PICTURES = {
@@ -41,26 +44,6 @@ PICTURES = {
     "(means of areas down, cubic up)",
     "face": "the fixed square around the real face, at 256 × 256 px where it is compared",
 }
-
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; color: #1b2330; margin: 2em auto; max-width: 72em;
-  padding: 0 1em; }
-h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 2em; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.92em; }
-th, td { padding: 0.25em 0.7em; border-bottom: 1px solid #dde2ea; text-align: right;
-  white-space: nowrap; }
-td:first-child { position: sticky; left: 0; background: #fff; }
-th { background: #f2f4f8; position: sticky; top: 0; }
-th:first-child, td:first-child, td:has(.text) { text-align: left; }
-td:has(.text) { white-space: normal; min-width: 20em; }
-td small { color: #66728a; display: block; }
-.reference { color: #66728a; } .paper td { background: #faf6ec; }
-figure { display: inline-block; margin: 0 1em 1em 0; vertical-align: top; }
-figcaption { font-size: 0.85em; color: #44506a; }
-img { max-width: 100%; } figure.plot img { max-width: none; }
-figure.map img { border: 1px solid #dde2ea; width: 200px; }
-"""
 
 
 def make_record(
@@ -127,35 +110,25 @@ def write_report(
     summary, systems = summarise(rows, metrics, sets.means), list_systems(rows)
     shown = [m for m in metrics if m.name in summary and m.per != "set"]
     parts = [
-        f"<p>Measured: {_escape(PICTURES['face' if face else 'whole'])}. Each video is measured "
+        f"<p>Measured: {escape(PICTURES['face' if face else 'whole'])}. Each video is measured "
         "on the clock of its own rate, 25 or 30 frames a second, beside the real frame of the same "
         "time.</p>",
-        _section(
+        write_section(
             "Means over videos, with 95 % intervals",
-            _write_means(summary, systems, metrics) + _list(sets.notes),
+            _write_means(summary, systems, metrics) + write_list(sets.notes),
         ),
-        _section("What was not measured", _write_missing(rows)),
-        _section(paper.title, _write_paper(paper)) if paper else "",
-        _section("Distributions over videos", _show_distributions(rows, systems, metrics)),
-        _section("Blinks, as FACIAL's Fig. 9 has them", _show_blinks(rows, systems)),
-        _section("Head motion: trace maps, early blue, late yellow", _show_traces(rows)),
-        _section("The worst clips, the real frames below", _show_worst(rows)),
-        _section("Every video", _write_videos(rows, shown)),
-        _section("Judges", _write_judges(judges)),
-        _section("Definitions", _write_definitions(metrics)),
+        write_section("What was not measured", _write_missing(rows)),
+        write_section(paper.title, _write_paper(paper)) if paper else "",
+        write_section("Distributions over videos", _show_distributions(rows, systems, metrics)),
+        write_section("Blinks, as FACIAL's Fig. 9 has them", _show_blinks(rows, systems)),
+        write_section("Head motion: trace maps, early blue, late yellow", _show_traces(rows)),
+        write_section("The worst clips, the real frames below", _show_worst(rows)),
+        write_section("Every video", _write_videos(rows, shown)),
+        write_section("Judges", _write_judges(judges)),
+        write_section("Definitions", _write_definitions(metrics)),
     ]
     title = "Evaluation of " + ", ".join(n for n in systems if n not in (REAL, STILL))
-    text = (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{_escape(title)}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>{_escape(title)}</h1>\n{''.join(parts)}</body></html>\n"
-    )
-    with write_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _section(title: str, content: str) -> str:
-    return f"<h2>{_escape(title)}</h2>\n<div class=wide>{content}</div>\n" if content else ""
+    write_page(path, title, parts)
 
 
 def _write_means(summary: Summary, systems: list[str], metrics: Sequence[Metric]) -> str:
@@ -165,7 +138,7 @@ def _write_means(summary: Summary, systems: list[str], metrics: Sequence[Metric]
         if not means:
             continue
         best = find_best(metric.name, means)
-        cells = [f'<span title="{_escape(metric.text)}">{metric.name}</span>']
+        cells = [f'<span title="{escape(metric.text)}">{metric.name}</span>']
         for system in systems:
             mean = means.get(system)
             text = "–" if mean is None else write_value(mean.value)
@@ -173,36 +146,36 @@ def _write_means(summary: Summary, systems: list[str], metrics: Sequence[Metric]
             if mean is not None and not math.isnan(mean.low):
                 text += f"<small>{write_mean(mean).partition(' ')[2]}</small>"
             cells.append(text)
-        lines.append([*cells, _escape(write_unit(metric)), BETTER[metric.better]])
-    heads = [*map(_escape, systems), "unit", "better"]
-    return _table(["metric", *heads], lines)
+        lines.append([*cells, escape(write_unit(metric)), BETTER[metric.better]])
+    heads = [*map(escape, systems), "unit", "better"]
+    return write_table(["metric", *heads], lines)
 
 
 def _write_missing(rows: Sequence[VideoRow]) -> str:
     notes = [f"{', '.join(names)}: {reason}" for reason, names in group_missing(rows).items()]
     notes += [f"{row.video}, {row.system}: {row.error}" for row in rows if row.error]
     notes += [f"{row.video}, {row.system}: {n}" for row in rows for n in row.measured.notes]
-    return _list(notes)
+    return write_list(notes)
 
 
 def _write_paper(paper: PaperTable) -> str:
     measured, printed = (
-        [[_escape(cell) for cell in row] for row in rows] for rows in (paper.measured, paper.papers)
+        [[escape(cell) for cell in row] for row in rows] for rows in (paper.measured, paper.papers)
     )
-    return _table(paper.head, measured, printed) + _list(paper.notes)
+    return write_table(paper.head, measured, printed) + write_list(paper.notes)
 
 
 def _show_distributions(
     rows: Sequence[VideoRow], systems: list[str], metrics: Sequence[Metric]
 ) -> str:
     drawn = draw_distributions(rows, systems, metrics)
-    return _embed(drawn, "png", "a dot a video, a line at the mean", "plot") if drawn else ""
+    return embed_picture(drawn, "png", "a dot a video, a line at the mean", "plot") if drawn else ""
 
 
 def _show_blinks(rows: Sequence[VideoRow], systems: list[str]) -> str:
     drawn = draw_blinks(rows, systems)
     text = "shares of the whole stretches of 4 s, and of the blinks; how many there are in brackets"
-    return _embed(drawn, "png", text, "plot") if drawn else ""
+    return embed_picture(drawn, "png", text, "plot") if drawn else ""
 
 
 def _show_traces(rows: Sequence[VideoRow]) -> str:
@@ -229,8 +202,8 @@ def _show_worst(rows: Sequence[VideoRow]) -> str:
 def _write_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> str:
     lines = [
         [
-            _escape(row.video),
-            _escape(row.system),
+            escape(row.video),
+            escape(row.system),
             f"{row.measured.num_frames / max(row.measured.fps, 1):.1f}",
             *(
                 write_value(row.measured.values[m.name]) if m.name in row.measured.values else "–"
@@ -242,39 +215,20 @@ def _write_videos(rows: Sequence[VideoRow], metrics: Sequence[Metric]) -> str:
     ]
     left = f"<p>The first {MAX_ROWS} of {len(lines)}.</p>" if len(lines) > MAX_ROWS else ""
     heads = ["video", "system", "s", *(metric.name for metric in metrics)]
-    return f"<details><summary>Table</summary>{left}{_table(heads, lines[:MAX_ROWS])}</details>"
-
-
-def _write_judges(judges: Mapping[str, str] | None) -> str:
-    lines = [[_escape(array), _escape(judge)] for array, judge in list_judges(judges).items()]
-    return _table(["array", "made by"], [*lines, ["everything else", f"ttk {version('ttk')}"]])
-
-
-def _write_definitions(metrics: Sequence[Metric]) -> str:
-    lines = [
-        [m.name, f"<span class=text>{_escape(m.text)}</span>", _escape(m.source)] for m in metrics
-    ]
     return (
-        f"<details><summary>Table</summary>{_table(['metric', 'what', 'source'], lines)}</details>"
+        f"<details><summary>Table</summary>{left}{write_table(heads, lines[:MAX_ROWS])}</details>"
     )
 
 
-def _table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], papers: Iterable[Sequence[str]] = ()
-) -> str:
-    """Cells as they are: escape them first."""
-    heads = "".join(f"<th>{cell}</th>" for cell in head)
-    lines = [
-        f"<tr{kind}>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
-        for kind, group in (("", rows), (" class=paper", papers))
-        for row in group
-    ]
-    return f"<table><tr>{heads}</tr>{''.join(lines)}</table>"
+def _write_judges(judges: Mapping[str, str] | None) -> str:
+    lines = [[escape(array), escape(judge)] for array, judge in list_judges(judges).items()]
+    return write_table(["array", "made by"], [*lines, ["everything else", f"ttk {version('ttk')}"]])
 
 
-def _list(notes: Sequence[str]) -> str:
-    items = "".join(f"<li>{_escape(note)}</li>" for note in notes)
-    return f"<ul>{items}</ul>" if items else ""
+def _write_definitions(metrics: Sequence[Metric]) -> str:
+    lines = [[m.name, write_words(m.text), escape(m.source)] for m in metrics]
+    table = write_table(["metric", "what", "source"], lines)
+    return f"<details><summary>Table</summary>{table}</details>"
 
 
 def _figure(path: Path, caption: str, kind: str) -> str:
@@ -282,17 +236,4 @@ def _figure(path: Path, caption: str, kind: str) -> str:
     if not path.is_file():
         return ""
     form = "png" if path.suffix == ".png" else "jpeg"
-    return _embed(path.read_bytes(), form, caption, kind)
-
-
-def _embed(data: bytes, form: str, caption: str, kind: str = "") -> str:
-    coded, text = base64.b64encode(data).decode(), _escape(caption)
-    source = f"data:image/{form};base64,{coded}"
-    return (
-        f'<figure class="{kind}"><img alt="{text}" src="{source}">'
-        f"<figcaption>{text}</figcaption></figure>"
-    )
-
-
-def _escape(text: str) -> str:
-    return html.escape(write_name(text))
+    return embed_picture(path.read_bytes(), form, caption, kind)

@@ -102,7 +102,9 @@ def tabulate_blinks(
 
 
 def write_interval(interval: Interval) -> str:
-    """A figure with its 95 % interval, or a dash where there is none."""
+    """A figure with its 95 % interval, a dash where there is none; a dash alone for NaN."""
+    if math.isnan(interval.value):
+        return "–"
     if interval.low is None:
         return f"{interval.value:.3f} (–)"
     return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"

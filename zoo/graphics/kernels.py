@@ -17,11 +17,12 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _HALF = SUBPIXELS // 2
 
 
-def _compiled(function: _Function) -> _Function:
+def compiled(function: _Function) -> _Function:
+    """A function that numba compiles when it is first called."""
     return cast(_Function, numba.njit(cache=True, nogil=True)(function))
 
 
-@_compiled
+@compiled
 def project_vertices(points: Any, pose: Any, camera: Any, screen: Any, depth: Any) -> None:
     """Screen positions and 1/Z of one frame.
 
@@ -48,7 +49,7 @@ def project_vertices(points: Any, pose: Any, camera: Any, screen: Any, depth: An
                 screen[v, 1] = np.int64(np.rint(at_y * SUBPIXELS))
 
 
-@_compiled
+@compiled
 def add_normals(points: Any, triangles: Any, normals: Any) -> None:
     """Sums (V, 3) of the triangles' normals at each vertex, weighted by area, head's axes."""
     normals[:] = 0.0
@@ -72,7 +73,7 @@ def add_normals(points: Any, triangles: Any, normals: Any) -> None:
             normals[corner, 2] += nz
 
 
-@_compiled
+@compiled
 def color_vertices(
     normals: Any, pose: Any, albedo: Any, light: Any, factors: Any, colors: Any
 ) -> None:
@@ -107,21 +108,21 @@ def color_vertices(
             )
 
 
-@_compiled
+@compiled
 def _edge(screen: Any, a: int, b: int, x: int, y: int) -> Any:
     return (screen[b, 0] - screen[a, 0]) * (y - screen[a, 1]) - (screen[b, 1] - screen[a, 1]) * (
         x - screen[a, 0]
     )
 
 
-@_compiled
+@compiled
 def _bias(screen: Any, a: int, b: int) -> int:
     """0 for a top or left edge, whose points are inside; else −1."""
     dx, dy = screen[b, 0] - screen[a, 0], screen[b, 1] - screen[a, 1]
     return 0 if dy < 0 or (dy == 0 and dx > 0) else -1
 
 
-@_compiled
+@compiled
 def find_triangles(screen: Any, depth: Any, triangles: Any, nearest: Any, seen: Any) -> None:
     """The triangle (H, H) int32 that each pixel shows, −1 for none, and its 1/Z."""
     size = len(seen)
@@ -169,7 +170,7 @@ def find_triangles(screen: Any, depth: Any, triangles: Any, nearest: Any, seen: 
                 w2 += step2
 
 
-@_compiled
+@compiled
 def interpolate(
     screen: Any, depth: Any, triangles: Any, values: Any, nearest: Any, seen: Any, out: Any
 ) -> None:
@@ -192,7 +193,7 @@ def interpolate(
                     out[j, i, k] = total / nearest[j, i]
 
 
-@_compiled
+@compiled
 def _keep_eyes(seen: Any, eyes: Any, kept: Any) -> None:
     """Of the triangles that pixels show (H, H) those that may show an eye; −1 for the others."""
     for j in range(len(seen)):
@@ -200,7 +201,7 @@ def _keep_eyes(seen: Any, eyes: Any, kept: Any) -> None:
             kept[j, i] = seen[j, i] if seen[j, i] >= 0 and eyes[seen[j, i]] else -1
 
 
-@_compiled
+@compiled
 def _paint(values: Any, kept: Any, at: Any, picture: Any) -> None:
     """RGB and eye flag (H, H, 4) uint8 of one frame.
 
@@ -221,7 +222,7 @@ def _paint(values: Any, kept: Any, at: Any, picture: Any) -> None:
             picture[j, i, 3] = 255 if inside and kept[j, i] >= 0 else 0
 
 
-@_compiled
+@compiled
 def draw_frames(
     points: Any,
     pose: Any,

@@ -1,4 +1,4 @@
-"""How still a film is where nothing moves: flicker from frame to frame, and drift over its length.
+"""How still a video is where nothing moves: flicker from frame to frame, and drift over its length.
 
 Pictures are (height, width, 3) uint8 RGB, taken one at a time; figures are in levels of 255.
 """

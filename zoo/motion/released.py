@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
+from toolkit.facemodel.official import OFFICIAL_POSE
 from toolkit.schema import DEEPSPEECH_SYMBOLS
 from zoo.data import MOTION_SIZE, POSE
 from zoo.data.contract import Contract
@@ -55,7 +56,7 @@ def save_released(
     """
     motion = np.array(motion, np.float32)
     if pose_like is not None:
-        pose = _read_array(pose_like, MOTION_SIZE, "motion")[:, :6]
+        pose = _read_array(pose_like, MOTION_SIZE, "motion")[:, OFFICIAL_POSE]
         motion[:, POSE] = motion[:, POSE] * pose.std(axis=0) + pose.mean(axis=0)
     unit = STANDARD_UNIT if pose_like is None else RELEASED_UNIT
     save_motion(path, motion, contract.fps, layout=contract.layout, pose_unit=unit)

@@ -1,6 +1,6 @@
-"""Canonical landmarks of a film: speech moves the lips, a generator the eyes, silence nothing.
+"""Canonical landmarks of a video: speech moves the lips, a generator the eyes, silence nothing.
 
-Legend: n frames of the film, b of a block, K taps of a frame.
+Legend: n frames of the video, b of a block, K taps of a frame.
 """
 
 import math

@@ -3,7 +3,7 @@
 Speech to canonical landmarks (section 3.1), blinks (3.2), eq. 7 onto the person's face (3.3), and
 the texture GAN's drawing (3.4). The head is still, as in the paper; in a video it moves as there.
 
-Legend: n frames of the film.
+Legend: n frames of the video.
 """
 
 from collections.abc import Callable, Iterator

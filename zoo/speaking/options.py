@@ -85,7 +85,9 @@ class GenerationSettings:
     weights: Path | None = option("Of another acoustic model.", default=None)
     smooth: bool = option("Take out the fastest trembling.", default=False)
     no_fade: bool = option("Leave the seams of windows as they are made.", default=False)
-    plain: bool = option("Both, and --blink-rate model: the paper alone.", default=False)
+    plain: bool = option(
+        "--no-head-map, --no-fade and --blink-rate model: the paper alone.", default=False
+    )
     device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
 
     def __post_init__(self) -> None:

@@ -74,7 +74,7 @@ class Personalization:
         find_device(self.settings.device)
         open_perceptual(self.settings.perceptual, self.settings.vgg)
         if self.settings.renderer_base is not None:
-            check_renderer_base(self.settings.renderer_base, self.settings.preset)
+            check_renderer_base(self.settings.renderer_base, self.settings)
         contract = open_model(self.settings.base, makes="motion").contract
         check_base(contract, self.settings.base)
         jobs = read_jobs(self.dataset)
@@ -240,14 +240,19 @@ def plan_ingest(contract: Contract) -> IngestOptions:
     return IngestOptions(fps=contract.fps, identity="stem", whisper=whisper)
 
 
-def check_renderer_base(path: Path, preset: str) -> None:
-    """ToolkitError where a file is no renderer of this preset and of the frames ingest stores."""
-    content, size = load_checkpoint(path, RENDERER)["model"], IngestOptions().frame_size
+def check_renderer_base(path: Path, settings: PersonalizationSettings) -> None:
+    """ToolkitError where a file is no renderer of the settings' preset, frames and background."""
+    content, full = load_checkpoint(path, RENDERER)["model"], settings.background == "full"
     found = content.get("preset"), content.get("size")
-    if found != (preset, size):
+    if found != (settings.preset, settings.frame_size):
         raise ToolkitError(
-            f"{path}: of preset {found[0]} and {found[1]} px, not {preset} and {size} px: choose "
-            "another --renderer-base"
+            f"{path}: of preset {found[0]} and {found[1]} px, not {settings.preset} and "
+            f"{settings.frame_size} px: choose another --renderer-base"
+        )
+    if bool(content.get("whole_frames", False)) != full:
+        drawn, asked = ("heads", "whole frames") if full else ("whole frames", "heads")
+        raise ToolkitError(
+            f"{path}: draws {drawn}, not {asked}: choose another --renderer-base or --background"
         )
 
 

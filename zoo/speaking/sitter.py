@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from toolkit.errors import ToolkitError
 from toolkit.schema import NOMINAL_SIZE
 from zoo.data.landmarks import find_rest
-from zoo.data.picture_files import Picture
+from zoo.data.picture_files import Picture, resize_square
 from zoo.data.portraits import Portraits, Take, choose_best, measure_portraits
 from zoo.landmarks.align import add_pose, measure_turn, view68
 from zoo.training.likeness import warn_of_others
@@ -99,7 +98,7 @@ def show(model: FaceModel, portraits: Portraits) -> Sitter:
     chosen = choose_best(portraits, NUM_SHOWN)
     meshes = portraits.meshes[chosen] * np.float32(model.size / NOMINAL_SIZE)
     spread = np.linspace(0, len(chosen) - 1, min(NUM_REFERENCES, len(chosen))).round().astype(int)
-    pictures = [_resize(portraits.pictures[chosen[place]], model.size) for place in spread]
+    pictures = [resize_square(portraits.pictures[chosen[place]], model.size) for place in spread]
     rest = find_rest(meshes)
     return Sitter(
         name=portraits.person,
@@ -140,10 +139,3 @@ def _place(rest: Floats, meshes: npt.NDArray[np.float32]) -> Floats:
     """The face at rest (68, 2) where the head is that looks most this way."""
     frontal = int(measure_turn(meshes).argmin())
     return np.asarray(view68(add_pose(rest, meshes[frontal : frontal + 1]))[0])
-
-
-def _resize(picture: Picture, size: int) -> Picture:
-    if len(picture) == size:
-        return picture
-    how = cv2.INTER_AREA if len(picture) > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.uint8)

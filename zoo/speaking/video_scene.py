@@ -1,6 +1,6 @@
 """The video that a person was seen in, with their head in it for the drawn face to follow.
 
-Legend: m ticks of the film in the take, n frames of the film, H the side of a drawn picture.
+Legend: m ticks of the drawn video in the take, n of its frames, H the side of a drawn picture.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ _SMOOTH = 0.05
 
 
 class VideoScene:
-    """Frames of a take, forwards and backwards, as many as a film has.
+    """Frames of a take, forwards and backwards, as many as are drawn.
 
     Attributes:
         neutrals: (m, 68, 2) the face at rest, px of a drawn picture, where the head is.
@@ -55,7 +55,7 @@ class VideoScene:
             take: of it.
             rest: (468, 3) as `add_pose` takes it.
             size: of a drawn picture.
-            fps: of the film.
+            fps: of what is drawn.
             num_frames: n.
         """
         seconds = min(take.last - take.first, LONGEST, num_frames / fps)
@@ -73,7 +73,7 @@ class VideoScene:
         self._source = SourcePictures(path, times[shown], take.crop, info, streams)
 
     def place(self, first: int, last: int) -> Floats:
-        """The face at rest (last − first, 68, 2) in these frames of the film."""
+        """The face at rest (last − first, 68, 2) in these frames."""
         return np.asarray(self.neutrals[self._path[first:last]])
 
     def show(self, drawn: Iterator[tuple[Picture, Floats]]) -> Iterator[Picture]:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from zoo.landmarks.cut import Picture
 from zoo.stylegan.generator import LEAST_SIDE, STYLE, Generator
-from zoo.stylegan.pictures import Picture, to_pictures
+from zoo.training.pictures import to_pictures
 
 DEGREES = 12.0
 """By which maps are turned about their middle, clockwise."""

@@ -115,7 +115,7 @@ class Setting:
         out: the run's folder.
         resume: whether the run in it goes on.
         distributed: the processes.
-        say: is told in a line what a long preparation does.
+        say: gets a line on what a long preparation does.
     """
 
     out: Path

@@ -120,7 +120,9 @@ class ComputeOptions:
 
     device: str = option(DEVICE_HELP, default="auto", metavar=DEVICES)
     precision: str = option(
-        "bf16 is twice as fast on some processors.", default="fp32", one_of=PRECISIONS
+        "bf16 is up to twice as fast on a processor that has instructions for it.",
+        default="fp32",
+        one_of=PRECISIONS,
     )
     workers: int = option("Processes that make batches; 0: this one.", default=0, at_least=0)
     seed: int = option("Of weights and order.", default=0, at_least=0)

@@ -56,8 +56,8 @@ def find(name: str) -> click.Command:
 
 
 def test_the_commands_are_those_that_are_documented() -> None:
-    names = ["ingest", "split", "stats", "validate", "ls", "show", "sample", "transcribe"]
-    assert list(COMMANDS) == [*names, "weights"]
+    names = ["ingest", "split", "stats", "report", "exclude", "validate", "ls", "show", "sample"]
+    assert list(COMMANDS) == [*names, "transcribe", "weights"]
     for command_ in COMMANDS.values():
         module, function = command_.split(":")
         assert isinstance(getattr(importlib.import_module(module), function), Command)

@@ -87,6 +87,19 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
             read_picture(tmp_path / name)
 
 
+def test_a_picture_of_too_many_pixels_is_named_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of twice as many as Pillow would warn of; here 24 × 32 are."""
+    Image.fromarray(draw()).save(tmp_path / "ann.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 383)
+    assert is_picture(tmp_path / "ann.png")
+    with pytest.raises(ToolkitError, match=r"ann.png: too large a picture: reduce it"):
+        read_picture(tmp_path / "ann.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 384)
+    assert np.array_equal(read_picture(tmp_path / "ann.png"), draw())
+
+
 def test_a_cut_file_is_no_picture(tmp_path: Path) -> None:
     Image.fromarray(draw()).save(tmp_path / "whole.jpg")
     data = (tmp_path / "whole.jpg").read_bytes()

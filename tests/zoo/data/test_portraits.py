@@ -1,6 +1,7 @@
 """Pictures of a person: what is measured, how it is cut, which are the best, what is refused."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -78,6 +79,32 @@ def test_a_video_is_cut_once_for_all_its_frames(tmp_path: Path) -> None:
     assert np.diff(across) == pytest.approx(6 * 256 / side, rel=0.2)  # 3 frames of 2 px
     assert found.meshes[:, :468, :2].min() >= 0
     assert found.meshes[:, :468, :2].max() <= 256
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_of_a_long_video_no_more_frames_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """Of 8 s the first 6 count: every quarter of a second; where the length is not known every
+    0.1 s as far as 2.4 s, then half of these and every 0.2 s, then half again.
+
+    A browser's recordings do not say how long they last.
+    """
+    monkeypatch.setattr(module, "MOST", 24)
+    monkeypatch.setattr(module, "LONGEST", 6.0)
+    path = tmp_path / "ann.mp4"
+    write_video(path, [np.full((64, 96, 3), 90, np.uint8)] * 240, fps=30)
+    info, streams = module.probe(path)
+    assert info.duration == pytest.approx(8, abs=0.1)
+    info = info if known else replace(info, duration=None)
+    monkeypatch.setattr(module, "probe", lambda path: (info, streams))
+    face = (turn_heads(0)[0] - [128, 128, 0]) * 0.1 + [48, 32, 0]
+    monkeypatch.setattr(module, "find_faces", lambda mesh, picture: [face.astype(np.float32)])
+    found = measure_portraits(path)
+    times = np.array([float(name.removesuffix(" s")) for name in found.names])
+    expected = np.arange(25) * 0.25 if known else np.arange(16) * 0.4
+    assert times == pytest.approx(expected, abs=0.05)
+    assert len(found.pictures) == len(times)
 
 
 def test_of_a_videos_takes_the_longest_is_read(tmp_path: Path) -> None:

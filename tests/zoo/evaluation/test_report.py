@@ -3,14 +3,13 @@
 import json
 import math
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser import evaluate, needs_chromium
 from tests.zoo.evaluation.test_summary import make_row
 from zoo.evaluation.distributions import draw_blinks, draw_distributions
 from zoo.evaluation.gallery import SHEET, Gallery
@@ -21,13 +20,12 @@ from zoo.evaluation.summary import summarise
 from zoo.evaluation.systems import VideoRow
 from zoo.metrics.table import find_metric
 
-CHROMIUM = shutil.which("chromium")
-LOOK = """<script>addEventListener("load", () => document.body.append("<<" + JSON.stringify({
+LOOK = """{
   beyond: document.documentElement.scrollWidth - innerWidth,
   empty: [...document.images].filter((image) => !image.naturalWidth).length,
   pictures: document.images.length,
   interval: Math.max(...[...document.querySelectorAll("td small")].map((e) => e.offsetHeight)),
-}) + ">>"))</script>"""
+}"""
 
 METRICS = [find_metric(name) for name in ("psnr.mean", "cpbd", "lmd.mouth")]
 
@@ -56,7 +54,7 @@ def test_the_report_is_one_file_without_a_network(tmp_path: Path, rows):
     assert [path.name for path in tmp_path.iterdir()] == ["r.html"]
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
+@needs_chromium
 @pytest.mark.parametrize("width", [1300, 500])
 def test_a_browser_shows_the_report_within_its_window(tmp_path: Path, width: int):
     """Tables and plots scroll by themselves; an interval stands on one line, at most 25 px high."""
@@ -67,12 +65,7 @@ def test_a_browser_shows_the_report_within_its_window(tmp_path: Path, width: int
     ]
     path = tmp_path / "r.html"
     write_report(path, rows, METRICS, None, face=False)
-    path.write_text(path.read_text("utf-8").replace("</html>", LOOK + "</html>"), "utf-8")
-    options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'u'}")
-    command = [str(CHROMIUM), *options, f"--window-size={width},900", "--dump-dom", path.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    (found,) = re.findall("&lt;&lt;({.*?})&gt;&gt;", done.stdout)
-    seen = json.loads(found)
+    seen = evaluate(path, LOOK, width=width)
     assert seen["beyond"] <= 0
     assert (seen["empty"], seen["pictures"]) == (0, 1)
     assert 0 < seen["interval"] <= 25

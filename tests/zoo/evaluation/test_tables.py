@@ -38,3 +38,4 @@ def test_a_figure_is_judged_by_the_most_or_the_least_that_is_asked():
 def test_an_interval_stands_behind_its_figure():
     assert write_interval(Interval(value=1.5, low=1.25, high=2)) == "1.500 (1.250–2.000)"
     assert write_interval(Interval(value=1.5, low=None, high=None)) == "1.500 (–)"
+    assert write_interval(Interval(value=float("nan"), low=None, high=None)) == "–"

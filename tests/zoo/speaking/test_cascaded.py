@@ -81,10 +81,10 @@ def refused(folder: Path, result: Result, code: int = 1) -> str:
     return line
 
 
-# --- the film -----------------------------------------------------------------------------------
+# --- the video ----------------------------------------------------------------------------------
 
 
-def test_a_recording_and_pictures_become_a_film(
+def test_a_recording_and_pictures_become_a_video(
     tmp_path: Path, pictures: Path, models: dict[str, Any]
 ) -> None:
     """1.99 s at 25 a second are 49 whole frames, with sound and the note."""
@@ -222,7 +222,7 @@ def save_models(folder: Path) -> list[str]:
 def test_checkpoints_speak_and_fine_tuning_lets_them_speak_without_pictures(
     tmp_path: Path, pictures: Path
 ) -> None:
-    """From pictures to a film by two commands; checkpoints of before said nothing of points."""
+    """From pictures to a video by two commands; checkpoints of before said nothing of points."""
     words = save_models(tmp_path)
     tune = ["finetune", "t-gan", "--base", words[-1], "--images", pictures, "--epochs", 1]
     tune += ["--out", tmp_path / "me", "--face", "none", "--device", "cpu"]
@@ -303,7 +303,7 @@ def test_blocks_are_the_same_as_one_stretch(monkeypatch: pytest.MonkeyPatch) -> 
     )
 
 
-def test_memory_does_not_grow_with_the_film(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_does_not_grow_with_the_video(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the second to the last of twenty blocks not by one of them."""
     monkeypatch.setattr(canonical, "BLOCK", 500)
     num, lips = 10_000, Lips()
@@ -334,7 +334,7 @@ def test_five_milliseconds_are_no_frame(
     assert line.endswith("speech.wav: 5 ms of sound, less than one frame of 40 ms")
 
 
-def test_no_face_no_film(tmp_path: Path, models: dict[str, Any]) -> None:
+def test_no_face_no_video(tmp_path: Path, models: dict[str, Any]) -> None:
     grey = write_pictures(tmp_path / "grey", a=np.full((200, 200, 3), 128, np.uint8))
     line = refused(tmp_path, synthesize(tmp_path, write_speech(tmp_path), images=grey))
     assert "grey: no face is seen in its one picture: give pictures" in line
@@ -405,7 +405,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     assert "--system cascaded: give --l-gan, --blink-gan" in refused(tmp_path, result, code=2)
 
 
-def test_a_film_is_never_written_over_what_it_is_made_of(
+def test_a_video_is_never_written_over_what_it_is_made_of(
     tmp_path: Path, models: dict[str, Any]
 ) -> None:
     video = write_walk(tmp_path / "out.mp4", num_frames=6)

@@ -959,6 +959,11 @@ def test_a_bad_device_base_or_vgg19_is_refused_before_ingest(video, monkeypatch)
         ("facial-gan", {}, "a checkpoint of facial-gan, not of renderer"),
         ("renderer", {"preset": "paper", "size": 256}, "of preset paper and 256 px, not small and"),
         ("renderer", {"preset": "small", "size": 512}, "of preset small and 512 px, not small and"),
+        (
+            "renderer",
+            {"preset": "small", "size": 256, "whole_frames": True},
+            "draws whole frames, not heads",
+        ),
     ],
 )
 def test_a_base_of_the_renderer_that_does_not_fit_is_refused_before_ingest(
@@ -970,6 +975,23 @@ def test_a_base_of_the_renderer_that_does_not_fit_is_refused_before_ingest(
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1].startswith(f"zoo: error: {path}: {words}")
     assert done.calls == []
+
+
+def test_a_base_of_whole_frames_is_of_the_size_that_ingest_stores_for_them(video, monkeypatch):
+    """The preset paper draws them at 512 px: a base of 256 px comes to nothing after ingest."""
+    done, words = Stages(monkeypatch), ("--background", "full", "--preset", "paper")
+    for size, whole, message in (
+        (256, True, "of preset paper and 256 px, not paper and 512 px"),
+        (512, False, "draws heads, not whole frames"),
+        (512, True, ""),
+    ):
+        path = video.parent / f"base-{size}-{whole}.pt"
+        model = {"preset": "paper", "size": size, "whole_frames": whole}
+        save_checkpoint(path, {"kind": "renderer", "model": model})
+        result = personalize(video, *words, "--renderer-base", path)
+        assert message in result.stderr
+        assert result.exit_code == bool(message), result.stderr
+        assert bool(done.calls) is not bool(message)
 
 
 def test_from_a_base_the_renderer_is_trained_for_a_third_of_the_epochs(video, monkeypatch):

@@ -1,6 +1,7 @@
 """What bf16 leaves of gradients."""
 
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from zoo.training import precision
 from zoo.training.precision import autocast
 
 CPU = torch.device("cpu")
@@ -73,3 +75,29 @@ def test_no_family_chooses_the_precision_by_itself() -> None:
     files = Path(__file__).parents[3].joinpath("zoo").rglob("*.py")
     found = [f.name for f in files if re.search(r"torch\.(amp\.)?autocast\(", f.read_text("utf-8"))]
     assert found == ["precision.py"]
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "warns"),
+    [
+        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, True),
+        ({"avx512_bf16": True, "amx_bf16": False}, False),
+        ({"neon": True, "bf16": True}, False),
+        ({}, False),
+    ],
+    ids=["Ice Lake", "Zen 4", "Graviton 3", "unknown"],
+)  # fmt: skip
+def test_bf16_on_a_cpu_without_its_instructions_warns_once_that_fp32_is_faster(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, object], warns: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    precision._warn_of_slow_bf16.cache_clear()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            with autocast(CPU, "bf16", nn.Linear(2, 2)):
+                pass
+        with autocast(CPU, "fp32", nn.Linear(2, 2)):
+            pass
+    precision._warn_of_slow_bf16.cache_clear()
+    assert ["--precision fp32 is faster" in str(each.message) for each in said] == [True] * warns

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -62,15 +63,15 @@ def convert_official(
 
 
 def _translate(path: Path, released: Any) -> dict[str, Tensor]:
-    """Their tensors under our names: of each of our layers the first of its shapes that is left.
+    """The file's tensors under the zoo's names: of each layer the first of its shapes that is left.
 
     A norm must stand directly behind its convolution.
     """
     with torch.device("meta"):
-        ours = _group(path, create_at_net("paper").state_dict())
+        own = _group(path, create_at_net("paper").state_dict())
     given = _group(path, released)
     network, chosen = dict[str, Tensor](), list[str]()
-    for name, layer in ours.items():
+    for name, layer in own.items():
         left = [key for key in given if key not in chosen]
         if "running_mean" in layer:
             left = [key for before, key in pairwise(given) if before == chosen[-1]]
@@ -118,8 +119,12 @@ def _read_statistics(mean: Path, directions: Path) -> AlignedStatistics:
 
 def _read_numbers(path: Path) -> npt.NDArray[np.float64]:
     try:
-        values = np.load(path).astype(np.float64)
-    except (OSError, ValueError, TypeError, EOFError) as error:
+        with path.open("rb") as file:
+            loaded = np.load(file)
+            if not isinstance(loaded, np.ndarray):
+                raise TypeError("an archive of arrays")
+            values = loaded.astype(np.float64)
+    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
         raise ToolkitError(f"{path}: no .npy file of numbers") from error
     if not np.isfinite(values).all():
         raise ToolkitError(f"{path}: holds numbers that are NaN or infinite")

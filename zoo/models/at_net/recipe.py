@@ -9,7 +9,7 @@ import torch
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.order import Batches, draw_order
 from zoo.data.sound_landmarks import SoundClips, load_sound_clips, take_fingerprint
-from zoo.data.source import load_learnt
+from zoo.data.source import load_parts
 from zoo.landmarks.aligned import AlignedStatistics
 from zoo.models.at_net import FAMILY
 from zoo.models.at_net.batches import SoundBatch, Stretches
@@ -45,7 +45,7 @@ def choose_clips(recipe: AtNetRecipe) -> tuple[SoundClips, SoundClips]:
     The parts `train` and `val`, less what is held out; of an identity with a holdout all its clips
     less what is held out, by which is chosen.
     """
-    return load_learnt(
+    return load_parts(
         load_sound_clips,
         recipe.shards,
         identity=recipe.identity,

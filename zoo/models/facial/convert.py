@@ -11,24 +11,17 @@ from typing import Any
 import torch
 
 from toolkit.errors import ToolkitError
+from toolkit.facemodel.official import OFFICIAL_FPS, OFFICIAL_LAYOUT
 from toolkit.storage import hash_file
 from zoo.data.contract import Contract
 from zoo.models.facial.official import OfficialGenerator
 from zoo.training.checkpoint import load_checkpoint
 
-__all__ = ["OFFICIAL_CONTRACT", "OFFICIAL_LAYOUT", "convert_official"]
-
-OFFICIAL_LAYOUT = "facial-official-pose6-au45-1-expression64/v1"
-"""The released 71 numbers of a frame, in this order.
-
-rx, ry, rz in degrees, s in pixels per decimetre, tx, ty in pixels of a 512 × 512 picture, all six
-less the mean of the clip over its deviation; AU45 of OpenFace, 0 to 5; 64 coefficients of Deng et
-al.'s expression basis.
-"""
+__all__ = ["OFFICIAL_CONTRACT", "convert_official"]
 
 OFFICIAL_CONTRACT = Contract(
     layout=OFFICIAL_LAYOUT,
-    fps=30,
+    fps=OFFICIAL_FPS,
     scale="logit",
     backends={"deepspeech": "Mozilla DeepSpeech 0.1.0, raw logits"},
 )

@@ -76,17 +76,16 @@ def choose_clips(recipe: FacialRecipe) -> tuple[ClipSet, ClipSet]:
     A base model trains on the part `train` of the split and is chosen by `val`, both less what is
     held out; fine-tuning as `load_parts` says.
     """
-    identity, holdout = recipe.identity or None, None
-    if recipe.holdout:
-        holdout = Holdout(share=recipe.holdout, identity=identity, gap=recipe.window)
     shortest = MIN_FRAMES if PRESETS[recipe.preset].last_window else recipe.window
     load = functools.partial(
         load_clips,
         min_frames=min(shortest, recipe.window),
         speech_features=recipe.speech_features,
     )
+    identity, share, gap = recipe.identity, recipe.holdout, recipe.window
     if isinstance(recipe, FinetuneRecipe):
-        return load_parts(load, recipe.shards, identity=identity, holdout=holdout)
+        return load_parts(load, recipe.shards, identity=identity, share=share, gap=gap)
+    holdout = Holdout(share=share, identity=identity or None, gap=gap) if share else None
     trained = load(recipe.shards, split="train", holdout=holdout)
     return trained, load(recipe.shards, split="val", holdout=holdout)
 

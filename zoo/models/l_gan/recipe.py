@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 
+from toolkit.errors import ToolkitError
 from zoo.data.contract import Contract
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.landmarks import LAYOUT, MESH68, LandmarkClips, load_landmark_clips, take_fingerprint
 from zoo.data.order import Batches, draw_order
-from zoo.data.source import load_learnt
+from zoo.data.source import load_parts
 from zoo.landmarks.statistics import LandmarkStatistics
 from zoo.models.l_gan import FAMILY
 from zoo.models.l_gan.batches import LandmarkBatch, Stretches
@@ -47,7 +48,7 @@ def choose_clips(recipe: LGanRecipe) -> tuple[LandmarkClips, LandmarkClips]:
     The parts `train` and `val`, less what is held out; of an identity with a holdout all its clips
     less what is held out, by which is chosen.
     """
-    return load_learnt(
+    return load_parts(
         functools.partial(load_landmark_clips, num_taps=recipe.taps),
         recipe.shards,
         identity=recipe.identity,
@@ -157,9 +158,15 @@ class LGanTask(Task):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._model.load_state_dict(state["model"])
+        """Raises ToolkitError for a run of a version that kept no running mean."""
         if self._mean:
+            if not state.get("mean"):
+                raise ToolkitError(
+                    "the run was begun by a version that kept the last step's weights: go on with "
+                    "--average 0"
+                )
             self._mean.load_state_dict(state["mean"])
+        self._model.load_state_dict(state["model"])
         self._gan.load_state_dict(state["optimisers"])
 
     def export(self) -> dict[str, Any]:

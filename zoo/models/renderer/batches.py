@@ -16,8 +16,9 @@ from toolkit.features.matte import Matte
 from zoo.data.frames import RenderClip
 from zoo.data.mattes import find_matte, surround
 from zoo.data.order import Places
-from zoo.models.renderer.inputs import WindowMaker, to_tensor
+from zoo.models.renderer.inputs import WindowMaker
 from zoo.models.renderer.people import PeopleMaker
+from zoo.training.pictures import to_tensor
 
 
 @dataclass(frozen=True, eq=False)

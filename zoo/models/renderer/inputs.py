@@ -147,11 +147,6 @@ class WindowMaker:
         )
 
 
-def to_tensor(picture: npt.NDArray[np.uint8]) -> Tensor:
-    """(3, H, H) float32, −1 to 1, of a picture (H, H, 3) uint8."""
-    return torch.from_numpy(picture).permute(2, 0, 1).float() / 127.5 - 1
-
-
 def to_pictures(found: Tensor) -> npt.NDArray[np.uint8]:
     """(B, H, H, 3) uint8 of what a generator gives, (B, 3, H, H) −1 to 1.
 

@@ -17,8 +17,9 @@ from zoo.data.crop_camera import CropCamera
 from zoo.data.frames import FEATURES, Picture, RenderClip, Stretches, require_whole
 from zoo.graphics.render import FaceRenderer
 from zoo.models.renderer import FAMILY
+from zoo.models.renderer.drawing import draw_stretches
 from zoo.models.renderer.inputs import ELLIPSES, WindowMaker, find_face_model, to_pictures
-from zoo.models.renderer.networks import create_generator, place_network
+from zoo.models.renderer.networks import SmallGenerator, create_generator, place_network
 from zoo.models.renderer.person import Person
 from zoo.motion.pose_map import PoseMap, smooth_motion
 from zoo.motion.pose_range import PoseRange
@@ -126,6 +127,9 @@ class TrainedRenderer:
             device=self.device,
             smooth=smooth,
         )
+        if self.device.type == "cpu" and isinstance(self.generator, SmallGenerator):
+            yield from draw_stretches(self.generator, windows)
+            return
         for window in windows:  # on a CPU core a batch takes as long as its frames one by one
             seen = window[None].contiguous(memory_format=torch.channels_last)
             with torch.inference_mode():

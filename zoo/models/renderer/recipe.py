@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.errors import ToolkitError
-from zoo.data import Holdout
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.frames import (
     Picture,
@@ -95,10 +94,13 @@ def choose_clips(recipe: RendererRecipe) -> tuple[Clips, Clips]:
     """
     trained, chosen_by = list[RenderClip](), list[RenderClip]()
     for name in list_people(recipe):
-        holdout = None
-        if recipe.holdout:
-            holdout = Holdout(share=recipe.holdout, identity=name, gap=2 * HALF_WINDOW)
-        parts = load_parts(load_render_clips, recipe.shards, identity=name, holdout=holdout)
+        parts = load_parts(
+            load_render_clips,
+            recipe.shards,
+            identity=name,
+            share=recipe.holdout,
+            gap=2 * HALF_WINDOW,
+        )
         trained += parts[0]
         chosen_by += parts[1]
     check_kind(trained + chosen_by)

@@ -4,7 +4,8 @@ FACIAL (Zhang et al., ICCV 2021), sections 3.3 and 3.4. Legend: n frames of a mo
 H the side of a picture.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,21 @@ def stack_window(frames: Tensor) -> Tensor:
     return frames.flatten(0, 1)
 
 
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Rendered frames of windows that follow each other.
+
+    Attributes:
+        first: place of the first window's first frame in the motion, may be negative.
+        pictures: k frames (H, H, 4) uint8 of `FaceRenderer.render`, for k − 9 windows.
+        au45: (k,) 0 to 5.
+    """
+
+    first: int
+    pictures: Sequence[npt.NDArray[np.uint8]]
+    au45: npt.NDArray[np.float32]
+
+
 class RenderedWindows:
     """The windows of one motion, rendered when they are asked for; nothing is stored.
 
@@ -139,6 +155,20 @@ class RenderedWindows:
                 ready |= dict(zip(range(first, last), painted, strict=True))
             yield stack_window(torch.stack([ready[frame] for frame in frames]))
 
+    def read_stretches(self, length: int) -> Iterator[Stretch]:
+        """All windows in order, so many at once, not yet painted; every frame rendered once."""
+        ready: dict[int, npt.NDArray[np.uint8]] = {}
+        for start in range(0, self.num_frames, length):
+            first = start - self._shape.current
+            last = min(start + length, self.num_frames) + 2 * HALF_WINDOW - 1
+            frames = np.arange(first, last - self._shape.current).clip(0, self.num_frames - 1)
+            ready = {frame: ready[frame] for frame in frames.tolist() if frame in ready}
+            new = np.array([frame for frame in np.unique(frames) if frame not in ready], np.int64)
+            ready |= dict(zip(new.tolist(), self._render(new).cpu().numpy(), strict=True))
+            yield Stretch(first, [ready[frame] for frame in frames.tolist()], self._au45[frames])
+
     def _paint(self, frames: npt.NDArray[np.int64]) -> Tensor:
-        pictures = self._renderer.render(self._expression[frames], self._pose[frames])
-        return paint_frames(pictures, self._au45[frames], self._shape.channels)
+        return paint_frames(self._render(frames), self._au45[frames], self._shape.channels)
+
+    def _render(self, frames: npt.NDArray[np.int64]) -> Tensor:
+        return self._renderer.render(self._expression[frames], self._pose[frames])

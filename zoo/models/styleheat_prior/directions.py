@@ -14,11 +14,12 @@ from toolkit.storage import hash_file
 from zoo.data.order import spread_order
 from zoo.data.source import find_dataset
 from zoo.landmarks.align import measure_opening
+from zoo.landmarks.cut import Picture
 from zoo.models.styleheat_prior.edit_options import MEASURED, DirectionOptions
 from zoo.models.styleheat_prior.pictures import PictureClip, load_picture_clips
 from zoo.stylegan.directions import Directions, fit_directions
-from zoo.stylegan.pictures import Picture, to_tensor
 from zoo.stylegan.prior import Prior, open_prior
+from zoo.training.pictures import to_tensor
 
 Floats = npt.NDArray[np.float64]
 

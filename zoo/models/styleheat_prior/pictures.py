@@ -13,17 +13,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from toolkit.dataset.shard import ShardReader
-from toolkit.errors import ShardError, ToolkitError
+from toolkit.errors import ToolkitError
 from zoo.data.fingerprint import Fingerprint, digest_item, digest_parts
 from zoo.data.order import Places
-from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
+from zoo.data.source import (
+    ClipSlice,
+    describe_landmark_kind,
+    require_frames,
+    require_one_kind,
+    select_clips,
+)
 from zoo.landmarks.align import Similarity, view68
-from zoo.landmarks.cut import cut_square
+from zoo.landmarks.cut import Picture, cut_square
 from zoo.landmarks.ffhq import align_ffhq
 from zoo.models.styleheat_prior.identity import place_chip
-from zoo.stylegan.pictures import Picture, to_tensor
 from zoo.training.face_alignment import PLACED
+from zoo.training.pictures import to_tensor
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -74,7 +79,7 @@ def load_picture_clips(shards: Path, **choice: Any) -> tuple[PictureClip, ...]:
     """
     slices = sorted(select_clips(shards, **choice), key=lambda part: part.clip.id)
     if slices:
-        require_one_kind(slices, _describe_kind)
+        require_one_kind(slices, describe_landmark_kind)
     clips = tuple(clip for part in slices if len(clip := _load_clip(part)))
     if not clips:
         whose = choice.get("identity") or choice.get("split") or "it"
@@ -82,16 +87,8 @@ def load_picture_clips(shards: Path, **choice: Any) -> tuple[PictureClip, ...]:
     return clips
 
 
-def _describe_kind(reader: ShardReader) -> dict[str, object]:
-    return {"landmarks by": describe_backend(reader.provenance.get("landmarks"))}
-
-
 def _load_clip(part: ClipSlice) -> PictureClip:
-    if not part.reader.frame_size:
-        raise ShardError(
-            f"{part.reader.path} has no frames: run ttk ingest with --frame-size 256 into a new "
-            "folder"
-        )
+    require_frames(part.reader)
     meshes = part.read("face/landmarks")
     points = view68(meshes).astype(np.float32)
     valid = part.read("face/valid").astype(bool) & np.isfinite(points).all(axis=(1, 2))

@@ -15,7 +15,8 @@ from torch.nn.functional import l1_loss
 
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.order import Batches, draw_order, spread_order
-from zoo.data.source import load_learnt
+from zoo.data.source import load_parts
+from zoo.landmarks.cut import Picture
 from zoo.models.styleheat_prior import FAMILY
 from zoo.models.styleheat_prior.identity import IdentityDistance, open_identity
 from zoo.models.styleheat_prior.networks import create_discriminator, create_prior
@@ -35,7 +36,6 @@ from zoo.stylegan.discriminator import (
 )
 from zoo.stylegan.generator import STYLE
 from zoo.stylegan.layers import place_network
-from zoo.stylegan.pictures import Picture, to_pictures
 from zoo.training.adversaries import Adversaries
 from zoo.training.averaging import RunningMean
 from zoo.training.distributed import Distributed
@@ -43,6 +43,7 @@ from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
 from zoo.training.perceptual import PerceptualDistance, open_perceptual
+from zoo.training.pictures import to_pictures
 
 BETAS = (0.0, 0.99)
 """Of Adam (StyleGAN2)."""
@@ -77,8 +78,8 @@ def train_prior(recipe: PriorRecipe, setting: Setting) -> "PriorTask":
 
 
 def choose_clips(recipe: PriorRecipe) -> tuple[Clips, Clips]:
-    """What is trained on, and what the best epoch is chosen by; see `load_learnt`."""
-    return load_learnt(
+    """What is trained on, and what the best epoch is chosen by; see `load_parts`."""
+    return load_parts(
         load_picture_clips, recipe.shards, identity=recipe.identity, share=recipe.holdout, gap=GAP
     )
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from zoo.data.order import Places
 from zoo.landmarks.raster import draw_landmarks
 from zoo.models.t_gan.pictures import Person, Picture
+from zoo.training.pictures import to_tensor
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -61,17 +62,6 @@ class Episode:
     def to(self, device: torch.device) -> Self:
         """The same on a device."""
         return type(self)(self.support.to(device), self.queries.to(device))
-
-
-def to_tensor(pictures: npt.NDArray[np.uint8]) -> Tensor:
-    """(n, 3, H, H) float32, −1 to 1, of (n, H, H, 3) uint8."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def to_pictures(found: Tensor) -> npt.NDArray[np.uint8]:
-    """(n, H, H, 3) uint8 of (n, 3, H, H), −1 to 1."""
-    levels = ((found.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return np.asarray(levels.permute(0, 2, 3, 1).cpu().numpy())
 
 
 def draw_rasters(landmarks: npt.ArrayLike, size: int) -> Tensor:

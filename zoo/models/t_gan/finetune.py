@@ -25,19 +25,20 @@ from toolkit.storage import hash_file
 from zoo.data.fingerprint import Fingerprint, digest_item
 from zoo.data.landmarks import MESH68
 from zoo.data.order import cut_order
+from zoo.data.picture_files import resize_square
 from zoo.data.portraits import choose_best, measure_portraits
 from zoo.data.source import find_dataset
 from zoo.landmarks.align import view68
 from zoo.landmarks.spread import choose_spread
 from zoo.models.t_gan import FAMILY
-from zoo.models.t_gan.batches import PersonBatch, make_batch, summarise_errors, to_pictures
+from zoo.models.t_gan.batches import PersonBatch, make_batch, summarise_errors
 from zoo.models.t_gan.judges import Judges, open_judges
 from zoo.models.t_gan.losses import TextureLosses
 from zoo.models.t_gan.meta import learn
 from zoo.models.t_gan.model import TrainedTGan, make_generator, open_content
 from zoo.models.t_gan.networks import create_discriminator, place_network
 from zoo.models.t_gan.options import ABLATIONS, BETAS, INNER_RATE, FinetuneRecipe
-from zoo.models.t_gan.pictures import Picture, load_people, resize
+from zoo.models.t_gan.pictures import Picture, load_people
 from zoo.models.t_gan.presets import FINETUNING_EPOCHS, NUM_REFERENCES, PRESETS
 from zoo.models.t_gan.spectral import iterate_gains
 from zoo.training.checkpoint import load_checkpoint
@@ -45,6 +46,7 @@ from zoo.training.likeness import warn_of_others
 from zoo.training.loop import Metrics, Task
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
+from zoo.training.pictures import to_pictures
 from zoo.training.precision import autocast
 
 JUDGED_PICTURES = 50
@@ -95,7 +97,8 @@ def finetune(
         epochs: an epoch is every picture once.
         learning_rate: of Adam.
         seed: of the order.
-        judges: of features; None: those that `base` was trained with, where they can be had.
+        judges: of features; None: those of `open_judges` without files, or where `base` was
+            trained without eq. 10 none.
         device: where to compute.
 
     Raises:
@@ -221,13 +224,13 @@ def choose_pictures(
         return _choose_portraits(Path(recipe.images), recipe.num_pictures, size)
     name = find_clip(find_dataset(recipe.shards), recipe.images)[0]
     (person,) = load_people(recipe.shards, size, split=None, where=f"clip_id == {name!r}")
-    chosen = choose_spread(person.landmarks, recipe.num_pictures)
-    others = np.setdiff1d(np.arange(len(person)), chosen)
-    if not len(others):
+    if len(person) <= recipe.num_pictures:
         raise ToolkitError(
             f"clip {name}: {len(person)} measured frames, none beside those to learn from: "
             "give fewer --num-pictures"
         )
+    chosen = choose_spread(person.landmarks, recipe.num_pictures)
+    others = np.setdiff1d(np.arange(len(person)), chosen)
     learnt, judged = (
         PersonPictures(
             identity=person.identity,
@@ -251,7 +254,9 @@ def _choose_portraits(
     learnt, judged = (
         PersonPictures(
             identity=portraits.person,
-            pictures=np.stack([resize(picture, size) for picture in portraits.pictures[part]]),
+            pictures=np.stack(
+                [resize_square(picture, size) for picture in portraits.pictures[part]]
+            ),
             landmarks=view68(meshes[part]),
             meshes=meshes[part],
         )

@@ -20,8 +20,8 @@ Callables = Mapping[str, Callable[..., Tensor]]
 Losses = Callable[[Callables, Any], Iterator[tuple[str, Tensor]]]
 """(networks, batch) -> name of a network and the loss that it learns from, one after the other.
 
-Whoever takes a loss may move that network before asking for the next one: a discriminator learns
-before its generator.
+A caller may move that network before it asks for the next loss: a discriminator learns before its
+generator.
 """
 
 Gradients = dict[str, list[Tensor]]

@@ -16,12 +16,13 @@ from torch import Tensor
 from toolkit.errors import ToolkitError
 from zoo.data.landmarks import MESH68
 from zoo.models.t_gan import FAMILY
-from zoo.models.t_gan.batches import draw_rasters, to_pictures, to_tensor
+from zoo.models.t_gan.batches import draw_rasters
 from zoo.models.t_gan.networks import Generator, create_generator, place_network
 from zoo.models.t_gan.options import ABLATIONS
 from zoo.models.t_gan.pictures import Picture
 from zoo.models.t_gan.spectral import fold_gains
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.pictures import to_pictures, to_tensor
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -54,7 +54,7 @@ class TGanRecipe(RunOptions):
     )
     learning_rate: float = option("Of Adam, for the global weights.", default=META_RATE, above=0)
     ablate: str = option(
-        "A row of Table 3: without the adversarial loss; feature: nor eq. 10; adain: nor AdaIN.",
+        "A row of Table 3. adversarial: without that loss; feature: nor eq. 10; adain: nor AdaIN.",
         default="",
         one_of=tuple(ABLATIONS),
     )

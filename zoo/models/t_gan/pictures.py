@@ -7,18 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.dataset.shard import ShardReader
-from toolkit.errors import ShardError
 from zoo.data.fingerprint import digest_item
-from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
+from zoo.data.picture_files import resize_square
+from zoo.data.source import (
+    ClipSlice,
+    describe_backend,
+    describe_landmark_kind,
+    require_frames,
+    require_one_kind,
+    select_clips,
+)
 from zoo.landmarks.align import view68
 from zoo.landmarks.spread import choose_spread
 
-__all__ = ["Person", "Picture", "Points", "choose_spread", "load_people", "resize"]
+__all__ = ["Person", "Picture", "Points", "choose_spread", "load_people"]
 
 Picture = npt.NDArray[np.uint8]
 """(H, H, 3) uint8 RGB."""
@@ -69,20 +74,12 @@ class Person:
     def _read_one(self, number: int) -> Picture:
         part = self.slices[self.places[number, 0]]
         stored = part.reader.frame(part.index, part.first + int(self.places[number, 1]))
-        return resize(stored, self.size)
+        return resize_square(stored, self.size)
 
     def digest(self) -> str:
         """Stands for what is read of the clips, for a run's fingerprint."""
         ids = (part.clip.id for part in self.slices)
         return digest_item(self.identity, self.landmarks, self.places, *ids)
-
-
-def resize(picture: Picture, size: int) -> Picture:
-    """A square picture at another side; reduced by means over pixels."""
-    if len(picture) == size:
-        return picture
-    how = cv2.INTER_AREA if len(picture) > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.uint8)
 
 
 def load_people(
@@ -101,25 +98,17 @@ def load_people(
             of several backends.
     """
     slices = select_clips(shards, split=split, where=where)
-    require_one_kind(slices, _describe_kind)
+    require_one_kind(slices, describe_landmark_kind)
     of_person: dict[str, list[ClipSlice]] = {}
     for part in sorted(slices, key=lambda part: part.clip.id):
         of_person.setdefault(part.clip.identity, []).append(part)
     return tuple(_load_person(who, of_person[who], size) for who in sorted(of_person))
 
 
-def _describe_kind(reader: ShardReader) -> dict[str, object]:
-    return {"landmarks by": describe_backend(reader.provenance.get("landmarks"))}
-
-
 def _load_person(identity: str, slices: Sequence[ClipSlice], size: int) -> Person:
     points, places = list[Points](), list[npt.NDArray[np.int64]]()
     for number, part in enumerate(slices):
-        if not part.reader.frame_size:
-            raise ShardError(
-                f"{part.reader.path} has no frames: run ttk ingest with --frame-size 256 into a "
-                "new folder"
-            )
+        require_frames(part.reader)
         view = view68(part.read("face/landmarks")) * (size / part.reader.frame_size)
         valid = part.read("face/valid").astype(bool) & np.isfinite(view).all(axis=(1, 2))
         frames = np.flatnonzero(valid)

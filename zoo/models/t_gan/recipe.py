@@ -24,7 +24,6 @@ from zoo.models.t_gan.batches import (
     EpisodeShape,
     PersonBatch,
     summarise_errors,
-    to_pictures,
 )
 from zoo.models.t_gan.finetune import prepare_finetuning
 from zoo.models.t_gan.judges import Judges, open_judges
@@ -45,6 +44,7 @@ from zoo.models.t_gan.spectral import iterate_gains
 from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
+from zoo.training.pictures import to_pictures
 from zoo.training.precision import autocast
 
 JUDGED_PEOPLE = 8

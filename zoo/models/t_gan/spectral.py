@@ -1,4 +1,4 @@
-"""Layers of spectral norm whose vectors move only when they are told to.
+"""Layers of spectral norm whose vectors move by `iterate_gains` alone.
 
 Miyato et al. (ICLR 2018). A weight W, as a matrix, is divided by its largest singular value, which
 the vectors u and v estimate as uᵀWv. PyTorch's own layers move u and v in every forward pass of

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from zoo.data.order import Places
 from zoo.landmarks.aligned import align_points
 from zoo.models.vg_net.clips import FaceClip
 from zoo.models.vg_net.framing import Floats, Picture, frame_face
+from zoo.training.pictures import to_tensor
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -39,17 +39,6 @@ class WindowBatch:
     def to(self, device: torch.device) -> Self:
         """The same on a device."""
         return type(self)(**{name: value.to(device) for name, value in vars(self).items()})
-
-
-def to_tensor(pictures: npt.NDArray[np.uint8]) -> Tensor:
-    """(…, 3, H, H) float32, −1 to 1, of (…, H, H, 3) uint8."""
-    return torch.from_numpy(pictures).movedim(-1, -3).float() / 127.5 - 1
-
-
-def to_pictures(found: Tensor) -> Picture:
-    """(…, H, H, 3) uint8 of (…, 3, H, H), −1 to 1."""
-    levels = ((found.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return np.asarray(levels.movedim(-3, -1).cpu().numpy())
 
 
 class Windows:

@@ -10,11 +10,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.dataset.shard import ShardReader
-from toolkit.errors import ShardError, ToolkitError
+from toolkit.errors import ToolkitError
 from zoo.data.fingerprint import Fingerprint, digest_item, digest_parts
 from zoo.data.holdout import Holdout
-from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
+from zoo.data.source import (
+    ClipSlice,
+    describe_backend,
+    describe_landmark_kind,
+    require_frames,
+    require_one_kind,
+    select_clips,
+)
 from zoo.landmarks.align import view68
 from zoo.models.vg_net.framing import Floats, Picture
 
@@ -76,7 +82,7 @@ def load_face_clips(
     slices = select_clips(
         shards, split=split, identity=identity, holdout=holdout, held=held, where=where
     )
-    require_one_kind(slices, _describe_kind)
+    require_one_kind(slices, describe_landmark_kind)
     slices.sort(key=lambda part: part.clip.id)
     clips = tuple(clip for part in slices if (clip := _load_clip(part, num_frames)).stretches)
     if not clips:
@@ -100,16 +106,8 @@ def _digest(clip: FaceClip) -> str:
     return digest_item(clip.identity, clip.landmarks, repr(clip.stretches))
 
 
-def _describe_kind(reader: ShardReader) -> dict[str, object]:
-    return {"landmarks by": describe_backend(reader.provenance.get("landmarks"))}
-
-
 def _load_clip(part: ClipSlice, num_frames: int) -> FaceClip:
-    if not part.reader.frame_size:
-        raise ShardError(
-            f"{part.reader.path} has no frames: run ttk ingest with --frame-size 256 into a new "
-            "folder"
-        )
+    require_frames(part.reader)
     points = view68(part.read("face/landmarks"))
     valid = part.read("face/valid").astype(bool) & np.isfinite(points).all(axis=(1, 2))
     ends = np.flatnonzero(np.diff(valid, prepend=False, append=False)).reshape(-1, 2)

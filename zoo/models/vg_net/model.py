@@ -15,12 +15,12 @@ import torch
 
 from toolkit.errors import ToolkitError
 from zoo.models.vg_net import FAMILY
-from zoo.models.vg_net.batches import to_pictures, to_tensor
 from zoo.models.vg_net.framing import Floats, Framing, Picture, frame_face
 from zoo.models.vg_net.networks import VGNet, compose, create_vg_net, fold_norms
 from zoo.models.vg_net.options import ABLATIONS
 from zoo.models.vg_net.presets import SIZE
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.pictures import to_pictures, to_tensor
 
 _BLOCK = 8
 """Frames that are computed at once."""

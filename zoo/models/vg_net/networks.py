@@ -128,7 +128,7 @@ class VGNet(nn.Module):
             identity: (B, 136) its landmarks.
             landmarks: (B, T, 136) of the frames.
             laps: how often the recurrent state goes through the landmarks before, without a
-                gradient: frames are then as far into a film as `laps` · T.
+                gradient: frames are then as far into a video as `laps` · T.
         """
         encoded = self.encode(picture, identity)
         return self.advance(encoded, landmarks, self.begin(encoded), laps)[0]

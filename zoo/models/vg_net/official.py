@@ -29,6 +29,9 @@ OFFICIAL_MARGIN = 1.28
 
 _GATES = ("update", "reset")
 
+_SPARE = ("bias", "num_batches_tracked")
+"""What a layer of the file may lack."""
+
 Layers = dict[str, dict[str, Tensor]]
 """Name of each layer -> name of each of its tensors -> tensor, in the file's order."""
 
@@ -67,14 +70,16 @@ def convert_official(path: Path) -> dict[str, Any]:
 
 
 def _translate(path: Path, layers: Layers) -> dict[str, Tensor]:
-    """Their tensors under our names: layer by layer, in order."""
+    """The file's tensors under the zoo's names: layer by layer, in order."""
     expected = list(_list_layers(_describe()))
     if len(layers) != len(expected):
         raise _refuse(path, f"it has {len(layers)} layers, not {len(expected)}")
     state, spare = dict[str, Tensor](), torch.zeros(())
     for (name, given), (own_name, layer) in zip(layers.items(), expected, strict=True):
-        ours = layer.state_dict()
-        for entry, value in ours.items():
+        own = layer.state_dict()
+        for entry, value in own.items():
+            if entry not in given and entry not in _SPARE:
+                raise _refuse(path, f"{name} has no {entry}")
             found = given.get(entry, torch.zeros(value.shape))
             if found.shape != value.shape:
                 shapes = f"{tuple(found.shape)}, not {tuple(value.shape)}"
@@ -82,7 +87,7 @@ def _translate(path: Path, layers: Layers) -> dict[str, Tensor]:
             state[f"{own_name}.{entry}"] = found.to(value.dtype).clone()
         if isinstance(layer, nn.BatchNorm2d):
             state[f"{own_name}.running_mean"] -= spare
-        spare = torch.zeros(()) if "bias" in ours else given.get("bias", torch.zeros(()))
+        spare = torch.zeros(()) if "bias" in own else given.get("bias", torch.zeros(()))
     return state
 
 

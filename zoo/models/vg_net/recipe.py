@@ -17,10 +17,10 @@ from torch import Tensor
 from toolkit.errors import ToolkitError
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.order import Batches, draw_order, spread_order
-from zoo.data.source import load_learnt
+from zoo.data.source import load_parts
 from zoo.landmarks.aligned import average_aligned
 from zoo.models.vg_net import FAMILY
-from zoo.models.vg_net.batches import WindowBatch, Windows, to_pictures
+from zoo.models.vg_net.batches import WindowBatch, Windows
 from zoo.models.vg_net.clips import (
     FaceClip,
     describe_landmarks,
@@ -43,13 +43,14 @@ from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import fall_by_cosine, to_plain
+from zoo.training.pictures import to_pictures
 
 BETAS = (0.5, 0.999)
 """Of Adam, the released code's."""
 
 MOST_LAPS = 3
-"""A window's frames are among the first T of a film or as many times T behind them, by chance: of
-a network that knew the first 16 alone, later frames' motion had dark patches."""
+"""A window's frames are among the first T of a video or up to so many times T behind them, by
+chance: a network trained on the first 16 alone drew dark patches in later frames' motion."""
 
 JUDGED_WINDOWS = 24
 """The most that an epoch is judged by."""
@@ -77,7 +78,7 @@ def choose_clips(recipe: VGNetRecipe) -> tuple[Clips, Clips]:
     The parts `train` and `val`, less what is held out; of an identity with a holdout all its clips
     less what is held out, by which is chosen.
     """
-    return load_learnt(
+    return load_parts(
         functools.partial(load_face_clips, num_frames=recipe.window),
         recipe.shards,
         identity=recipe.identity,
@@ -217,8 +218,8 @@ class VGNetTask(Task):
             with torch.inference_mode(), self._gan.autocast():
                 found = self._gan.generate(batch.picture, batch.identity, batch.landmarks)
             pred = compose(found, batch.picture)
-            drawn.append(_sum_errors(pred, batch.target))
-            still.append(_sum_errors(batch.picture[:, None], batch.target))
+            drawn.append(_measure_errors(pred, batch.target))
+            still.append(_measure_errors(batch.picture[:, None], batch.target))
             if number in shown:
                 columns.append(_draw_column(batch, found, pred))
         self._sheet = np.concatenate(columns, axis=1)
@@ -265,7 +266,7 @@ class VGNetTask(Task):
         return Batches(windows, order[: most or None])
 
 
-def _sum_errors(pred: Tensor, target: Tensor) -> Tensor:
+def _measure_errors(pred: Tensor, target: Tensor) -> Tensor:
     """Mean absolute and mean square error, levels of 255."""
     away = (pred.float() - target) * 127.5
     return torch.stack([away.abs().mean(), away.square().mean()]).cpu()

@@ -6,13 +6,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from tests.datasets import CROP, INTRINSICS
-from tests.faces import MODEL, draw_mesh, draw_poses
-from tests.speakers import BELOW
+from tests.faces import draw_mesh, draw_poses
+from tests.speakers import open_jaws
 from toolkit.clock import SAMPLE_RATE, count_samples
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.dataset.writer import ClipRow, DatasetWriter
-
-JAW_MM = 12.0
 
 
 def speak(opening, num_samples, rng):
@@ -30,9 +28,6 @@ def draw_person(person, number, num_frames, fps):
     rng = np.random.default_rng([person, number])
     opening = gaussian_filter1d(rng.uniform(size=num_frames), 1.5)
     opening = np.clip((opening - 0.3) / 0.4, 0, 1)
-    shape = MODEL.shape(np.random.default_rng(person).normal(0, 1, 80))
-    shapes = np.repeat(shape[None], num_frames, axis=0)
-    shapes[:, BELOW, 1] += JAW_MM * opening[:, None]
     return ClipRow(
         clip_id=f"person-{person}-{number}",
         identity=f"person-{person}",
@@ -43,7 +38,9 @@ def draw_person(person, number, num_frames, fps):
         crop=CROP,
         intrinsics=INTRINSICS,
         arrays={
-            "face/landmarks": draw_mesh(shapes, draw_poses(rng, num_frames, yaw=0.03)),
+            "face/landmarks": draw_mesh(
+                open_jaws(person, opening), draw_poses(rng, num_frames, yaw=0.03)
+            ),
             "face/valid": np.ones(num_frames, bool),
         },
         pcm=speak(opening, count_samples(0, num_frames, fps), rng),

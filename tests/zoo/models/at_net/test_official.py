@@ -130,9 +130,9 @@ def test_a_converted_network_computes_what_the_released_one_does(checkpoint: Pat
     windows, face = torch.randn(2, 3, 28, 12), torch.randn(2, 6)
     with torch.no_grad():
         found = network(windows, face)
-        wanted = run_released(draw_checkpoint(), windows, face)
-    assert wanted.std() > 0.01
-    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+        released = run_released(draw_checkpoint(), windows, face)
+    assert released.std() > 0.01
+    torch.testing.assert_close(found, released, rtol=1e-4, atol=1e-5)
 
 
 def test_the_written_layout_has_the_released_size() -> None:
@@ -150,10 +150,10 @@ def test_parts_may_stand_in_any_order_and_under_any_names(checkpoint: Path, tmp_
     names = sorted(numbers, key=lambda name: name.split(".")[1] == "a")
     other = OrderedDict((name.replace("module.", "net.x"), numbers[name]) for name in names)
     torch.save(other, tmp_path / "other.pth")
-    found, wanted = (
+    found, released = (
         convert_official(path)["model"]["network"] for path in (tmp_path / "other.pth", checkpoint)
     )
-    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert all(torch.equal(found[name], released[name]) for name in released)
 
 
 def run(*words: object) -> Result:
@@ -176,12 +176,12 @@ def test_the_command_makes_a_checkpoint_that_speaks(
     np.testing.assert_array_equal(model.statistics.pcs, np.load(directions)[:, :6].T)
     windows = np.random.default_rng(2).normal(size=(4, 28, 12))
     found = model.predict(windows, shape * 90 + 100, keep_face=False)
-    wanted = run_released(
+    released = run_released(
         draw_checkpoint(),
         torch.from_numpy(windows).float()[None],
         torch.zeros(1, 6),  # the mean face itself
     )[0].numpy()
-    expected = (np.load(mean) + wanted @ np.load(directions)[:, :6].T).reshape(4, 68, 2)
+    expected = (np.load(mean) + released @ np.load(directions)[:, :6].T).reshape(4, 68, 2)
     np.testing.assert_allclose(found, expected * 90 + 100, atol=0.02)
 
 
@@ -237,7 +237,7 @@ def test_a_layer_of_another_shape_is_named(tmp_path: Path) -> None:
 
 
 def test_a_norm_that_stands_elsewhere_is_refused(tmp_path: Path) -> None:
-    """Two have one shape: where they do not follow their convolutions none could be told."""
+    """Two have one shape: where they do not follow their convolutions they cannot be told apart."""
     numbers = draw_checkpoint()
     last = [name for name in numbers if name.startswith("module.b.3.1")]
     moved = OrderedDict((k, numbers[k]) for k in [*(k for k in numbers if k not in last), *last])
@@ -258,6 +258,12 @@ def test_what_is_no_mean_is_refused(
     np.save(tmp_path / "bad.npy", array)
     words = ("--mean", tmp_path / "bad.npy", "--directions", basis[1])
     assert message in refuse(tmp_path, draw_checkpoint(), *words)
+
+
+def test_an_archive_of_arrays_is_no_mean(basis: tuple[Path, Path], tmp_path: Path) -> None:
+    np.savez(tmp_path / "bad.npz", mean=np.zeros(136))
+    words = ("--mean", tmp_path / "bad.npz", "--directions", basis[1])
+    assert "bad.npz: no .npy file of numbers" in refuse(tmp_path, draw_checkpoint(), *words)
 
 
 def test_what_are_no_directions_is_refused(basis: tuple[Path, Path], tmp_path: Path) -> None:

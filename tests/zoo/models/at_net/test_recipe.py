@@ -10,6 +10,7 @@ import torch
 from click.testing import CliRunner
 
 import zoo.cli
+from tests.runs import train_killed
 from tests.tones import write_wav
 from tests.zoo.models.at_net.hearing import draw_person, play, write_people
 from toolkit.dataset.split import SplitOptions, split_dataset
@@ -64,22 +65,11 @@ def test_the_log_has_the_baselines_beside_the_model(run: Path) -> None:
 
 
 def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_one(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, tmp_path: Path
 ) -> None:
     recipe = make_recipe(dataset, epochs=2)
     train_at_net(recipe, tmp_path / "whole")
-
-    class KilledError(Exception):
-        pass
-
-    def kill(step: Any) -> None:
-        if (step.epoch, step.step) == (1, 1):
-            raise KilledError
-
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("zoo.training.loop.SAVE_SECONDS", 0)
-        train_at_net(recipe, tmp_path / "killed", on_step=kill)
-    train_at_net(recipe, tmp_path / "killed", resume=True)
+    train_killed(train_at_net, recipe, tmp_path / "killed", epoch=1, step=1)
     whole, resumed = (
         load_checkpoint(tmp_path / name / "last.pt", "at-net")["model"]["network"]
         for name in ("whole", "killed")

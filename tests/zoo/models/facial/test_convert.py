@@ -19,10 +19,11 @@ from torch.nn import functional
 from tests.networks import save_model
 from tests.numbered import find_real
 from toolkit.errors import ToolkitError
+from toolkit.facemodel.official import OFFICIAL_LAYOUT
 from zoo.cli import main
 from zoo.data.contract import Contract
 from zoo.data.layout import MOTION_LAYOUT
-from zoo.models.facial.convert import OFFICIAL_CONTRACT, OFFICIAL_LAYOUT, convert_official
+from zoo.models.facial.convert import OFFICIAL_CONTRACT, convert_official
 from zoo.models.facial.official import OfficialGenerator
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 

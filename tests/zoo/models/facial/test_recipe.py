@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner
 from torch import distributed, multiprocessing, nn
 
+from tests.runs import train_killed
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.errors import ToolkitError
 from toolkit.features.blink import find_blinks
@@ -62,22 +63,11 @@ def read_weights(run: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_one(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, tmp_path: Path
 ) -> None:
     recipe = make_recipe(dataset, epochs=2)
     train_facial(recipe, tmp_path / "whole")
-
-    class KilledError(Exception):
-        pass
-
-    def kill(step: Any) -> None:
-        if (step.epoch, step.step) == (1, 2):
-            raise KilledError
-
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("zoo.training.loop.SAVE_SECONDS", 0)
-        train_facial(recipe, tmp_path / "killed", on_step=kill)
-    train_facial(recipe, tmp_path / "killed", resume=True)
+    train_killed(train_facial, recipe, tmp_path / "killed", epoch=1, step=2)
     whole, resumed = read_weights(tmp_path / "whole"), read_weights(tmp_path / "killed")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)

@@ -12,6 +12,7 @@ import torch
 from click.testing import CliRunner
 
 from tests.datasets import FakeClip, write_dataset
+from tests.runs import train_killed
 from tests.tones import play_text, write_wav
 from toolkit.dataset.manifest import write_split
 from toolkit.errors import ShardError, ToolkitError
@@ -120,20 +121,10 @@ def test_a_run_says_what_it_reads_and_is_fitted_on_it(dataset: Path, run: Path) 
 
 
 def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_one(
-    dataset: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, run: Path, tmp_path: Path
 ) -> None:
-    class KilledError(Exception):
-        pass
-
-    def kill(step: Any) -> None:
-        if step.epoch == 1:
-            raise KilledError
-
     recipe = make_recipe(dataset, epochs=2)
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("zoo.training.loop.SAVE_SECONDS", 0)
-        train_facial(recipe, tmp_path, on_step=kill)
-    train_facial(recipe, tmp_path, resume=True)
+    train_killed(train_facial, recipe, tmp_path, epoch=1, step=1)
     whole, resumed = (
         load_checkpoint(folder / "last.pt", "facial-gan")["model"]["generator"]
         for folder in (run, tmp_path)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import zoo.cli
 from tests.datasets import FPS, OPTIONS, make_clip
+from tests.runs import train_killed
 from tests.speakers import draw_speaker, write_speakers
 from toolkit.dataset.writer import DatasetWriter
 from toolkit.errors import ShardError, ToolkitError
@@ -22,7 +23,7 @@ from zoo.models.l_gan.judge import Judge, measure_landmarks, standardise
 from zoo.models.l_gan.options import LGanRecipe
 from zoo.models.l_gan.recipe import LGanTask, choose_clips, train_l_gan
 from zoo.models.registry import open_model
-from zoo.training.checkpoint import load_checkpoint
+from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.distributed import Distributed
 
 
@@ -74,25 +75,25 @@ def test_the_log_has_the_baselines_beside_the_model(run: Path) -> None:
 
 
 def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_one(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, tmp_path: Path
 ) -> None:
     recipe = make_recipe(dataset, epochs=2)
     train_l_gan(recipe, tmp_path / "whole")
-
-    class KilledError(Exception):
-        pass
-
-    def kill(step: Any) -> None:
-        if (step.epoch, step.step) == (1, 2):
-            raise KilledError
-
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("zoo.training.loop.SAVE_SECONDS", 0)
-        train_l_gan(recipe, tmp_path / "killed", on_step=kill)
-    train_l_gan(recipe, tmp_path / "killed", resume=True)
+    train_killed(train_l_gan, recipe, tmp_path / "killed", epoch=1, step=2)
     whole, resumed = read_model(tmp_path / "whole"), read_model(tmp_path / "killed")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_run_of_before_goes_on_without_a_running_mean(dataset: Path, tmp_path: Path) -> None:
+    """Its checkpoint has neither the mean nor the option."""
+    train_l_gan(make_recipe(dataset, average=0.0), tmp_path)
+    content = load_checkpoint(tmp_path / "last.pt")
+    del content["state"]["mean"], content["recipe"]["average"]
+    save_checkpoint(tmp_path / "last.pt", content)
+    with pytest.raises(ToolkitError, match="go on with --average 0"):
+        train_l_gan(make_recipe(dataset), tmp_path, resume=True)
+    train_l_gan(make_recipe(dataset, average=0.0), tmp_path, resume=True)
 
 
 @pytest.mark.parametrize(("average", "is_trained"), [(0.998, False), (0.0, True)])

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from tests.datasets import FakeClip, write_dataset
 from tests.numbered import make_tone, write_wav
-from tests.runs import run_torch, stop_torch
+from tests.runs import run_torch, stop_torch, train_killed
 from toolkit.dataset.manifest import write_split
 from toolkit.errors import SetupError, ToolkitError
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
@@ -30,7 +30,7 @@ from zoo.data.frames import Picture, RenderClip, load_render_clips, take_fingerp
 from zoo.data.order import Batches, draw_order, spread_order
 from zoo.graphics.eyes import EMBEDDED_THRESHOLD
 from zoo.models.renderer.batches import ClipFrames
-from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures, to_tensor
+from zoo.models.renderer.inputs import WindowMaker, find_face_model, to_pictures
 from zoo.models.renderer.model import TrainedRenderer, open_renderer
 from zoo.models.renderer.options import RendererRecipe
 from zoo.models.renderer.person import fit_person
@@ -42,6 +42,7 @@ from zoo.training import perceptual
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.distributed import Distributed
 from zoo.training.perceptual import VggDistance
+from zoo.training.pictures import to_tensor
 
 CPU = torch.device("cpu")
 SIZE = 64
@@ -310,22 +311,11 @@ def read_state(out: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_one(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, tmp_path: Path
 ) -> None:
     recipe = make_recipe(dataset, epochs=2)
     train_renderer(recipe, tmp_path / "whole")
-
-    class KilledError(Exception):
-        pass
-
-    def kill(step: Any) -> None:
-        if (step.epoch, step.step) == (1, 3):
-            raise KilledError
-
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("zoo.training.loop.SAVE_SECONDS", 0)
-        train_renderer(recipe, tmp_path / "killed", on_step=kill)
-    train_renderer(recipe, tmp_path / "killed", resume=True)
+    train_killed(train_renderer, recipe, tmp_path / "killed", epoch=1, step=3)
     whole, resumed = read_state(tmp_path / "whole"), read_state(tmp_path / "killed")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)

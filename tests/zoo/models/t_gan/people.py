@@ -53,27 +53,35 @@ def write_people(folder: Path, *, people: int = 4, version: str = "1") -> Path:
         folder, "j", options={"fps": FPS}, fps=FPS, frame_size=SIDE, provenance=provenance
     ) as writer:
         for number in range(people):
-            writer.add_clip(_make_clip(number))
+            rng = np.random.default_rng(number)
+            points = np.stack([place_points(opening) for opening in rng.uniform(size=NUM_FRAMES)])
+            valid = np.arange(NUM_FRAMES) != 3
+            writer.add_clip(make_clip(f"person{number}", points, 100 + 40 * number, valid))
     split_dataset(folder, SplitOptions(by="identity", ratio="2-1-1"))
     return folder / "shards"
 
 
-def _make_clip(number: int) -> ClipRow:
-    rng = np.random.default_rng(number)
-    points = np.stack([place_points(opening) for opening in rng.uniform(size=NUM_FRAMES)])
-    mesh = np.zeros((NUM_FRAMES, NUM_LANDMARKS, 3), np.float32)
+def make_clip(
+    name: str,
+    points: npt.NDArray[np.float64],
+    skin: int,
+    valid: npt.NDArray[np.bool_],
+    fps: int = FPS,
+) -> ClipRow:
+    """A clip of one person, silent, with landmarks (n, 68, 2) px of frames that are drawn so."""
+    mesh = np.zeros((len(points), NUM_LANDMARKS, 3), np.float32)
     mesh[:, list(LANDMARKS68), :2] = points
-    faces = (draw_person(face, 100 + 40 * number) for face in points)
+    faces = (draw_person(face, skin) for face in points)
     return ClipRow(
-        clip_id=f"person{number}-0",
-        identity=f"person{number}",
-        source=f"videos/person{number}.mp4",
-        source_sha256=f"person{number}",
+        clip_id=f"{name}-0",
+        identity=name,
+        source=f"videos/{name}.mp4",
+        source_sha256=name,
         start_frame=0,
-        num_frames=NUM_FRAMES,
+        num_frames=len(points),
         crop=CROP,
         intrinsics=INTRINSICS,
-        arrays={"face/landmarks": mesh, "face/valid": np.arange(NUM_FRAMES) != 3},
-        pcm=np.zeros(count_samples(0, NUM_FRAMES, FPS), np.int16),
+        arrays={"face/landmarks": mesh, "face/valid": valid},
+        pcm=np.zeros(count_samples(0, len(points), fps), np.int16),
         frames=[simplejpeg.encode_jpeg(face, quality=95) for face in faces],
     )

@@ -131,7 +131,7 @@ def test_eq_11_is_the_weighted_sum_of_the_terms_there_are(
 
 
 def test_the_generator_meets_the_discriminator_that_has_learnt() -> None:
-    """Whoever moves it between the two losses changes the second one."""
+    """A step of it between the two losses changes the second one."""
     networks = fake_networks()
     losses = TextureLosses(None)(networks, BATCH)
     next(losses)

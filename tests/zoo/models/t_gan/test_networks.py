@@ -215,7 +215,7 @@ def test_weights_are_divided_by_their_largest_singular_value() -> None:
     assert torch.allclose(layer.divide(), layer.weight / values[0], atol=1e-5)
 
 
-def test_vectors_move_when_told_to_and_in_no_pass() -> None:
+def test_vectors_move_by_iterate_gains_and_in_no_pass() -> None:
     network = make_generator()
     for layer in list_spectral(network):
         layer.weight.data += 0.1 * torch.randn_like(layer.weight)

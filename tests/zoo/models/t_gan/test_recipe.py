@@ -30,7 +30,7 @@ from toolkit.schema import Provenance
 from zoo.data import portraits
 from zoo.landmarks.spread import choose_spread
 from zoo.models.registry import open_model
-from zoo.models.t_gan.batches import Episode, to_pictures, to_tensor
+from zoo.models.t_gan.batches import Episode
 from zoo.models.t_gan.finetune import Finetuning, PersonPictures, finetune
 from zoo.models.t_gan.judges import open_judges
 from zoo.models.t_gan.model import open_t_gan
@@ -146,11 +146,6 @@ def test_pictures_that_differ_most_are_chosen() -> None:
     assert choose_spread(points, 1).tolist() == [1]
     assert choose_spread(points, 3).tolist() == [0, 1, 2]
     assert choose_spread(points, 9).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_pictures_survive_the_way_to_the_networks_scale_and_back() -> None:
-    levels = np.arange(192, dtype=np.uint8).reshape(1, 8, 8, 3)
-    assert np.array_equal(to_pictures(to_tensor(levels)), levels)
 
 
 # --- what moves ---------------------------------------------------------------------------------

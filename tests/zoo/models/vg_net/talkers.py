@@ -5,14 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import simplejpeg
 
-from tests.datasets import CROP, INTRINSICS
-from tests.zoo.models.t_gan.people import SIDE, draw_person, place_points
-from toolkit.clock import count_samples
+from tests.zoo.models.t_gan.people import SIDE, make_clip, place_points
 from toolkit.dataset.split import SplitOptions, split_dataset
-from toolkit.dataset.writer import ClipRow, DatasetWriter
-from toolkit.mesh import LANDMARKS68, NUM_LANDMARKS
+from toolkit.dataset.writer import DatasetWriter
 from toolkit.schema import Provenance
 from zoo.models.vg_net.presets import DiscriminatorSizes, Preset
 
@@ -42,7 +38,9 @@ def write_talkers(
         folder, "j", options={"fps": fps}, fps=fps, frame_size=frame_size, provenance=provenance
     ) as writer:
         for number in range(people):
-            clip = _make_clip(f"person{number}", number, fps)
+            points = np.stack([place_points(opening) for opening in draw_openings(number)])
+            valid = np.arange(NUM_FRAMES) != UNMEASURED
+            clip = make_clip(f"person{number}", points, 100 + 40 * number, valid, fps)
             writer.add_clip(clip if frame_size else replace(clip, frames=()))
     split_dataset(folder, SplitOptions(by="identity", ratio="2-1-1"))
     return folder / "shards"
@@ -51,23 +49,3 @@ def write_talkers(
 def draw_openings(number: int) -> npt.NDArray[np.float64]:
     """How far a person's mouth is open in each frame."""
     return np.random.default_rng(number).uniform(size=NUM_FRAMES)
-
-
-def _make_clip(name: str, number: int, fps: int) -> ClipRow:
-    points = np.stack([place_points(opening) for opening in draw_openings(number)])
-    mesh = np.zeros((NUM_FRAMES, NUM_LANDMARKS, 3), np.float32)
-    mesh[:, list(LANDMARKS68), :2] = points
-    faces = (draw_person(face, 100 + 40 * number) for face in points)
-    return ClipRow(
-        clip_id=f"{name}-0",
-        identity=name,
-        source=f"videos/{name}.mp4",
-        source_sha256=name,
-        start_frame=0,
-        num_frames=NUM_FRAMES,
-        crop=CROP,
-        intrinsics=INTRINSICS,
-        arrays={"face/landmarks": mesh, "face/valid": np.arange(NUM_FRAMES) != UNMEASURED},
-        pcm=np.zeros(count_samples(0, NUM_FRAMES, fps), np.int16),
-        frames=[simplejpeg.encode_jpeg(face, quality=95) for face in faces],
-    )

@@ -11,9 +11,10 @@ from tests.zoo.models.vg_net.talkers import NUM_FRAMES, UNMEASURED, WINDOW, writ
 from toolkit.errors import ShardError, ToolkitError
 from zoo.data.order import cut_order
 from zoo.landmarks.aligned import average_aligned
-from zoo.models.vg_net.batches import WindowBatch, Windows, cut_frames, to_pictures, to_tensor
+from zoo.models.vg_net.batches import WindowBatch, Windows, cut_frames
 from zoo.models.vg_net.clips import FaceClip, load_face_clips
 from zoo.models.vg_net.framing import Floats, frame_face
+from zoo.training.pictures import to_pictures
 
 
 @pytest.fixture(scope="module", name="shards")
@@ -122,8 +123,3 @@ def test_crops_that_are_missing_are_asked_for(tmp_path: Path) -> None:
     shards = write_talkers(tmp_path, frame_size=0)
     with pytest.raises(ShardError, match="has no frames: run ttk ingest with --frame-size 256"):
         load_face_clips(shards, num_frames=WINDOW, split="train")
-
-
-def test_pictures_survive_the_way_to_the_networks_scale_and_back() -> None:
-    levels = np.arange(192, dtype=np.uint8).reshape(1, 8, 8, 3)
-    assert np.array_equal(to_pictures(to_tensor(levels)), levels)

@@ -98,6 +98,7 @@ def test_biases_and_counters_may_be_left_out(network: VGNet, tmp_path: Path) -> 
         ("update_gate", "gate_1", "one must be named update and one reset"),
         ("module.part0.0.weight", "part0.0.weight", r"no state dict with names of module\.…"),
         ("module.part0.0.weight", "module.part0.0.kernel", r"part0\.0 has no weight"),
+        ("running_var", "deviation", r"part1\.0 has no running_var"),
     ],
 )
 def test_another_layout_is_refused_in_a_line(

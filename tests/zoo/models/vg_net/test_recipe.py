@@ -13,6 +13,7 @@ import torch
 from click.testing import CliRunner
 
 import zoo.cli
+from tests.runs import train_killed
 from tests.zoo.models.t_gan.people import place_points
 from tests.zoo.models.vg_net.talkers import TINY, WINDOW, write_talkers
 from toolkit.errors import ToolkitError
@@ -23,7 +24,6 @@ from zoo.models.vg_net.presets import PRESETS
 from zoo.models.vg_net.recipe import VGNetTask, choose_clips, train_vg_net
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.distributed import Distributed
-from zoo.training.loop import Step
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -147,19 +147,9 @@ def test_the_dynamic_weight_is_in_the_loss(shards: Path) -> None:
 
 
 def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_one(
-    shards: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shards: Path, run: Path, tmp_path: Path
 ) -> None:
-    class KilledError(Exception):
-        pass
-
-    def kill(step: Step) -> None:
-        if (step.epoch, step.step) == (1, 2):
-            raise KilledError
-
-    with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("zoo.training.loop.SAVE_SECONDS", 0)
-        train_vg_net(make_recipe(shards), tmp_path / "killed", on_step=kill)
-    train_vg_net(make_recipe(shards), tmp_path / "killed", resume=True)
+    train_killed(train_vg_net, make_recipe(shards), tmp_path / "killed", epoch=1, step=2)
     whole, resumed = (
         load_checkpoint(folder / "last.pt")["state"] for folder in (run, tmp_path / "killed")
     )

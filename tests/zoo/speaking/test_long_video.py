@@ -1,4 +1,4 @@
-"""A long film of a head that stays as it is: it drifts nowhere, flickers nowhere, holds nothing."""
+"""A long video of a head that stays as it is drifts nowhere, flickers nowhere, holds nothing."""
 
 import itertools
 import tracemalloc
@@ -86,7 +86,7 @@ def scene(tmp_path, monkeypatch):
 
 
 def show_still(scene, num_frames):
-    """Frames of a film whose head stays in one pose and expression."""
+    """Frames of a video whose head stays in one pose and expression."""
     clip, shards, renderer = scene
     still = Movement(
         expression=np.zeros((num_frames, 64)),
@@ -100,7 +100,7 @@ def show_still(scene, num_frames):
 def test_a_still_head_neither_flickers_nor_drifts_and_its_background_as_the_source_alone(
     scene, num_frames
 ):
-    """Skin and background of a film, beside the second of source that is played over and over."""
+    """Skin and background of a video, beside the second of source that is played over and over."""
     clip, shards, _ = scene
     whole = np.zeros((HEIGHT, WIDTH), bool)
     skin, beside, away = whole.copy(), whole.copy(), whole.copy()
@@ -114,14 +114,14 @@ def test_a_still_head_neither_flickers_nor_drifts_and_its_background_as_the_sour
     assert len(frames) == num_frames
     flicker = {name: measure_flicker(frames, region) for name, region in regions.items()}
     noise = {name: measure_flicker(own, region) for name, region in regions.items()}
-    assert min(noise.values()) > 3  # a still film would prove nothing beside a still source
+    assert min(noise.values()) > 3  # a still video would prove nothing beside a still source
     assert flicker["skin"] < 0.05 * noise["skin"]
     assert flicker["beside"] <= 1.02 * noise["beside"]
     assert flicker["away"] <= 1.02 * noise["away"]
     assert measure_picture_drift(frames, skin, 30) < 0.1
 
 
-def test_a_long_films_memory_does_not_grow(scene):
+def test_a_long_videos_memory_does_not_grow(scene):
     """From the third to the tenth second not by the size of one picture."""
     frames = show_still(scene, 300)
     tracemalloc.start()
