@@ -21,6 +21,7 @@ COMMANDS = {
     "sample": "zoo.cli.sample:sample",
     "study": "zoo.cli.study:study",
     "convert": "zoo.cli.groups:convert",
+    "edit": "zoo.cli.groups:edit",
 }
 """Command or group -> "module:function"."""
 

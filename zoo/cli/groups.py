@@ -21,6 +21,11 @@ EVALUATE = {
 CONVERT = {
     "facial-official": "zoo.cli.models:convert_facial_official",
     "atvg-official": "zoo.cli.models:convert_atvg_official",
+    "styleheat-prior": "zoo.cli.models:convert_styleheat_prior",
+}
+EDIT = {
+    "directions": "zoo.cli.edit:find_directions",
+    "layers": "zoo.cli.edit:draw_layers",
 }
 
 
@@ -37,6 +42,11 @@ def evaluate() -> None:
 @click.group("convert", cls=Group, table=CONVERT)
 def convert() -> None:
     """Make checkpoints of other code the zoo's."""
+
+
+@click.group("edit", cls=Group, table=EDIT)
+def edit() -> None:
+    """What of a face StyleHEAT's prior can change, and in which of its layers."""
 
 
 def export_options(function: Function) -> Function:

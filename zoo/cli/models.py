@@ -107,3 +107,42 @@ def _find_atvg_layout(path: Path, released: Any) -> tuple[str, str]:
             f"many as the tensors of {known}"
         )
     return ATVG_LAYOUTS[count]
+
+
+@click.command(
+    "styleheat-prior",
+    cls=Command,
+    example="zoo convert styleheat-prior --stylegan StyleGAN_e4e.pth --e4e Encoder_e4e.pth "
+    "--hfgi hfgi.pth --out prior.pt",
+)
+@click.option(
+    "--stylegan",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="StyleGAN2 of 1024 px. Default: that in HFGI's own file.",
+)
+@click.option(
+    "--hfgi",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="HFGI's own file, which has all four networks, or StyleHEAT's, of HFGI alone.",
+)
+@click.option(
+    "--e4e",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The encoder to w+, where --hfgi is without.",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The zoo's checkpoint.")
+def convert_styleheat_prior(stylegan: Path | None, hfgi: Path, e4e: Path | None, out: Path) -> None:
+    """Read StyleGAN2, e4e and HFGI as they were published: a prior that needs no training.
+
+    Networks of another size are refused.
+    """
+    from zoo.stylegan.published import convert_published
+    from zoo.training.checkpoint import save_checkpoint
+
+    save_checkpoint(out, convert_published(stylegan, hfgi, e4e))
+    click.echo(f"{out}: the prior of {hfgi}")
+    say_next(f"zoo edit layers --prior {shlex.quote(str(out))} --out layers.png")

@@ -49,8 +49,8 @@ class Family:
         reads: arrays of the shards that it is trained on.
         makes: what its trained models make: `scores` of speech, `motion`, `frames` of a person,
             `identities`, `distances` of pictures and sound, `landmarks` of speech, `eyes` that
-            blink, or `faces` of landmarks; by it the commands that use models know which they can
-            take.
+            blink, `faces` of landmarks, or `priors` of faces; by it the commands that use models
+            know which they can take.
         items: what a step's items are.
         create: "module:function" of (preset, **options) to a network with random weights.
         train: "module:function" of (options, out, *, distributed, resume, on_step) to the best

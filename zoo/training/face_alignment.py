@@ -20,6 +20,9 @@ _CHIP = np.array([
 """Where dlib's network expects outer and inner corner of the right and of the left eye and the base
 of the nose, shares of the face's side (dlib, image_transforms/interpolation.h)."""
 
+PLACED = (*EYE_CORNERS[0], *EYE_CORNERS[1], NOSE_BASE)
+"""Vertices of the mesh that are brought there."""
+
 _MARGIN = 0.25
 """Around the face, shares of its side."""
 
@@ -31,9 +34,7 @@ def align_face(picture: Picture, mesh: npt.ArrayLike) -> Picture:
     (478, 2 or 3) px come nearest to where the network expects them. The picture's border goes on
     where the face leaves it.
     """
-    points = np.asarray(mesh, np.float64)[[*EYE_CORNERS[0], *EYE_CORNERS[1], NOSE_BASE], :2]
-    chip = (_CHIP + _MARGIN) / (1 + 2 * _MARGIN) * SIDE
-    moved = fit_similarity(points, chip)
+    moved = place_face(np.asarray(mesh)[list(PLACED), :2])
     shrink = int(1 / np.hypot(moved[0, 0], moved[1, 0]))
     if shrink > 1:  # the mean of blocks first: a plain reduction leaves pixels out
         height, width = (max(1, size // shrink) for size in picture.shape[:2])
@@ -42,6 +43,13 @@ def align_face(picture: Picture, mesh: npt.ArrayLike) -> Picture:
         picture = np.asarray(smaller, np.uint8)
         moved[:, :2] *= steps
     return warp_face(picture, moved, SIDE, cv2.BORDER_REPLICATE)
+
+
+def place_face(points: npt.ArrayLike) -> Floats:
+    """(2, 3) matrix from px of a picture to px of the aligned face, by `PLACED` points (5, 2)."""
+    return fit_similarity(
+        np.asarray(points, np.float64), (_CHIP + _MARGIN) / (1 + 2 * _MARGIN) * SIDE
+    )
 
 
 def warp_face(picture: Picture, moved: Floats, side: int, border: int) -> Picture:

@@ -36,6 +36,7 @@ INPUTS = {
     "l-gan": lambda: (torch.randn(2, 6, 29),),
     "blink-gan": lambda: (torch.randn(2, 75, 10),),
     "syncnet": lambda: (torch.randn(2, 1, 5, 48, 48), torch.randn(2, 1, 13, 20)),
+    "styleheat-prior": lambda: (torch.randn(1, 3, 128, 128),),
     "t-gan": lambda: tuple(torch.randn(count, 3, 64, 64) for count in (2, 1, 1)),
     "vg-net": lambda: (torch.randn(2, 3, 128, 128), torch.randn(2, 136), torch.randn(2, 2, 136)),
 }
@@ -112,6 +113,7 @@ def test_what_can_be_trained_is_listed_with_its_commands() -> None:
     assert all(find_command(line.split()) is not None for line in lines)
     videos = {"zoo evaluate video", "zoo evaluate compare"}  # of any system, with a model or not
     tables = {"export": groups.EXPORT, "evaluate": groups.EVALUATE, "convert": groups.CONVERT}
+    tables["edit"] = groups.EDIT
     lines |= videos
     assert lines >= {f"zoo {group} {name}" for group, table in tables.items() for name in table}
 
