@@ -17,9 +17,7 @@ def find_parted(clips: pd.DataFrame) -> list[str]:
     Args:
         clips: rows of `clips/` with a column `part`.
     """
-    parts = {
-        str(name): frozenset(rows["part"].tolist()) for name, rows in clips.groupby("identity")
-    }
+    parts = {str(name): frozenset(of.tolist()) for name, of in clips.groupby("identity")["part"]}
     wrong = sorted(filter(names_no_person, parts))
     doubts = [f"Identities that look like no people: {_shorten(wrong)}"] if wrong else []
     return [*doubts, *_find_by_name(parts), *_find_by_folder(clips, parts)]
