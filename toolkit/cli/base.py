@@ -145,6 +145,7 @@ def options_from(options: type[Any]) -> Callable[[Function], Function]:
     `metavar`; its default and type do the rest: none is required, a tuple may be given several
     times.
     Those without a default stand first, then the record's own before those of its bases.
+    A name that ends in _ would be a word of Python's; the option goes without it.
     The command receives the fields as keyword arguments: `Options(**fields)` makes the record.
     """
     hints = typing.get_type_hints(options)
@@ -165,13 +166,13 @@ def options_from(options: type[Any]) -> Callable[[Function], Function]:
 
 def _option(field: "dataclasses.Field[Any]", hint: Any) -> Callable[[Function], Function]:
     metadata: Mapping[str, Any] = field.metadata
-    flag = "--" + field.name.replace("_", "-")
+    flag = "--" + field.name.rstrip("_").replace("_", "-")
     required = field.default is dataclasses.MISSING
     arguments: dict[str, Any] = {"help": metadata["help"], "required": required}
     if not required:
         arguments["default"] = field.default
     if hint is bool:
-        return click.option(flag, is_flag=True, **arguments)
+        return click.option(flag, field.name, is_flag=True, **arguments)
     if choices := metadata.get("choices") or metadata.get("one_of"):
         arguments["type"] = click.Choice([str(choice) for choice in choices if choice != ""])
         arguments["default"] = str(field.default) or None
@@ -181,7 +182,8 @@ def _option(field: "dataclasses.Field[Any]", hint: Any) -> Callable[[Function], 
         arguments["multiple"] = typing.get_origin(hint) is tuple
         arguments["type"] = _find_type(hint)
     shown = not required and field.default not in (None, (), "")
-    return click.option(flag, metavar=metadata.get("metavar"), show_default=shown, **arguments)
+    arguments |= {"metavar": metadata.get("metavar"), "show_default": shown}
+    return click.option(flag, field.name, **arguments)
 
 
 def _find_type(hint: Any) -> Any:

@@ -23,6 +23,7 @@ from zoo.cli.progress import TrainProgress
 from zoo.speaking.atvg_options import AtvgFiles, AtvgSettings
 from zoo.speaking.cascaded_options import CascadedFiles, CascadedSettings
 from zoo.speaking.options import PersonalizationSettings, ReenactmentSettings, SynthesisSettings
+from zoo.speaking.styleheat_options import StyleHEATFiles, StyleHEATSettings
 from zoo.speaking.systems import FACIAL, SYSTEMS, Settings, make_settings
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def _out_option(function: Function) -> Function:
     "--l-gan runs/lgan/best.pt \\\n    --blink-gan runs/blink/best.pt --t-gan "
     "runs/me-tgan/best.pt --out out.mp4\n  "
     "zoo synthesize --system atvg --audio speech.wav --image face.png "
-    "--at-net runs/at/best.pt \\\n    --vg-net runs/vg/best.pt --out out.mp4",
+    "--at-net runs/at/best.pt \\\n    --vg-net runs/vg/best.pt --out out.mp4\n  "
+    "zoo synthesize --system styleheat --audio speech.wav --video driver.mp4 --image face.png "
+    "\\\n    --model runs/calibration/best.pt --out out.mp4",
 )
 @click.option(
     "--system",
@@ -59,6 +62,7 @@ def _out_option(function: Function) -> Function:
 @options_from(SynthesisSettings)
 @options_from(CascadedFiles)
 @options_from(AtvgFiles)
+@options_from(StyleHEATFiles)
 @_out_option
 @json_option
 def synthesize(system: str, out: Path, as_json: bool, **options: Any) -> None:
@@ -74,6 +78,10 @@ def synthesize(system: str, out: Path, as_json: bool, **options: Any) -> None:
 
     atvg (Chen et al., 2019): one picture of anyone, at 128 × 128; with --background source the face
     moves in the picture itself. The head is nearly still, and nothing makes it blink.
+
+    styleheat (Yin et al., 2022): one picture of anyone, aligned, drawn anew by a generator. --audio
+    alone moves the lips; with --video its head's pose is taken, too; --video alone moves all of the
+    face. --edit changes the face in all frames alike.
     """
     settings = make_settings(system, options)
     with Bar("synthesize", "frames") as bar:
@@ -91,6 +99,10 @@ def _speak(settings: Settings, out: Path, bar: Bar) -> Any:
         from zoo.speaking.atvg import synthesize_atvg
 
         return synthesize_atvg(settings, out, watch=bar.watch, say=bar.say)
+    if isinstance(settings, StyleHEATSettings):
+        from zoo.speaking.styleheat import synthesize_styleheat
+
+        return synthesize_styleheat(settings, out, watch=bar.watch, say=bar.say)
     if isinstance(settings, CascadedSettings):
         from zoo.speaking.cascaded import synthesize_cascaded
 

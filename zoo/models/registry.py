@@ -1,11 +1,14 @@
 """The families of models: one record each, in the `__init__.py` of its folder.
 
+Families that are trained one upon the other share a folder, and their records stand in `FAMILIES`.
+
 The command line, `zoo.create_model`, `zoo.list_models`, `zoo list` and docs/models.md come from
 these records. Modules of a family are imported when they are asked for.
 """
 
 import functools
 import importlib
+import itertools
 import pkgutil
 from collections.abc import Callable
 from pathlib import Path
@@ -27,8 +30,14 @@ if TYPE_CHECKING:
 def list_families() -> tuple[Family, ...]:
     """Every family's record, by name."""
     folders = (module.name for module in pkgutil.iter_modules(zoo.models.__path__) if module.ispkg)
-    records = (importlib.import_module(f"zoo.models.{name}").FAMILY for name in folders)
+    records = itertools.chain.from_iterable(map(_read_records, folders))
     return tuple(sorted(records, key=lambda family: family.name))
+
+
+def _read_records(folder: str) -> tuple[Family, ...]:
+    module = importlib.import_module(f"zoo.models.{folder}")
+    records: tuple[Family, ...] | None = getattr(module, "FAMILIES", None)
+    return (module.FAMILY,) if records is None else records
 
 
 def list_models() -> tuple[str, ...]:

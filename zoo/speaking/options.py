@@ -111,7 +111,9 @@ class GenerationSettings:
 class SynthesisSettings:
     """Of `zoo synthesize`: a person's folder, or what lies in it one by one."""
 
-    audio: Path = option("Any file with sound: a recording or a video, of any length.")
+    audio: Path | None = option(
+        "Any file with sound: a recording or a video, of any length.", default=None
+    )
     person: Path | None = option(
         "Folder of zoo personalize, instead of the next four.", default=None
     )
@@ -137,6 +139,8 @@ class SynthesisSettings:
         check_options(self)
         switches = ("no_head_map", "no_fade", "no_smoothing", "no_recentring", "no_pose_limit")
         _settle_plain(self, *switches)
+        if self.audio is None:
+            raise ValueError("give --audio")
         names = ("identity", "shards", "motion_model", "renderer")
         missing = [name for name in names if getattr(self, name) is None]
         flags = ["--" + name.replace("_", "-") for name in missing]

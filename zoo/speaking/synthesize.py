@@ -74,6 +74,7 @@ def synthesize(
     model: MotionModel = open_model(files.motion_model, device, makes="motion")
     clips = load_render_clips(files.shards, identity=files.identity)
     clip = choose_clip(clips, renderer.trained_on)
+    assert settings.audio is not None  # the settings say so
     refuse_inputs(out, settings.audio, locate_source(clip, files.shards))
     check_renderer(renderer, clip)
     check_model(model, clip)

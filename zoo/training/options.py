@@ -71,7 +71,7 @@ def check_options(record: Any) -> None:
     """ValueError for the first field of a record that lies outside its limits."""
     for field in dataclasses.fields(record):
         value, limits = getattr(record, field.name), field.metadata
-        flag = "--" + field.name.replace("_", "-")
+        flag = "--" + field.name.rstrip("_").replace("_", "-")
         one_of = limits.get("one_of")
         if one_of is not None and value not in one_of:
             known = ", ".join(filter(None, one_of))

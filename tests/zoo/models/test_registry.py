@@ -35,6 +35,9 @@ INPUTS = {
     "at-net": lambda: (torch.randn(2, 3, 28, 12), torch.randn(2, 6)),
     "l-gan": lambda: (torch.randn(2, 6, 29),),
     "blink-gan": lambda: (torch.randn(2, 75, 10),),
+    "styleheat-audio": lambda: (torch.randn(2, 3, 64, 64), torch.randn(2, 32, 80)),
+    "styleheat-calibration": lambda: (torch.randn(2, 16, 64, 64), torch.randn(2, 256)),
+    "styleheat-video": lambda: (torch.randn(2, 3, 64, 64), torch.randn(2, 27, 73)),
     "syncnet": lambda: (torch.randn(2, 1, 5, 48, 48), torch.randn(2, 1, 13, 20)),
     "styleheat-prior": lambda: (torch.randn(1, 3, 128, 128),),
     "t-gan": lambda: tuple(torch.randn(count, 3, 64, 64) for count in (2, 1, 1)),
@@ -44,6 +47,7 @@ INPUTS = {
 
 OPTIONS = {
     "renderer": {"preset": "small", "size": 64},
+    "styleheat-calibration": {"features": 16},
     "t-gan": {"preset": "small", "size": 64},
 }
 """Of those that are large by default."""
@@ -156,7 +160,11 @@ def test_an_unknown_preset_is_refused_everywhere(name: str, tmp_path: Path) -> N
             make_options(name, shards=tmp_path, preset="huge", **NEEDED.get(name, {}))
 
 
-NEEDED = {"renderer": {"identity": "ann"}}
+NEEDED = {
+    "renderer": {"identity": "ann"},
+    "styleheat-audio": {"video": Path("video.pt"), "syncnet": Path("sync.pt")},
+    "styleheat-calibration": {"video": Path("video.pt")},
+}
 """Options without a default, beside the shards."""
 
 

@@ -46,6 +46,8 @@ class SyncJudge:
         sha256: of the file it comes from; "" of one under training.
         is_published: whether its weights are the published ones, and not a stand-in's.
         preset: see `PRESETS`.
+        size: side of the squares that it sees, px.
+        channels: 1 grey, 3 blue, green, red.
         network: on its device, for use.
     """
 
@@ -56,6 +58,7 @@ class SyncJudge:
         self.name = "syncnet_v2 (published)" if is_published else f"{FAMILY.name} {preset}"
         self.sha256, self.is_published = sha256, is_published
         self._shape = PRESETS[preset]
+        self.size, self.channels = self._shape.size, self._shape.channels
         self._device = next(network.parameters()).device
 
     def place(self, meshes: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -83,7 +86,7 @@ class SyncJudge:
     def _cut(
         self, picture: npt.NDArray[np.uint8], place: npt.NDArray[np.float64]
     ) -> npt.NDArray[np.uint8]:
-        size, channels = self._shape.size, self._shape.channels
+        size, channels = self.size, self.channels
         color = cv2.COLOR_RGB2GRAY if channels == 1 else cv2.COLOR_RGB2BGR
         square = cut_square(picture, place, size)
         return np.asarray(cv2.cvtColor(square, color), np.uint8).reshape(size, size, channels)

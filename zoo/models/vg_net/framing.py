@@ -17,6 +17,7 @@ import numpy.typing as npt
 from toolkit.errors import ToolkitError
 from zoo.landmarks.align import Similarity
 from zoo.landmarks.aligned import fit_alignment
+from zoo.landmarks.cut import cut_square
 from zoo.models.vg_net.presets import SIZE
 
 Floats = npt.NDArray[np.float64]
@@ -42,19 +43,8 @@ class Framing:
 
     def cut(self, picture: Picture) -> Picture:
         """The face (H, H, 3) of a picture of any size; its border is repeated outside."""
-        finer = max(1, round(1 / float(self.place.scale)))  # then averaged down
-        turn, shift = self.place.matrix.T * finer, self.place.offset * finer
-        shift = shift + turn @ (0.5, 0.5) - 0.5  # OpenCV counts from a pixel's middle
-        square = cv2.warpAffine(
-            picture,
-            np.concatenate([turn, shift[:, None]], axis=1),
-            (SIZE * finer, SIZE * finer),
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        if finer > 1:
-            square = cv2.resize(square, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-        return np.asarray(square, np.uint8)
+        share = Similarity(self.place.matrix / SIZE, self.place.offset / SIZE)
+        return cut_square(picture, share, SIZE, cv2.BORDER_REPLICATE)
 
 
 def frame_face(landmarks: npt.ArrayLike, mean: Floats, margin: float = MARGIN) -> Framing:
