@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.distance import cdist
 
-from tests.numbered import write_wav
 from tests.results.cascaded_blinks import PEOPLE, find_blinks_run, load_people, train_blinks
 from tests.results.cascaded_faces import train_base
 from tests.results.cascaded_runs import train_speech
@@ -25,6 +24,7 @@ from tests.results.cascaded_speech import load_others
 from tests.results.cascaded_subjects import SUBJECTS, TEST, ingest_s1, ingest_subjects
 from tests.results.people import find_real, make_sample_video
 from tests.results.setup import Setup, Table
+from tests.tones import write_wav
 from toolkit.clock import SAMPLE_RATE
 from toolkit.media.audio import read_sound
 from toolkit.preview.render import choose_frames
