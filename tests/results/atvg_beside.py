@@ -22,12 +22,14 @@ from tests.results.people import train_alone
 from tests.results.setup import MissingDataError, Setup, Table
 from zoo.data.frames import Picture, RenderClip, load_render_clips
 from zoo.data.holdout import Holdout
+from zoo.data.picture_files import resize_square
 from zoo.data.source import select_clips
+from zoo.landmarks.spread import choose_spread
 from zoo.models.renderer.model import TrainedRenderer, open_renderer
 from zoo.models.t_gan.finetune import finetune
 from zoo.models.t_gan.model import TrainedTGan
 from zoo.models.t_gan.options import MAML
-from zoo.models.t_gan.pictures import Person, choose_spread, load_people, resize
+from zoo.models.t_gan.pictures import Person, load_people
 from zoo.models.t_gan.presets import FINETUNING_EPOCHS, NUM_PICTURES, PRESETS
 from zoo.models.vg_net.clips import FaceClip, load_face_clips
 from zoo.models.vg_net.model import TrainedVGNet, open_vg_net
@@ -128,7 +130,7 @@ def draw_t_gan(
     for each in held:
         cut, side = model.frame(each.face).cut, each.clip.camera.size
         found = t_gan.draw(each.points * (t_gan.size / side))
-        drawn.append([cut(resize(picture, side)) for picture in found])
+        drawn.append([cut(resize_square(picture, side)) for picture in found])
     return drawn
 
 

@@ -79,7 +79,7 @@ def score_methods(methods: Mapping[str, Predict], clips: SoundClips) -> Iterator
     """A row of each, with what it is above ridge regression."""
     made = {name: measure(predict, clips) for name, predict in methods.items()}
     for name, of in made.items():
-        beside = subtract(of, made[RIDGE]) if name in (AT_NET, OWN_FACE) else {}
+        beside = subtract(of, made[RIDGE], "ridge's") if name in (AT_NET, OWN_FACE) else {}
         yield {"method": name} | write_scores(score_measured(of) | beside)
 
 
@@ -100,7 +100,7 @@ def _measure(predict: Predict, clip: SoundClip) -> tuple[Floats, ...]:
 
 def compare(methods: Mapping[str, Predict], clips: SoundClips) -> Iterator[dict[str, Any]]:
     """Whether AT-net is better than ridge regression: the differences' intervals, beside 0."""
-    away = subtract(*(measure(methods[name], clips) for name in (AT_NET, RIDGE)))
+    away = subtract(*(measure(methods[name], clips) for name in (AT_NET, RIDGE)), "ridge's")
     lmd, opening = (away[f"{name} over ridge's"] for name in (LMD, OPENING))
     yield judge(f"{LMD} over ridge's: top of the interval", 0.0, _end(lmd, top=True))
     yield judge(

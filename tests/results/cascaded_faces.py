@@ -21,6 +21,7 @@ from tests.results.setup import Setup, Table, divide
 from toolkit.features.landmarks import FaceMesh
 from zoo.evaluation.tables import judge, write_interval
 from zoo.evaluation.videos import compare_pictures
+from zoo.landmarks.spread import choose_spread
 from zoo.metrics.intervals import Interval, bootstrap_interval
 from zoo.metrics.landmark_distance import find_landmarks
 from zoo.metrics.landmarks import measure_lmd_mouth
@@ -32,7 +33,7 @@ from zoo.models.t_gan.judges import Judges
 from zoo.models.t_gan.losses import pixel_loss, sum_terms
 from zoo.models.t_gan.model import open_content
 from zoo.models.t_gan.options import INNER_RATE, MAML, TRANSFER
-from zoo.models.t_gan.pictures import Person, Picture, choose_spread, load_people
+from zoo.models.t_gan.pictures import Person, Picture, load_people
 from zoo.models.t_gan.presets import FINETUNING_EPOCHS, NUM_PICTURES, PRESETS
 from zoo.training.checkpoint import load_checkpoint
 
