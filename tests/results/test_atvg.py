@@ -137,7 +137,7 @@ def test_better_than_ridge_regression_means_a_difference_that_is_not_by_chance(
         f"{motion.OPENING} over ridge's": Interval(0.1, -0.1, 0.3),
     }
     monkeypatch.setattr(motion, "measure", lambda predict, clips: None)
-    monkeypatch.setattr(motion, "subtract", lambda made, other: away)
+    monkeypatch.setattr(motion, "subtract", lambda made, other, whose: away)
     methods: Any = {motion.AT_NET: None, motion.RIDGE: None}
     assert [row["met"] for row in motion.compare(methods, None)] == ["yes", "no"]  # type: ignore[arg-type]
 
