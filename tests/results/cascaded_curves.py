@@ -132,10 +132,10 @@ class Curves:
 
 def hear_noise(clips: LandmarkClips, corpus: Corpus, level: float) -> LandmarkClips:
     """Clips whose scores are those of their sound with noise."""
-    wanted, network = {clip.id: clip for clip in clips}, DeepSpeech()
+    by_id, network = {clip.id: clip for clip in clips}, DeepSpeech()
     heard = []
     for part in select_clips(corpus.dataset):
-        if clip := wanted.get(part.clip.id):
+        if clip := by_id.get(part.clip.id):
             pcm = mix_noise(part.reader.read("audio/pcm", part.index), level)
             scores = network.compute_scores(pcm, clip.num_frames, clip.fps)
             heard.append(dataclasses.replace(clip, scores=cut_taps(scores, clip.fps)))

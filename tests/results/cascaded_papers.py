@@ -13,7 +13,7 @@ METRICS = {"PSNR, dB": "psnr.mean", "SSIM": "ssim.gaussian", "CPBD": "cpbd", "LM
 
 
 def tabulate_paper(name: str, figures: Mapping[str, Mapping[str, Interval]]) -> Table:
-    """A table of the paper, ours on top.
+    """A table of the paper, this project on top.
 
     Args:
         name: `das-1` or `das-2`.

@@ -21,8 +21,8 @@ class Judged:
 
     Attributes:
         subject: who.
-        renderer: theirs.
-        clips: all of theirs, whole.
+        renderer: that draws them.
+        clips: of all they have, whole.
         stored: clip id -> what its stored frames show; the held-out ones are judged.
         open_eyes: (2,) aperture of their open eyes in the stored frames.
     """

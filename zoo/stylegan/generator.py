@@ -63,7 +63,7 @@ class Generator(nn.Module):
 
     At 4 px a convolution and colours; at each further size a convolution that doubles it, one that
     keeps it, and colours, each with a vector of w+. Colours of a size and the first convolution of
-    the next share theirs.
+    the next share one.
 
     Attributes:
         side: H.
