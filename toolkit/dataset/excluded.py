@@ -38,7 +38,9 @@ def write_excluded(dataset: Path, excluded: Mapping[str, str]) -> Path:
     """Write the file anew; StorageError if the disk refuses."""
     path = _find_file(dataset)
     with write_whole(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *excluded.items()])
+        # all quoted: a carriage return in a reason is not by itself, and would end its row
+        writer = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        writer.writerows([COLUMNS, *excluded.items()])
     return path
 
 

@@ -283,7 +283,7 @@ def list_zoo_commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterat
             yield (*words, name)
 
 
-FREE_TEXT = {"--identity", "--images", "--model", "--metrics"}
+FREE_TEXT = {"--attributes", "--identity", "--images", "--model", "--metrics"}
 """Options of zoo that may be anything, or several names with commas between."""
 
 

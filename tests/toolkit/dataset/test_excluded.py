@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.datasets import FakeClip, write_dataset
@@ -63,7 +63,7 @@ def test_the_command_takes_short_ids_and_lists_what_is_left_out(dataset: Path) -
         IDS[2]: 'says "no", twice'
     }
     text = (dataset / "manifests" / "excluded.csv").read_text("utf-8")
-    assert text == f'clip_id,reason\n{IDS[2]},"says ""no"", twice"\n'
+    assert text == f'"clip_id","reason"\n"{IDS[2]}","says ""no"", twice"\n'
     assert json.loads(run(IDS[2], "--undo")) == {}
     unknown = CliRunner().invoke(main, ["exclude", "nothing", "--data", str(dataset)])
     assert unknown.exit_code == 1
@@ -80,6 +80,7 @@ def test_a_damaged_list_is_an_error_and_nothing_is_taken_in_by_it(
 
 
 @settings(max_examples=10)
+@example({"1": "\r"})
 @given(
     st.dictionaries(
         st.text("abc-12", min_size=1),
