@@ -238,6 +238,7 @@ def test_speech_is_scored_on_people_and_sentences_beside_baselines(setup: Setup)
     assert (setup.out / "speech-s1-l-gan" / "log.csv").read_text() == log
 
 
+@pytest.mark.slow
 def test_curves_are_drawn_by_time_losses_and_noise(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,6 +252,7 @@ def test_curves_are_drawn_by_time_losses_and_noise(
     assert all(figure is not None and figure.is_file() for figure in figures)
 
 
+@pytest.mark.slow
 def test_blinks_are_counted_beside_real_ones(setup: Setup) -> None:
     tables = blinks.run_blinks(setup, 1)
     rows = tables["cascaded-blinks"].rows
@@ -353,6 +355,7 @@ def test_rows_of_table_3_are_trained_for_as_long_as_eq_8_alone(
     assert table_3.plan_epochs(Setup(out=tmp_path), tmp_path) == planned
 
 
+@pytest.mark.slow
 def test_table_3_has_the_paper_s_rows_below_those_that_are_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,10 +95,10 @@ def draw_maps(seed: int, height: int, width: int) -> torch.Tensor:
 def test_a_flow_of_zeros_is_the_identity_to_rounding(
     height: int, width: int, side: int, seed: int
 ) -> None:
-    """Whatever the sizes of both."""
+    """Whatever the sizes of both: places are off by 1e-5 px, neighbours differ by up to 8."""
     maps = draw_maps(seed, height, width)
     shape = (side, side) if side else (height, width)
-    assert (warp(maps, torch.zeros(1, 2, *shape)) - maps).abs().max() < 1e-5
+    assert (warp(maps, torch.zeros(1, 2, *shape)) - maps).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("size", [4, 64, 256])
