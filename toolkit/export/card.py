@@ -27,7 +27,7 @@ Faces and voices identify people, and a model that is trained on them can make t
 they never said. A public video is not consent. In the European Union processing them to identify a
 person falls under Article 9 of the GDPR; other places have laws of their own. Before this folder is
 passed on or published, everybody in it should have agreed to that, and the licence of the footage
-must allow it. Whoever asks to be removed can be: `identity` says which clips are theirs."""
+must allow it. Whoever asks to be removed can be: `identity` says which clips show them."""
 
 
 def write_card(

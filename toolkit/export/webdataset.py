@@ -62,7 +62,7 @@ def _write_tar(dataset: Path, rows: pd.DataFrame, path: Path) -> None:
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)  # of no time and nobody: equal content gives equal files
+    member = tarfile.TarInfo(name)  # without a time or an owner: equal content gives equal files
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
 

@@ -157,9 +157,6 @@ class KnownJudge:
     def __init__(self, channels: int) -> None:
         self.channels, self.network = channels, KnownEmbeddings()
 
-    def place(self, meshes: object) -> np.ndarray:
-        raise NotImplementedError
-
 
 @pytest.mark.parametrize(("level", "expected"), [(-1.0, 1.0), (0.0, 0.5), (1.0, 0.0)])
 @pytest.mark.parametrize("channels", [1, 3])
