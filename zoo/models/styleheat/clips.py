@@ -11,11 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.dataset.shard import ShardReader
-from toolkit.errors import ShardError, ToolkitError
 from zoo.data.fingerprint import Fingerprint, digest_item, digest_parts
-from zoo.data.holdout import Holdout
 from zoo.data.mel import cut_mel_windows
-from zoo.data.source import ClipSlice, describe_backend, require_one_kind, select_clips
+from zoo.data.source import (
+    ClipSlice,
+    describe_backend,
+    require_frames,
+    require_one_kind,
+    select_clips,
+)
+from zoo.data.stretches import Stretches, find_stretches, load_measured
 from zoo.data.talking import TICK_SAMPLES, place_ticks
 from zoo.landmarks.align import view68
 from zoo.landmarks.ffhq import align_ffhq
@@ -35,7 +40,7 @@ FEATURES = ("landmarks", "coefficients")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DrivenClip:
-    """One clip, or what a holdout left of it.
+    """One clip.
 
     Attributes:
         id: the clip's.
@@ -54,7 +59,7 @@ class DrivenClip:
     expression: Floats
     pose: Floats
     points: npt.NDArray[np.float64]
-    stretches: tuple[tuple[int, int], ...]
+    stretches: Stretches
     pcm: npt.NDArray[np.int16]
     shown: npt.NDArray[np.int64]
     part: ClipSlice
@@ -103,42 +108,23 @@ class DrivenClip:
 
 
 def load_driven_clips(
-    shards: Path,
-    *,
-    num_frames: int,
-    split: str | None,
-    identity: str | None = None,
-    holdout: Holdout | None = None,
-    held: bool = False,
-    where: str | None = None,
+    shards: Path, *, num_frames: int, split: str | None
 ) -> tuple[DrivenClip, ...]:
     """Clips with at least one stretch of so many measured frames, sorted by id.
 
     Args:
-        shards: as all from `split` on, see `select_clips`; they may be of several frame rates.
+        shards: as `split`, see `select_clips`; they may be of several frame rates.
         num_frames: of a stretch, at 25 a second; two at least, of which one is the source.
         split: see there.
-        identity: see there.
-        holdout: see there.
-        held: see there.
-        where: see there.
 
     Raises:
         ToolkitError: no clip has such a stretch; and see `select_clips`.
         ShardError: a shard lacks crops or an array (names the option that makes them), or shards of
             several backends.
     """
-    slices = select_clips(
-        shards, split=split, identity=identity, holdout=holdout, held=held, where=where
-    )
+    slices = select_clips(shards, split=split)
     require_one_kind(slices, _describe_kind)
-    slices.sort(key=lambda part: part.clip.id)
-    clips = tuple(clip for part in slices if (clip := _load_clip(part, num_frames)).stretches)
-    if not clips:
-        raise ToolkitError(
-            f"{shards}: no clip of {split or 'it'} has {num_frames} measured frames in a row"
-        )
-    return clips
+    return load_measured(slices, _load_clip, num_frames, f"{shards}: no clip of {split or 'it'}")
 
 
 def describe_backends(clips: Sequence[DrivenClip]) -> dict[str, str]:
@@ -164,11 +150,7 @@ def _describe_kind(reader: ShardReader) -> dict[str, object]:
 
 
 def _load_clip(part: ClipSlice, num_frames: int) -> DrivenClip:
-    if not part.reader.frame_size:
-        raise ShardError(
-            f"{part.reader.path} has no frames: run ttk ingest with --frame-size 256 into a new "
-            "folder"
-        )
+    require_frames(part.reader)
     shown = place_ticks(part.last - part.first, part.reader.fps)
     meshes, expression, pose, valid = (
         np.asarray(part.read(f"face/{name}")[shown])
@@ -178,14 +160,13 @@ def _load_clip(part: ClipSlice, num_frames: int) -> DrivenClip:
     valid = (
         valid.astype(bool) & np.isfinite(points).all(axis=(1, 2)) & np.isfinite(pose).all(axis=1)
     )
-    ends = np.flatnonzero(np.diff(valid, prepend=False, append=False)).reshape(-1, 2)
     return DrivenClip(
         id=part.clip.id,
         identity=part.clip.identity,
         expression=expression.astype(np.float32),
         pose=pose.astype(np.float32),
         points=points,
-        stretches=tuple((int(a), int(b)) for a, b in ends if b - a >= num_frames),
+        stretches=find_stretches(valid, num_frames),
         pcm=part.read_sound(),
         shown=shown,
         part=part,

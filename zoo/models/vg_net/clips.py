@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.errors import ToolkitError
 from zoo.data.fingerprint import Fingerprint, digest_item, digest_parts
 from zoo.data.holdout import Holdout
 from zoo.data.source import (
@@ -21,6 +20,7 @@ from zoo.data.source import (
     require_one_kind,
     select_clips,
 )
+from zoo.data.stretches import Stretches, find_stretches, load_measured
 from zoo.landmarks.align import view68
 from zoo.models.vg_net.framing import Floats, Picture
 
@@ -40,7 +40,7 @@ class FaceClip:
     id: str
     identity: str
     landmarks: Floats
-    stretches: tuple[tuple[int, int], ...]
+    stretches: Stretches
     part: ClipSlice
 
     @property
@@ -83,13 +83,7 @@ def load_face_clips(
         shards, split=split, identity=identity, holdout=holdout, held=held, where=where
     )
     require_one_kind(slices, describe_landmark_kind)
-    slices.sort(key=lambda part: part.clip.id)
-    clips = tuple(clip for part in slices if (clip := _load_clip(part, num_frames)).stretches)
-    if not clips:
-        raise ToolkitError(
-            f"{shards}: no clip of {split or 'it'} has {num_frames} measured frames in a row"
-        )
-    return clips
+    return load_measured(slices, _load_clip, num_frames, f"{shards}: no clip of {split or 'it'}")
 
 
 def describe_landmarks(clips: Sequence[FaceClip]) -> str:
@@ -110,11 +104,10 @@ def _load_clip(part: ClipSlice, num_frames: int) -> FaceClip:
     require_frames(part.reader)
     points = view68(part.read("face/landmarks"))
     valid = part.read("face/valid").astype(bool) & np.isfinite(points).all(axis=(1, 2))
-    ends = np.flatnonzero(np.diff(valid, prepend=False, append=False)).reshape(-1, 2)
     return FaceClip(
         id=part.clip.id,
         identity=part.clip.identity,
         landmarks=points,
-        stretches=tuple((int(a), int(b)) for a, b in ends if b - a >= num_frames),
+        stretches=find_stretches(valid, num_frames),
         part=part,
     )
