@@ -38,6 +38,6 @@ def exclude(clip_ids: tuple[str, ...], reason: str, undo: bool, data: Path, as_j
         return
     for clip_id, why in excluded.items():
         click.echo(write_name(f"{clip_id}: {why}" if why else clip_id))
-    click.echo(f"{len(excluded)} clips are left out")
+    click.echo(f"clips left out: {len(excluded)}")
     if found:
         say_next(f"ttk split{write_data(data)}")
