@@ -20,8 +20,9 @@ from zoo.data.order import Places
 from zoo.landmarks.align import Similarity
 from zoo.landmarks.cut import cut_square
 from zoo.landmarks.ffhq import align_ffhq
-from zoo.models.styleheat.clips import DrivenClip, Picture
+from zoo.models.styleheat.clips import DrivenClip
 from zoo.models.styleheat.sync import NUM_ROWS, LipJudge
+from zoo.training.pictures import to_tensor
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,17 +55,6 @@ class DrivenBatch:
     def to(self, device: torch.device) -> Self:
         """The same on a device."""
         return replace(self, **{name: value.to(device) for name, value in vars(self).items()})
-
-
-def to_tensor(pictures: Picture) -> Tensor:
-    """(…, 3, H, H) float32, −1 to 1, of (…, H, H, 3) uint8."""
-    return torch.from_numpy(pictures).movedim(-1, -3).float() / 127.5 - 1
-
-
-def to_pictures(found: Tensor) -> Picture:
-    """(…, H, H, 3) uint8 of (…, 3, H, H), −1 to 1."""
-    levels = ((found.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return np.asarray(levels.movedim(-3, -1).cpu().numpy())
 
 
 class DrivenWindows:

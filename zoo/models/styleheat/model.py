@@ -17,7 +17,6 @@ from torch import Tensor
 from toolkit.errors import ToolkitError
 from zoo.landmarks.ffhq import align_ffhq
 from zoo.models.styleheat import FAMILIES
-from zoo.models.styleheat.batches import to_pictures, to_tensor
 from zoo.models.styleheat.calibration import Calibration, create_calibration
 from zoo.models.styleheat.canvas import (
     Canvas,
@@ -45,6 +44,7 @@ from zoo.models.styleheat.motion import (
 )
 from zoo.models.styleheat.stage import load_network, read_record, read_stage
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.pictures import to_pictures, to_tensor
 
 Floats = npt.NDArray[np.float32]
 

@@ -15,7 +15,7 @@ from toolkit.storage import hash_file
 from zoo.data.fingerprint import Fingerprint
 from zoo.data.order import Batches, cut_order, spread_order
 from zoo.models.registry import open_model
-from zoo.models.styleheat.batches import DrivenBatch, DrivenWindows, to_pictures
+from zoo.models.styleheat.batches import DrivenBatch, DrivenWindows
 from zoo.models.styleheat.canvas import Canvas, PriorRecord, find_prior, open_canvas
 from zoo.models.styleheat.clips import (
     DrivenClip,
@@ -33,6 +33,7 @@ from zoo.training.loop import Metrics, Task
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
 from zoo.training.perceptual import PerceptualDistance, open_perceptual
+from zoo.training.pictures import to_pictures
 from zoo.training.precision import autocast
 
 BETAS = (0.5, 0.999)
