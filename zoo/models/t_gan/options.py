@@ -91,6 +91,7 @@ class FinetuneRecipe(RunOptions):
     epochs: int = option("An epoch is every picture once.", default=FINETUNING_EPOCHS, at_least=1)
     num_pictures: int = option("K, pictures to learn from.", default=NUM_PICTURES, at_least=1)
     learning_rate: float = option("Of Adam.", default=INNER_RATE, above=0)
+    workers: int = 0  # no option: the few pictures are in memory
     vgg: Path | None = option(_VGG_HELP, default=None)
     vgg_face: Path | None = option(_VGG_FACE_HELP, default=None)
     face: str = option(_FACE_HELP, default=AUTO, one_of=(AUTO, FACE, NONE))

@@ -473,3 +473,10 @@ def test_weights_of_another_version_are_refused(run: Path, tmp_path: Path) -> No
     save_checkpoint(tmp_path / "old.pt", content)
     with pytest.raises(ToolkitError, match="do not fit the small generator of this version"):
         open_t_gan(tmp_path / "old.pt")
+
+
+def test_finetuning_offers_no_processes_for_pictures_that_are_in_memory() -> None:
+    result = CliRunner().invoke(zoo.cli.main, ["finetune", "t-gan", "--workers", "2"])
+    assert result.exit_code == 2
+    assert "No such option" in result.output
+    assert "--workers" in result.output
