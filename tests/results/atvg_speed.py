@@ -1,6 +1,8 @@
-"""Frames a second from a sound file to an MP4, of one core of a CPU: CPU time alone is counted."""
+"""Frames a second from a sound file to an MP4, of one core, by CPU time; minutes of a training."""
 
+import math
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,17 @@ from tests.results.setup import Setup, Table
 from tests.sitters import draw_scene
 from tests.tones import write_wav
 from tests.toolkit.features.test_voice_activity import make_vowels
+from tests.zoo.models.vg_net.talkers import write_talkers
 from tests.zoo.speaking.one_picture import save_at_net, save_vg_net
 from zoo.evaluation.tables import judge
 from zoo.models.at_net.networks import create_at_net
 from zoo.models.vg_net.networks import create_vg_net
+from zoo.models.vg_net.options import VGNetRecipe
+from zoo.models.vg_net.presets import PRESETS
+from zoo.models.vg_net.recipe import VGNetTask, choose_clips
 from zoo.speaking.atvg import synthesize_atvg
 from zoo.speaking.atvg_options import AtvgSettings
+from zoo.training.distributed import Distributed
 
 SCENE = (60, 30, 240)
 
@@ -31,6 +38,14 @@ CASES = (("small", "crop", 10.0), ("small", "source", 10.0), ("paper", "crop", 0
 ROUNDS = 3
 """Of which the middle one counts, behind one that loads what is loaded once."""
 
+MOST_MINUTES = 60.0
+"""Of a training of VG-net `small` on two cores, that are asked."""
+
+TIMED_STEPS = 6
+
+PEOPLE, FRAMES = 48, 42
+"""Drawn people who are trained on and judged by: half of them and a quarter."""
+
 
 def run_speed(setup: Setup) -> dict[str, Table]:
     """Of random weights, which take as long as trained ones."""
@@ -38,7 +53,13 @@ def run_speed(setup: Setup) -> dict[str, Table]:
     (small,) = (r for r in rows if (r["preset"], r["background"]) == ("small", "crop"))
     what = "frames a second of one core, small"
     target = judge(what, LEAST, small["frames a second of one core"], most=False)
-    return {"atvg-speed": Table(rows), "atvg-speed-targets": Table([target])}
+    training = time_training(setup.out / "atvg-speed")
+    minutes = judge("minutes of a training, small", MOST_MINUTES, training["minutes"])
+    return {
+        "atvg-speed": Table(rows),
+        "atvg-speed-training": Table([training]),
+        "atvg-speed-targets": Table([target, minutes]),
+    }
 
 
 def time_cases(folder: Path, cases: Sequence[tuple[str, str, float]]) -> Iterator[dict[str, Any]]:
@@ -63,6 +84,38 @@ def time_cases(folder: Path, cases: Sequence[tuple[str, str, float]]) -> Iterato
             "frames": num_frames,
             "frames a second of one core": num_frames / busy,
         }
+
+
+def time_training(folder: Path) -> dict[str, Any]:
+    """Of VG-net `small`, by steps in the warm-up and behind it, and by what judges an epoch."""
+    shards = write_talkers(folder / "people", people=PEOPLE, num_frames=FRAMES)
+    recipe = VGNetRecipe(shards=shards, preset="small", device="cpu")
+    task = VGNetTask(recipe, *choose_clips(recipe), distributed=Distributed())
+    warm_up = math.ceil(recipe.warm_up * recipe.epochs)
+    early, late = (time_steps(task, epoch) for epoch in (0, warm_up))
+    began = time.perf_counter()
+    task.validate()
+    judging = time.perf_counter() - began
+    steps = math.ceil(PRESETS["small"].epoch_windows / recipe.batch_size)
+    seconds = steps * (warm_up * early + (recipe.epochs - warm_up) * late)
+    return {
+        "threads": torch.get_num_threads(),
+        "a step of the warm-up, s": early,
+        "a later step, s": late,
+        "steps": recipe.epochs * steps,
+        "minutes": (seconds + recipe.epochs * judging) / 60,
+    }
+
+
+def time_steps(task: VGNetTask, epoch: int) -> float:
+    """Seconds on the wall of a step, the middle one."""
+    times = list[float]()
+    while len(times) < TIMED_STEPS:
+        for batch in task.draw_batches(epoch, 0):
+            began = time.perf_counter()
+            task.step(batch)
+            times.append(time.perf_counter() - began)
+    return float(np.median(times))
 
 
 def write_speech(folder: Path, seconds: float) -> Path:

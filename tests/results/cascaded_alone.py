@@ -16,7 +16,7 @@ from zoo.models.t_gan.recipe import TGanTask
 from zoo.training.checkpoint import save_checkpoint
 
 SHARES = (1, 2, 4, 10, 40)
-"""Epochs that are measured, one in so many of the last: 400, 200, 100, 40 and 10."""
+"""Epochs that are measured, one in so many of the last: 200, 100, 50, 20 and 5."""
 
 
 def run_alone(setup: Setup, workers: int) -> dict[str, Table]:

@@ -119,9 +119,9 @@ class Setup:
     people_epochs: int = 20
     curve_epochs: int = 2
     texture_epochs: int = 16
-    row_epochs: int = 8
+    row_epochs: int = 4
     row_people: int = 5
-    untrained_epochs: int = 400
+    untrained_epochs: int = 200
     blink_epochs: int = 20
     blink_minutes: float = 20.0
     judged_pictures: int = 30

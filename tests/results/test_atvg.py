@@ -325,11 +325,25 @@ def test_speed_is_of_all_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     cases = [("small", "crop", 0.4), ("small", "source", 0.4)]
     monkeypatch.setattr(speed, "CASES", cases)
     monkeypatch.setattr(speed, "ROUNDS", 1)
+    monkeypatch.setattr(speed, "time_training", lambda folder: {"minutes": 61.0})
     tables = speed.run_speed(make_rehearsal(tmp_path))
     rows = tables["atvg-speed"].rows
     assert [row["frames"] for row in rows] == [10, 10]
     assert all(row["frames a second of one core"] > 0 for row in rows)
-    assert len(tables["atvg-speed-targets"].rows) == 1
+    assert [row["met"] for row in tables["atvg-speed-targets"].rows][1] == "no"
+
+
+def test_minutes_of_a_training_are_those_of_its_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100 steps in each of 18 epochs, a fifth of them the warm-up, and judging."""
+    monkeypatch.setitem(PRESETS, "small", replace(TINY, epochs=18, epoch_windows=200))
+    monkeypatch.setattr(speed, "PEOPLE", 4)
+    monkeypatch.setattr(speed, "TIMED_STEPS", 1)
+    found = speed.time_training(tmp_path)
+    early, late = found["a step of the warm-up, s"], found["a later step, s"]
+    assert found["steps"] == 1800
+    assert found["minutes"] > (400 * early + 1400 * late) / 60
 
 
 def test_all_steps_have_markers_on_their_page() -> None:

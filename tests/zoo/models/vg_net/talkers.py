@@ -27,7 +27,13 @@ WINDOW = 5
 
 
 def write_talkers(
-    folder: Path, *, people: int = 4, fps: int = 25, version: str = "1", frame_size: int = SIDE
+    folder: Path,
+    *,
+    people: int = 4,
+    num_frames: int = NUM_FRAMES,
+    fps: int = 25,
+    version: str = "1",
+    frame_size: int = SIDE,
 ) -> Path:
     """The dataset's folder `shards`, without pictures where they are 0 px large.
 
@@ -38,14 +44,15 @@ def write_talkers(
         folder, "j", options={"fps": fps}, fps=fps, frame_size=frame_size, provenance=provenance
     ) as writer:
         for number in range(people):
-            points = np.stack([place_points(opening) for opening in draw_openings(number)])
-            valid = np.arange(NUM_FRAMES) != UNMEASURED
+            openings = draw_openings(number, num_frames)
+            points = np.stack([place_points(opening) for opening in openings])
+            valid = np.arange(num_frames) != UNMEASURED
             clip = make_clip(f"person{number}", points, 100 + 40 * number, valid, fps)
             writer.add_clip(clip if frame_size else replace(clip, frames=()))
     split_dataset(folder, SplitOptions(by="identity", ratio="2-1-1"))
     return folder / "shards"
 
 
-def draw_openings(number: int) -> npt.NDArray[np.float64]:
+def draw_openings(number: int, num_frames: int = NUM_FRAMES) -> npt.NDArray[np.float64]:
     """How far a person's mouth is open in each frame."""
-    return np.random.default_rng(number).uniform(size=NUM_FRAMES)
+    return np.random.default_rng(number).uniform(size=num_frames)
