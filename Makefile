@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO := demo
 
-.PHONY: test test-slow lint check docs demo bench accuracy results clean
+.PHONY: test test-slow lint check docs demo dist bench accuracy results clean
 
 test: $(INSTALLED)  ## every test that needs minutes at most
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
@@ -31,6 +31,9 @@ demo: $(INSTALLED)  ## sample videos, ingest, split, statistics, in under five m
 	$(BIN)/ttk split --data $(DEMO)
 	$(BIN)/ttk stats --data $(DEMO) --blinks --plot $(DEMO)/stats.png
 	$(BIN)/ttk validate --data $(DEMO)
+
+dist: $(INSTALLED)  ## wheel and source distribution, in dist/
+	$(BIN)/python -m build --no-isolation --outdir dist .
 
 bench: $(INSTALLED)  ## speed: ratios measured in one run
 	mkdir -p runs

@@ -103,8 +103,7 @@ def write_page(path: Path, title: str, parts: Sequence[str], script: str = "") -
     """
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
     if script:
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        policy += f"; script-src 'sha256-{digest}'"
+        policy += f"; script-src {digest_script(script)}"
     text = (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
@@ -115,6 +114,11 @@ def write_page(path: Path, title: str, parts: Sequence[str], script: str = "") -
     )
     with write_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def digest_script(script: str) -> str:
+    """How a page's policy names the one script that a browser may run."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def write_section(title: str, content: str) -> str:

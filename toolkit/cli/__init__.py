@@ -16,6 +16,7 @@ COMMANDS = {
     "validate": "toolkit.cli.dataset:validate",
     "ls": "toolkit.cli.ls:ls",
     "show": "toolkit.cli.show:show",
+    "view": "toolkit.cli.view:view",
     "export": "toolkit.cli.export:export",
     "sample": "toolkit.cli.sample:sample",
     "transcribe": "toolkit.cli.transcribe:transcribe",

@@ -17,7 +17,7 @@ from toolkit.cli.base import (
     options_from,
     print_json,
 )
-from toolkit.export.options import ExportOptions, HubOptions
+from toolkit.export.options import ExportOptions, FacialOptions, HubOptions
 
 FORMATS = {
     "facial": "toolkit.cli.export:facial",
@@ -48,7 +48,7 @@ def export() -> None:
 
 
 @command("facial", example="ttk export facial --data dataset --out facial --split train")
-@options_from(ExportOptions)
+@options_from(FacialOptions)
 @_out_option
 @data_option
 @json_option
@@ -57,7 +57,7 @@ def facial(data: Path, out: Path, as_json: bool, **options: Any) -> None:
 
     Motion is of its order and units (degrees, px of a 512 px crop), scores in windows of 16.
     """
-    _export("facial:export_facial", data, out, ExportOptions(**options), as_json)
+    _export("facial:export_facial", data, out, FacialOptions(**options), as_json)
 
 
 @command("openface", example="ttk export openface --data dataset --out csv")

@@ -5,10 +5,12 @@ Format: https://docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import toolkit
 from toolkit.export.clips import ExportClip
+from toolkit.export.options import HubOptions
 from toolkit.schema import ARRAYS, CLIP_COLUMNS
 
 Node = dict[str, object]
@@ -19,6 +21,7 @@ _CONTEXT: Node = {
     "sc": "https://schema.org/",
     "cr": "http://mlcommons.org/croissant/",
     "dct": "http://purl.org/dc/terms/",
+    "citeAs": "cr:citeAs",
     "conformsTo": "dct:conformsTo",
     "arrayShape": "cr:arrayShape",
     "isArray": "cr:isArray",
@@ -51,13 +54,13 @@ _TYPES: Mapping[str, str] = {
 _FILES = "parquet-files"
 
 
-def write_croissant(clip: ExportClip, name: str, license: str, path: Path) -> None:
-    """Write the metadata as JSON-LD.
+def write_croissant(clip: ExportClip, name: str, options: HubOptions, path: Path) -> None:
+    """Write the metadata as JSON-LD; today is the date of publication.
 
     Args:
         clip: one of the clips; all have the same columns.
         name: the dataset's title.
-        license: of the footage, as stated.
+        options: licence of the footage, version and citation, as stated.
         path: file to write.
     """
     document: Node = {
@@ -66,7 +69,10 @@ def write_croissant(clip: ExportClip, name: str, license: str, path: Path) -> No
         "conformsTo": "http://mlcommons.org/croissant/1.1",
         "name": name,
         "description": f"Clips of talking heads, exported by ttk {toolkit.__version__}.",
-        "license": license,
+        "license": options.license,
+        "version": options.dataset_version,
+        "citeAs": options.cite or f"{name}, version {options.dataset_version}",
+        "datePublished": datetime.now(UTC).date().isoformat(),
         "distribution": [
             {
                 "@type": "cr:FileSet",

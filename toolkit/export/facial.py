@@ -8,22 +8,23 @@ For each clip, in folders that hold one kind of file, all with the clip's id for
 - `motion/ID.npz`: `face` (n, 71), layout `OFFICIAL_LAYOUT`, as its generator leaves them.
 - `openface/ID.csv`: see `toolkit.export.openface`, in px of the crop at 512 px.
 - `wav/ID.wav`: 16 kHz mono.
+- `datasets/ID/train_B/000001.jpg` and so on, where asked for: the crop at 512 × 512 px, number
+  t + 1 for frame t, as its renderer takes real frames. What it draws from `params` is `train_A`.
 """
 
 import pickle
 import warnings
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from toolkit.export.clips import ExportClip, list_clips, open_clips
 from toolkit.export.folder import ExportFile, ExportReport, Progress, write_files
 from toolkit.export.openface import write_table
-from toolkit.export.options import ExportOptions
+from toolkit.export.options import FacialOptions
 from toolkit.facemodel.official import (
     OFFICIAL_AU45,
     OFFICIAL_EXPRESSION,
@@ -48,34 +49,39 @@ _NEEDED = (
     "clips/texture_coefficients",
 )
 
+QUALITY = 95
+"""Of JPEG."""
+
 _PICKLE = 4
 """Protocol: Python 3.4 and later read it."""
 
 
 def export_facial(
-    dataset: Path, out: Path, options: ExportOptions, progress: Progress | None = None
+    dataset: Path, out: Path, options: FacialOptions, progress: Progress | None = None
 ) -> ExportReport:
-    """Write the five files of every clip.
+    """Write the five files of every clip, and its frames where asked for.
 
     Warns of what the released code would take for something else: scores, coefficients, rate.
 
     Raises:
-        ShardError: a shard lacks scores, coefficients or AU45, or is damaged.
+        ShardError: a shard lacks scores, coefficients, AU45 or frames, or is damaged.
         ToolkitError: no such clips, or see `write_files`.
     """
     clips = list_clips(dataset, options)
     first = next(open_clips(dataset, clips[:1]))
-    for name in _NEEDED:
+    for name in (*_NEEDED, *(("video/jpeg",) if options.pictures else ())):
         first.reader.column(name)  # an error before any file, not after an hour
     warn_of_differences(first)
+    open_clip = lru_cache(maxsize=1)(lambda k: next(open_clips(dataset, clips[k : k + 1])))
     files = [
-        ExportFile(
-            name=f"{folder}/{clips['clip_id'].iloc[k]}{ending}",
-            num_clips=int(folder == "wav"),  # the last of a clip
-            write=partial(_write, dataset, clips[k : k + 1], write),
+        file
+        for k, (clip_id, num_frames) in enumerate(
+            zip(clips["clip_id"], clips["num_frames"], strict=True)
         )
-        for k in range(len(clips))
-        for folder, ending, write in _FILES
+        for file in (
+            *(_list_pictures(open_clip, k, clip_id, num_frames) if options.pictures else ()),
+            *_list_files(open_clip, k, clip_id),
+        )
     ]
     return write_files(out, "facial", clips, options, files, progress)
 
@@ -128,12 +134,43 @@ def make_parameters(clip: ExportClip) -> Floats:
 
 # --- files --------------------------------------------------------------------------------------
 
+_Open = Callable[[int], ExportClip]
+"""Number of a clip -> the clip with its shard open; the last one stays so."""
 
-def _write(
-    dataset: Path, row: pd.DataFrame, write: Callable[[Path, ExportClip], None], path: Path
-) -> None:
-    for clip in open_clips(dataset, row):
-        write(path, clip)
+
+def _list_files(open_clip: _Open, k: int, clip_id: str) -> Iterator[ExportFile]:
+    for folder, ending, write in _FILES:
+        yield ExportFile(
+            name=f"{folder}/{clip_id}{ending}",
+            num_clips=int(folder == "wav"),  # the last of a clip
+            write=partial(_write, open_clip, k, write),
+        )
+
+
+def _list_pictures(open_clip: _Open, k: int, clip_id: str, num: int) -> Iterator[ExportFile]:
+    for t in range(num):
+        yield ExportFile(
+            name=f"datasets/{clip_id}/train_B/{t + 1:06d}.jpg",
+            num_clips=0,
+            write=partial(_write, open_clip, k, partial(_write_picture, t)),
+        )
+
+
+def _write(open_clip: _Open, k: int, write: Callable[[Path, ExportClip], None], path: Path) -> None:
+    write(path, open_clip(k))
+
+
+def _write_picture(t: int, path: Path, clip: ExportClip) -> None:
+    import cv2
+    import simplejpeg
+
+    picture = clip.reader.frame(clip.index, t)
+    if len(picture) != OFFICIAL_SIDE:
+        method = cv2.INTER_CUBIC if len(picture) < OFFICIAL_SIDE else cv2.INTER_AREA
+        picture = np.asarray(
+            cv2.resize(picture, (OFFICIAL_SIDE, OFFICIAL_SIDE), interpolation=method), np.uint8
+        )
+    path.write_bytes(simplejpeg.encode_jpeg(picture, quality=QUALITY))
 
 
 def _write_audio(path: Path, clip: ExportClip) -> None:

@@ -56,7 +56,7 @@ def export_hub(
     ]
     about = (
         ("README.md", partial(write_card, clips, first, out.resolve().name, options)),
-        ("croissant.json", partial(write_croissant, first, out.resolve().name, options.license)),
+        ("croissant.json", partial(write_croissant, first, out.resolve().name, options)),
     )
     files += [ExportFile(name=name, num_clips=0, write=write) for name, write in about]
     return write_files(out, "hf", clips, options, files, progress)

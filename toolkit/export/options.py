@@ -1,5 +1,6 @@
 """Options of `ttk export`: `--help` loads no library for them."""
 
+import re
 from dataclasses import dataclass, field
 
 from toolkit.dataset.options import PARTS
@@ -20,6 +21,16 @@ class ExportOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FacialOptions(ExportOptions):
+    """What is written beside numbers and sound."""
+
+    pictures: bool = field(
+        default=False,
+        metadata={"help": "Write every frame as well, at 512 px, as its renderer is trained on."},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class HubOptions(ExportOptions):
     """What the dataset card says beside what was measured."""
 
@@ -31,3 +42,14 @@ class HubOptions(ExportOptions):
         default="",
         metadata={"help": "What the people in the videos have agreed to, in a sentence."},
     )
+    cite: str = field(
+        default="", metadata={"help": "How the dataset is cited; its name, if not given."}
+    )
+    dataset_version: str = field(
+        default="1.0.0", metadata={"help": "Of the dataset: MAJOR.MINOR.PATCH."}
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse a version that is none; raises ValueError."""
+        if not re.fullmatch(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}", self.dataset_version, re.ASCII):
+            raise ValueError(f"dataset version {self.dataset_version!r}: write MAJOR.MINOR.PATCH")

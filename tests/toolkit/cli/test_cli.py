@@ -63,8 +63,8 @@ def find(name: str) -> click.Command:
 
 
 def test_the_commands_are_those_that_are_documented() -> None:
-    names = ["ingest", "split", "stats", "report", "exclude", "validate", "ls", "show", "export"]
-    assert list(COMMANDS) == [*names, "sample", "transcribe", "weights"]
+    names = ["ingest", "split", "stats", "report", "exclude", "validate", "ls", "show", "view"]
+    assert list(COMMANDS) == [*names, "export", "sample", "transcribe", "weights"]
     for name, command_ in COMMANDS.items():
         module, function = command_.split(":")
         kind = Group if name == "export" else Command

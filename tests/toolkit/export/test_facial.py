@@ -7,15 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import simplejpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tests.datasets import FakeClip
+from tests.datasets import FakeClip, write_dataset
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ShardError
 from toolkit.export.facial import export_facial, make_windows
-from toolkit.export.options import ExportOptions
+from toolkit.export.options import FacialOptions
 from toolkit.facemodel.camera import project
 from toolkit.facemodel.official import official_pose
 
@@ -24,7 +25,7 @@ from toolkit.facemodel.official import official_pose
 def folder(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("facial") / "out"
     with pytest.warns(UserWarning, match="scores are log_prob"):
-        export_facial(dataset, out, ExportOptions())
+        export_facial(dataset, out, FacialOptions())
     return out
 
 
@@ -69,6 +70,33 @@ def test_sound_is_the_clips(dataset: Path, folder: Path, clips: list[FakeClip]) 
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (16000, 1, 2)
         pcm = np.frombuffer(file.readframes(file.getnframes()), "<i2")
     np.testing.assert_array_equal(pcm, ShardReader(dataset / "shards/j.h5").read("audio/pcm", 0))
+
+
+def test_pictures_are_the_frames_at_512_px_numbered_from_1(
+    dataset: Path, clips: list[FakeClip], tmp_path: Path
+) -> None:
+    options = FacialOptions(split="test", pictures=True)
+    with pytest.warns(UserWarning, match="scores are log_prob"):
+        report = export_facial(dataset, tmp_path, options)
+    paths = sorted((tmp_path / "datasets" / clips[2].id / "train_B").iterdir())
+    assert [path.name for path in paths] == [f"{t + 1:06d}.jpg" for t in range(15)]
+    assert report.num_files == 5 + 15
+    for t, path in enumerate(paths):
+        picture = simplejpeg.decode_jpeg(path.read_bytes())
+        assert picture.shape == (512, 512, 3)
+        assert np.abs(picture.astype(int) - 10 * t).max() <= 3  # grey of 10 t, see make_jpegs
+    paths[3].unlink()
+    with pytest.warns(UserWarning, match="scores are log_prob"):
+        assert export_facial(dataset, tmp_path, options).num_kept == 5 + 14
+
+
+def test_pictures_that_are_not_stored_are_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    folder = write_dataset(tmp_path / "set", {"j": [FakeClip()]})
+    with pytest.raises(ShardError, match="frame-size"):
+        export_facial(folder, tmp_path / "out", FacialOptions(pictures=True))
+    assert not (tmp_path / "out").exists()
 
 
 @settings(max_examples=30)
@@ -132,5 +160,5 @@ def test_a_dataset_without_coefficients_is_refused_before_anything_is_written(
 
     monkeypatch.setattr(ShardReader, "__init__", forget)
     with pytest.raises(ShardError, match="--coefficients not none"):
-        export_facial(dataset, tmp_path / "out", ExportOptions())
+        export_facial(dataset, tmp_path / "out", FacialOptions())
     assert not (tmp_path / "out").exists()

@@ -92,6 +92,9 @@ def test_mlcroissant_finds_nothing_wrong_and_reads_the_records(
     mlc = pytest.importorskip("mlcroissant")
     described = mlc.Dataset(jsonld=str(folder / "croissant.json"))
     assert described.metadata.issues.errors == set()
+    assert not [text for text in described.metadata.issues.warnings if "recommended" in str(text)]
+    assert described.metadata.version == "1.0.0"
+    assert described.metadata.cite_as == "heads, version 1.0.0"
     columns = set(pq.read_schema(next((folder / "data").iterdir())).names)
     (records,) = described.metadata.record_sets
     assert {field.name for field in records.fields} == columns
@@ -111,6 +114,12 @@ def test_the_card_states_counts_licence_consent_and_what_made_the_columns(folder
     assert "agreed to:** All signed a form." in card
     assert "| au45 | embedded | 1 |" in card
     assert "| `pose` | float32 | (n, 6) | rad, mm |" in card
+
+
+@pytest.mark.parametrize("version", ["1", "1.0", "v1.0.0", "01.0.0", "1.0.0\n", ""])
+def test_a_version_that_is_no_semantic_one_is_refused(version: str) -> None:
+    with pytest.raises(ValueError, match=r"MAJOR\.MINOR\.PATCH"):
+        HubOptions(dataset_version=version)
 
 
 def test_a_card_without_statements_says_so(dataset: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Clips in a browser, on this machine: `ttk view`."""
