@@ -36,12 +36,14 @@ class Died:
 
     Attributes:
         actor: its name.
-        source: path of the source that it had in hand; "" before the first one.
+        job: id of the job that it ran last; "" before the first one.
+        source: path of the source of that job that it had in hand; "" before the first one.
         is_lost: its node is gone or out of reach: no source is to blame.
         memory_is_short: the kernel, or Ray, kills processes of that node for want of memory.
     """
 
     actor: str
+    job: str
     source: str
     is_lost: bool
     memory_is_short: bool = False
@@ -88,7 +90,9 @@ def dispatch(
                 lost = held.pop(event.actor, deque())
                 queue.extendleft(reversed(lost))
                 if lost and not event.is_lost:
-                    crashes.add(lost[0].id, event.source, memory_is_short=event.memory_is_short)
+                    is_begun = event.job in [job.id for job in lost]
+                    job_id, source = (event.job, event.source) if is_begun else (lost[0].id, "")
+                    crashes.add(job_id, source, memory_is_short=event.memory_is_short)
 
 
 def _share_out(

@@ -1,4 +1,4 @@
-"""Run jobs as Ray actors: the only code that knows Ray.
+"""Run jobs as Ray actors: the driver's side, which with `ray_actor.py` alone knows Ray.
 
 An actor is a worker on whichever node has a free core. It loads its models once, and leaves
 finished shards in the dataset's folder under temporary names; the driver alone, which holds the
@@ -9,13 +9,10 @@ cannot see it, does no harm.
 import contextlib
 import importlib
 import os
-import queue
 import secrets
-import socket
-import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,17 +20,14 @@ from typing import Any
 from toolkit import __version__
 from toolkit.dataset.paths import source_path
 from toolkit.dataset.writer import Written, publish_written
-from toolkit.errors import SetupError, StorageError, ToolkitError
+from toolkit.errors import SetupError, ToolkitError
 from toolkit.ingest.runners.base import Crashes, Progress
 from toolkit.ingest.runners.dispatch import Died, Event, Finished, Reported, dispatch
-from toolkit.ingest.runners.failures import make_sendable
 from toolkit.ingest.runners.processes import THREADS
+from toolkit.ingest.runners.ray_actor import MARK, Hello, IngestActor, MakeJob, find_marker
 from toolkit.ingest.workspace import sweep_workspaces
 from toolkit.memory import count_kills
 from toolkit.schema import Job
-
-MakeJob = Callable[..., Written]
-"""`toolkit.ingest.run.make_job`."""
 
 PORT = 6379
 """Of a cluster's head, where an address names none: Ray's own default."""
@@ -41,8 +35,13 @@ PORT = 6379
 NOTICE, PATIENCE = 30, 600
 """Seconds without any actor until a warning, and until an error."""
 
+MAX_STILLBORN = 3
+"""Actors may die one after another before they are ready, as a node may be lost; not more."""
+
+_OF_NEW_CLUSTERS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
+"""Ray would send figures to its makers, and run workers at a niceness 15 above the driver's."""
+
 _ASK_SECONDS = 30
-_MARK = ".tmp-driver"
 
 
 @contextlib.contextmanager
@@ -93,7 +92,8 @@ def _connect(address: str | None) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would send figures to its makers
+    for name, value in _OF_NEW_CLUSTERS.items():
+        os.environ.setdefault(name, value)
     where = f"--address {address}" if address else "Ray"
     if address and "://" in address:
         raise ValueError(f"{where}: give auto or HOST[:PORT]; run this on a node of the cluster")
@@ -110,28 +110,19 @@ def _connect(address: str | None) -> Iterator[Any]:
         ray.shutdown()
 
 
-@dataclass(frozen=True)
-class _Hello:
-    """What an actor says when its models are loaded.
-
-    `problem`: what keeps it from working; `kills`: of its machine so far, see `count_kills`.
-    """
-
-    node: str
-    kills: int
-    texts: tuple[str, ...] = ()
-    problem: Exception | None = None
-
-
 @dataclass
 class _Member:
-    """An actor as the driver knows it: `hello` until it is ready, then its node and jobs."""
+    """An actor as the driver knows it: `hello` until it is ready, then its node and jobs.
+
+    `last`: id of the job and path of the source that it had in hand when it died.
+    """
 
     name: str
     handle: Any
     hello: Any
     node: str = ""
     kills: int = 0
+    last: str = ""
     jobs: list[Any] = field(default_factory=list)
 
 
@@ -148,7 +139,7 @@ class RayActors:
         jobs: Sequence[Job],
     ) -> None:
         self._ray, self._dataset = ray, dataset.absolute()
-        self._mark = self._dataset / "shards" / _MARK
+        self._mark = self._dataset / "shards" / MARK
         self._mark.write_text(secrets.token_hex())
         folders = {path.parent: path for path in _see_sources(jobs, self._dataset)}
         self._start = {
@@ -163,6 +154,7 @@ class RayActors:
         self._members: dict[str, _Member] = {}
         self._warned: set[str] = set()
         self._alone_since, self._noticed = time.monotonic(), False
+        self._num_stillborn = 0
         for _ in range(count):
             self._add()
 
@@ -201,13 +193,14 @@ class RayActors:
     def close(self) -> None:
         """Stop every actor at once; jobs in progress are lost, nothing else."""
         for member in self._members.values():
-            self._ray.kill(member.handle)
-            self._find_marker(member).unlink(missing_ok=True)
+            with contextlib.suppress(Exception):  # the cluster itself may be gone
+                self._ray.kill(member.handle)
+            find_marker(self._dataset, member.name).unlink(missing_ok=True)
         self._mark.unlink(missing_ok=True)
 
     def _add(self) -> None:
         name = secrets.token_hex(4)
-        actor = self._ray.remote(_Actor).options(
+        actor = self._ray.remote(IngestActor).options(
             num_cpus=1,
             max_restarts=0,
             scheduling_strategy="SPREAD",
@@ -228,7 +221,7 @@ class RayActors:
         except self._ray.exceptions.RayError as error:
             text = " ".join(str(error).split())[:300]
             raise ToolkitError(f"Ray: {text}: run the same again") from error
-        if isinstance(answer, _Hello):
+        if isinstance(answer, Hello):
             self._welcome(member, answer)
             return None
         if isinstance(answer, Exception):
@@ -237,10 +230,10 @@ class RayActors:
             return Finished(member.name, answer)
         return Reported(member.name, answer)
 
-    def _welcome(self, member: _Member, hello: _Hello) -> None:
+    def _welcome(self, member: _Member, hello: Hello) -> None:
         if hello.problem is not None:
             raise hello.problem
-        member.node, member.kills = hello.node, hello.kills
+        member.node, member.kills, self._num_stillborn = hello.node, hello.kills, 0
         for text in hello.texts:
             self._warn(text)
 
@@ -249,17 +242,24 @@ class RayActors:
         del self._members[member.name]
         with contextlib.suppress(Exception):  # out of reach perhaps, yet alive
             self._ray.kill(member.handle)
-        if not member.node and not error.preempted:  # type: ignore[attr-defined]
-            text = " ".join(str(error).split())[:300]
-            raise ToolkitError(f"a Ray actor died at its start: {text}")
-        marker = self._find_marker(member)
-        source = marker.read_text() if marker.exists() else ""
+        marker = find_marker(self._dataset, member.name)
+        with contextlib.suppress(FileNotFoundError):
+            member.last = marker.read_bytes().decode()
         marker.unlink(missing_ok=True)
+        if not member.node:
+            self._num_stillborn += 1
+            if self._num_stillborn > MAX_STILLBORN:
+                text = " ".join(str(error).split())[:300]
+                raise ToolkitError(f"Ray actors die at their start: {text}")
+            self._add()
+            return None
         kills = self._ask_kills(member.node)
         self._add()
+        job_id, _, source = member.last.partition("\n")
         killed_by_ray = "OUT_OF_MEMORY" in str(error)
         return Died(
             member.name,
+            job_id,
             source,
             is_lost=kills is None,
             memory_is_short=killed_by_ray or (kills or 0) > member.kills,
@@ -299,114 +299,8 @@ class RayActors:
             self._warned.add(text)
             warnings.warn(text, stacklevel=2)
 
-    def _find_marker(self, member: _Member) -> Path:
-        return _find_marker(self._dataset, member.name)
-
-
-def _find_marker(dataset: Path, actor: str) -> Path:
-    """Where an actor notes the source that it has in hand: a message could die with it."""
-    return dataset / "shards" / f".tmp-{actor}.source"
-
 
 def _see_sources(jobs: Iterable[Job], dataset: Path) -> list[Path]:
     """The sources of jobs that are there for this process."""
     paths = (source_path(s, dataset) for job in jobs for s in job.sources if not s.problem)
     return [path for path in paths if path.exists()]
-
-
-class _Actor:
-    """Lives on a node of the cluster: loads its models, then makes job after job."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._node = socket.gethostname()
-
-    def start(
-        self,
-        *,
-        prepare: Callable[[], object],
-        make: MakeJob,
-        dataset: Path,
-        cwd: Path,
-        version: str,
-        mark: str,
-        paths: Sequence[Path],
-    ) -> _Hello:
-        """Look whether files are there, load models; problems are answers."""
-        import ray
-
-        node = ray.get_runtime_context().get_node_id()
-        self._make, self._dataset = make, dataset
-        with contextlib.suppress(OSError):  # a job that was submitted: its folder is of one node
-            os.chdir(cwd)  # options may name files from there
-        try:
-            self._check(version, mark)
-            self._check_seen(paths)
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                prepare()
-        except Exception as error:
-            problem = make_sendable(error, f"an actor on {self._node}")
-            return _Hello(node, 0, problem=problem)
-        texts = [str(w.message) for w in caught if w.category is UserWarning]
-        return _Hello(node, count_kills(), tuple(texts))
-
-    def run(self, job: Job, crashes: Mapping[str, str], paths: Sequence[Path]) -> Iterator[Any]:
-        """Yield the job's progress as it comes; last what was written, or an error."""
-        events: queue.SimpleQueue[Any] = queue.SimpleQueue()
-
-        def make() -> None:
-            try:
-                self._check_seen(paths)
-                events.put(self._make_job(job, crashes, events.put))
-            except Exception as error:
-                events.put(make_sendable(error, f"an actor on {self._node}"))
-
-        threading.Thread(target=make, daemon=True).start()
-        while isinstance(event := events.get(), Progress):
-            yield event
-        yield event
-
-    def _make_job(
-        self, job: Job, crashes: Mapping[str, str], put: Callable[[Progress], None]
-    ) -> Written:
-        marker = _find_marker(self._dataset, self._name)
-        marker.write_text("")
-
-        def report(progress: Progress) -> None:
-            if progress.kind == "source":
-                marker.write_text(progress.source)
-            put(progress)
-
-        def show(message: Warning | str, category: type[Warning], *_: object) -> None:
-            if category is UserWarning:
-                put(Progress("warning", text=str(message)))
-
-        warnings.showwarning = show  # type: ignore[assignment]
-        workspace = f"{job.id}-{self._name}"
-        return self._make(job, self._dataset, crashes, report, workspace=workspace)
-
-    def _check(self, version: str, mark: str) -> None:
-        if version != __version__:
-            raise ToolkitError(f"node {self._node}: has ttk {__version__}, not {version}")
-        folder = self._dataset / "shards"
-        try:
-            is_same = (folder / _MARK).read_text() == mark
-            _find_marker(self._dataset, self._name).write_text("")
-        except OSError as error:
-            raise StorageError(
-                f"node {self._node}: does not see {folder}, or may not write there: every node "
-                f"needs the folder of --out under the same path ({error.strerror})"
-            ) from error
-        if not is_same:
-            raise StorageError(
-                f"node {self._node}: has another {folder}: every node needs the same folder, shared"
-            )
-
-    def _check_seen(self, paths: Iterable[Path]) -> None:
-        for path in paths:
-            if not path.exists():
-                raise StorageError(
-                    f"node {self._node}: does not see {path}: every node needs the sources under "
-                    "the same paths"
-                )

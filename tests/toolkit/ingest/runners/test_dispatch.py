@@ -56,7 +56,7 @@ class ScriptedActors:
             self.jobs[f"a{self._num_made}"] = deque()
             self._num_made += 1
         source = "" if fate == "early" else job.sources[0].path
-        return [Died(name, source, fate in ("lost", "no more"), fate == "memory")]
+        return [Died(name, job.id, source, fate in ("lost", "no more"), fate == "memory")]
 
 
 def run_all(actors: ScriptedActors, names: str) -> tuple[list[str], list[Progress]]:
@@ -104,6 +104,22 @@ def test_a_source_that_kills_twice_is_given_as_failed_the_third_time() -> None:
     published, _ = run_all(ScriptedActors(2, fate), "abc")
     assert sorted(published) == ["a", "b", "c"]
     assert seen == [{}, {}, {"b": "it killed its worker 2 times"}]
+
+
+def test_a_death_between_two_jobs_is_no_source_s_fault_but_does_not_go_on_for_ever() -> None:
+    """What the actor noted last is of the job before, which is published already."""
+
+    class Dying(ScriptedActors):
+        def wait(self) -> list[Event]:
+            events = super().wait()
+            return [Died(e.actor, "b", "b", False) if isinstance(e, Died) else e for e in events]
+
+    fates = iter(["done", "crash", "done"])
+    actors = Dying(1, lambda job, crashes: "done" if crashes else next(fates))
+    assert run_all(actors, "bc")[0] == ["b", "c"]
+    dying = Dying(1, lambda job, crashes: "done" if job.id == "b" else "crash")
+    with pytest.raises(ToolkitError, match="before they reach a source"):
+        run_all(dying, "bc")
 
 
 def test_nodes_that_are_lost_are_no_source_s_fault() -> None:

@@ -20,7 +20,8 @@ from toolkit.dataset.writer import Written
 from toolkit.errors import SetupError, StorageError, ToolkitError
 from toolkit.ingest import ingest
 from toolkit.ingest.runners.base import Crashes, Progress
-from toolkit.ingest.runners.ray import _Actor, open_ray
+from toolkit.ingest.runners.ray import open_ray
+from toolkit.ingest.runners.ray_actor import IngestActor
 from toolkit.ingest.workspace import lock_dataset, sweep_workspaces
 from toolkit.schema import Job, Source
 
@@ -52,7 +53,7 @@ def test_options_that_contradict_each_other_are_a_callers_mistake(
 
 
 def test_a_node_without_the_folder_the_sources_or_the_version_is_named(tmp_path: Path) -> None:
-    actor, node = _Actor("a"), f"node {socket.gethostname()}: "
+    actor, node = IngestActor("a"), f"node {socket.gethostname()}: "
     actor._dataset = tmp_path
     with pytest.raises(StorageError, match=f"{node}does not see .*shards"):
         actor._check(__version__, "mark")
@@ -70,12 +71,12 @@ def test_a_node_without_the_folder_the_sources_or_the_version_is_named(tmp_path:
 
 def test_an_actor_sends_progress_warnings_and_errors_in_order(tmp_path: Path) -> None:
     (tmp_path / "shards").mkdir()
-    actor = _Actor("a")
+    actor = IngestActor("a")
     actor._dataset, actor._make = tmp_path, act
     events = list(actor.run(make_job("a", "b"), {"a": "why"}, []))
     assert [(e.kind, e.source) for e in events[:-1]] == [("source", "a"), ("source", "b")]
     assert isinstance(events[-1], Written)
-    assert (tmp_path / "shards" / ".tmp-a.source").read_text() == "b"
+    assert (tmp_path / "shards" / ".tmp-a.source").read_text() == "a-b\nb"
     *_, error = actor.run(make_job("full"), {}, [])
     assert isinstance(error, StorageError)
     assert "in act" in error.__notes__[0]
