@@ -20,10 +20,10 @@ def read_pins(text: str) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in lines}
 
 
-OF_DEV, OF_TEACHER, OF_IDENTITY = map(
+OF_DEV, OF_TEACHER, OF_IDENTITY, OF_RAY = map(
     read_pins, (ROOT / "constraints.txt").read_text("utf-8").split("# What the extra ")
 )
-PINS = OF_DEV | OF_TEACHER | OF_IDENTITY
+PINS = OF_DEV | OF_TEACHER | OF_IDENTITY | OF_RAY
 
 
 def find_closure(requirements: list[str]) -> set[str]:
@@ -72,6 +72,12 @@ def test_so_do_those_of_identity(closure: set[str]) -> None:
         pytest.skip("needs the extra identity")
     brought = find_closure([f"{PROJECT['name']}[identity]"]) - closure
     assert sorted(brought) == sorted(OF_IDENTITY)
+
+
+def test_so_do_those_of_ray(closure: set[str]) -> None:
+    pytest.importorskip("ray")
+    brought = find_closure([f"{PROJECT['name']}[ray]"]) - closure
+    assert sorted(brought) == sorted(OF_RAY)
 
 
 def test_one_opencv_is_installed(closure: set[str]) -> None:

@@ -329,7 +329,7 @@ def test_too_little_memory_is_one_clear_error_and_no_row(
     """Address space that lets the models load, and little more from one stage on."""
     code = (
         "import resource, sys\n"
-        "from toolkit.ingest import run as module\n"
+        "from toolkit.ingest import shard_maker as module\n"
         "from toolkit.cli import main\n"
         f"stage = module.{stage}\n"
         "def starve(*args, **kwargs):\n"

@@ -23,6 +23,7 @@ from toolkit.cli.base import (
 from toolkit.cli.progress import IngestProgress
 from toolkit.errors import ToolkitError
 from toolkit.ingest.options import IngestOptions
+from toolkit.ingest.runners import ENGINES
 from toolkit.names import write_name
 
 if TYPE_CHECKING:
@@ -47,7 +48,20 @@ _SHOWN = 10
 @click.option(
     "--workers",
     type=click.IntRange(min=0),
-    help="Processes to run in; 0: this one. [default: the cores this process may use]",
+    help="Processes to run in; 0: this one. [default: the cores this process may use] With "
+    "--engine ray, actors. [default: the cores of the cluster]",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="local",
+    show_default=True,
+    help="Run on this machine, or on a Ray cluster (extra ray) whose nodes share the files.",
+)
+@click.option(
+    "--address",
+    metavar="auto|HOST[:PORT]",
+    help="Ray cluster of --engine ray. [default: one that runs here, else a new one]",
 )
 @click.option("--job-slice", metavar="I/N", help="Run every N-th job from the I-th, as 0/4.")
 @click.option("--retry-rejected", is_flag=True, help="Run sources again that gave no clip.")
@@ -68,6 +82,8 @@ def ingest(
     inputs: tuple[Path, ...],
     out: Path,
     workers: int | None,
+    engine: str,
+    address: str | None,
     job_slice: str | None,
     dry_run: bool,
     as_json: bool,
@@ -94,6 +110,8 @@ def ingest(
             _print_plan(plan, record, out, count, as_json)
             return
         more |= {"on_plan": progress.start, "on_progress": progress.advance}
+        more |= {"engine": engine, "address": address}
+        count = workers or 0 if engine == "ray" else count
         stage.ingest(inputs, record, out=out, workers=count, job_slice=part, **more)
     if not _print_report(out, as_json):
         raise ToolkitError(

@@ -10,7 +10,7 @@ with DatasetWriter(dataset, "mine-0", options=…, fps=30, frame_size=0, provena
 import contextlib
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,6 +75,37 @@ class Rejection:
     message: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What a writer made of one job; `publish_written` makes it part of the dataset.
+
+    Attributes:
+        job: the record of what was to be done.
+        shard: the finished file, under a temporary name; None where there is no clip.
+        rows: table -> the rows of its part.
+    """
+
+    job: Job
+    shard: Path | None
+    rows: Mapping[str, Sequence[Row]]
+
+
+def publish_written(dataset: Path, written: Written) -> None:
+    """Give every file of a job its final name: the last one says that the job is done.
+
+    Raises:
+        StorageError: the disk refuses.
+    """
+    job_id = written.job.id
+    if not has_job(dataset, job_id):
+        write_job(dataset, written.job)
+    write_part(dataset, "rejected", job_id, written.rows["rejected"])
+    if written.shard is not None:
+        publish(written.shard, dataset / "shards" / f"{job_id}.h5")
+    write_part(dataset, "clips", job_id, written.rows["clips"])
+    write_part(dataset, "sources", job_id, written.rows["sources"])
+
+
 def clip_id(source_sha256: str, start: int, num: int) -> str:
     """Id of frames [start, start + num) of a source: of its content and the stretch alone."""
     return f"{source_sha256[:16]}-{start:06d}-{num:05d}"
@@ -98,6 +129,7 @@ class DatasetWriter:
         spool: an existing folder for temporary files, on the dataset's file system; by default
             one that is removed afterwards.
         ingested_at: the time to record; by default, when the block ends.
+        publish: gets the dataset's folder and what was written, while temporary files are there.
 
     Raises:
         StorageError: in any method: the disk is full or not writable.
@@ -115,11 +147,12 @@ class DatasetWriter:
         provenance: Mapping[str, Provenance],
         spool: Path | None = None,
         ingested_at: datetime | None = None,
+        publish: Callable[[Path, Written], None] = publish_written,
     ) -> None:
         check_inside(dataset / "shards", dataset)
         self._dataset, self._job_id, self._fps = dataset, check_id(job_id, dataset), fps
         self._options, self._provenance = dict(options), provenance
-        self._ingested_at = ingested_at
+        self._ingested_at, self._publish = ingested_at, publish
         self._clips: list[Row] = []
         self._rejected: list[Row] = []
         self._sources: list[Source] = []
@@ -144,7 +177,7 @@ class DatasetWriter:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._stack:
             if kind is None:
-                self._publish()
+                self._publish(self._dataset, self._finish())
 
     def add_clip(self, clip: ClipRow) -> None:
         """Append one clip.
@@ -209,34 +242,30 @@ class DatasetWriter:
             spool = tempfile.TemporaryDirectory(".tmp", f".{self._job_id}-", folder)
         return Path(self._stack.enter_context(spool))
 
-    def _publish(self) -> None:
-        """Give every file its final name: the last one says that the job is done."""
-        dataset, job_id = self._dataset, self._job_id
-        if not has_job(dataset, job_id):
-            job = Job(id=job_id, sources=tuple(self._sources), options=self._options)
-            write_job(dataset, job)
-        of_job = {"job": job_id, "ingested_at": self._ingested_at or datetime.now(UTC)}
-        write_part(dataset, "rejected", job_id, [row | of_job for row in self._rejected])
-        of_shard = of_job | self._describe_shard(self._publish_shard())
-        write_part(dataset, "clips", job_id, [row | of_shard for row in self._clips])
-        rows = [self._describe_source(source) | of_job for source in self._sources]
-        write_part(dataset, "sources", job_id, rows)
-
-    def _publish_shard(self) -> Path:
-        shard = self._dataset / "shards" / f"{self._job_id}.h5"
+    def _finish(self) -> Written:
+        job = Job(id=self._job_id, sources=tuple(self._sources), options=self._options)
+        of_job = {"job": self._job_id, "ingested_at": self._ingested_at or datetime.now(UTC)}
         if self._clips:
             self._shard.finish()
-            publish(self._shard.path, shard)
-        return shard
+        of_shard = of_job | self._describe_shard()
+        return Written(
+            job=job,
+            shard=self._shard.path if self._clips else None,
+            rows={
+                "rejected": [row | of_job for row in self._rejected],
+                "clips": [row | of_shard for row in self._clips],
+                "sources": [self._describe_source(source) | of_job for source in self._sources],
+            },
+        )
 
-    def _describe_shard(self, shard: Path) -> Row:
+    def _describe_shard(self) -> Row:
         made = {
             f"{feature}_backend": f"{by.backend} {by.version}".strip()
             for feature, by in self._provenance.items()
         }
         return {
-            "shard": f"shards/{shard.name}",
-            "shard_sha256": hash_file(shard) if self._clips else "",
+            "shard": f"shards/{self._job_id}.h5",
+            "shard_sha256": hash_file(self._shard.path) if self._clips else "",
             "options_digest": digest_record(self._options),
             "schema_version": SCHEMA_VERSION,
             **{name: made.get(name, "none") for name in _BACKENDS},

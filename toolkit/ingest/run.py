@@ -2,9 +2,9 @@
 
     ingest         plan what is new, run it job by job, say what came out
     run_job        one job: its sources, one after another, into one shard; publish it
-    _ingest_source one source: probe, sound, faces, clips, features; _add_clip its crops
+    make_job       the same on another machine, which leaves publishing to this one
 
-Each stage is one module; this one only calls them in order.
+`shard_maker.py` leads a source through the stages.
 """
 
 import contextlib
@@ -14,52 +14,31 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from toolkit.clock import SAMPLE_RATE, suits_25
 from toolkit.dataset.manifest import find_part, read_done_jobs
 from toolkit.dataset.paths import source_path
-from toolkit.dataset.rows import describe_clip
-from toolkit.dataset.writer import ClipRow, DatasetWriter, Rejection, clip_id
+from toolkit.dataset.writer import Written
 from toolkit.errors import BusyError, ToolkitError
-from toolkit.features.blink import compute_ear
 from toolkit.ingest.backends import load_backends, one_thread
-from toolkit.ingest.clips import cut_clips
-from toolkit.ingest.crops import encode_crops, read_crops
 from toolkit.ingest.jobs import Plan, make_plan, record_plan
 from toolkit.ingest.options import IngestOptions
-from toolkit.ingest.prepare import prepare_clip, to_crop
-from toolkit.ingest.rejected import (
-    Stretch,
-    check_source,
-    explain_failure,
-    judge_faces,
-    merge_scraps,
-    reject_missing,
-    reject_silence,
-    reject_stuck,
-)
-from toolkit.ingest.runners import open_runner
+from toolkit.ingest.runners import ENGINES, open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
 from toolkit.ingest.runners.processes import check_guard
-from toolkit.ingest.sound import extract_sound, warn_of_recordings
-from toolkit.ingest.sources import check_inputs, check_unchanged, forget_content
-from toolkit.ingest.timeline import lay_out
-from toolkit.ingest.track import track_faces
+from toolkit.ingest.runners.ray import open_ray
+from toolkit.ingest.shard_maker import Report, ShardMaker
+from toolkit.ingest.sound import warn_of_recordings
+from toolkit.ingest.sources import check_inputs
 from toolkit.ingest.workspace import (
     describe_owner,
     hold_dataset,
     is_running,
     lock_dataset,
     open_workspace,
+    set_aside,
     sweep_workspaces,
 )
-from toolkit.media.picture_store import PictureStore
-from toolkit.media.video import Streams
-from toolkit.schema import NOMINAL_SIZE, ClipInput, Job, Source, VideoInfo
+from toolkit.schema import Job
 from toolkit.storage import guard_storage
-
-Report = Callable[[Progress], None]
 
 
 def ingest(
@@ -68,6 +47,8 @@ def ingest(
     *,
     out: Path | str = ".",
     workers: int = 0,
+    engine: str = "local",
+    address: str | None = None,
     job_slice: tuple[int, int] = (0, 1),
     retry_rejected: bool = False,
     exclude: Iterable[str] = (),
@@ -81,7 +62,9 @@ def ingest(
         inputs: files, folders (searched through) and text lists of paths.
         options: what to make; one dataset has one set of those that shape its arrays.
         out: the dataset's folder; `shards/` and `manifests/` are made in it.
-        workers: processes to run in; 0 runs in this one.
+        workers: processes to run in; 0 runs in this one. With Ray, actors; 0: as many as cores.
+        engine: `local`: on this machine; `ray`: as actors of a Ray cluster.
+        address: of the cluster: see `open_ray`.
         job_slice: (i, n): only jobs whose id mod n is i, so that n machines share a plan.
         retry_rejected: run sources again that gave no clip.
         exclude: patterns of files and folders to leave out: see `find_sources`.
@@ -99,6 +82,7 @@ def ingest(
     """
     if workers < 0 or not 0 <= job_slice[0] < job_slice[1]:
         raise ValueError(f"workers={workers}, job_slice={job_slice}: 0 or more; (i, n) with i < n")
+    _check_engine(engine, address, job_slice)
     options, dataset = options or IngestOptions(), Path(out)
     check_guard()
     given = [inputs] if isinstance(inputs, (str, Path)) else [*inputs]
@@ -113,7 +97,11 @@ def ingest(
             recorded = IngestOptions.from_arrays(options.of_arrays())  # as the jobs will ask for
             free = [job for job in mine.jobs if not is_running(dataset, job.id)]
             load = functools.partial(load_backends, recorded) if free else lambda: None
-            run = stack.enter_context(open_runner(min(workers, len(free)), load, run_job))
+            if free and engine == "ray":
+                ray = functools.partial(open_ray, workers=workers, address=address)
+                run = stack.enter_context(ray(free, dataset, prepare=load, make=make_job))
+            else:
+                run = stack.enter_context(open_runner(min(workers, len(free)), load, run_job))
             record_plan(plan, dataset)
         on_plan(mine)
         warn_of_recordings(source_path(s, dataset) for job in mine.jobs for s in job.sources)
@@ -128,6 +116,15 @@ def ingest(
         run(mine.jobs if free else (), dataset, report)
     check_finished(dataset, mine)
     return mine
+
+
+def _check_engine(engine: str, address: str | None, job_slice: tuple[int, int]) -> None:
+    if engine not in ENGINES:
+        raise ValueError(f"--engine {engine}: choose from {', '.join(ENGINES)}")
+    if engine == "local" and address is not None:
+        raise ValueError("--address: only with --engine ray")
+    if engine == "ray" and job_slice != (0, 1):
+        raise ValueError("--job-slice: not with --engine ray, which shares out the jobs itself")
 
 
 def check_finished(dataset: Path, plan: Plan) -> None:
@@ -200,183 +197,39 @@ def run_job(job: Job, dataset: Path, crashes: Crashes, report: Report) -> None:
         if spool is None or find_part(dataset, "sources", job.id).is_file():
             report(Progress("busy", job.id))
             return
-        maker = ShardMaker(job, dataset, spool, report)
-        with maker.writer:
-            for source in job.sources:
-                maker.add_source(source, crashes.get(source.path))
+        _add_sources(ShardMaker(job, dataset, spool, report), crashes)
 
 
-class ShardMaker:
-    """One job under way: from each source to its clips in `writer`, which publishes them."""
+def make_job(
+    job: Job, dataset: Path, crashes: Crashes, report: Report, *, workspace: str
+) -> Written:
+    """`run_job` but for its end: the shard is finished under a temporary name, nothing published.
 
-    def __init__(self, job: Job, dataset: Path, spool: Path, report: Report) -> None:
-        self._job, self._dataset, self._spool, self._report = job, dataset, spool, report
-        self._options = IngestOptions.from_arrays(dict(job.options))
-        self._backends = load_backends(self._options)
-        self._without_clips: dict[str, str] = {}
-        self._instead: dict[str, str] = {}
-        self.writer = DatasetWriter(
-            dataset,
-            job.id,
-            options=job.options,
-            fps=self._options.fps,
-            frame_size=self._options.frame_size,
-            provenance=self._backends.provenance(),
-            spool=spool,
-        )
+    Args:
+        job: as for `run_job`, and so on.
+        dataset: its folder.
+        crashes: sources that are `failed`.
+        report: called with every step.
+        workspace: name of a temporary folder for this call alone: another process that was given
+            the job as well, and is out of reach, may be at work still.
 
-    def add_source(self, source: Source, crash: str | None = None) -> None:
-        """Ingest one source; whatever is its own fault becomes rows in `rejected`."""
-        self._report(Progress("source", self._job.id, source.path))
-        rejections: list[Rejection] = []
-        first = source.duplicate_of or ""
-        source = self._reconsider(source)
-        try:
-            check_source(source, crash)
-            duration = self._ingest_source(source, rejections)
-        except Exception as error:  # turned down whole, whatever was said of stretches of it
-            duration = source.duration
-            rejections = [Rejection(0.0, duration, *explain_failure(error, source.path))]
-            source = forget_content(source, self._dataset)
-        num_clips = self.writer.add_source(replace(source, duration=duration), rejections)
-        if not num_clips:
-            self._without_clips[source.path] = source.sha256
-        elif first:
-            self._instead[first] = source.path
-        self._report(Progress("done", self._job.id, source.path, num_clips))
+    Returns:
+        What `publish_written` makes part of the dataset.
+    """
+    load_backends(IngestOptions.from_arrays(dict(job.options)))
+    written: list[Written] = []
+    with one_thread(), guard_storage(dataset), open_workspace(dataset, workspace) as spool:
+        if spool is None:
+            raise BusyError(f"{dataset}: another process works in {workspace}")
 
-    def _reconsider(self, source: Source) -> Source:
-        """A copy of what gave no clip is looked at itself, until one in another container does."""
-        digest = self._without_clips.get(source.duplicate_of or "")
-        if source.duplicate_of is None or digest is None:
-            return source
-        instead = self._instead.get(source.duplicate_of)
-        is_same_file = digest == source.sha256
-        return replace(source, duplicate_of=source.duplicate_of if is_same_file else instead)
+        def keep(dataset: Path, made: Written) -> None:
+            written.append(set_aside(made, dataset))
 
-    def _ingest_source(self, source: Source, rejections: list[Rejection]) -> float:
-        """The journey of one source; adds to its rejections; length of its picture, s."""
-        path, fps = source_path(source, self._dataset), self._options.fps
-        check_unchanged(path, source)
-        sound, mesh = self._spool / "sound.s16", self._spool / "mesh.f32"
-        info, streams, num_samples = extract_sound(path, sound, self._options.audio_track)
-        track = track_faces(
-            path,
-            info,
-            streams,
-            mesh=self._backends.mesh,
-            spool=mesh,
-            on_frame=self._count(source, info),
-            keep=self._spool / "pictures.yuv",
-        )
-        info = replace(info, fps=track.mean_fps or info.fps)  # what it claims may be anything
-        self._tell_rate(source, info.fps)
-        stretches = cut_clips(
-            track,
-            fps=fps,
-            audio_span=(round((info.audio_start or 0) * SAMPLE_RATE), num_samples),
-            min_frames=self._options.min_frames,
-            max_frames=self._options.max_frames,
-        )
-        timeline = lay_out(track, fps)
-        clips = []
-        for stretch in judge_faces(reject_silence(stretches, sound, fps), track, timeline, info):
-            if stretch.reason is not None:
-                rejections.append(stretch.to_rejection(fps))
-                continue
-            clip = prepare_clip(
-                stretch,
-                clip_id=clip_id(source.sha256, stretch.start, stretch.num),
-                path=path,
-                info=info,
-                streams=streams,
-                track=track,
-                timeline=timeline,
-                sound=sound,
-                fps=fps,
-                focal=self._options.focal,
-                margin=self._options.margin,
-            )
-            clip.arrays["face/valid"] = clip.valid
-            clips.append(clip)
-        failed = self._backends.extract_source(clips)
-        for clip in clips:
-            try:
-                if clip.clip_id in failed:
-                    raise failed[clip.clip_id]
-                self._add_clip(source, clip, info, streams, track.store)
-            except Exception as error:
-                reason, message = explain_failure(error, source.path)
-                stretch = Stretch(clip.start_frame, clip.num_frames, reason, message)
-                rejections.append(stretch.to_rejection(fps))
-        ends = [num_samples / SAMPLE_RATE, *((s.start + s.num) / fps for s in stretches)]
-        missing = list(reject_stuck(track))
-        missing += reject_missing(info, max(ends) + sum(m.duration for m in missing))
-        rejections[:] = merge_scraps([*rejections, *missing])
-        return sum(m.duration for m in missing) + sum(s.num / fps for s in stretches)
+        _add_sources(ShardMaker(job, dataset, spool, report, publish=keep), crashes)
+    return written[0]
 
-    def _add_clip(
-        self,
-        source: Source,
-        clip: ClipInput,
-        info: VideoInfo,
-        streams: Streams,
-        store: PictureStore | None,
-    ) -> None:
-        """Pass 2 and the features of one clip, into the shard and its row."""
-        size = self._options.frame_size or NOMINAL_SIZE
-        info = replace(info, width=clip.picture_size[0], height=clip.picture_size[1])
-        landmarks, pcm = clip.load_landmarks(), clip.load_pcm()
-        in_crop = to_crop(landmarks, clip, size)
-        pass2 = encode_crops(
-            read_crops(clip, info, streams, size, store),
-            in_crop,
-            self._spool / "jpegs",
-            size=size,
-            store=self._options.frame_size > 0,
-        )
-        clip.colors = pass2.colors
-        self._backends.extract_clip(clip)
-        clip.arrays |= {
-            "face/landmarks": in_crop,
-            "face/confidence": np.full(clip.num_frames, np.nan, np.float32),
-            "face/ear": compute_ear(landmarks),
-            "video/source_time": clip.source_time,
-        }
-        self.writer.add_clip(
-            ClipRow(
-                clip_id=clip.clip_id,
-                identity=source.identity,
-                source=source.path,
-                source_sha256=source.sha256,
-                start_frame=clip.start_frame,
-                num_frames=clip.num_frames,
-                crop=clip.crop,
-                intrinsics=clip.intrinsics,
-                arrays=clip.arrays,
-                pcm=pcm,
-                frames=pass2.read_jpegs(),
-                measured=describe_clip(
-                    clip, landmarks=landmarks, pcm=pcm, sharpness=pass2.sharpness, info=info
-                ),
-            )
-        )
-        self._report(Progress("stored", self._job.id, source.path, clip.num_frames))
-        clip.arrays.clear()
-        clip.colors = None
 
-    def _tell_rate(self, source: Source, source_fps: float) -> None:
-        if suits_25(source_fps, self._options.fps):
-            self._report(Progress("slow", self._job.id, source.path))
-
-    def _count(self, source: Source, info: VideoInfo) -> Callable[[], None]:
-        """Called at every decoded frame; reports sixty at a time."""
-        count, total = 0, round((info.duration or 0) * info.fps)
-
-        def step() -> None:
-            nonlocal count
-            count += 1
-            if count % 60 == 0:
-                self._report(Progress("frames", self._job.id, source.path, 60, total))
-
-        return step
+def _add_sources(maker: ShardMaker, crashes: Crashes) -> None:
+    with maker.writer:
+        for source in maker.job.sources:
+            maker.add_source(source, crashes.get(source.path))

@@ -13,11 +13,13 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from toolkit.dataset.manifest import PARTS
 from toolkit.dataset.paths import check_id, check_inside
-from toolkit.storage import hold_folder
+from toolkit.dataset.writer import Written
+from toolkit.storage import hold_folder, publish
 
 _PREFIX, _DEAD = ".tmp-", ".dead"
 _OWNER, _PLANNER = "owner.txt", ".plan.tmp"
@@ -44,9 +46,25 @@ def open_workspace(dataset: Path, job_id: str) -> Iterator[Path | None]:
         _remove(folder, lock)
 
 
+def set_aside(written: Written, dataset: Path) -> Written:
+    """Move a job's shard out of its temporary folder, which ends, to where a sweep would find it.
+
+    Its name is of its content: made twice, it is the same file.
+    """
+    if written.shard is None:
+        return written
+    digest = written.rows["clips"][0]["shard_sha256"]
+    aside = dataset / "shards" / f"{_PREFIX}{written.job.id}-{digest[:16]}.h5"
+    publish(written.shard, aside)
+    return replace(written, shard=aside)
+
+
 def sweep_workspaces(dataset: Path) -> int:
     """Remove the temporary files of runs that are dead; returns how many folders there were."""
     count = 0
+    for path in (dataset / "shards").glob(f"{_PREFIX}*"):
+        if path.is_file() and not path.is_symlink():  # of actors, whose run is alone here
+            path.unlink(missing_ok=True)
     for folder in sorted((dataset / "shards").glob(f"{_PREFIX}*"), reverse=True):
         lock = _try_lock(folder)
         if lock is not None:

@@ -148,6 +148,8 @@ def _write_resuming() -> str:
     program = "zoo"
     if "LOCAL_WORLD_SIZE" in os.environ:
         program = f"torchrun --nproc-per-node {os.environ['LOCAL_WORLD_SIZE']} -m zoo"
+    if (nodes := os.environ.get("GROUP_WORLD_SIZE", "1")) != "1":
+        program = program.replace("torchrun", f"torchrun --nnodes {nodes} --rdzv-endpoint …")
     family, parent = ctx.info_name, ctx.parent.info_name if ctx.parent else ""
     return f"{program} {parent} {family} {shlex.join(words)}"
 

@@ -10,6 +10,7 @@ import torch.distributed as dist
 from torch import nn
 
 from toolkit.errors import ToolkitError
+from zoo.training.heartbeat import GONE, Heartbeat
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Distributed:
             return
         gradients = [value.grad for value in network.parameters() if value.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        dist.all_reduce(flat)
+        with _meeting():
+            dist.all_reduce(flat)
         sizes = [gradient.numel() for gradient in gradients]
         parts = torch.split(flat / self.size, sizes)
         for gradient, part in zip(gradients, parts, strict=True):
@@ -57,13 +59,24 @@ class Distributed:
         if self.size == 1:
             return number
         shared = torch.tensor(number, device=self.device)
-        dist.all_reduce(shared, dist.ReduceOp.MAX)
+        with _meeting():
+            dist.all_reduce(shared, dist.ReduceOp.MAX)
         return int(shared)
 
     def wait(self) -> None:
         """Go on when every process has come here."""
         if self.size > 1:
-            dist.barrier()
+            with _meeting():
+                dist.barrier()
+
+
+@contextlib.contextmanager
+def _meeting() -> Iterator[None]:
+    """An exchange of all processes; ToolkitError where one has failed or was lost."""
+    try:
+        yield
+    except RuntimeError as error:  # gloo's; NCCL's are its subclasses
+        raise ToolkitError(GONE) from error
 
 
 @contextlib.contextmanager
@@ -73,17 +86,23 @@ def init_distributed(device: str = "auto") -> Iterator[Distributed]:
     Args:
         device: `cpu`, `cuda`, `cuda:1` …; `auto` takes a GPU where there is one.
 
+    A process whose node is lost is noticed within a minute, and the others end.
+
     Raises:
-        ToolkitError: the device is not available.
+        ToolkitError: the device is not available, or, in any exchange, a process is gone.
     """
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
     chosen = find_device(device, local)
     if size == 1:
         yield Distributed(device=chosen)
         return
-    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    with _meeting():
+        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    rank, place = dist.get_rank(), (os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
+    store = dist.TCPStore(*place, is_master=False, wait_for_workers=False)
     try:
-        yield Distributed(dist.get_rank(), size, chosen)
+        with Heartbeat(store, rank, size):
+            yield Distributed(rank, size, chosen)
     finally:
         dist.destroy_process_group()
 

@@ -31,7 +31,7 @@ from toolkit.dataset.stats import yield_funnel
 from toolkit.dataset.validate import validate_dataset
 from toolkit.errors import BusyError, OptionsError
 from toolkit.features.pose import MeshPose
-from toolkit.ingest import run as stage
+from toolkit.ingest import backends, shard_maker
 from toolkit.ingest.jobs import Plan, record_plan
 from toolkit.ingest.options import IngestOptions
 from toolkit.ingest.rejected import Stretch
@@ -355,7 +355,7 @@ def test_where_another_process_has_every_job_no_model_is_loaded(
 ) -> None:
     with lock_dataset(dataset):
         record_plan(plan := plan_ingest([three], TINY, dataset), dataset)
-    monkeypatch.setattr(stage, "load_backends", lambda options: pytest.fail("loaded"))
+    monkeypatch.setattr("toolkit.ingest.run.load_backends", lambda options: pytest.fail("loaded"))
     with contextlib.ExitStack() as stack:
         for job in plan.jobs:
             stack.enter_context(open_workspace(dataset, job.id))
@@ -560,14 +560,14 @@ def test_a_copy_in_another_container_is_looked_at_where_the_first_gave_no_clip(
     for name in ("d.mkv", "e.ts"):
         run_ffmpeg("-i", three / "a.mp4", "-c", "copy", three / name)
     shutil.copy(three / "a.mp4", three / "z.mp4")
-    look = stage.track_faces
+    look = shard_maker.track_faces
 
     def fail_on_a(path: Path, *args: Any, **more: Any) -> Any:
         if path.name == "a.mp4":
             raise RuntimeError("a container that cannot be read")
         return look(path, *args, **more)
 
-    monkeypatch.setattr(stage, "track_faces", fail_on_a)
+    monkeypatch.setattr(shard_maker, "track_faces", fail_on_a)
     (job,) = ingest(three, TINY, out=dataset).jobs
     copies = [(Path(s.path).name, bool(s.duplicate_of)) for s in job.sources]
     assert copies == [("a.mp4", False), ("d.mkv", True), ("e.ts", True), ("z.mp4", True)]
@@ -683,9 +683,9 @@ def test_a_source_that_fails_as_a_whole_has_one_row_for_all_of_it(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(stage, "prepare_clip", lambda *_, **__: fail())
+    monkeypatch.setattr(shard_maker, "prepare_clip", lambda *_, **__: fail())
     too_short = Stretch(0, 1, Reason.TOO_SHORT)
-    monkeypatch.setattr(stage, "cut_clips", lambda *_, **__: [too_short, Stretch(1, 40)])
+    monkeypatch.setattr(shard_maker, "cut_clips", lambda *_, **__: [too_short, Stretch(1, 40)])
     ingest(three / "a.mp4", TINY, out=dataset)
     (row,) = read_rows(dataset, "rejected")
     assert (row["reason"], row["duration"]) == ("failed", 1.5)
@@ -705,7 +705,7 @@ def test_a_message_that_is_no_utf8_does_not_stop_the_batch(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(os.fsdecode(b"caf\xe9.mp4"))
 
-    monkeypatch.setattr(stage, "track_faces", fail)
+    monkeypatch.setattr(shard_maker, "track_faces", fail)
     ingest(three, TINY, out=dataset)
     assert {row["message"] for row in read_rows(dataset, "rejected")} == {
         "RuntimeError: caf\\udce9.mp4"
@@ -736,15 +736,14 @@ def test_models_are_loaded_once(
     dataset: Path, three: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[object] = []
-    original = stage.load_backends.__wrapped__
 
-    def count(options: Any) -> Any:
-        made.append(options)
-        return original(options)
+    class Counted(backends.Backends):
+        def __init__(self, options: IngestOptions) -> None:
+            made.append(options)
+            super().__init__(options)
 
-    import functools
-
-    monkeypatch.setattr(stage, "load_backends", functools.lru_cache(maxsize=1)(count))
+    backends.load_backends.cache_clear()
+    monkeypatch.setattr(backends, "Backends", Counted)
     ingest(three, TINY, out=dataset)
     assert len(made) == 1
 

@@ -1,4 +1,4 @@
-"""Where jobs run: in this process, or in worker processes."""
+"""Where jobs run: in this process, in worker processes, or (`ray.py`) on a cluster."""
 
 import contextlib
 import functools
@@ -9,6 +9,8 @@ from toolkit.ingest.runners.base import Progress, Run, RunJob
 from toolkit.ingest.runners.here import run_here
 from toolkit.ingest.runners.processes import WorkerPool
 from toolkit.schema import Job
+
+ENGINES = ("local", "ray")
 
 
 @contextlib.contextmanager

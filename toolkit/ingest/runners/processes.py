@@ -4,26 +4,24 @@ import contextlib
 import functools
 import multiprocessing
 import os
-import pickle
 import signal
 import threading
 import warnings
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import StorageError, ToolkitError
+from toolkit.errors import ToolkitError
 from toolkit.ingest.runners.base import Crashes, Progress, RunJob
+from toolkit.ingest.runners.failures import CrashCounter, make_sendable
 from toolkit.memory import count_kills
 from toolkit.schema import Job
 
-MAX_CRASHES = 2
-"""A source that kills its worker this often is `failed`."""
-
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""What tells each library how many threads to start."""
 
 
 def check_guard() -> None:
@@ -66,19 +64,19 @@ class WorkerPool:
             ToolkitError: what a job raised, the rest then being stopped.
         """
         queue, kills = deque(jobs), count_kills()
-        crashes: dict[str, Counter[str]] = {}
+        crashes = CrashCounter()
         while queue or any(worker.job for worker in self._workers):
             for worker in self._workers:
                 if worker.job is None and queue:
                     job = queue.popleft()
-                    worker.give(job, dataset, _describe_crashes(crashes.get(job.id, Counter())))
+                    worker.give(job, dataset, crashes.describe(job.id))
             for worker in self._wait():
                 try:
                     event = worker.receive()
                 except _WorkerDiedError:
                     job = worker.bury()
-                    crashes.setdefault(job.id, Counter())[worker.source] += 1
-                    _check_crashes(crashes[job.id], worker, kills)
+                    killed = worker.process.exitcode == -signal.SIGKILL and count_kills() > kills
+                    crashes.add(job.id, worker.source, memory_is_short=killed)
                     queue.appendleft(job)
                     worker.restart(self._prepare, self._run)
                     continue
@@ -101,21 +99,6 @@ class WorkerPool:
 
     def __exit__(self, *args: object) -> None:
         self.close()
-
-
-def _describe_crashes(counts: Counter[str]) -> dict[str, str]:
-    text = f"it killed its worker {MAX_CRASHES} times"
-    return {source: text for source, count in counts.items() if count >= MAX_CRASHES}
-
-
-def _check_crashes(counts: Counter[str], worker: "_Worker", kills: int) -> None:
-    """Raise where it is not the source that kills; `kills` is what the kernel had killed before."""
-    if counts[worker.source] < MAX_CRASHES:
-        return
-    if worker.process.exitcode == -signal.SIGKILL and count_kills() > kills:
-        raise StorageError("memory is short: the kernel killed workers: use fewer --workers")
-    if not worker.source:
-        raise ToolkitError("workers die before they reach a source: try --workers 0 --debug")
 
 
 class _WorkerDiedError(Exception):
@@ -200,8 +183,8 @@ def _worker_environment() -> Iterator[None]:
     killing its workers. It answers when it leaves the block: a parent torn from a start leaves
     a child that reads half of what it is to run.
     """
-    saved = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    saved = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
     with _interrupted_later():
         resource_tracker.ensure_running()  # the first start would: and unblock SIGINT again
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -253,7 +236,7 @@ def _serve(connection: Connection, prepare: Callable[[], object], run: RunJob) -
             run(job, dataset, crashes, send)
             send(Progress("job_done", job.id))
     except Exception as error:
-        send(_make_sendable(error))
+        send(make_sendable(error))
 
 
 def _send_warning(
@@ -269,25 +252,3 @@ def _receive_job(connection: Connection) -> tuple[Job, Path, Crashes]:
     except (EOFError, ConnectionResetError) as error:
         raise SystemExit from error
     return job
-
-
-def _make_sendable(error: Exception) -> Exception:
-    """The error as the parent is to raise it, with the worker's traceback for `--debug`."""
-    import traceback
-
-    text = " ".join(str(error).split())
-    if isinstance(error, MemoryError):
-        sent: Exception = StorageError(f"memory is short: use fewer --workers ({text})")
-    elif isinstance(error, (ToolkitError, OSError, ValueError)) and _survives_pickling(error):
-        sent = error
-    else:
-        sent = ToolkitError(f"unexpected {type(error).__name__}: {text}: run again with --debug")
-    sent.add_note("in a worker:\n" + "".join(traceback.format_exception(error)))
-    return sent
-
-
-def _survives_pickling(error: Exception) -> bool:
-    try:
-        return type(pickle.loads(pickle.dumps(error))) is type(error)
-    except Exception:
-        return False

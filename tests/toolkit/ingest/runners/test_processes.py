@@ -20,7 +20,8 @@ import pytest
 from toolkit.errors import SourceError, StorageError, ToolkitError
 from toolkit.ingest.runners import open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
-from toolkit.ingest.runners.processes import WorkerPool, _make_sendable
+from toolkit.ingest.runners.failures import make_sendable
+from toolkit.ingest.runners.processes import WorkerPool
 from toolkit.schema import Job, Reason, Source
 
 Tell = Callable[[Progress], None]
@@ -212,7 +213,7 @@ def test_an_error_that_cannot_be_sent_still_arrives(tmp_path: Path) -> None:
      UnicodeDecodeError("utf-8", b"a", 0, 1, "")],
 )  # fmt: skip
 def test_what_is_sent_can_be_received(error: Exception) -> None:
-    sent = _make_sendable(error)
+    sent = make_sendable(error)
     received = pickle.loads(pickle.dumps(sent))
     assert type(received) is type(sent)
     assert str(received) == str(sent)

@@ -1,0 +1,122 @@
+"""Training over two nodes, here two torchruns that meet on loopback."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from tests import ROOT
+from tests.zoo.models.at_net.hearing import write_people
+from zoo.models.at_net.options import AtNetRecipe
+from zoo.models.at_net.recipe import train_at_net
+from zoo.training.checkpoint import load_checkpoint
+
+SETTINGS = {"preset": "small", "batch_size": 4, "learning_rate": 1e-5, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_people(tmp_path_factory.mktemp("people"), people=4, clips=2, num_frames=100)
+
+
+class TwoNodes:
+    """Two torchruns, each the leader of a session of its own."""
+
+    def __init__(self, *words: object) -> None:
+        with contextlib.closing(socket.socket()) as server:
+            server.bind(("127.0.0.1", 0))
+            port = server.getsockname()[1]
+        common = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"]
+        common += ["--nproc-per-node", "1", "--rdzv-endpoint", f"127.0.0.1:{port}"]
+        train = ["-m", "zoo", "train", "at-net", "--device", "cpu", *map(str, words)]
+        for name, value in SETTINGS.items():
+            train += [f"--{name.replace('_', '-')}", str(value)]
+        self.processes = [
+            subprocess.Popen(
+                [*common, "--node-rank", str(rank), *train],
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            for rank in range(2)
+        ]
+
+    def signal_second(self, number: int) -> None:
+        """To the second node's torchrun and its training."""
+        second = psutil.Process(self.processes[1].pid)
+        for process in (second, *second.children(recursive=True)):
+            process.send_signal(number)
+
+    def wait(self) -> list[tuple[int, str, str]]:
+        """Exit status, stdout and stderr of each."""
+        answers = [process.communicate(timeout=1200) for process in self.processes]
+        return [(p.returncode, *texts) for p, texts in zip(self.processes, answers, strict=True)]
+
+    def kill(self) -> None:
+        for process in self.processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    child.kill()
+            process.kill()
+            process.wait()
+
+
+def read_network(out: Path) -> dict[str, torch.Tensor]:
+    network: dict[str, torch.Tensor] = load_checkpoint(out / "last.pt")["model"]["network"]
+    return network
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_two_nodes_train_as_one_process_does(dataset: Path, tmp_path: Path) -> None:
+    nodes = TwoNodes("--shards", dataset / "shards", "--out", tmp_path / "two", "--epochs", 1)
+    (status, said, errors), (other, silent, _) = nodes.wait()
+    assert (status, other) == (0, 0), errors
+    assert (said + silent).count("best:") == 1  # one process of all talks
+    recipe = AtNetRecipe(shards=dataset / "shards", epochs=1, **SETTINGS)  # type: ignore[arg-type]
+    train_at_net(recipe, tmp_path / "one")
+    two, one = read_network(tmp_path / "two"), read_network(tmp_path / "one")
+    assert two.keys() == one.keys()
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, rtol=0, atol=2e-6, msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_the_loss_of_a_node_ends_the_other_within_a_minute_and_resume_goes_on(
+    how: signal.Signals, dataset: Path, tmp_path: Path
+) -> None:
+    """Killed, its connections close; frozen, as without power or network, it says nothing."""
+    out = tmp_path / "run"
+    words = ("--shards", dataset / "shards", "--out", out)
+    nodes = TwoNodes(*words, "--epochs", 5000)
+    try:
+        while not (out / "last.pt").exists() and nodes.processes[0].poll() is None:
+            time.sleep(0.1)
+        nodes.signal_second(how)
+        lost = time.monotonic()
+        _, errors = nodes.processes[0].communicate(timeout=300)
+        assert time.monotonic() - lost < 60
+    finally:
+        nodes.kill()
+    assert nodes.processes[0].returncode != 0
+    lines = [line for line in errors.splitlines() if line.startswith("zoo: error: ")]
+    assert len(lines) == 1
+    assert "is gone" in lines[0]
+    assert "--resume auto" in lines[0]
+    reached = load_checkpoint(out / "last.pt")["epoch"]
+    again = TwoNodes(*words, "--epochs", reached + 1, "--resume", "auto").wait()
+    assert [status for status, _, _ in again] == [0, 0], again[0][2]
+    assert load_checkpoint(out / "last.pt")["epoch"] == reached + 1
