@@ -28,6 +28,7 @@ from toolkit.ingest.clips import cut_clips
 from toolkit.ingest.crops import encode_crops, read_crops
 from toolkit.ingest.jobs import Plan, make_plan, record_plan
 from toolkit.ingest.options import IngestOptions
+from toolkit.ingest.places import open_place
 from toolkit.ingest.prepare import prepare_clip, to_crop
 from toolkit.ingest.rejected import (
     Stretch,
@@ -58,6 +59,7 @@ from toolkit.media.picture_store import PictureStore
 from toolkit.media.video import Streams
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Job, Source, VideoInfo
 from toolkit.storage import guard_storage
+from toolkit.store.cache import hold
 
 Report = Callable[[Progress], None]
 
@@ -78,9 +80,9 @@ def ingest(
     """Turn videos into shards and manifest rows; what is done already is left alone.
 
     Args:
-        inputs: files, folders (searched through) and text lists of paths.
+        inputs: files, folders (searched through) and text lists of paths, or addresses.
         options: what to make; one dataset has one set of those that shape its arrays.
-        out: the dataset's folder; `shards/` and `manifests/` are made in it.
+        out: the dataset's folder; `shards/` and `manifests/` are made in it. Or an address.
         workers: processes to run in; 0 runs in this one.
         job_slice: (i, n): only jobs whose id mod n is i, so that n machines share a plan.
         retry_rejected: run sources again that gave no clip.
@@ -99,12 +101,15 @@ def ingest(
     """
     if workers < 0 or not 0 <= job_slice[0] < job_slice[1]:
         raise ValueError(f"workers={workers}, job_slice={job_slice}: 0 or more; (i, n) with i < n")
-    options, dataset = options or IngestOptions(), Path(out)
+    options = options or IngestOptions()
     check_guard()
     given = [inputs] if isinstance(inputs, (str, Path)) else [*inputs]
-    check_inputs(map(Path, given))
     is_alone = job_slice[1] == 1
-    with guard_storage(dataset), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        place = stack.enter_context(open_place(out, given))
+        dataset, given = place.dataset, place.inputs
+        check_inputs(given)
+        stack.enter_context(guard_storage(dataset))
         stack.enter_context(hold_dataset(dataset, alone=is_alone))
         with lock_dataset(dataset):
             sweep_workspaces(dataset)
@@ -113,20 +118,25 @@ def ingest(
             recorded = IngestOptions.from_arrays(options.of_arrays())  # as the jobs will ask for
             free = [job for job in mine.jobs if not is_running(dataset, job.id)]
             load = functools.partial(load_backends, recorded) if free else lambda: None
-            run = stack.enter_context(open_runner(min(workers, len(free)), load, run_job))
+            run = stack.enter_context(
+                open_runner(min(workers, len(free)), load, place.wrap(run_job))
+            )
             record_plan(plan, dataset)
+            place.record()
         on_plan(mine)
         warn_of_recordings(source_path(s, dataset) for job in mine.jobs for s in job.sources)
         warned: set[str] = set()
 
         def report(progress: Progress) -> None:
+            place.commit(progress)
             on_progress(progress)
             if progress.kind == "slow" and not warned:
                 warned.add(progress.source)
                 _warn_of_rate(progress.source)
 
         run(mine.jobs if free else (), dataset, report)
-    check_finished(dataset, mine)
+        place.refresh(mine.jobs)
+        check_finished(dataset, mine)
     return mine
 
 
@@ -233,7 +243,8 @@ class ShardMaker:
         source = self._reconsider(source)
         try:
             check_source(source, crash)
-            duration = self._ingest_source(source, rejections)
+            with hold(source_path(source, self._dataset), source.sha256):
+                duration = self._ingest_source(source, rejections)
         except Exception as error:  # turned down whole, whatever was said of stretches of it
             duration = source.duration
             rejections = [Rejection(0.0, duration, *explain_failure(error, source.path))]
