@@ -121,7 +121,7 @@ def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.
 
 
 def data_option(function: Function) -> Function:
-    """Add `--data DIR`: the dataset's folder, or an address, of which the function gets a mirror."""
+    """Add `--data DIR`: the dataset's folder, or its address; the function gets a mirror."""
     return _add_data(function, writes=False)
 
 

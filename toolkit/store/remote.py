@@ -72,7 +72,7 @@ class Remote:
             return {
                 name.removeprefix(root).lstrip("/"): _describe(info)
                 for name, info in found.items()
-                if name == root or name.startswith(f"{root.rstrip('/')}/")
+                if info["type"] == "file" and (name == root or name.startswith(f"{root}/"))
             }
 
     def look_at(self, key: str = "") -> Entry | None:
@@ -154,10 +154,12 @@ class Remote:
         with self._guard(key):
             try:
                 self._files.pipe_file(self._find(key), content, mode="create")
-            except FileExistsError:
-                return False
             except NotImplementedError:
                 self._files.pipe_file(self._find(key), content)
+            except OSError:  # s3fs raises EINVAL, not FileExistsError, where the condition fails
+                if self.look_at(key) is None:
+                    raise
+                return False
             return True
 
     def _find(self, key: str) -> str:
