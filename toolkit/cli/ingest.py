@@ -86,7 +86,7 @@ def ingest(
     process is still at work on the same dataset.
     """
     from toolkit.ingest import run as stage
-    from toolkit.ingest.places import open_place
+    from toolkit.ingest.on_store import open_folders
     from toolkit.store.mirror import open_dataset
 
     record, part = IngestOptions(**options), _parse_slice(job_slice)
@@ -95,10 +95,10 @@ def ingest(
     with IngestProgress() as progress:
         more["on_source"] = progress.look_at
         if dry_run:
-            with open_place(out, inputs) as place:
-                whole = stage.plan_ingest(place.inputs, record, place.dataset, **more)
+            with open_folders(out, inputs) as folders:
+                whole = stage.plan_ingest(folders.inputs, record, folders.dataset, **more)
                 plan = stage.take_slice(whole, part)
-                _print_plan(plan, record, place.dataset, count, as_json)
+                _print_plan(plan, record, folders.dataset, count, as_json)
             return
         more |= {"on_plan": progress.start, "on_progress": progress.advance}
         stage.ingest(inputs, record, out=out, workers=count, job_slice=part, **more)

@@ -27,8 +27,8 @@ from toolkit.ingest.backends import load_backends, one_thread
 from toolkit.ingest.clips import cut_clips
 from toolkit.ingest.crops import encode_crops, read_crops
 from toolkit.ingest.jobs import Plan, make_plan, record_plan
+from toolkit.ingest.on_store import open_folders
 from toolkit.ingest.options import IngestOptions
-from toolkit.ingest.places import open_place
 from toolkit.ingest.prepare import prepare_clip, to_crop
 from toolkit.ingest.rejected import (
     Stretch,
@@ -106,8 +106,8 @@ def ingest(
     given = [inputs] if isinstance(inputs, (str, Path)) else [*inputs]
     is_alone = job_slice[1] == 1
     with contextlib.ExitStack() as stack:
-        place = stack.enter_context(open_place(out, given))
-        dataset, given = place.dataset, place.inputs
+        folders = stack.enter_context(open_folders(out, given))
+        dataset, given = folders.dataset, folders.inputs
         check_inputs(given)
         stack.enter_context(guard_storage(dataset))
         stack.enter_context(hold_dataset(dataset, alone=is_alone))
@@ -119,23 +119,23 @@ def ingest(
             free = [job for job in mine.jobs if not is_running(dataset, job.id)]
             load = functools.partial(load_backends, recorded) if free else lambda: None
             run = stack.enter_context(
-                open_runner(min(workers, len(free)), load, place.wrap(run_job))
+                open_runner(min(workers, len(free)), load, folders.wrap(run_job))
             )
             record_plan(plan, dataset)
-            place.record()
+            folders.record()
         on_plan(mine)
         warn_of_recordings(source_path(s, dataset) for job in mine.jobs for s in job.sources)
         warned: set[str] = set()
 
         def report(progress: Progress) -> None:
-            place.commit(progress)
+            folders.commit(progress)
             on_progress(progress)
             if progress.kind == "slow" and not warned:
                 warned.add(progress.source)
                 _warn_of_rate(progress.source)
 
         run(mine.jobs if free else (), dataset, report)
-        place.refresh(mine.jobs)
+        folders.refresh(mine.jobs)
         check_finished(dataset, mine)
     return mine
 

@@ -44,7 +44,7 @@ _RENEW_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
-class Place:
+class Folders:
     """Folders on this machine: everything is there already.
 
     Attributes:
@@ -70,7 +70,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class StorePlace(Place):
+class MirroredFolders(Folders):
     """A mirror of the dataset at an address.
 
     Attributes:
@@ -127,7 +127,7 @@ class StorePlace(Place):
 
 
 @contextlib.contextmanager
-def open_place(out: Path | str, inputs: Iterable[Path | str]) -> Iterator[Place]:
+def open_folders(out: Path | str, inputs: Iterable[Path | str]) -> Iterator[Folders]:
     """Folders to work in for what was given, whether that lies here or on a store.
 
     Raises:
@@ -138,7 +138,7 @@ def open_place(out: Path | str, inputs: Iterable[Path | str]) -> Iterator[Place]
     """
     address, given = find_address(out), [(find_address(path), path) for path in inputs]
     if address is None and not any(where for where, _ in given):
-        yield Place(as_folder(out), [as_folder(path) for _, path in given])
+        yield Folders(as_folder(out), [as_folder(path) for _, path in given])
         return
     cache = open_cache()
     with contextlib.ExitStack() as stack:
@@ -150,11 +150,11 @@ def open_place(out: Path | str, inputs: Iterable[Path | str]) -> Iterator[Place]
                 for where, path in given
             ]
             if address is None:
-                place = Place(as_folder(out), found)
+                folders = Folders(as_folder(out), found)
             else:
-                place = _open_mirror(cache, address, found)
-        look_up_sources(place.dataset)
-        yield place
+                folders = _mirror_dataset(cache, address, found)
+        look_up_sources(folders.dataset)
+        yield folders
 
 
 def _find_videos(cache: Cache, address: str, dataset: str | None) -> Path:
@@ -166,10 +166,10 @@ def _find_videos(cache: Cache, address: str, dataset: str | None) -> Path:
     return path
 
 
-def _open_mirror(cache: Cache, address: str, inputs: list[Path]) -> StorePlace:
+def _mirror_dataset(cache: Cache, address: str, inputs: list[Path]) -> MirroredFolders:
     dataset, owner = pull(cache, INGEST, address), _read_owner(cache)
     Remote(address, owner).sweep()
-    return StorePlace(dataset, inputs, address, cache, owner, take_snapshot(dataset))
+    return MirroredFolders(dataset, inputs, address, cache, owner, take_snapshot(dataset))
 
 
 def _read_owner(cache: Cache) -> str:
