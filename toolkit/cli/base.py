@@ -45,6 +45,7 @@ class Command(click.Command):
         program = ctx.find_root().command.name
         try:
             self._check_addresses(ctx)
+            os.environ.update(ctx.meta.get(_CACHE, {}))  # workers read it there as well
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click's own business
@@ -170,9 +171,13 @@ def cache_options(function: Function) -> Function:
 
 
 def _note_cache(ctx: click.Context, param: click.Parameter, value: object) -> None:
-    """Workers and whatever opens a store later in this process read it there."""
+    """Keep it for when the command runs."""
     if value is not None:
-        os.environ[{"cache": FOLDER, "cache_gb": LIMIT}[str(param.name)]] = str(value)
+        name = {"cache": FOLDER, "cache_gb": LIMIT}[str(param.name)]
+        ctx.meta.setdefault(_CACHE, {})[name] = str(value)
+
+
+_CACHE = "ttk.cache"
 
 
 ON_STORE = frozenset({"data", "shards"})
@@ -194,12 +199,12 @@ def print_json(value: Any) -> None:
 
 def say_next(command: str) -> None:
     """Write to stderr the command that follows this one; commands leave it out with --json."""
-    click.echo(f"next: {command}", err=True)
+    click.echo(f"next: {_name_addresses(command)}", err=True)
 
 
 def write_data(data: Path) -> str:
     """` --data DIR` as a command line needs it, quoted; nothing for the current folder."""
-    return "" if data == Path() else f" --data {shlex.quote(_name_addresses(str(data)))}"
+    return "" if data == Path() else f" --data {shlex.quote(str(data))}"
 
 
 def choose_split(dataset: Path) -> str:

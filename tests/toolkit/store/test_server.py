@@ -99,7 +99,7 @@ def test_files_are_whole_and_a_claim_is_had_once(server: str, tmp_path: Path) ->
 
 
 def test_refusals_are_one_clear_error(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StorageError, match="s3://nobucket/x: not there: .*bucket does not exist"):
+    with pytest.raises(StorageError, match=r"s3://nobucket/x: not there: .*bucket does not exist"):
         Remote("s3://nobucket/x").list()
     with pytest.raises(StorageError, match=f"{server}/none: not there"):
         Remote(server).download("none", Path(os.devnull))
