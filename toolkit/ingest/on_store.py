@@ -41,6 +41,7 @@ CLAIM_SECONDS = 600.0
 """A claim that was not renewed for so long counts no more."""
 
 _RENEW_SECONDS = 120.0
+_CLAIMS = ".claims"
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ class MirroredFolders(Folders):
         with self.cache.lock():
             pull(self.cache, INGEST, self.address)
         done, remote = read_done_jobs(self.dataset), Remote(self.address)
+        remote.delete(f"{_CLAIMS}/{key}" for key in remote.list(_CLAIMS) if key in done)
         claims = [_read_claim(remote, job.id) for job in jobs if job.id not in done]
         others = [claim for claim in claims if claim and not claim.startswith(self.owner)]
         if others:
@@ -216,7 +218,7 @@ def run_claimed(
 
 
 def _name_claim(job_id: str) -> str:
-    return f".claims/{job_id}"
+    return f"{_CLAIMS}/{job_id}"
 
 
 def _describe_owner(owner: str) -> bytes:

@@ -5,6 +5,7 @@ store, which does that whole or not at all; keys that begin with a dot are no pa
 """
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import secrets
@@ -172,6 +173,8 @@ class Remote:
         except ToolkitError:
             raise
         except Exception as error:  # each store has errors of its own
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise  # of this disk
             where = f"{self.address}/{key}" if key else self.address
             text = " ".join(str(error).split()) or type(error).__name__
             raise StorageError(f"{where}: {_explain(error)}{text}") from error

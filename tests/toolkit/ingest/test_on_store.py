@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import pytest
 
 from tests.runs import OPTIONS
+from tests.stores import open_memory
 from toolkit.dataset.manifest import read_jobs, read_table, write_part
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.validate import validate_dataset
@@ -22,18 +22,12 @@ VIDEOS, ADDRESS = "memory://bucket/videos", "memory://bucket/set"
 
 
 @pytest.fixture
-def memory(
-    tmp_path: Path, videos: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[fsspec.AbstractFileSystem]:
+def memory(tmp_path: Path, videos: Path) -> Iterator[Any]:
     """A store in memory that holds one video."""
-    monkeypatch.setenv("TTK_CACHE", str(tmp_path / "cache"))
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    name = "person00/clip00.mp4"
-    files.pipe_file(f"/bucket/videos/{name}", (videos / name).read_bytes())
-    yield files
-    files.store.clear()
+    with open_memory(tmp_path / "cache") as files:
+        name = "person00/clip00.mp4"
+        files.pipe_file(f"/bucket/videos/{name}", (videos / name).read_bytes())
+        yield files
 
 
 def _read_arrays(dataset: Path, source: str) -> dict[str, Any]:

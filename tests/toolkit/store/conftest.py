@@ -2,20 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import fsspec
 import pytest
 
-from toolkit.store.address import FOLDER, LIMIT
+from tests.stores import open_memory
 
 
 @pytest.fixture(autouse=True)
-def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[fsspec.AbstractFileSystem]:
+def memory(tmp_path: Path) -> Iterator[Any]:
     """What lies in the store, empty at first."""
-    monkeypatch.setenv(FOLDER, str(tmp_path / "cache"))
-    monkeypatch.delenv(LIMIT, raising=False)
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    yield files
-    files.store.clear()
+    with open_memory(tmp_path / "cache") as files:
+        yield files

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.datasets import FakeClip, write_dataset
+from tests.stores import put_folder
 from toolkit.cli import main
 from toolkit.dataset.excluded import exclude_clips, read_excluded
 from toolkit.dataset.manifest import has_split, read_table
@@ -34,9 +35,7 @@ def local(tmp_path: Path) -> Path:
 @pytest.fixture
 def stored(local: Path, memory: Any) -> str:
     """The same dataset on the store."""
-    for path in sorted(local.rglob("*")):
-        if path.is_file():
-            memory.pipe_file(f"/bucket/set/{path.relative_to(local)}", path.read_bytes())
+    put_folder(memory, local, "/bucket/set")
     return ADDRESS
 
 
