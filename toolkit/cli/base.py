@@ -1,8 +1,10 @@
 """What every command shares: errors in one line, exit codes, options derived from dataclasses."""
 
 import dataclasses
+import functools
 import importlib
 import json
+import os
 import shlex
 import sys
 import traceback
@@ -16,6 +18,7 @@ import click
 
 from toolkit.errors import ToolkitError, explain_import
 from toolkit.names import write_name
+from toolkit.store.address import FOLDER, LIMIT, find_address
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -26,6 +29,9 @@ class Command(click.Command):
     Exit codes: 0 done, 1 data or environment error, 2 usage error, 3 another process still works
     at it.
     """
+
+    on_store: frozenset[str] = frozenset()
+    """Further parameters that may be addresses of a store."""
 
     def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,6 +44,8 @@ class Command(click.Command):
         debug = ctx.params.pop("debug", False)
         program = ctx.find_root().command.name
         try:
+            self._check_addresses(ctx)
+            os.environ.update(ctx.meta.get(_CACHE, {}))  # workers read it there as well
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click's own business
@@ -56,6 +64,20 @@ class Command(click.Command):
         except Exception as error:
             text = f"unexpected {type(error).__name__}: {error}: run again with --debug"
             _fail(program, error, 1, debug, text)
+
+    def _check_addresses(self, ctx: click.Context) -> None:
+        """ValueError for an address where only files of this machine are read or written."""
+        for param in self.params:
+            value = ctx.params.get(param.name or "")
+            if param.name in ON_STORE | self.on_store:
+                continue
+            for each in value if isinstance(value, tuple) else (value,):
+                if isinstance(each, Path) and find_address(each) is not None:
+                    name = max(param.opts, key=len)
+                    raise ValueError(
+                        f"{name} {find_address(each)}: takes files of this machine alone: see "
+                        "docs/stores.md for what stores are read and written by"
+                    )
 
 
 class Group(click.Group):
@@ -83,9 +105,15 @@ def _fail(
 ) -> typing.NoReturn:
     if debug:
         traceback.print_exception(error)
-    text = write_name(" ".join(text.split())) or type(error).__name__
+    text = write_name(" ".join(_name_addresses(text).split())) or type(error).__name__
     click.echo(f"{program}: error: {text}", err=True)
     raise SystemExit(code)
+
+
+def _name_addresses(text: str) -> str:
+    """Addresses in place of their mirrors, where this process has looked at a store."""
+    cache = sys.modules.get("toolkit.store.cache")
+    return text if cache is None else str(cache.name_addresses(text))
 
 
 def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -94,14 +122,66 @@ def command(name: str, *, example: str) -> Callable[[Callable[..., Any]], click.
 
 
 def data_option(function: Function) -> Function:
-    """Add `--data DIR`: the dataset's folder."""
-    return click.option(
+    """Add `--data DIR`: the dataset's folder, or its address; the function gets a mirror."""
+    return _add_data(function, writes=False)
+
+
+def data_option_to_write(function: Function) -> Function:
+    """The same where the function writes tables: to a store they go when it has ended well."""
+    return _add_data(function, writes=True)
+
+
+def _add_data(function: Function, *, writes: bool) -> Function:
+    @functools.wraps(function)
+    def run(*args: Any, data: Path, **options: Any) -> Any:
+        from toolkit.store.mirror import open_dataset
+
+        with open_dataset(data, writes=writes) as folder:
+            return function(*args, data=folder, **options)
+
+    option = click.option(
         "--data",
         type=click.Path(file_okay=False, path_type=Path),
         default=".",
         show_default=True,
-        help="The dataset's folder: what `ttk ingest` was given as --out.",
-    )(function)
+        help="The dataset's folder, or its address: what `ttk ingest` was given as --out.",
+    )
+    return option(run)  # type: ignore[return-value]
+
+
+def cache_options(function: Function) -> Function:
+    """Add `--cache DIR` and `--cache-gb N`, in place of variables of the environment."""
+    size = click.option(
+        "--cache-gb",
+        type=float,
+        metavar="GB",
+        help="What the cache may hold. [default: 50]",
+        callback=_note_cache,
+        expose_value=False,
+    )
+    folder = click.option(
+        "--cache",
+        type=click.Path(file_okay=False),
+        metavar="DIR",
+        help="Where files of a store lie on this disk. [default: ~/.cache/ttk/stores]",
+        callback=_note_cache,
+        expose_value=False,
+    )
+    return folder(size(function))
+
+
+def _note_cache(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    """Keep it for when the command runs."""
+    if value is not None:
+        name = {"cache": FOLDER, "cache_gb": LIMIT}[str(param.name)]
+        ctx.meta.setdefault(_CACHE, {})[name] = str(value)
+
+
+_CACHE = "ttk.cache"
+
+
+ON_STORE = frozenset({"data", "shards"})
+"""Options of every command that may be addresses of a store."""
 
 
 def json_option(function: Function) -> Function:
@@ -119,7 +199,7 @@ def print_json(value: Any) -> None:
 
 def say_next(command: str) -> None:
     """Write to stderr the command that follows this one; commands leave it out with --json."""
-    click.echo(f"next: {command}", err=True)
+    click.echo(f"next: {_name_addresses(command)}", err=True)
 
 
 def write_data(data: Path) -> str:

@@ -9,6 +9,7 @@ import click
 from toolkit.cli.base import (
     command,
     data_option,
+    data_option_to_write,
     json_option,
     options_from,
     print_json,
@@ -17,11 +18,12 @@ from toolkit.cli.base import (
 )
 from toolkit.dataset.options import GROUP_COLUMNS, SplitOptions
 from toolkit.names import write_name
+from toolkit.store.cache import name_addresses
 
 
 @command("split", example="ttk split --ratio 5-1-4 --by identity")
 @options_from(SplitOptions)
-@data_option
+@data_option_to_write
 @json_option
 def split(data: Path, as_json: bool, **options: Any) -> None:
     """Divide the clips into train, val and test.
@@ -100,10 +102,12 @@ def validate(quick: bool, deep: bool, data: Path, as_json: bool) -> None:
     from rich.console import Console
 
     from toolkit.dataset.manifest import read_table
+    from toolkit.dataset.mirrored import look_up_sources
     from toolkit.dataset.validate import validate_dataset
 
     if quick and deep:
         raise click.UsageError("--quick or --deep, not both")
+    look_up_sources(data)
     with Console(stderr=True).status("validating") as status:
         problems = validate_dataset(
             data,
@@ -115,10 +119,11 @@ def validate(quick: bool, deep: bool, data: Path, as_json: bool) -> None:
         print_json([dataclasses.asdict(problem) for problem in problems])
     else:
         for problem in problems:
-            click.echo(write_name(f"note: {problem}" if problem.is_note else str(problem)))
+            text = f"note: {problem}" if problem.is_note else str(problem)
+            click.echo(write_name(name_addresses(text)))
     if not all(problem.is_note for problem in problems):
         raise SystemExit(1)
     if not as_json:
         well = f"nothing is damaged; notes: {len(problems)}" if problems else "all is well"
-        click.echo(f"{data}: {len(read_table(data, 'clips'))} clips, {well}")
+        click.echo(f"{name_addresses(str(data))}: {len(read_table(data, 'clips'))} clips, {well}")
         say_next(f"ttk show --first{write_data(data)} --out clip.mp4")

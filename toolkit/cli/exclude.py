@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from toolkit.cli.base import command, data_option, json_option, print_json, say_next, write_data
+from toolkit.cli.base import (
+    command,
+    data_option_to_write,
+    json_option,
+    print_json,
+    say_next,
+    write_data,
+)
 from toolkit.names import write_name
 
 
@@ -12,7 +19,7 @@ from toolkit.names import write_name
 @click.argument("clip_ids", nargs=-1, metavar="[CLIP_ID]...")
 @click.option("--reason", default="", metavar="TEXT", help="Why: stands beside the clip.")
 @click.option("--undo", is_flag=True, help="Take the clips in again.")
-@data_option
+@data_option_to_write
 @json_option
 def exclude(clip_ids: tuple[str, ...], reason: str, undo: bool, data: Path, as_json: bool) -> None:
     """Leave clips out of splits and trainings; without CLIP_ID, list those that are.

@@ -12,6 +12,7 @@ import click
 
 from toolkit.cli.bar import write_time
 from toolkit.cli.base import (
+    cache_options,
     choose_split,
     command,
     json_option,
@@ -72,6 +73,7 @@ _SHOWN = 10
     help="Leave out files and folders whose name, or path from the folder given, fits this, or "
     "that this names.",
 )
+@cache_options
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -93,12 +95,15 @@ def ingest(
 ) -> None:
     """Turn videos into shards and a manifest.
 
-    INPUTS are video files, folders (searched through) and text lists of paths. What is done
+    INPUTS are video files, folders (searched through) and text lists of paths, or addresses of a
+    store (s3://BUCKET/FOLDER), as --out may be. What is done
     already is left alone; a killed run continues where it stopped. What cannot be read or becomes
     no clip has a row with its reason. Exits with 1 if no clip is there at all, with 3 if another
     process is still at work on the same dataset.
     """
     from toolkit.ingest import run as stage
+    from toolkit.ingest.on_store import open_folders
+    from toolkit.store.mirror import open_dataset
 
     record, part = IngestOptions(**options), _parse_slice(job_slice)
     count = len(os.sched_getaffinity(0)) if workers is None else workers
@@ -106,19 +111,26 @@ def ingest(
     with IngestProgress() as progress:
         more["on_source"] = progress.look_at
         if dry_run:
-            plan = stage.take_slice(stage.plan_ingest(inputs, record, out, **more), part)
-            _print_plan(plan, record, out, count, as_json)
+            with open_folders(out, inputs) as folders:
+                whole = stage.plan_ingest(folders.inputs, record, folders.dataset, **more)
+                plan = stage.take_slice(whole, part)
+                _print_plan(plan, record, folders.dataset, count, as_json)
             return
         more |= {"on_plan": progress.start, "on_progress": progress.advance}
         more |= {"engine": engine, "address": address}
         count = workers or 0 if engine == "ray" else count
         stage.ingest(inputs, record, out=out, workers=count, job_slice=part, **more)
-    if not _print_report(out, as_json):
-        raise ToolkitError(
-            f"{out}: no clip at all: everything was turned down: ttk ls rejected{write_data(out)}"
-        )
-    if not as_json:
-        say_next(choose_split(out))
+    with open_dataset(out) as folder:
+        if not _print_report(folder, as_json):
+            raise ToolkitError(
+                f"{folder}: no clip at all: everything was turned down: ttk ls "
+                f"rejected{write_data(folder)}"
+            )
+        if not as_json:
+            say_next(choose_split(folder))
+
+
+ingest.on_store = frozenset({"inputs", "out"})  # type: ignore[attr-defined]
 
 
 def _parse_slice(text: str | None) -> tuple[int, int]:

@@ -126,8 +126,10 @@ def _show_rejected(
     data: Path, identity: str | None, source: str | None, reason: str | None, sheet: Path
 ) -> None:
     from toolkit.dataset.find import choose_rejected, describe_scraps
+    from toolkit.dataset.mirrored import look_up_sources
     from toolkit.preview import render_rejected
 
+    look_up_sources(data)
     rows = choose_rejected(data, identity=identity, source=source, reason=reason)
     with Bar("rejected", "stretches") as bar:
         drawn = render_rejected(data, rows, sheet, progress=bar.count)

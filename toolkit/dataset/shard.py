@@ -7,6 +7,8 @@ uncompressed datasets. Names, shapes and dtypes: `toolkit.schema.ARRAYS`.
 import contextlib
 import json
 import mmap
+import os
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +29,7 @@ from toolkit.dataset.shard_writer import (
 from toolkit.errors import ShardError
 from toolkit.schema import ARRAYS, SCHEMA_VERSION, Provenance
 from toolkit.storage import publish
+from toolkit.store.cache import acquire
 
 __all__ = ["ShardClip", "ShardReader", "ShardWriter", "publish", "verify_shard"]
 
@@ -55,6 +58,8 @@ class ShardReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        if (handle := acquire(path)) is not None:  # it stays in the cache while it is read
+            weakref.finalize(self, os.close, handle)
         self._columns: dict[str, Array] = {}
         self._map: mmap.mmap | None = None
         with _reading(path), h5py.File(path, "r") as file:

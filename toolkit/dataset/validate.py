@@ -25,6 +25,7 @@ from toolkit.dataset.shard import ShardReader, verify_shard
 from toolkit.errors import ManifestError, ShardError
 from toolkit.schema import SCHEMA_VERSION
 from toolkit.storage import hash_file
+from toolkit.store.cache import hold
 
 SHARDS = "shards"
 """Where shards lie, from the dataset's folder."""
@@ -206,7 +207,7 @@ def _check_shard(
     if not path.is_file():
         yield Problem(path=path, message=f"missing: put it back, or {_redo(job)}")
         return
-    if deep and {hash_file(path)} != set(rows["shard_sha256"]):
+    if deep and {_hash_shard(path)} != set(rows["shard_sha256"]):
         yield Problem(
             path=path,
             message="damaged: its digest is not the manifest's: put back a copy, or delete it, "
@@ -224,6 +225,11 @@ def _check_shard(
     yield from _compare_values(dataset, reader, rows)
     if recompute:
         yield from _compare_measured(dataset, reader, rows)
+
+
+def _hash_shard(path: Path) -> str:
+    with hold(path):
+        return hash_file(path)
 
 
 def _compare_values(dataset: Path, reader: ShardReader, rows: pd.DataFrame) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from toolkit.media.decode import read_frames
 from toolkit.media.picture_store import MAX_BYTES
 from toolkit.media.video import fit_size, probe
 from toolkit.schema import NOMINAL_SIZE, Job, Source
+from toolkit.store.cache import hold
 
 NUMBER_BYTES = 7_430
 """Of a frame in a shard, all features and the sound; pictures apart."""
@@ -113,7 +114,7 @@ def _time_source(source: Source, dataset: Path, mesh: FaceMesh) -> float | None:
     """CPU seconds that a second of a source takes to decode and to find faces in."""
     path = Path(os.path.normpath(source_path(source, dataset.resolve())))  # it may not exist yet
     count = 0
-    with contextlib.suppress(SourceError), one_thread():
+    with contextlib.suppress(SourceError), one_thread(), hold(path):
         info, streams = probe(path)
         mesh.reset()
         with contextlib.closing(read_frames(path, info, streams, size=fit_size)) as frames:

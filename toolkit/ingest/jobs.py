@@ -28,6 +28,7 @@ from toolkit.ingest.workspace import is_running
 from toolkit.media.packets import hash_packets
 from toolkit.schema import Job, Source
 from toolkit.storage import digest_record
+from toolkit.store.cache import hold
 
 _UNKNOWN_SECONDS = 60.0
 _MIN_JOBS = 16
@@ -278,7 +279,8 @@ def _add_packets(source: Source, path: Path, done: Done, options: Mapping[str, o
     known = done.packets.get(source.sha256)
     track = options.get("audio_track")
     track = track if isinstance(track, int) else None
-    return replace(source, packets_sha256=known or hash_packets(path, track))
+    with hold(path):
+        return replace(source, packets_sha256=known or hash_packets(path, track))
 
 
 def _list_taken(done: Done, pending: list[Job], moved: list[tuple[str, Source]]) -> Copies:

@@ -20,6 +20,7 @@ from toolkit.dataset.writer import Written
 from toolkit.errors import BusyError, ToolkitError
 from toolkit.ingest.backends import load_backends, one_thread
 from toolkit.ingest.jobs import Plan, make_plan, record_plan
+from toolkit.ingest.on_store import open_folders
 from toolkit.ingest.options import IngestOptions
 from toolkit.ingest.runners import ENGINES, open_runner
 from toolkit.ingest.runners.base import Crashes, Progress
@@ -59,9 +60,9 @@ def ingest(
     """Turn videos into shards and manifest rows; what is done already is left alone.
 
     Args:
-        inputs: files, folders (searched through) and text lists of paths.
+        inputs: files, folders (searched through) and text lists of paths, or addresses.
         options: what to make; one dataset has one set of those that shape its arrays.
-        out: the dataset's folder; `shards/` and `manifests/` are made in it.
+        out: the dataset's folder; `shards/` and `manifests/` are made in it. Or an address.
         workers: processes to run in; 0 runs in this one. With Ray, actors; 0: as many as cores.
         engine: `local`: on this machine; `ray`: as actors of a Ray cluster.
         address: of the cluster: see `open_ray`.
@@ -83,12 +84,15 @@ def ingest(
     if workers < 0 or not 0 <= job_slice[0] < job_slice[1]:
         raise ValueError(f"workers={workers}, job_slice={job_slice}: 0 or more; (i, n) with i < n")
     _check_engine(engine, address, job_slice)
-    options, dataset = options or IngestOptions(), Path(out)
+    options = options or IngestOptions()
     check_guard()
     given = [inputs] if isinstance(inputs, (str, Path)) else [*inputs]
-    check_inputs(map(Path, given))
     is_alone = job_slice[1] == 1
-    with guard_storage(dataset), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
+        folders = stack.enter_context(open_folders(out, given))
+        dataset, given = folders.dataset, folders.inputs
+        check_inputs(given)
+        stack.enter_context(guard_storage(dataset))
         stack.enter_context(hold_dataset(dataset, alone=is_alone))
         with lock_dataset(dataset):
             sweep_workspaces(dataset)
@@ -101,20 +105,25 @@ def ingest(
                 ray = functools.partial(open_ray, workers=workers, address=address)
                 run = stack.enter_context(ray(free, dataset, prepare=load, make=make_job))
             else:
-                run = stack.enter_context(open_runner(min(workers, len(free)), load, run_job))
+                run = stack.enter_context(
+                    open_runner(min(workers, len(free)), load, folders.wrap(run_job))
+                )
             record_plan(plan, dataset)
+            folders.record()
         on_plan(mine)
         warn_of_recordings(source_path(s, dataset) for job in mine.jobs for s in job.sources)
         warned: set[str] = set()
 
         def report(progress: Progress) -> None:
+            folders.commit(progress)
             on_progress(progress)
             if progress.kind == "slow" and not warned:
                 warned.add(progress.source)
                 _warn_of_rate(progress.source)
 
         run(mine.jobs if free else (), dataset, report)
-    check_finished(dataset, mine)
+        folders.refresh(mine.jobs)
+        check_finished(dataset, mine)
     return mine
 
 

@@ -46,6 +46,7 @@ from toolkit.ingest.track import track_faces
 from toolkit.media.picture_store import PictureStore
 from toolkit.media.video import Streams
 from toolkit.schema import NOMINAL_SIZE, ClipInput, Job, Source, VideoInfo
+from toolkit.store.cache import hold
 
 Report = Callable[[Progress], None]
 
@@ -85,7 +86,8 @@ class ShardMaker:
         source = self._reconsider(source)
         try:
             check_source(source, crash)
-            duration = self._ingest_source(source, rejections)
+            with hold(source_path(source, self._dataset), source.sha256):
+                duration = self._ingest_source(source, rejections)
         except Exception as error:  # turned down whole, whatever was said of stretches of it
             duration = source.duration
             rejections = [Rejection(0.0, duration, *explain_failure(error, source.path))]

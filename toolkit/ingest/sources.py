@@ -15,6 +15,7 @@ from toolkit.media.explain import describe_refusal, find_problem
 from toolkit.media.video import SUFFIXES, read_duration
 from toolkit.schema import Reason, Source
 from toolkit.storage import hash_file
+from toolkit.store.cache import hold
 
 _LISTS = frozenset({".txt", ".lst", ".list"})
 _MAX_KINDS = 8
@@ -253,7 +254,8 @@ def describe_source(
         source = replace(source, size=state.st_size, mtime_ns=state.st_mtime_ns)
         if before and (before.size, before.mtime_ns) == (source.size, source.mtime_ns):
             return replace(source, sha256=before.sha256, duration=before.duration)
-        return replace(source, sha256=hash_file(path), duration=read_duration(path))
+        with hold(path):
+            return replace(source, sha256=hash_file(path), duration=read_duration(path))
     except OSError as error:
         problem = describe_refusal(path, error)
         return replace(source, size=0, mtime_ns=0, problem=problem)

@@ -27,6 +27,7 @@ from toolkit.preview.draw import (
     fit_text,
 )
 from toolkit.storage import write_whole
+from toolkit.store.cache import hold
 
 COLUMNS, MAX_CELLS = 4, 60
 """Stretches in a row of the sheet, and on the sheet: the longest ones."""
@@ -137,19 +138,24 @@ def read_thumbnail(path: Path, time: float, size: int | None) -> Picture | str:
     if path.stat().st_size != size:
         return "the source has changed"
     try:
-        info, streams = probe(path)
-        frames = read_frames(path, info, streams, size=fit_size, start=time)
-        with contextlib.closing(frames):
-            shown = next(frames).picture
-            for frame in frames:
-                if frame.time > time:
-                    break
-                shown = frame.picture
+        with hold(path):
+            shown = _read_frame(path, time)
     except (ToolkitError, StopIteration):
         return "no picture can be read"
     scale = min(_CELL / shown.shape[1], _PICTURE / shown.shape[0])
     target = (round(shown.shape[1] * scale), round(shown.shape[0] * scale))
     return np.asarray(cv2.resize(shown, target, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _read_frame(path: Path, time: float) -> Picture:
+    info, streams = probe(path)
+    with contextlib.closing(read_frames(path, info, streams, size=fit_size, start=time)) as frames:
+        shown = next(frames).picture
+        for frame in frames:
+            if frame.time > time:
+                break
+            shown = frame.picture
+    return shown
 
 
 def _draw_caption(area: Picture, row: object) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from toolkit.cli.base import Command, json_option, options_from, print_json, say_next
+from toolkit.cli.base import Command, cache_options, json_option, options_from, print_json, say_next
 from zoo.cli.progress import TrainProgress, describe_metrics
 from zoo.models.family import Family, Training
 from zoo.models.registry import list_families, train_model
@@ -87,6 +87,7 @@ def _make_command(family: Family, training: Training) -> click.Command:
         help="Go on with the run in --out, with the same options and clips. --resume auto: begin "
         "where there is none.",
     )
+    @cache_options
     @json_option
     def command(out: Path, resume: str | None, as_json: bool, **values: Any) -> None:
         recipe = options(**values)

@@ -21,6 +21,9 @@ from toolkit.dataset.shard import ShardClip, ShardReader
 from toolkit.dataset.where import filter_rows
 from toolkit.errors import ManifestError, ShardError, ToolkitError
 from toolkit.schema import Provenance
+from toolkit.store.address import find_address
+from toolkit.store.cache import hold
+from toolkit.store.mirror import read_mirror
 from zoo.data.holdout import Cut, Holdout, find_cuts
 
 Clips = TypeVar("Clips")
@@ -95,7 +98,8 @@ def select_clips(
         rows = rows[rows["identity"].isin(list(cuts))]
     slices = []
     for shard, of_shard in rows.groupby("shard", sort=True):
-        reader = ShardReader(dataset / str(shard))
+        with hold(dataset / str(shard), str(of_shard["shard_sha256"].iloc[0])):
+            reader = ShardReader(dataset / str(shard))
         paths = dict(zip(of_shard["clip_id"].tolist(), of_shard["source"].tolist(), strict=True))
         slices += _cut_clips(reader, paths, cuts, held)
     return slices
@@ -131,7 +135,12 @@ def load_parts(
 
 
 def find_dataset(shards: Path) -> Path:
-    """The dataset's folder, of it or of its `shards`; ManifestError where there is none."""
+    """The dataset's folder, of it or of its `shards`; ManifestError where there is none.
+
+    Of an address it is a mirror in the cache, whose tables are read anew.
+    """
+    if (address := find_address(shards)) is not None:
+        shards = read_mirror(address.removesuffix("/shards"))
     if (shards / FOLDER).is_dir():
         return shards
     here = Path(os.path.abspath(shards))  # noqa: PTH100  a link is not followed to another dataset
