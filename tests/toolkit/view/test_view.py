@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,14 +62,20 @@ CLIPS = [
 ANN, BOB, BOB_2 = (clip.id for clip in CLIPS)
 
 
-@pytest.fixture
-def dataset(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three clips of two people; pictures of frame t have brightness 10·t mod 250."""
-    folder = write_dataset(tmp_path / "set", {"j": CLIPS}, frame_size=SIDE)
+    folder = write_dataset(tmp_path_factory.mktemp("data") / "set", {"j": CLIPS}, frame_size=SIDE)
     made = {"by": "source", "ratio": "1-1-1", "seed": 0}
     parts = zip((ANN, BOB, BOB_2), ("train", "val", "test"), strict=True)
     write_split(folder, [{"clip_id": i, "split": part, **made} for i, part in parts])
     return folder
+
+
+@pytest.fixture
+def dataset(written: Path, tmp_path: Path) -> Path:
+    """A copy that a test may write to."""
+    return Path(shutil.copytree(written, tmp_path / "set"))
 
 
 @pytest.fixture
