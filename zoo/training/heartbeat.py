@@ -54,18 +54,23 @@ class Heartbeat:
         self._store, self._rank, self._size = store, rank, size
         self._every, self._patience, self._end = every, patience, end
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._counted = time.monotonic()
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._count_on, self._guard)
+        ]
 
     def __enter__(self) -> "Heartbeat":
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Count no more; the others do not wait for this process any longer."""
         self._over.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join(self._every)  # the store may never answer
 
-    def _watch(self) -> None:
+    def _count_on(self) -> None:
         others = [rank for rank in range(self._size) if rank != self._rank]
         seen = dict.fromkeys(others, (-1, time.monotonic()))
         try:
@@ -76,11 +81,22 @@ class Heartbeat:
                     if count != seen[other][0] or count >= _FAREWELL:
                         seen[other] = (count, now)
                     elif now - seen[other][1] > self._patience:
-                        return self._end(GONE)
+                        return self._give_up()
+                self._counted = time.monotonic()
             self._count(self._rank, _FAREWELL)
         except RuntimeError:  # the store is gone, and with it the node that keeps it
-            if not self._over.is_set():
-                self._end(GONE)
+            self._give_up()
+
+    def _guard(self) -> None:
+        """The store's own node may be lost: then it never answers."""
+        while not self._over.wait(self._every):
+            if time.monotonic() - self._counted > self._patience:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        if not self._over.is_set():
+            self._over.set()
+            self._end(GONE)
 
     def _count(self, rank: int, number: int) -> int:
         return int(self._store.add(f"heartbeat {rank}", number))

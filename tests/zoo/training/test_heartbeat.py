@@ -36,6 +36,18 @@ def test_one_that_ended_in_order_is_not_missed() -> None:
     assert not said
 
 
+def test_a_store_that_never_answers_is_a_node_that_is_gone() -> None:
+    class Silent:
+        def add(self, key: str, number: int) -> int:
+            time.sleep(3)
+            return 0
+
+    said: list[str] = []
+    with Heartbeat(Silent(), 0, 2, every=0.02, patience=0.3, end=said.append):
+        time.sleep(0.8)
+    assert said == [GONE]
+
+
 def test_a_store_that_is_gone_is_a_node_that_is_gone() -> None:
     class Gone:
         def add(self, key: str, number: int) -> int:

@@ -157,8 +157,10 @@ def cluster() -> Iterator[Any]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-        found.second = found.add_node(num_cpus=1)
+        patch.setenv("RAY_worker_niceness", "0")
+        few = {"num_cpus": 1, "include_dashboard": False, "include_log_monitor": False}
+        found = Cluster(initialize_head=True, head_node_args=few)
+        found.second = found.add_node(**few)
         yield found
         found.shutdown()
 
