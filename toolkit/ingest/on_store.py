@@ -93,10 +93,10 @@ class MirroredFolders(Folders):
     def record(self) -> None:
         """Upload the records of jobs; delete what belongs to those that no longer apply."""
         now = take_snapshot(self.dataset)
-        remote = Remote(self.address)
+        remote = Remote(self.address, self.owner)
         gone = [key for key in self.before.keys() - now.keys() if key.startswith(f"{TABLES}/jobs/")]
         remote.delete(f"shards/{Path(key).stem}.h5" for key in sorted(gone))
-        push(self.address, self.dataset, self.before)
+        push(remote, self.dataset, self.before)
         self.before.clear()
         self.before.update(now)
 

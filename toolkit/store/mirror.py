@@ -63,7 +63,7 @@ def open_dataset(path: Path | str, *, writes: bool = False) -> Iterator[Path]:
                 folder = pull(cache, WRITE, address)
             before = take_snapshot(folder)
             yield folder
-            push(address, folder, before)
+            push(Remote(address), folder, before)
 
 
 @contextlib.contextmanager
@@ -151,9 +151,9 @@ def take_snapshot(folder: Path) -> Snapshot:
     }
 
 
-def push(address: str, folder: Path, before: Snapshot) -> None:
+def push(remote: Remote, folder: Path, before: Snapshot) -> None:
     """Upload the tables that are other than they were, and delete those that are gone."""
-    now, remote = take_snapshot(folder), Remote(address)
+    now = take_snapshot(folder)
     changed = sorted(key for key in now if before.get(key) != now[key])
     changed.sort(key=lambda key: key.startswith(LAST))
     remote.upload({key: folder / key for key in changed})

@@ -58,7 +58,7 @@ def _require_whole(memory: Any, reference: Path) -> None:
 def test_a_killed_run_and_the_next_give_what_a_local_run_gives(
     memory: Any, reference: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError("the line is cut")
 
     def run() -> int:

@@ -31,7 +31,7 @@ def test_an_upload_that_is_cut_off_changes_no_name(
     remote = Remote("memory://bucket/set", "me")
     remote.upload({"a": _write(tmp_path / "a", "before")})
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError("the line is cut")
 
     with monkeypatch.context() as patch, pytest.raises(StorageError, match=r"set/a: .* is cut"):
