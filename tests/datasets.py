@@ -144,6 +144,7 @@ def make_row(
         "speech_share": 0.8,
         "loudness": -25.0,
         "mouth_audio_corr": 0.4,
+        "fingerprint": None,
         "au45_backend": "embedded 1",
         "options_digest": digest_record(OPTIONS),
         "schema_version": SCHEMA_VERSION,

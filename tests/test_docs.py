@@ -503,7 +503,12 @@ def test_the_new_column_has_a_name_and_a_value(monkeypatch: pytest.MonkeyPatch) 
     )
     landmarks = clip.load_landmarks()
     row = describe.describe_clip(
-        clip, landmarks=landmarks, pcm=clip.load_pcm(), sharpness=1.0, info=info
+        clip,
+        landmarks=landmarks,
+        pcm=clip.load_pcm(),
+        sharpness=1.0,
+        small=np.zeros((clip.num_frames, 64, 64), np.uint8),
+        info=info,
     )
     assert row["mouth_opening"] == pytest.approx(
         float(describe.measure_opening_ratio(landmarks)[0])

@@ -310,6 +310,13 @@ CLIP_COLUMNS: tuple[ColumnSpec, ...] = (
     ColumnSpec("loudness", "double", "dBFS", "root mean square"),
     ColumnSpec("mouth_audio_corr", "double", "-1 to 1", "mouth opening against loudness, at lag"),
     ColumnSpec("mouth_audio_lag", "double", "s", "> 0: the picture is late; null: not sure"),
+    ColumnSpec(
+        "fingerprint",
+        "list<int64>",
+        "",
+        "of sound and picture, each 0.1 s: finds copies",
+        added=True,
+    ),
     ColumnSpec("landmarks_backend", "string", "", "name and version"),
     ColumnSpec("pose_backend", "string", "", "name and version, or none"),
     ColumnSpec("au45_backend", "string", "", "name and version, or none"),

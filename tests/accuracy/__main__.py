@@ -18,6 +18,7 @@ from pathlib import Path
 from tests import ROOT
 from tests.accuracy.blinks import measure_blinks
 from tests.accuracy.clock import check_frame_counts
+from tests.accuracy.copies import list_tables as list_copy_tables
 from tests.accuracy.marks import compare_landmarks
 from tests.accuracy.model import measure_model
 from tests.accuracy.moves import list_tables as list_metric_tables
@@ -52,6 +53,7 @@ def main() -> None:
         print("no real videos: their tables stay as they are", file=sys.stderr)
     else:
         tables |= list_real_tables(folder, out, workers) | list_metric_tables(folder)
+        tables |= list_copy_tables(folder, out / "copies", workers)
         weights = find_speech_weights()
         if weights is None:
             print("no trained weights: the speech tables stay as they are", file=sys.stderr)

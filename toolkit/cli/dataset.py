@@ -46,6 +46,7 @@ def split(data: Path, as_json: bool, **options: Any) -> None:
 @click.option("--by", type=click.Choice(list(GROUP_COLUMNS)), help="One row for each of these.")
 @click.option("--where", metavar="EXPR", help="Only clips for which this is true.")
 @click.option("--blinks", is_flag=True, help="Rates, durations and distributions of blinks.")
+@click.option("--duplicates", is_flag=True, help="List copies of one recording, and what agrees.")
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -54,20 +55,34 @@ def split(data: Path, as_json: bool, **options: Any) -> None:
 @data_option
 @json_option
 def stats(
-    by: str | None, where: str | None, blinks: bool, plot: Path | None, data: Path, as_json: bool
+    by: str | None,
+    where: str | None,
+    blinks: bool,
+    duplicates: bool,
+    plot: Path | None,
+    data: Path,
+    as_json: bool,
 ) -> None:
     """Say what a dataset holds: sizes, quality, poses, speech, blinks, yield.
 
     EXPR compares columns of the manifest: "face_size > 120 and identity in ['ann', 'bob']".
     """
-    from toolkit.cli.tables import print_blinks, print_clips, print_funnel
+    from toolkit.cli.tables import (
+        print_all_duplicates,
+        print_blinks,
+        print_clips,
+        print_funnel,
+    )
     from toolkit.dataset.blink_stats import describe_blinks
+    from toolkit.dataset.duplicates import find_duplicates
+    from toolkit.dataset.excluded import drop_excluded
     from toolkit.dataset.manifest import read_table
     from toolkit.dataset.stats import describe_clips, group_clips, warn_of_borders, yield_funnel
 
-    clips = read_table(data, "clips", where)
+    clips = drop_excluded(data, read_table(data, "clips", where))
     groups = list(group_clips(data, clips, by))
     numbers, funnel = [describe_clips(*group) for group in groups], yield_funnel(data)
+    copies = find_duplicates(data, clips) if duplicates else None
     blinking = [describe_blinks(*group) for group in groups] if blinks or plot else []
     if plot is not None:
         from toolkit.dataset.stats_plot import plot_stats
@@ -76,12 +91,16 @@ def stats(
     warn_of_borders(clips)
     if as_json:
         clip_rows, blink_rows = ([dataclasses.asdict(g) for g in t] for t in (numbers, blinking))
-        print_json({"clips": clip_rows, "yield": dataclasses.asdict(funnel), "blinks": blink_rows})
+        found = {} if copies is None else {"duplicates": [vars(g) for g in copies.groups]}
+        tables = {"clips": clip_rows, "yield": dataclasses.asdict(funnel), "blinks": blink_rows}
+        print_json(tables | found)
         return
     print_clips(numbers, by)
     print_funnel(funnel)
     if blinks:
         print_blinks(describe_blinks("all", clips), blinking)
+    if copies is not None:
+        print_all_duplicates(copies)
     say_next(f"ttk validate{write_data(data)}")
 
 

@@ -208,7 +208,8 @@ def _print_report(dataset: Path, as_json: bool) -> bool:
         print_funnel(funnel)
         _print_turned_down(dataset)
     done = read_done_jobs(dataset)
-    return funnel.num_clips > 0 or any(job.id not in done for job in read_jobs(dataset))
+    has_clips = funnel.num_clips + funnel.num_excluded > 0
+    return has_clips or any(job.id not in done for job in read_jobs(dataset))
 
 
 def _print_turned_down(dataset: Path) -> None:

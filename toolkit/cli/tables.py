@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from toolkit.dataset.blink_stats import HUMAN_INTERVAL, HUMAN_RATE, STRETCH, BlinkStats
+from toolkit.dataset.duplicates import DuplicateGroup, Duplicates
 from toolkit.dataset.find import describe_scraps
 from toolkit.dataset.split import SplitReport
 from toolkit.dataset.stats import ClipStats, YieldFunnel
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 BAR = 40
 """Columns of the longest bar."""
+
+_MOST_COPIES = 1000
+"""Files named of one group of copies."""
 
 WIDTH = 100
 """Columns where the output is no terminal."""
@@ -123,6 +127,9 @@ def print_split(report: SplitReport, by: str) -> None:
         click.echo(f"Identities that stand in more than one part: {number} ({shown})")
     for doubt in report.doubts:
         click.echo(f"One person in several parts? {write_name(doubt)}")
+    print_duplicates(report.joined, f"Copies of one recording are one {by}")
+    if report.num_unknown:
+        click.echo(_explain_unknown(report.num_unknown))
     click.echo(f"{report.num_kept} clips keep the part they had; {report.num_new} are new.")
 
 
@@ -141,6 +148,41 @@ def _explain_split(report: SplitReport, by: str) -> str:
     return (
         f"{who} in train: test measures new {'clips' if by == 'clip' else 'videos'} of known "
         "people.\nTo test on new people: ttk split --by identity --reassign."
+    )
+
+
+# --- duplicates ---------------------------------------------------------------------------------
+
+
+def print_duplicates(groups: Sequence[DuplicateGroup], title: str, most: int = 5) -> None:
+    """Up to so many groups of copies, what of them agrees, and for how long."""
+    if not groups:
+        return
+    click.echo(f"{title}: {len(groups)}")
+    for group in groups[:most]:
+        click.echo(f"  {group.why} agree, up to {group.seconds:.1f} s:")
+        for source in group.sources[:most]:
+            click.echo(f"    {write_name(source)}")
+        if len(group.sources) > most:
+            click.echo(f"    … ({len(group.sources)})")
+    if len(groups) > most:
+        click.echo("  … all of them: ttk stats --duplicates")
+
+
+def print_all_duplicates(found: Duplicates) -> None:
+    """Every group of copies."""
+    print_duplicates(found.groups, "Copies of one recording", max(len(found.groups), _MOST_COPIES))
+    if not found.groups:
+        click.echo("no copies of one recording found")
+    if found.num_unknown:
+        click.echo(_explain_unknown(found.num_unknown))
+    click.echo()
+
+
+def _explain_unknown(number: int) -> str:
+    return (
+        f"{number} clips have no fingerprint, so no copies of them are found: ingest their videos "
+        "again, into a new folder."
     )
 
 

@@ -12,8 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from toolkit.dataset.digests import add_digests, find_changed
@@ -28,14 +31,20 @@ from toolkit.storage import write_whole
 FOLDER = "manifests"
 """Where the manifest lies, from the dataset's folder."""
 
+Numbers = npt.NDArray[np.int64]
+
 PARTS = ("clips", "rejected", "sources")
 """Tables that have one part per job."""
+
+LARGE = frozenset({"fingerprint"})
+"""Columns of `clips` that are not read with the others: `read_fingerprints` does."""
 
 _TYPES = {
     "string": pa.string(),
     "int64": pa.int64(),
     "double": pa.float64(),
     "list<double>": pa.list_(pa.float64()),
+    "list<int64>": pa.list_(pa.int64()),
     "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
 }
 
@@ -59,7 +68,8 @@ def write_part(
         dataset: the dataset's folder.
         table: one of `PARTS`.
         job_id: names the part.
-        rows: one mapping per row with every column of the table; None where nothing is known.
+        rows: one mapping per row with every column of the table; None where nothing is known, as
+            where a column of `LARGE` is missing.
 
     Returns:
         The file.
@@ -102,7 +112,8 @@ def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFr
         where: keep the rows for which this expression over columns is true; see `filter_rows`.
 
     Returns:
-        One row per entry, index from 0; lists of seconds as arrays, times in UTC.
+        One row per entry, index from 0; lists of seconds as arrays, times in UTC. Without the
+        columns of `LARGE`.
 
     Raises:
         ManifestError: no dataset or no split here, or a damaged file.
@@ -117,6 +128,24 @@ def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFr
     else:
         frame = _read_latest(dataset, table)
     return frame if where is None else filter_rows(frame, where)
+
+
+def read_fingerprints(dataset: Path) -> tuple[list[str], Numbers, Numbers]:
+    """Fingerprints of all clips, of no numbers where there is none.
+
+    Returns:
+        Ids of the c clips, (m,) int64 numbers one behind the other, (c + 1,) int64 where each
+        clip's begin.
+
+    Raises:
+        ManifestError: no dataset here, or a damaged file.
+    """
+    columns = frozenset(column.name for column in TABLES["clips"])
+    content = _concat_parts(dataset, "clips", columns - {"clip_id", "job", "shard", *LARGE})
+    lists = content["fingerprint"].combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
+    numbers = np.asarray(lists.flatten().to_numpy(), np.int64)
+    return content["clip_id"].to_pylist(), numbers, np.concatenate([[0], np.cumsum(lengths)])
 
 
 def read_history(dataset: Path) -> pd.DataFrame:
@@ -153,8 +182,8 @@ def _write(
 ) -> None:
     names = {column.name for column in TABLES[table]}
     for row in rows:
-        if row.keys() != names:
-            differ = ", ".join(sorted(row.keys() ^ names))
+        if differing := (row.keys() ^ names) - LARGE:
+            differ = ", ".join(sorted(differing))
             raise ValueError(f"a row of {table} has other columns than it must: {differ}")
     try:
         schema = make_schema(table).with_metadata(notes)
@@ -173,15 +202,25 @@ def _read_split(dataset: Path) -> pd.DataFrame:
 
 
 def _read_parts(dataset: Path, table: str) -> pd.DataFrame:
+    return _to_frame(_concat_parts(dataset, table, LARGE))
+
+
+def _concat_parts(dataset: Path, table: str, left_out: frozenset[str]) -> Any:
     folder = dataset / FOLDER
     if not any((folder / name).is_dir() for name in PARTS):
         raise ManifestError(f"{dataset}: no dataset here: run ttk ingest VIDEOS --out {dataset}")
-    parts = [_read_part(dataset, path, table) for path in _list_parts(dataset, table)]
-    return _to_frame(pa.concat_tables(parts) if parts else make_schema(table).empty_table())
+    parts = [_read_part(dataset, path, table, left_out) for path in _list_parts(dataset, table)]
+    return pa.concat_tables(parts) if parts else _keep(make_schema(table), left_out).empty_table()
 
 
-def _read_part(dataset: Path, path: Path, table: str) -> Any:
-    content = _read_file(path, table)
+def _keep(schema: Any, left_out: frozenset[str]) -> Any:
+    return pa.schema([field for field in schema if field.name not in left_out])
+
+
+def _read_part(
+    dataset: Path, path: Path, table: str, left_out: frozenset[str] = frozenset()
+) -> Any:
+    content = _read_file(path, table, left_out)
     for job in content["job"].unique().to_pylist():
         check_id(job, path)
     for shard in content["shard"].unique().to_pylist() if table == "clips" else ():
@@ -196,11 +235,12 @@ def _list_parts(dataset: Path, table: str) -> list[Path]:
     return [check_inside(path, dataset) for path in paths]
 
 
-def _read_file(path: Path, table: str) -> Any:
-    schema = make_schema(table)
+def _read_file(path: Path, table: str, left_out: frozenset[str] = frozenset()) -> Any:
+    schema = _keep(make_schema(table), left_out)
     require_memory()  # pyarrow starts threads, and aborts where it cannot
     try:
-        content = pq.ParquetFile(path).read()
+        file = pq.ParquetFile(path)
+        content = file.read([name for name in file.schema_arrow.names if name not in left_out])
         content.validate(full=True)
         has_others = any(each not in schema for each in content.schema)
         if not has_others and (changed := find_changed(content)):
@@ -211,7 +251,7 @@ def _read_file(path: Path, table: str) -> Any:
             f"{_advise_redo(path, table)}"
         ) from error
     for column in TABLES[table]:
-        if column.added and column.name not in content.schema.names:
+        if column.added and column.name in schema.names and column.name not in content.schema.names:
             nulls = pa.nulls(len(content), _TYPES[column.type])
             content = content.append_column(column.name, nulls)
     if set(content.schema.names) == set(schema.names):
@@ -224,7 +264,7 @@ def _read_file(path: Path, table: str) -> Any:
             f"({', '.join(differ or types)}): put back a copy, or ingest again"
         )
     always = [column.name for column in TABLES[table] if not column.added]
-    for name in NEVER_NULL if table == "clips" else always:
+    for name in set(NEVER_NULL if table == "clips" else always) - left_out:
         if content[name].null_count:
             raise ManifestError(f"{path}: damaged ({name} is missing in a row): put back a copy")
     return content

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from toolkit.features.blink import find_blinks
+from toolkit.features.fingerprint import SMALL_SIZE, fingerprint_clip
 from toolkit.features.voice_activity import measure_speech_share
 from toolkit.media.audio import measure_agreement, measure_loudness
 from toolkit.mesh import EYE_CORNERS, LIP_MIDDLES
@@ -22,6 +23,7 @@ def describe_clip(
     landmarks: npt.NDArray[np.float32],
     pcm: npt.NDArray[np.int16],
     sharpness: float,
+    small: npt.NDArray[np.uint8],
     info: VideoInfo,
 ) -> dict[str, Any]:
     """The measured columns of a clip's row in the manifest: see `schema.CLIP_COLUMNS`.
@@ -31,8 +33,11 @@ def describe_clip(
         landmarks: (n, 478, 3) source px.
         pcm: the clip's samples.
         sharpness: median variance of the Laplacian.
+        small: (n, 64, 64) grey crops.
         info: of the source, with the size of the clip's picture.
     """
+    x0, y0, x1, _ = clip.crop
+    in_small = (landmarks[:, :, :2] - (x0, y0)) * (SMALL_SIZE / (x1 - x0))
     corr, lag = measure_agreement(measure_opening_ratio(landmarks), pcm, clip.fps)
     return {
         "width": info.width,
@@ -48,6 +53,7 @@ def describe_clip(
         "loudness": measure_loudness(pcm),
         "mouth_audio_corr": corr,
         "mouth_audio_lag": lag,
+        "fingerprint": fingerprint_clip(pcm, small, in_small, clip.fps).tolist(),
         **describe_blinks(clip.arrays.get("face/au45"), clip.fps),
         **describe_pose(clip.arrays.get("face/pose")),
     }

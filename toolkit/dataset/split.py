@@ -2,14 +2,14 @@
 
 The groups without a part are taken in an order drawn from the seed, each to the part that lacks
 most frames; then groups are moved and exchanged between parts as long as that brings the shares
-nearer to the ratio. A handful of groups get the best of all assignments. Same clips, same options:
-same split, whatever the order of the rows.
+nearer to the ratio. A handful of groups get the best of all assignments. Groups that hold copies of
+one recording count as one. Same clips, same options: same split, whatever the order of the rows.
 """
 
 import hashlib
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit.dataset.doubts import find_parted
+from toolkit.dataset.duplicates import DuplicateGroup, find_duplicates
 from toolkit.dataset.excluded import drop_excluded
 from toolkit.dataset.manifest import has_split, read_split_where, read_table, write_split
 from toolkit.dataset.options import GROUPS, PARTS, SplitOptions
@@ -54,6 +55,8 @@ class SplitReport:
         doubts: sentences about identities of different parts that may be one person.
         num_kept: clips that had a split before.
         num_new: clips that have one now.
+        joined: copies of one recording, whose groups are kept in one part.
+        num_unknown: clips without a fingerprint, by which copies are found.
     """
 
     parts: tuple[SplitPart, ...]
@@ -65,13 +68,16 @@ class SplitReport:
     doubts: tuple[str, ...]
     num_kept: int
     num_new: int
+    joined: tuple[DuplicateGroup, ...] = ()
+    num_unknown: int = 0
 
 
 def split_dataset(dataset: Path, options: SplitOptions | None = None) -> SplitReport:
     """Give every clip a part and write `manifests/split.parquet`.
 
     A clip that has a split keeps it, and clips of its group follow it, unless `reassign` is set.
-    Clips that are left out (`toolkit.dataset.excluded`) have no part.
+    Clips that are left out (`toolkit.dataset.excluded`) have no part. Groups that hold copies of
+    one recording go together.
 
     Raises:
         ToolkitError: fewer groups than parts, a part would be empty, or the split at hand was made
@@ -83,6 +89,9 @@ def split_dataset(dataset: Path, options: SplitOptions | None = None) -> SplitRe
     ratio = parse_ratio(options.ratio)
     clips = drop_excluded(dataset, read_table(dataset, "clips", options.where))
     groups = clips[_group_column(options.by)]
+    duplicates = find_duplicates(dataset, clips)
+    if joined := duplicates.join(groups):
+        groups = groups.map(joined).fillna(groups)
     frames = _count_frames(groups, clips["num_frames"])
     former = clips["clip_id"].map(_read_former(dataset, options))
     fixed = _fix_groups(dataset, options, groups, former)
@@ -90,7 +99,16 @@ def split_dataset(dataset: Path, options: SplitOptions | None = None) -> SplitRe
     chosen = groups.map(assign_groups(frames, ratio, options.seed, fixed))
     _check_none_empty(dataset, chosen)
     _write(dataset, clips["clip_id"], chosen, options)
-    return _report(clips.assign(part=chosen, group=groups), ratio, int(former.count()))
+    report = _report(clips.assign(part=chosen, group=groups), ratio, int(former.count()))
+    return replace(
+        report,
+        joined=tuple(group for group in duplicates.groups if _is_joined(group, options.by)),
+        num_unknown=duplicates.num_unknown,
+    )
+
+
+def _is_joined(group: DuplicateGroup, by: str) -> bool:
+    return by != "identity" or len(group.identities) > 1
 
 
 def parse_ratio(text: str) -> tuple[int, int, int]:
@@ -133,8 +151,8 @@ def _fix_groups(
     parted = found[found["nunique"] > 1]
     if len(parted):
         raise ManifestError(
-            f"{dataset / 'manifests/split.parquet'}: clips of {options.by} {parted.index[0]} stand "
-            "in several parts: run ttk split --reassign to start over"
+            f"{dataset / 'manifests/split.parquet'}: clips of {options.by} {parted.index[0]}, or "
+            "copies of them, stand in several parts: run ttk split --reassign to start over"
         )
     known = found[found["nunique"] == 1]["first"]
     return {str(group): str(part) for group, part in known.items()}

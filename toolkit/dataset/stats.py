@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from toolkit.clock import suits_25
+from toolkit.dataset.excluded import drop_excluded
 from toolkit.dataset.manifest import match_sources, read_table
 from toolkit.dataset.options import GROUP_COLUMNS
 
@@ -67,7 +68,8 @@ class Rejected:
 class YieldFunnel:
     """What became of the input, in hours; `other` is what no row speaks of (rounding, margins).
 
-    `num_slow_sources` have 25 pictures a second, or nearly, and a faster clock.
+    `num_slow_sources` have 25 pictures a second, or nearly, and a faster clock. Clips that are left
+    out (`toolkit.dataset.excluded`) are counted as excluded, not as clips.
     """
 
     num_sources: int
@@ -75,6 +77,8 @@ class YieldFunnel:
     hours_in: float
     num_clips: int
     hours_out: float
+    num_excluded: int
+    hours_excluded: float
     rejected: tuple[Rejected, ...]
     other: float
 
@@ -142,13 +146,13 @@ def warn_of_borders(clips: pd.DataFrame) -> None:
 def compute_stats(
     dataset: Path, *, by: str | None = None, where: str | None = None
 ) -> list[ClipStats]:
-    """Numbers of all clips, or of each identity, split or source.
+    """Numbers of all clips that are not left out, or of each identity, split or source.
 
     Raises:
         ManifestError: no dataset here, a damaged file, or no split to group by.
         ValueError: an unknown word in `by`, or an expression that cannot be evaluated.
     """
-    clips = read_table(dataset, "clips", where)
+    clips = drop_excluded(dataset, read_table(dataset, "clips", where))
     return [describe_clips(name, rows) for name, rows in group_clips(dataset, clips, by)]
 
 
@@ -163,7 +167,9 @@ def yield_funnel(dataset: Path) -> YieldFunnel:
     sources, clips = read_table(dataset, "sources"), read_table(dataset, "clips")
     rejected = read_table(dataset, "rejected")
     clips = clips[match_sources(clips, sources)]
+    kept = drop_excluded(dataset, clips)
     seconds_in, seconds_out = sources["duration"].sum(), clips["duration"].sum()
+    seconds_kept = kept["duration"].sum()
     reasons = [
         Rejected(
             reason=str(reason), num_stretches=len(rows), hours=float(rows["duration"].sum()) / 3600
@@ -175,8 +181,10 @@ def yield_funnel(dataset: Path) -> YieldFunnel:
         num_sources=len(sources),
         num_slow_sources=_count_slow(clips),
         hours_in=float(seconds_in) / 3600,
-        num_clips=len(clips),
-        hours_out=float(seconds_out) / 3600,
+        num_clips=len(kept),
+        hours_out=float(seconds_kept) / 3600,
+        num_excluded=len(clips) - len(kept),
+        hours_excluded=float(seconds_out - seconds_kept) / 3600,
         rejected=tuple(reasons),
         other=float(seconds_in - seconds_out - rejected["duration"].sum()) / 3600,
     )

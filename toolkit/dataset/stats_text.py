@@ -59,7 +59,8 @@ def list_numbers(group: ClipStats) -> list[list[str]]:
 def list_funnel(funnel: YieldFunnel) -> Iterator[tuple[str, str, float | None, float | None]]:
     """What became of the input, line by line: of what, how many, hours, share of the input.
 
-    Lines of reasons begin with two spaces; the shares of clips, reasons and rest add up to 1.
+    Lines of reasons begin with two spaces; the shares of clips, excluded ones, reasons and rest add
+    up to 1.
     """
 
     def share(hours: float) -> float | None:
@@ -67,6 +68,9 @@ def list_funnel(funnel: YieldFunnel) -> Iterator[tuple[str, str, float | None, f
 
     yield "in", f"{funnel.num_sources} sources", funnel.hours_in, None
     yield "out", f"{funnel.num_clips} clips", funnel.hours_out, share(funnel.hours_out)
+    if funnel.num_excluded:
+        excluded = funnel.hours_excluded
+        yield "excluded", f"{funnel.num_excluded} clips", excluded, share(excluded)
     yield "turned down" if funnel.rejected else "nothing turned down", "", None, None
     for entry in funnel.rejected:
         number = f"{entry.num_stretches} stretches"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from toolkit.dataset.rows import SHARPNESS_EVERY, measure_sharpness
 from toolkit.errors import SourceError
+from toolkit.features.fingerprint import SMALL_SIZE, make_small
 from toolkit.media.decode import Frame, Size, read_frames, read_stored
 from toolkit.media.picture_store import PictureStore
 from toolkit.media.video import Streams
@@ -29,12 +30,14 @@ class Pass2:
     Attributes:
         colors: (n, 468, 3) uint8 RGB at the mesh's vertices.
         sharpness: median variance of the Laplacian of the grey crop at 256 px.
+        small: (n, 64, 64) uint8 grey crops.
         jpegs: file of the frames' JPEGs behind one another.
         lengths: bytes of each; empty where no frames are stored.
     """
 
     colors: npt.NDArray[np.uint8]
     sharpness: float
+    small: npt.NDArray[np.uint8]
     jpegs: Path
     lengths: list[int]
 
@@ -67,6 +70,7 @@ def encode_crops(
     places = landmarks[:, :NUM_VERTICES, :2].astype(np.intp).clip(0, size - 1)
     pixels = places[:, :, 1] * size + places[:, :, 0]
     colors = np.empty((len(landmarks), NUM_VERTICES, 3), np.uint8)
+    small = np.empty((len(landmarks), SMALL_SIZE, SMALL_SIZE), np.uint8)
     sharpness: list[float] = []
     lengths: list[int] = []
     jpeg = b""
@@ -80,8 +84,9 @@ def encode_crops(
                 lengths.append(file.write(jpeg))
             if frame % SHARPNESS_EVERY == 0:
                 sharpness.append(measure_sharpness(picture))
+            small[frame] = make_small(picture) if is_new or not frame else small[frame - 1]
             colors[frame] = picture.reshape(-1, 3)[pixels[frame]]
-    return Pass2(colors, float(np.median(sharpness)), spool, lengths)
+    return Pass2(colors, float(np.median(sharpness)), small, spool, lengths)
 
 
 def read_crops(

@@ -211,7 +211,12 @@ class ShardMaker:
                 pcm=pcm,
                 frames=pass2.read_jpegs(),
                 measured=describe_clip(
-                    clip, landmarks=landmarks, pcm=pcm, sharpness=pass2.sharpness, info=info
+                    clip,
+                    landmarks=landmarks,
+                    pcm=pcm,
+                    sharpness=pass2.sharpness,
+                    small=pass2.small,
+                    info=info,
                 ),
             )
         )

@@ -11,6 +11,7 @@ import pandas as pd
 
 from toolkit.dataset.blink_stats import BlinkStats, describe_blinks
 from toolkit.dataset.doubts import find_parted
+from toolkit.dataset.excluded import drop_excluded
 from toolkit.dataset.find import shorten_ids
 from toolkit.dataset.manifest import has_split, read_jobs, read_split_where, read_table
 from toolkit.dataset.options import PARTS
@@ -133,7 +134,7 @@ class Report:
 
 
 def read_clips(dataset: Path) -> pd.DataFrame:
-    """Rows of the clips table, in order of source and time, with what a report adds.
+    """Rows of the clips table that are not left out, by source and time, with what a report adds.
 
     Returns:
         The table's columns, `split` ("" where a clip has none), `short_id`, `rank` and a column of
@@ -142,7 +143,7 @@ def read_clips(dataset: Path) -> pd.DataFrame:
     Raises:
         ManifestError: no dataset here, or a damaged file.
     """
-    clips = read_table(dataset, "clips").drop_duplicates("clip_id")
+    clips = drop_excluded(dataset, read_table(dataset, "clips")).drop_duplicates("clip_id")
     clips = clips.sort_values(["source", "start_frame"], kind="stable").reset_index(drop=True)
     parts: dict[str, str] = {}
     if has_split(dataset):

@@ -53,6 +53,7 @@ def describe(
         landmarks=np.zeros((NUM, 478, 3), np.float32) if landmarks is None else landmarks,
         pcm=np.zeros(count_samples(0, NUM, FPS), np.int16) if pcm is None else pcm,
         sharpness=12.5,
+        small=np.zeros((NUM, 64, 64), np.uint8),
         info=INFO,
     )
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import math
+import re
 import struct
 import warnings
 from dataclasses import replace
@@ -29,6 +30,7 @@ from tests.datasets import (
 from toolkit.cli import main
 from toolkit.cli.tables import BAR, draw_bar
 from toolkit.dataset.blink_stats import count_stretches, describe_blinks
+from toolkit.dataset.excluded import exclude_clips
 from toolkit.dataset.manifest import find_part, read_table, write_part, write_split
 from toolkit.dataset.stats import compute_stats, describe_clips, warn_of_borders, yield_funnel
 from toolkit.dataset.stats_plot import measure_distributions, plot_stats
@@ -110,6 +112,19 @@ def test_the_whole_is_counted_and_weighted(dataset: Path) -> None:
     assert whole.pitch_range == pytest.approx(25)
     assert whole.pitch_low == pytest.approx(-30)
     assert whole.pitch_high == pytest.approx(10)
+
+
+def test_excluded_clips_are_counted_as_excluded(dataset: Path) -> None:
+    """Of clips of 10, 30 and 2 s that of 30 s is left out: neither clips nor minutes hold it."""
+    exclude_clips(dataset, [BOB.id], "two voices")
+    (whole,) = compute_stats(dataset)
+    assert (whole.num_clips, whole.minutes) == (2, pytest.approx(12 / 60))
+    funnel = yield_funnel(dataset)
+    assert (funnel.num_clips, funnel.num_excluded) == (2, 1)
+    assert funnel.hours_out * 3600 == pytest.approx(12)
+    assert funnel.hours_excluded * 3600 == pytest.approx(30)
+    result = CliRunner().invoke(main, ["stats", "--data", str(dataset)])
+    assert re.search(r"excluded +1 clips +0\.5 min +71\.4 %", result.stdout)
 
 
 def test_the_share_outside_the_picture_is_averaged_and_much_of_it_warned_of(

@@ -1,0 +1,205 @@
+"""Clips that hold the same stretch of one recording, found by their fingerprints.
+
+An inverted index, not all pairs: every 0.1 s gives a key of sound and one of picture
+(`toolkit.features.fingerprint`), equal keys of two clips say where one would lie in the other, and
+there the signs of the whole stretch that both would hold are compared.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from toolkit.features.fingerprint import (
+    PICTURE_SHIFT,
+    PICTURE_SIGNS,
+    PICTURE_WIDTH,
+    SOUND_SIGNS,
+    SOUND_WIDTH,
+    STEP,
+)
+
+MAX_KEYS = 1 << 24
+"""Of either kind; of more, those are taken whose hash is smallest: the same of all copies."""
+
+WINDOW = 8
+"""Clips of the same key are compared with so many next ones: copies are joined in a chain."""
+
+MIN_STEPS = 15
+"""Steps of 0.1 s that both must hold."""
+
+MAX_SOUND, MAX_PICTURE = 0.3, 0.28
+"""Share of differing signs up to which a stretch is the same."""
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One half of a number: signs from bit `shift` on, then `width` bits to look up by."""
+
+    shift: int
+    signs: int
+    width: int
+    steps: tuple[int, ...]
+
+
+_SOUND = _Kind(0, SOUND_SIGNS, 2 * SOUND_WIDTH, (0, 4, 8))
+_PICTURE = _Kind(PICTURE_SHIFT, PICTURE_SIGNS, 2 * PICTURE_WIDTH, (0, 3, 6))
+"""A key is made of what stands `steps` behind each other."""
+
+_LOOSE = 0.35
+"""Share of differing signs within a key's steps up to which the whole stretch is looked at."""
+
+_CHUNK = 1 << 14
+"""Pairs compared at a time."""
+
+_COUNTS = np.array([value.bit_count() for value in range(1 << 16)], np.uint8)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """Clips `first` and `second` (places in the list given) hold the same.
+
+    Attributes:
+        lag: seconds from the beginning of the first to that of the second, to 0.1 s.
+        seconds: that both hold.
+        sound, picture: share of signs that agree there; None where too little can be compared.
+    """
+
+    first: int
+    second: int
+    lag: float
+    seconds: float
+    sound: float | None
+    picture: float | None
+
+    @property
+    def why(self) -> str:
+        """`sound`, `picture` or `sound and picture`."""
+        agree = {"sound": (self.sound, MAX_SOUND), "picture": (self.picture, MAX_PICTURE)}
+        return " and ".join(n for n, (share, most) in agree.items() if _is_same(share, most))
+
+
+def _is_same(share: float | None, most: float) -> bool:
+    return share is not None and 1 - share <= most
+
+
+def find_copies(numbers: Integers, offsets: Integers, sources: Integers) -> list[Copy]:
+    """Pairs of clips of different sources that hold the same stretch.
+
+    Of many copies of one recording not all pairs are listed, but all hang together.
+
+    Args:
+        numbers: (m,) fingerprints of all clips, one behind the other.
+        offsets: (c + 1,) where those of each clip begin.
+        sources: (c,) number of each clip's source.
+    """
+    clips = np.repeat(np.arange(len(sources)), np.diff(offsets))
+    found: dict[tuple[int, int], Copy] = {}
+    for kind in (_SOUND, _PICTURE):
+        keys, places = _make_keys(numbers, clips, kind)
+        pairs = _find_pairs(keys, places, numbers, clips, sources, kind)
+        for row in _compare(pairs, numbers, offsets, clips):
+            pair = _describe(*row)
+            former = found.get((pair.first, pair.second))
+            if pair.why and (former is None or former.seconds < pair.seconds):
+                found[pair.first, pair.second] = pair
+    return [found[key] for key in sorted(found)]
+
+
+def _describe(first: int, second: int, lag: int, *counts: int) -> Copy:
+    steps, sounds, wrong_sounds, pictures, wrong_pictures = counts
+    return Copy(
+        first=first,
+        second=second,
+        lag=round(lag * STEP, 1),
+        seconds=round(steps * STEP, 1),
+        sound=1 - wrong_sounds / (sounds * SOUND_SIGNS) if sounds >= MIN_STEPS else None,
+        picture=1 - wrong_pictures / (pictures * PICTURE_SIGNS) if pictures >= MIN_STEPS else None,
+    )
+
+
+def _make_keys(numbers: Integers, clips: Integers, kind: _Kind) -> tuple[Integers, Integers]:
+    """Sorted keys of one kind, and the places of `numbers` that they begin at."""
+    count = max(len(numbers) - kind.steps[-1], 0)
+    is_whole = clips[:count] == clips[len(clips) - count :]
+    keys = np.zeros(count, np.int64)
+    for step in kind.steps:
+        part = numbers[step : step + count] >> kind.shift
+        is_whole &= part & _mask(kind.signs + kind.width) != 0
+        keys = keys << kind.width | (part >> kind.signs & _mask(kind.width))
+    places = np.flatnonzero(is_whole)
+    keys = keys[places]
+    if len(keys) > MAX_KEYS:
+        is_kept = (keys * 0x9E3779B1 & _mask(32)) < (MAX_KEYS << 32) // len(keys)
+        keys, places = keys[is_kept], places[is_kept]
+    joined = np.sort(keys << 32 | places)  # values alone sort several times as fast as an order
+    return joined >> 32, joined & _mask(32)
+
+
+def _find_pairs(
+    keys: Integers,
+    places: Integers,
+    numbers: Integers,
+    clips: Integers,
+    sources: Integers,
+    kind: _Kind,
+) -> Integers:
+    """(p, 2) places of the same key in clips of two sources, where signs agree as well."""
+    found = [np.zeros((0, 2), np.int64)]
+    for next_one in range(1, WINDOW + 1):
+        same = np.flatnonzero(keys[:-next_one] == keys[next_one:])
+        first, second = places[same], places[same + next_one]
+        others = sources[clips[first]] != sources[clips[second]]
+        first, second = first[others], second[others]
+        wrong = np.zeros(len(first), np.int64)
+        for step in kind.steps:
+            wrong += _count_wrong(numbers[first + step], numbers[second + step], kind)
+        alike = wrong <= _LOOSE * kind.signs * len(kind.steps)
+        found.append(np.stack([first[alike], second[alike]], axis=1))
+    return np.concatenate(found)
+
+
+def _compare(
+    pairs: Integers, numbers: Integers, offsets: Integers, clips: Integers
+) -> Iterator[tuple[int, ...]]:
+    """For each two clips and lag: those, steps held by both, and of sound and picture how many
+    can be compared and how many signs of these differ.
+    """
+    pairs = np.sort(pairs, axis=1)
+    first, second = clips[pairs[:, 0]], clips[pairs[:, 1]]
+    lag = (pairs[:, 0] - offsets[first]) - (pairs[:, 1] - offsets[second])
+    rows = np.unique(np.stack([first, second, lag], axis=1), axis=0)
+    for begin in range(0, len(rows), _CHUNK):
+        first, second, lag = rows[begin : begin + _CHUNK].T
+        starts = offsets[first] + np.maximum(lag, 0), offsets[second] + np.maximum(-lag, 0)
+        lengths = np.minimum(offsets[first + 1] - starts[0], offsets[second + 1] - starts[1])
+        steps = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        one, other = (numbers[np.repeat(start, lengths) + steps] for start in starts)
+        columns = [first, second, lag, lengths]
+        for kind in (_SOUND, _PICTURE):
+            has_both = _has(one, kind) & _has(other, kind)
+            wrong = np.where(has_both, _count_wrong(one, other, kind), 0)
+            columns += [_sum(has_both.astype(np.int64), lengths), _sum(wrong, lengths)]
+        yield from zip(*(column.tolist() for column in columns), strict=True)
+
+
+def _has(numbers: Integers, kind: _Kind) -> npt.NDArray[np.bool_]:
+    return np.asarray(numbers >> kind.shift & _mask(kind.signs + kind.width), bool)
+
+
+def _count_wrong(one: Integers, other: Integers, kind: _Kind) -> Integers:
+    """(m,) how many signs differ, at most 32."""
+    differ = (one ^ other) >> kind.shift & _mask(kind.signs)
+    return np.asarray(_COUNTS[differ & _mask(16)] + _COUNTS[differ >> 16], np.int64)
+
+
+def _sum(values: Integers, lengths: Integers) -> Integers:
+    """Sums of stretches of 1 and more that lie behind one another."""
+    return np.asarray(np.add.reduceat(values, np.cumsum(lengths) - lengths), np.int64)
+
+
+def _mask(width: int) -> int:
+    return (1 << width) - 1
