@@ -32,6 +32,7 @@ from tests.results.setup import (
     CASCADED_PAGE,
     OUT,
     PAGE,
+    STYLEHEAT_PAGE,
     MissingDataError,
     Setup,
     Table,
@@ -40,6 +41,7 @@ from tests.results.setup import (
 from tests.results.sheet import run_sheet
 from tests.results.speed import run_speed
 from tests.results.spoken import run_synthesis
+from tests.results.styleheat import STYLEHEAT
 from tests.results.synthetic import run_a, run_b, run_gan_weight, run_long
 from zoo.evaluation.tables import replace_table, write_table
 
@@ -65,12 +67,17 @@ STEPS: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "speed": run_speed,
     **CASCADED,
     **ATVG,
+    **STYLEHEAT,
 }
 
-GROUPS = {"cascaded": tuple(CASCADED), "atvg": tuple(ATVG)}
+GROUPS = {"cascaded": tuple(CASCADED), "atvg": tuple(ATVG), "styleheat": tuple(STYLEHEAT)}
 """A name for several steps."""
 
-PAGES = dict.fromkeys(CASCADED, CASCADED_PAGE) | dict.fromkeys(ATVG, ATVG_PAGE)
+PAGES = {
+    **dict.fromkeys(CASCADED, CASCADED_PAGE),
+    **dict.fromkeys(ATVG, ATVG_PAGE),
+    **dict.fromkeys(STYLEHEAT, STYLEHEAT_PAGE),
+}
 """Step -> where its tables stand, if not in docs/results.md."""
 
 

@@ -12,6 +12,7 @@ from tests import ROOT
 PAGE = ROOT / "docs" / "results.md"
 CASCADED_PAGE = PAGE.with_name("results-cascaded.md")
 ATVG_PAGE = PAGE.with_name("results-atvg.md")
+STYLEHEAT_PAGE = PAGE.with_name("results-styleheat.md")
 FIGURES = PAGE.parent / "figures"
 
 OUT = Path(os.environ.get("TTK_RESULTS", ROOT / "runs" / "results")).resolve()
@@ -77,6 +78,12 @@ class Setup:
         judged_sentences: of his, as many as drawn pictures are judged on.
         judged_seconds: of a held-out clip, at most, likewise.
         beside_epochs: of a renderer of one person, beside networks that need few pictures.
+        prior_epochs: of StyleHEAT's prior, of 1,000 pictures each.
+        lip_epochs: of the judge of lip-sync that StyleHEAT's lips are trained by.
+        warp_epochs: of its stages 1a and 1b, of 200 steps each.
+        mend_epochs: of its stages 2a and 2b, likewise.
+        reenacted_seconds: of a held-out clip, at most, as StyleHEAT is judged on.
+        reenacted: of held-out clips, at most, likewise.
         keep_every: steps between two checkpoints that a renderer's training keeps.
         before: folder with the films and runs of another build; None: there are none.
         renderer_base: checkpoint that trainings from a base begin with; None: the woman's, and in
@@ -134,6 +141,12 @@ class Setup:
     judged_sentences: int = 12
     judged_seconds: float = 5.0
     beside_epochs: int = 8
+    prior_epochs: int = 9
+    lip_epochs: int = 20
+    warp_epochs: int = 10
+    mend_epochs: int = 3
+    reenacted_seconds: float = 3.0
+    reenacted: int = 7
     keep_every: int = 500
     before: Path | None = None
     renderer_base: Path | None = None
@@ -188,6 +201,12 @@ def make_rehearsal(out: Path) -> Setup:
         judged_sentences=2,
         judged_seconds=1.0,
         beside_epochs=1,
+        prior_epochs=1,
+        lip_epochs=1,
+        warp_epochs=1,
+        mend_epochs=1,
+        reenacted_seconds=1.0,
+        reenacted=1,
         keep_every=50,
         sample_seconds=15.0,  # as short as a person can be learnt from, with that holdout
     )

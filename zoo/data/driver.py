@@ -125,11 +125,12 @@ def _measure(
     rows = tuple(np.zeros((num_frames, *shape)) for shape in ((64,), (6,), (68, 2)))
     fitter = make_fitter(load_default())
     for first in range(timeline.first, num_frames, _STRETCH):
-        last = min(first + _STRETCH, num_frames)
-        if not seen[first:last].any():
+        known = np.flatnonzero(seen[first : first + _STRETCH])
+        if not len(known):
             continue
+        begin, last = first + int(known[0]), first + int(known[-1]) + 1
         clip = prepare_clip(
-            Stretch(first, last - first),
+            Stretch(begin, last - begin),
             clip_id=path.name,
             path=path,
             info=track.info_at(0, info),
@@ -146,5 +147,5 @@ def _measure(
         for values, found in zip(
             rows, (fitted.expression, fitted.pose, view68(meshes)), strict=True
         ):
-            values[first:last] = found
+            values[begin:last] = found
     return rows, seen

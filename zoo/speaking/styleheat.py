@@ -47,8 +47,10 @@ class Reenactor(Protocol):
     @property
     def backends(self) -> dict[str, str]: ...
 
-    def enter(self, picture: Picture, change: Callable[[Any], Any] | None = None) -> Any:
-        """A source picture, its styles changed."""
+    def enter(
+        self, picture: Picture, change: Callable[[Any], Any] | None = None, *, optimise: int = 0
+    ) -> Any:
+        """A source picture, its styles changed, or its maps made better in so many steps."""
 
     def relate(
         self,
@@ -120,7 +122,9 @@ def synthesize_styleheat(
     change = open_change(settings, model.prior)
     say(f"{image}: looking for the face")
     face = align_portrait(image, model.size)
-    source = model.enter(face.picture, change)
+    if settings.optimise:
+        say(f"{image}: {settings.optimise} steps towards the picture")
+    source = model.enter(face.picture, change, optimise=settings.optimise)
     driver = None if settings.video is None else follow(settings.video, path, model, say)
     with contextlib.ExitStack() as stack:
         num_frames, mel = 0 if driver is None else len(driver), None

@@ -27,6 +27,12 @@ class StyleHEATFiles:
     directions: Path | None = option(
         "Likewise, the file of zoo edit directions, of the model's prior.", default=None
     )
+    optimise: int = option(
+        "Likewise, steps that bring the maps which are moved nearer to the picture; 250 in the "
+        "paper. Not with --edit.",
+        default=0,
+        at_least=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +55,5 @@ class StyleHEATSettings(StyleHEATFiles):
             raise ValueError("--system styleheat: give --audio, --video or both")
         if bool(self.edit) != (self.directions is not None):
             raise ValueError("--edit and --directions go together: give both")
+        if self.edit and self.optimise:
+            raise ValueError("--optimise is for a face as it is: leave out --edit or --optimise")

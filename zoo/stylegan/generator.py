@@ -5,7 +5,7 @@ Legend: B batch, L vectors of w+, C channels of a map, H the side of the picture
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -143,6 +143,20 @@ class Generator(nn.Module):
         for block in range(self._split, len(self.to_rgbs)):
             x, skip = self._run_rest(self._run_first(x, styles, block, hooks), skip, styles, block)
         return skip
+
+    def list_rest(self, styles: Tensor) -> Iterator[tuple[StyledConv | ToRGB, Tensor, Tensor]]:
+        """Layers of `finish` in their order, each with its vectors (B, 512) of w+ and its noise.
+
+        Colours have no noise, and get that of the convolution before.
+        """
+        for place in range(2 * self._split - 1, len(self.convs)):
+            convolution, noise = self.convs[place], self._noise(place + 1)
+            assert isinstance(convolution, StyledConv)
+            yield convolution, styles[:, place + 1], noise
+            if place % 2:
+                colors = self.to_rgbs[place // 2]
+                assert isinstance(colors, ToRGB)
+                yield colors, styles[:, place + 2], noise
 
     def _run_first(
         self, x: Tensor, styles: Tensor, block: int, hooks: Mapping[int, Hook]

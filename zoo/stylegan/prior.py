@@ -63,14 +63,16 @@ class Prior(nn.Module):
         else:
             self.encoder, self.residuals = PublishedStyles(), PublishedResiduals()
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """(B, 2, 3, H, H): pictures (B, 3, ·, ·) by w+ alone, and with F."""
+    def forward(self, pictures: Tensor, *, fine: bool = True) -> Tensor:
+        """(B, 2, 3, H, H): pictures (B, 3, ·, ·) by w+ alone, and with F; else (B, 1, 3, H, H)."""
         styles = self.encoder(_resize(pictures, self.encoder.side))
         features = self.generator.begin(styles)
         coarse = self.generator.finish(features, styles)
+        if not fine:
+            return coarse[:, None]
         maps = self._adjust(features.maps, self._leave_out(pictures, coarse), coarse)
-        fine = self.generator.finish(features._replace(maps=maps), styles)
-        return torch.stack([coarse, fine], dim=1)
+        drawn = self.generator.finish(features._replace(maps=maps), styles)
+        return torch.stack([coarse, drawn], dim=1)
 
     def invert(self, pictures: Tensor, change: Change | None = None) -> Inversion:
         """w+ and F of pictures.

@@ -50,6 +50,10 @@ class Adversaries:
             for group in self._optimisers[name].param_groups:
                 group["lr"] = rate
 
+    def restart(self, name: str) -> None:
+        """Forget what Adam knows of a network's gradients: another loss has others."""
+        self._optimisers[name].state.clear()
+
     def autocast(self) -> contextlib.AbstractContextManager[None]:
         """Computes in the precision of the options."""
         networks = self._networks.values()

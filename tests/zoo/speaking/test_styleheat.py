@@ -13,16 +13,22 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from tests.numbered import read_all
-from tests.sitters import draw_scene, write_walk
+from tests.sitters import draw_scene, load_face, write_walk
 from tests.tones import write_wav
 from tests.zoo.models.styleheat.talkers import SIDE, TINY, save_prior, save_stage
+from toolkit.media.encode import write_video
 from toolkit.media.inspect_file import inspect_file
 from toolkit.storage import hash_file
 from zoo.cli import main
+from zoo.data.aligned import align_portrait
 from zoo.data.driver import Driver, find_nearest, measure_driver
+from zoo.models.registry import open_model
+from zoo.models.styleheat.motion import create_audio_motion
 from zoo.models.styleheat.presets import PRESETS
 from zoo.speaking.styleheat import go_to_and_fro
 from zoo.stylegan.directions import Directions
+from zoo.training.checkpoint import load_checkpoint, save_checkpoint
+from zoo.training.pictures import to_tensor
 
 SOUND = np.random.default_rng(0).integers(-3000, 3000, 16000 // 25 * 12 + 100).astype(np.int16)
 """12 frames, and a part of one."""
@@ -132,6 +138,85 @@ def test_an_edit_changes_every_frame(inputs: Inputs, tmp_path: Path) -> None:
     away = [np.abs(one.astype(int) - other).mean() for one, other in zip(*films, strict=True)]
     assert min(away) > 0.2
     assert max(away) < 2 * min(away)
+
+
+def test_optimised_maps_draw_a_picture_that_is_nearer(inputs: Inputs) -> None:
+    """That it was drawn from: by more than a tenth of the square error in 20 steps."""
+    model = open_model(inputs.model, makes="reenactments")
+    picture = align_portrait(inputs.image, model.size).picture
+    errors = [
+        float(
+            (model.enter(picture, optimise=steps).shown - to_tensor(picture[None])).square().mean()
+        )
+        for steps in (0, 20)
+    ]
+    assert errors[1] < 0.9 * errors[0]
+
+
+def test_an_optimised_picture_speaks_and_none_is_edited_as_well(
+    inputs: Inputs, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mp4"
+    result = synthesize(inputs, out, "--optimise", 2, audio=inputs.audio)
+    assert result.exit_code == 0, result.output
+    assert "2 steps towards the picture" in result.stderr
+    assert len(read_all(out)[2]) == 12
+    edit = ("--edit", "smile=1", "--directions", "d.pt", "--optimise", 2)
+    result = synthesize(inputs, tmp_path / "no.mp4", *edit, audio=inputs.audio)
+    assert result.exit_code == 2
+    assert "leave out --edit or --optimise" in result.stderr
+
+
+# --- input that is bad --------------------------------------------------------------------------
+
+
+def test_a_face_that_is_tiny_or_one_of_two_is_refused_in_a_line(
+    inputs: Inputs, tmp_path: Path
+) -> None:
+    pictures = {
+        "the face is too small": np.asarray(Image.fromarray(load_face()).resize((64, 64))),
+        "several faces in its one picture": draw_scene((0, 30, 190), (200, 30, 190)),
+    }
+    for message, picture in pictures.items():
+        Image.fromarray(picture).save(tmp_path / "face.png")
+        out = tmp_path / "out.mp4"
+        result = synthesize(inputs, out, image=tmp_path / "face.png", audio=inputs.audio)
+        assert result.exit_code == 1
+        assert message in result.stderr
+        assert not out.exists()
+
+
+def test_silence_moves_a_picture_and_says_so(inputs: Inputs, tmp_path: Path) -> None:
+    audio = write_wav(tmp_path / "silence.wav", np.zeros(16000 // 25 * 12, np.int16))
+    with pytest.warns(UserWarning, match="lips move as the model makes them"):
+        result = synthesize(inputs, tmp_path / "out.mp4", audio=audio)
+    assert result.exit_code == 0, result.output
+    assert len(read_all(tmp_path / "out.mp4")[2]) == 12
+
+
+def test_a_driver_that_shows_a_face_in_half_of_its_length_drives_with_a_warning(
+    inputs: Inputs, tmp_path: Path
+) -> None:
+    """Frames behind its last face are as that one; the video is as long as the driver."""
+    frames = read_all(inputs.video)[2]
+    half = tmp_path / "half.mp4"
+    write_video(half, [*frames[:15], *([np.zeros_like(frames[0])] * 15)], fps=30)
+    with pytest.warns(UserWarning, match=r"no face is seen in 0\.\d s of 1\.0 s"):
+        driver = measure_driver(half)
+    assert len(driver) == 25
+    assert np.ptp(driver.points[14:], axis=0).max() == 0
+    assert np.isfinite(driver.expression).all()
+
+
+def test_weights_of_another_size_are_refused_in_a_line(inputs: Inputs, tmp_path: Path) -> None:
+    content = load_checkpoint(inputs.model)
+    content["model"]["networks"]["audio"] = create_audio_motion("paper").state_dict()
+    save_checkpoint(tmp_path / "other.pt", content)
+    result = synthesize(
+        inputs, tmp_path / "out.mp4", model=tmp_path / "other.pt", audio=inputs.audio
+    )
+    assert result.exit_code == 1
+    assert "the weights of its audio network do not fit" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,9 @@ class AudioTask(StageTask):
         source = canvas.enter(batch.source).repeat(self.num_frames)
         with torch.no_grad():
             taught = move_by_video(self.video, source, batch.motion.flatten(0, 1))
-            target = canvas.draw(source, taught.maps)
+            target = canvas.draw(taught.source)
         _, proxy, moved = speak(self, source, batch, self.audio)
-        return canvas.draw(source, moved.maps), target, proxy
+        return canvas.draw(moved.source), target, proxy
 
     def measure(self, batch: DrivenBatch) -> dict[str, Tensor]:
         pred, target, proxy = self.predict(batch)
@@ -99,15 +99,15 @@ class AudioTask(StageTask):
 def speak(
     task: StageTask, source: Source, batch: DrivenBatch, audio: AudioMotion
 ) -> tuple[Moved, Tensor, Moved]:
-    """Maps in the frames' pose with the source's expression, their picture, and moved by sound.
+    """The source in the frames' pose with its own expression, its picture, and moved by sound.
 
     No gradient reaches the first two.
     """
     video = task.networks["video"]
     with torch.no_grad():
         posed = move_by_video(video, source, batch.posed.flatten(0, 1))  # type: ignore[arg-type]
-        proxy = task.inputs.canvas.draw(source, posed.maps)
-    return posed, proxy, move_by_audio(audio, posed.maps, proxy, batch.mel.flatten(0, 1))
+        proxy = task.inputs.canvas.draw(posed.source)
+    return posed, proxy, move_by_audio(audio, posed.source, proxy, batch.mel.flatten(0, 1))
 
 
 def measure_lips(

@@ -3,6 +3,7 @@
 Legend: B pictures, H their side, F channels of the prior's maps at 64 × 64, L vectors of w+.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -15,8 +16,10 @@ from toolkit.storage import hash_file
 from zoo.models.styleheat.calibration import Calibration
 from zoo.models.styleheat.flow import warp
 from zoo.models.styleheat.motion import AudioMotion, VideoMotion
+from zoo.stylegan.drawing import FrameDrawer
 from zoo.stylegan.generator import Features
-from zoo.stylegan.prior import Change, Prior, open_prior
+from zoo.stylegan.optimise import optimise_maps
+from zoo.stylegan.prior import Change, Inversion, Prior, open_prior
 
 
 class Source(NamedTuple):
@@ -40,6 +43,19 @@ class Source(NamedTuple):
             return self
         return Source(*(x.repeat_interleave(times, dim=0) for x in self))
 
+    def move(self, flow: Tensor) -> "Source":
+        """By a flow (B, 2, 64, 64), with the colours so far; `shown` stays.
+
+        The released code leaves the colours where they are: a generator that draws much of a face
+        below 64 px then shows it twice.
+        """
+        skip = warp(self.skip, flow) if self.skip.numel() else self.skip
+        return self._replace(maps=warp(self.maps, flow), skip=skip)
+
+
+Draw = Callable[[Source], Tensor]
+"""What was moved to pictures (B, 3, H, H)."""
+
 
 class Canvas(Protocol):
     """Takes pictures in and draws what was moved."""
@@ -55,8 +71,11 @@ class Canvas(Protocol):
     def enter(self, pictures: Tensor) -> Source:
         """Of aligned pictures (B, 3, ·, ·), −1 to 1; no gradient passes."""
 
-    def draw(self, source: Source, maps: Tensor) -> Tensor:
-        """(B, 3, H, H) of moved maps."""
+    def draw(self, source: Source) -> Tensor:
+        """(B, 3, H, H) of what was moved."""
+
+    def prepare(self, source: Source) -> Draw:
+        """`draw` for what is moved of one source (1, …) alone, faster and without gradients."""
 
 
 class PictureCanvas:
@@ -72,9 +91,13 @@ class PictureCanvas:
         nothing = pictures.new_zeros(len(pictures), 0)
         return Source(pictures, pictures, nothing, nothing)
 
-    def draw(self, source: Source, maps: Tensor) -> Tensor:
+    def draw(self, source: Source) -> Tensor:
         """They are drawn already."""
-        return maps
+        return source.maps
+
+    def prepare(self, source: Source) -> Draw:
+        """As `draw`."""
+        return self.draw
 
 
 class PriorCanvas:
@@ -95,14 +118,30 @@ class PriorCanvas:
     def change(self, pictures: Tensor, change: Change | None) -> Source:
         """The same, w+ changed: see `Prior.invert`."""
         with torch.no_grad():
-            styles, maps = self.prior.invert(pictures, change)
-            skip = self.prior.generator.begin(styles).skip
-            shown = self.prior.generator.finish(Features(maps, skip), styles)
-        return Source(shown, maps, skip, styles)
+            return self._show(self.prior.invert(pictures, change))
 
-    def draw(self, source: Source, maps: Tensor) -> Tensor:
+    def optimise(self, pictures: Tensor, steps: int) -> Source:
+        """The same, F made better by so many steps: see `optimise_maps`; pictures of side H."""
+        with torch.no_grad():
+            found = self.prior.invert(pictures)
+        found = optimise_maps(self.prior, found, pictures, steps=steps)
+        with torch.no_grad():
+            return self._show(found)
+
+    def _show(self, found: Inversion) -> Source:
+        skip = self.prior.generator.begin(found.styles).skip
+        shown = self.prior.generator.finish(Features(found.maps, skip), found.styles)
+        return Source(shown, found.maps, skip, found.styles)
+
+    def draw(self, source: Source) -> Tensor:
         """By the rest of the generator."""
-        return self.prior.generator.finish(Features(maps, source.skip), source.styles)
+        features = Features(source.maps, source.skip)
+        return self.prior.generator.finish(features, source.styles)
+
+    def prepare(self, source: Source) -> Draw:
+        """By filters that are made once for its w+."""
+        drawer = FrameDrawer(self.prior.generator, source.styles)
+        return lambda moved: drawer(Features(moved.maps, moved.skip))
 
 
 @dataclass(frozen=True)
@@ -152,25 +191,24 @@ def open_canvas(path: Path | None, size: int, device: torch.device) -> Canvas:
 
 
 class Moved(NamedTuple):
-    """Maps that were moved, and the descriptor (B, 256) of what moved them."""
+    """What was moved, and the descriptor (B, 256) of what moved it."""
 
-    maps: Tensor
+    source: Source
     descriptor: Tensor
 
 
 def move_by_video(video: VideoMotion, source: Source, windows: Tensor) -> Moved:
     """By windows (B, 27, 73)."""
     descriptor = video.describe(windows)
-    return Moved(warp(source.maps, video.move(source.shown, descriptor)), descriptor)
+    return Moved(source.move(video.move(source.shown, descriptor)), descriptor)
 
 
-def move_by_audio(audio: AudioMotion, maps: Tensor, drawn: Tensor, mel: Tensor) -> Moved:
-    """By mel windows (B, 32, 80): maps moved before, of which `drawn` (B, 3, H, H) was drawn."""
+def move_by_audio(audio: AudioMotion, source: Source, drawn: Tensor, mel: Tensor) -> Moved:
+    """By mel windows (B, 32, 80): moved before, of which `drawn` (B, 3, H, H) was drawn, or not."""
     descriptor = audio.describe(mel)
-    return Moved(warp(maps, audio.move(drawn, descriptor)), descriptor)
+    return Moved(source.move(audio.move(drawn, descriptor)), descriptor)
 
 
-def calibrate(calibration: Calibration, moved: Moved) -> Tensor:
+def calibrate(calibration: Calibration, moved: Moved) -> Source:
     """Maps, mended."""
-    out: Tensor = calibration(*moved)
-    return out
+    return moved.source._replace(maps=calibration(moved.source.maps, moved.descriptor))

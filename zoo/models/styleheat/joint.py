@@ -148,11 +148,11 @@ class CalibrationTask(StageTask):
         if self.options.with_ == AUDIO:
             audio: Any = self.networks["audio"]
             _, proxy, moved = speak(self, source, batch, audio)
-            warped = canvas.draw(source, moved.maps)
+            warped = canvas.draw(moved.source)
         else:
             moved = move_by_video(self.video, source, batch.motion.flatten(0, 1))
-            proxy = warped = canvas.draw(source, moved.maps)
-        return canvas.draw(source, calibrate(self.calibration, moved)), proxy, warped
+            proxy = warped = canvas.draw(moved.source)
+        return canvas.draw(calibrate(self.calibration, moved)), proxy, warped
 
     def measure(self, batch: DrivenBatch) -> dict[str, Tensor]:
         """Eq. 5; the discriminator takes its step first."""

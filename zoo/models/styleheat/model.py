@@ -20,7 +20,9 @@ from zoo.models.styleheat import FAMILIES
 from zoo.models.styleheat.calibration import Calibration, create_calibration
 from zoo.models.styleheat.canvas import (
     Canvas,
+    Draw,
     Moved,
+    PriorCanvas,
     Source,
     calibrate,
     find_prior,
@@ -43,6 +45,7 @@ from zoo.models.styleheat.motion import (
     create_video_motion,
 )
 from zoo.models.styleheat.stage import load_network, read_record, read_stage
+from zoo.stylegan.layers import place_network
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.pictures import to_pictures, to_tensor
 
@@ -82,24 +85,35 @@ class TrainedStyleHEAT:
     calibration: Calibration | None
     device: torch.device
 
-    def enter(self, picture: Picture, change: Callable[[Tensor], Tensor] | None = None) -> Source:
+    def enter(
+        self,
+        picture: Picture,
+        change: Callable[[Tensor], Tensor] | None = None,
+        *,
+        optimise: int = 0,
+    ) -> Source:
         """A source picture (·, ·, 3) uint8 RGB, aligned by FFHQ's rule.
 
         Args:
-            picture: of any size.
+            picture: of any size; to optimise, of side H.
             change: of w+ (1, L, 512), which then holds for all frames; what w+ leaves out of the
                 picture stays as it was.
+            optimise: steps by which F is made better.
 
         Raises:
-            ToolkitError: a change, and no prior whose w+ could be changed.
+            ToolkitError: a change or steps, and no prior whose w+ or F these could change.
+            ValueError: both.
         """
         pictures = to_tensor(np.ascontiguousarray(picture)[None]).to(self.device)
-        if change is None:
+        if change is None and not optimise:
             return self.canvas.enter(pictures)
-        if not hasattr(self.canvas, "change"):
-            raise ToolkitError(f"{self.path}: trained without a prior, of which it could edit w+")
-        source: Source = self.canvas.change(pictures, change)
-        return source
+        if not isinstance(self.canvas, PriorCanvas):
+            raise ToolkitError(f"{self.path}: trained without a prior, whose w+ or F could change")
+        if change is not None and optimise:
+            raise ValueError("F is optimised for a picture as it is, not for an edited one")
+        if optimise:
+            return self.canvas.optimise(pictures, optimise)
+        return self.canvas.change(pictures, change)
 
     def draw(
         self, source: Source, windows: Iterable[Floats] | None, mel: Iterable[Floats] | None
@@ -128,12 +142,13 @@ class TrainedStyleHEAT:
         streams = [x if x is not None else itertools.repeat(None) for x in (windows, mel)]
         both = windows is not None and mel is not None
         pairs = zip(*streams, strict=both)
+        draw = self.canvas.prepare(source)
         while block := list(itertools.islice(pairs, _BLOCK)):
             coefficients, sound = (
                 None if part[0] is None else torch.from_numpy(np.stack(part)).to(self.device)
                 for part in zip(*block, strict=True)
             )
-            yield from to_pictures(self.draw_block(source, coefficients, sound))
+            yield from to_pictures(self._draw_block(draw, source, coefficients, sound))
 
     def relate(
         self,
@@ -166,24 +181,27 @@ class TrainedStyleHEAT:
         return iterate_windows(rows)
 
     @torch.inference_mode()
-    def draw_block(self, source: Source, windows: Tensor | None, mel: Tensor | None) -> Tensor:
+    def _draw_block(
+        self, draw: Draw, source: Source, windows: Tensor | None, mel: Tensor | None
+    ) -> Tensor:
         """The same of windows (b, 27, 73) and sound (b, 32, 80): (b, 3, H, H), −1 to 1."""
         given = windows if windows is not None else mel
         assert given is not None
-        many = source.repeat(len(given))
-        maps, drawn = many.maps, many.shown
+        posed = source.repeat(len(given))
+        drawn = posed.shown
         moved: Moved | None = None
         if windows is not None:
-            moved = move_by_video(self.video, many, windows)
-            maps = moved.maps
+            moved = move_by_video(self.video, posed, windows)
+            posed = moved.source
         if mel is not None:
             assert self.audio is not None
             if windows is not None:
-                drawn = self.canvas.draw(many, maps)
-            moved = move_by_audio(self.audio, maps, drawn, mel)
+                drawn = draw(posed)
+            moved = move_by_audio(self.audio, posed, drawn, mel)
         assert moved is not None
-        mended = moved.maps if self.calibration is None else calibrate(self.calibration, moved)
-        return self.canvas.draw(many, mended)
+        if self.calibration is None:
+            return draw(moved.source)
+        return draw(calibrate(self.calibration, moved))
 
 
 def open_styleheat(
@@ -216,7 +234,7 @@ def open_styleheat(
     for name, network in made.items():
         if network is not None:
             load_network(network, content, name, path)
-            network.requires_grad_(False).eval().to(placed)
+            place_network(network.requires_grad_(False).eval(), placed)
     return TrainedStyleHEAT(
         path=path,
         preset=preset,

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from zoo.data.mel import NUM_BANDS, NUM_STEPS
 from zoo.models.styleheat.flow import GRID
-from zoo.models.styleheat.layers import SLOPE, AdaptiveNorm, activate
+from zoo.models.styleheat.layers import SLOPE, AdaptiveNorm, activate, keep_variance
 from zoo.models.styleheat.options import CONV, MLP
 from zoo.models.styleheat.presets import (
     DESCRIPTOR,
@@ -112,9 +112,11 @@ class ConvolutionOverTime(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv1d(channels, width, 7)
+        self.enter = keep_variance(nn.Conv1d(channels, width, 7), 1.0)
         outputs = (width, width, DESCRIPTOR)
-        self.layers = nn.ModuleList(nn.Conv1d(width, n, 3, dilation=3) for n in outputs)
+        self.layers = nn.ModuleList(
+            keep_variance(nn.Conv1d(width, n, 3, dilation=3), SLOPE) for n in outputs
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, D) of (B, channels, T)."""
@@ -131,9 +133,15 @@ class PerceptronOverTime(nn.Module):
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
         rectifier = nn.LeakyReLU(SLOPE)
-        self.squeeze = nn.Sequential(nn.Linear(NUM_STEPS, width), rectifier, nn.Linear(width, 1))
+        self.squeeze = nn.Sequential(
+            keep_variance(nn.Linear(NUM_STEPS, width), 1.0),
+            rectifier,
+            keep_variance(nn.Linear(width, 1), SLOPE),
+        )
         self.leave = nn.Sequential(
-            nn.Linear(channels, width), rectifier, nn.Linear(width, DESCRIPTOR)
+            keep_variance(nn.Linear(channels, width), 1.0),
+            rectifier,
+            keep_variance(nn.Linear(width, DESCRIPTOR), SLOPE),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ class VideoTask(StageTask):
         canvas = self.inputs.canvas
         source = canvas.enter(batch.source).repeat(self.num_frames)
         moved = move_by_video(self.video, source, batch.motion.flatten(0, 1))
-        return canvas.draw(source, moved.maps), batch.target.flatten(0, 1), source.shown
+        return canvas.draw(moved.source), batch.target.flatten(0, 1), source.shown
 
     def measure(self, batch: DrivenBatch) -> dict[str, Tensor]:
         pred, target, _ = self.predict(batch)

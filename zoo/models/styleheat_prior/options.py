@@ -26,7 +26,7 @@ class PriorRecipe(ClipRunOptions):
         "small: 128 px, for CPUs; paper: 256 px.", default="small", one_of=tuple(PRESETS)
     )
     epochs: int = option(
-        "An epoch is every picture once, of small at most 2,000 of them. 0: the preset's.",
+        "An epoch is every picture once, of small at most 1,000 of them. 0: the preset's.",
         default=0,
         at_least=0,
     )

@@ -13,15 +13,16 @@ class LossWeights:
         pixel: of the absolute error, with F.
         coarse: of the absolute error by w+ alone, so that w+ holds as much of a face as it can.
         perceptual: of the distance between features.
-        identity: of the squared distance between a face recogniser's numbers.
+        identity: of the squared distance between a face recogniser's numbers; at 1 its gradient
+            is larger than that of the errors, as long as pictures are soft.
         adversarial: of the non-saturating loss.
         penalty: γ of R1, whose half counts.
     """
 
     pixel: float = 10.0
-    coarse: float = 5.0
+    coarse: float = 10.0
     perceptual: float = 1.0
-    identity: float = 1.0
+    identity: float = 0.2
     adversarial: float = 0.1
     penalty: float = 1.0
 
@@ -47,6 +48,8 @@ class Preset:
         batch_size: pictures of a step.
         epochs: of a training.
         epoch_pictures: the most in an epoch, drawn anew in each; 0: all there are.
+        coarse_pictures: that w+ alone learns to draw at first, without F and discriminator: F,
+            which sees every pixel, would leave w+ next to nothing to learn.
         learning_rate: of Adam.
     """
 
@@ -57,6 +60,7 @@ class Preset:
     batch_size: int
     epochs: int
     epoch_pictures: int
+    coarse_pictures: int
     learning_rate: float
 
 
@@ -69,8 +73,9 @@ PRESETS = {
         packed=2,
         samples=1,
         batch_size=4,
-        epochs=40,
-        epoch_pictures=2000,
+        epochs=9,
+        epoch_pictures=1000,
+        coarse_pictures=5000,
         learning_rate=2e-3,
     ),
     "paper": Preset(
@@ -81,6 +86,7 @@ PRESETS = {
         batch_size=16,
         epochs=200,
         epoch_pictures=0,
+        coarse_pictures=100_000,
         learning_rate=2e-3,
     ),
 }

@@ -138,8 +138,36 @@ class PriorTask(Task):
         return self._make_epoch(epoch).load(first, self._recipe.workers, pin_memory=pin)
 
     def step(self, batch: PictureBatch) -> Metrics:
-        """One step of the discriminator, then of generator and encoders."""
+        """One step of the discriminator, then of generator and encoders.
+
+        At first of generator and style encoder alone: see `Preset.coarse_pictures`. When the other
+        terms come in, Adam begins anew: it would divide larger gradients by the size of those
+        before.
+        """
         batch = batch.to(self._distributed.device)
+        shown: dict[str, Tensor] = {}
+        left = self._preset.coarse_pictures - self._mean.num_updates * self._recipe.batch_size
+        if left > 0:
+            terms = {"coarse": self._measure_coarse(batch)}
+        else:
+            if left > -self._recipe.batch_size:
+                self._gan.restart("generator")
+            terms, shown = self._measure(batch)
+        total = torch.stack([term.float() for term in terms.values()]).sum()
+        self._gan.step("generator", total.backward)
+        self._mean.update()
+        losses = {"loss": total} | {f"loss {name}": value for name, value in terms.items()} | shown
+        detached = {name: value.detach().float() for name, value in losses.items()}
+        return self._gan.read_losses(detached, len(batch.pictures))
+
+    def _measure_coarse(self, batch: PictureBatch) -> Tensor:
+        """The weighted error of w+ alone."""
+        with self._gan.autocast():
+            coarse = self._gan.generate(batch.pictures, fine=False)[:, 0]
+        return WEIGHTS.coarse * l1_loss(coarse.float(), batch.pictures)
+
+    def _measure(self, batch: PictureBatch) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Weighted terms of all that is drawn, and the loss of the discriminator, a step on."""
         with self._gan.autocast():
             coarse, fine = self._gan.generate(batch.pictures).unbind(1)
             drawn = torch.cat([fine, self._draw_faces(self._preset.samples)]).float()
@@ -156,12 +184,7 @@ class PriorTask(Task):
             if self._identity is not None:
                 distance = self._identity(fine, batch.pictures, batch.chips)
                 terms["identity"] = WEIGHTS.identity * distance
-        total = torch.stack([term.float() for term in terms.values()]).sum()
-        self._gan.step("generator", total.backward)
-        self._mean.update()
-        losses = {"loss": total} | {f"loss {name}": value for name, value in terms.items()} | shown
-        detached = {name: value.detach().float() for name, value in losses.items()}
-        return self._gan.read_losses(detached, len(batch.pictures))
+        return terms, shown
 
     def _draw_faces(self, count: int) -> Tensor:
         """(count, 3, H, H) of noise."""

@@ -38,7 +38,7 @@ from zoo.training.perceptual import open_perceptual
 TINY = Preset(
     sizes=PriorSizes(generator=(4, 4, 4, 4, 4), encoder=(4, 4, 4, 4, 4), mapping=1),
     discriminator=(4, 4, 4, 4), packed=2, samples=1, batch_size=4, epochs=2, epoch_pictures=8,
-    learning_rate=2e-3,
+    coarse_pictures=0, learning_rate=2e-3,
 )  # fmt: skip
 
 
@@ -177,6 +177,40 @@ def test_r1_is_measured_in_one_of_sixteen_steps(
         task._mean.num_updates = number
         task.step(batch)
     assert calls == [0, 16]
+
+
+def test_w_is_learnt_alone_until_so_many_pictures_were_seen(
+    shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two steps of four; then F, which had nothing to do, and the discriminator."""
+    monkeypatch.setitem(PRESETS, "small", replace(TINY, coarse_pictures=8))
+    task = make_task(make_recipe(shards))
+    batch = next(task.draw_batches(0, 0))
+    before = copy_state(task)
+    for _ in range(2):
+        figures = task.step(batch)
+        assert {name for name in figures if name.startswith("loss ")} == {"loss coarse"}
+    after = copy_state(task)
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    parts = ("prior.residuals.", "prior.generator.style.", "discriminator.")
+    assert not [name for name in moved if name.startswith(parts)]
+    assert {"prior.encoder.leave.weight", "prior.generator.conv1.conv.weight"} <= moved
+    for taken in (1, 2):  # by Adam, which begins anew with the other terms
+        assert "loss pixel" in task.step(batch)
+        states = task.state_dict()["optimisers"]["generator"]["state"].values()
+        assert {int(state["step"]) for state in states} == {taken}
+
+
+def test_a_run_that_is_resumed_goes_on_learning_w_alone(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts steps that the checkpoint knows of."""
+    monkeypatch.setitem(PRESETS, "small", replace(TINY, coarse_pictures=12))
+    train_prior(make_recipe(shards, epochs=1), tmp_path / "run")
+    train_prior(make_recipe(shards, epochs=2), tmp_path / "run", resume=True)
+    rows = [line.split(",") for line in (tmp_path / "run" / "log.csv").read_text().splitlines()]
+    steps = [int(row[3]) for row in rows if row[0] == "train" and row[4] == "loss pixel"]
+    assert steps == [4]
 
 
 def test_one_picture_is_learnt(shards: Path) -> None:
