@@ -107,13 +107,14 @@ def ingest(
     is_alone = job_slice[1] == 1
     with contextlib.ExitStack() as stack:
         folders = stack.enter_context(open_folders(out, given))
-        dataset, given = folders.dataset, folders.inputs
-        check_inputs(given)
+        dataset = folders.dataset
+        check_inputs(folders.inputs)
         stack.enter_context(guard_storage(dataset))
         stack.enter_context(hold_dataset(dataset, alone=is_alone))
         with lock_dataset(dataset):
             sweep_workspaces(dataset)
-            plan = plan_ingest(given, options, dataset, retry_rejected, on_source, exclude)
+            sources = folders.inputs
+            plan = plan_ingest(sources, options, dataset, retry_rejected, on_source, exclude)
             mine = take_slice(plan, job_slice)
             recorded = IngestOptions.from_arrays(options.of_arrays())  # as the jobs will ask for
             free = [job for job in mine.jobs if not is_running(dataset, job.id)]
