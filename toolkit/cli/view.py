@@ -21,7 +21,8 @@ from toolkit.cli.base import command, data_option
     type=click.IntRange(0, 65535),
     default=0,
     metavar="N",
-    help="Port to listen at. [default: any that is free]",
+    help="Port to listen at; 0: any that is free.",
+    show_default=True,
 )
 @data_option
 def view(host: str, port: int, data: Path) -> None:
