@@ -99,7 +99,7 @@ def init_distributed(device: str = "auto") -> Iterator[Distributed]:
     with _meeting():
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     rank, place = dist.get_rank(), (os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
-    store = dist.TCPStore(*place, is_master=False, wait_for_workers=False)
+    store = dist.TCPStore(*place, is_master=False, wait_for_workers=False)  # type: ignore[attr-defined]
     try:
         with Heartbeat(store, rank, size):
             yield Distributed(rank, size, chosen)

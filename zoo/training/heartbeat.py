@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-EVERY, PATIENCE = 5.0, 40.0
+EVERY, PATIENCE = 5.0, 30.0
 """Seconds between two counts, and without one until a process is taken for gone."""
 
 GONE = (

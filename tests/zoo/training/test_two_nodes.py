@@ -12,12 +12,15 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from torch.nn import functional
 
 from tests import ROOT
 from tests.zoo.models.at_net.hearing import write_people
 from zoo.models.at_net.options import AtNetRecipe
 from zoo.models.at_net.recipe import train_at_net
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.distributed import Distributed
+from zoo.training.loop import Setting
 
 SETTINGS = {"preset": "small", "batch_size": 4, "learning_rate": 1e-5, "seed": 3}
 
@@ -72,24 +75,36 @@ class TwoNodes:
             process.wait()
 
 
-def read_network(out: Path) -> dict[str, torch.Tensor]:
-    network: dict[str, torch.Tensor] = load_checkpoint(out / "last.pt")["model"]["network"]
-    return network
+def find_way(out: Path, recipe: AtNetRecipe, part: str) -> torch.Tensor:
+    """By how much a part of the network moved in training, (P,) for its P parameters."""
+    setting = Setting(out=out, resume=False, distributed=Distributed())
+    begin = train_at_net.__wrapped__(recipe, setting).state_dict()["network"]  # type: ignore[attr-defined]
+    end = load_checkpoint(out / "last.pt")["model"]["network"]
+    names = [name for name in begin if name.startswith(part) and "running" not in name]
+    moved = [
+        (end[name] - begin[name]).flatten() for name in names if begin[name].is_floating_point()
+    ]
+    return torch.cat(moved)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_two_nodes_train_as_one_process_does(dataset: Path, tmp_path: Path) -> None:
+    """The layers of the face see each frame by itself, those of sound normalise over the batch."""
     nodes = TwoNodes("--shards", dataset / "shards", "--out", tmp_path / "two", "--epochs", 1)
     (status, said, errors), (other, silent, _) = nodes.wait()
     assert (status, other) == (0, 0), errors
     assert (said + silent).count("best:") == 1  # one process of all talks
     recipe = AtNetRecipe(shards=dataset / "shards", epochs=1, **SETTINGS)  # type: ignore[arg-type]
     train_at_net(recipe, tmp_path / "one")
-    two, one = read_network(tmp_path / "two"), read_network(tmp_path / "one")
-    assert two.keys() == one.keys()
-    for name, value in one.items():
-        torch.testing.assert_close(two[name], value, rtol=0, atol=2e-6, msg=name)
+    scores = [
+        load_checkpoint(tmp_path / name / "last.pt")["best"]["score"] for name in ("two", "one")
+    ]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-4)
+    for part, least in (("landmarks", 0.999), ("", 0.85)):  # all: behind batch normalisation
+        ways = [find_way(tmp_path / name, recipe, part) for name in ("two", "one")]
+        assert functional.cosine_similarity(*ways, dim=0) > least
+        assert ways[0].norm().item() == pytest.approx(ways[1].norm().item(), rel=0.05)
 
 
 @pytest.mark.slow
