@@ -111,9 +111,10 @@ def stats(
     is_flag=True,
     help="Measure again what the shards allow: sharpness, speech, pose, blinks, …; takes longer.",
 )
+@click.option("--manifest-only", is_flag=True, help="Open no shard; they need not be there.")
 @data_option
 @json_option
-def validate(quick: bool, deep: bool, data: Path, as_json: bool) -> None:
+def validate(quick: bool, deep: bool, manifest_only: bool, data: Path, as_json: bool) -> None:
     """Check that shards, manifest and split are whole and consistent; change nothing.
 
     Prints one line for each problem and exits with 1 if there is any; a note is no problem.
@@ -124,15 +125,17 @@ def validate(quick: bool, deep: bool, data: Path, as_json: bool) -> None:
     from toolkit.dataset.mirrored import look_up_sources
     from toolkit.dataset.validate import validate_dataset
 
-    if quick and deep:
-        raise click.UsageError("--quick or --deep, not both")
-    look_up_sources(data)
+    if quick + deep + manifest_only > 1:
+        raise click.UsageError("--quick, --deep or --manifest-only, not two of them")
+    if not manifest_only:
+        look_up_sources(data)
     with Console(stderr=True).status("validating") as status:
         problems = validate_dataset(
             data,
             deep=not quick,
             progress=lambda path: status.update(f"reading {path}"),
             recompute=deep,
+            shards=not manifest_only,
         )
     if as_json:
         print_json([dataclasses.asdict(problem) for problem in problems])

@@ -4,6 +4,10 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
 from toolkit.schema import Reason
 
 _MORE = math.inf
@@ -29,6 +33,52 @@ NEVER_NULL = (
 """Columns of `clips` that are never null; those of other tables never are."""
 
 _ROUNDING = 1e-6
+
+
+def find_rows_outside(rows: pd.DataFrame) -> pd.DataFrame:
+    """Those rows of a table of which `find_outside` finds fault: a million of them in seconds."""
+    wrong = np.zeros(len(rows), bool)
+    spans = {name: span for name, span in RANGES.items() if name in rows}
+    if "clip_id" not in rows:
+        spans["duration"] = (0, _MORE)
+    values = {name: rows[name].to_numpy(np.float64, na_value=np.nan) for name in spans}
+    for name, (least, most) in spans.items():
+        wrong |= (values[name] < least - _ROUNDING) | (values[name] > most + _ROUNDING)
+        wrong |= values[name] == _MORE
+    if "reason" in rows:
+        wrong |= ~rows["reason"].isin([str(reason) for reason in Reason]).to_numpy()
+    if "clip_id" in rows:
+        wrong |= values["num_pictures"] > values["num_frames"] + _ROUNDING
+        for name in ("pitch", "yaw", "roll"):
+            wrong |= values[f"{name}_min"] > values[f"{name}_max"]
+        wrong |= ~_fit_all_blinks(rows)
+    return rows[wrong]
+
+
+def _fit_all_blinks(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """`_fit_blinks` of every row."""
+    onsets, offsets = rows["blink_onsets"].tolist(), rows["blink_offsets"].tolist()
+    known = np.array([isinstance(each, Iterable) for each in onsets], bool)
+    fit = known == np.array([isinstance(each, Iterable) for each in offsets], bool)
+    numbers = np.array([len(each) if isinstance(each, Iterable) else 0 for each in onsets], int)
+    fit &= numbers == [len(each) if isinstance(each, Iterable) else 0 for each in offsets]
+    chosen = np.flatnonzero(fit & (numbers > 0))
+    if not len(chosen):
+        return fit
+    ends = np.cumsum(numbers[chosen])
+    edges = np.empty(2 * ends[-1])
+    edges[::2] = np.concatenate([onsets[row] for row in chosen])
+    edges[1::2] = np.concatenate([offsets[row] for row in chosen])
+    falls = ~(edges[1:] >= edges[:-1] - _ROUNDING)
+    falls[2 * ends[:-1] - 1] = False  # from one clip to the next
+    of_row = np.repeat(np.arange(len(chosen)), 2 * numbers[chosen])
+    bad = np.zeros(len(chosen), bool)
+    bad[of_row[1:][falls]] = True
+    bad |= ~(edges[2 * (ends - numbers[chosen])] >= -_ROUNDING)
+    durations = rows["duration"].to_numpy(np.float64)[chosen]
+    bad |= ~(edges[2 * ends - 1] <= durations + _ROUNDING)
+    fit[chosen[bad]] = False
+    return fit
 
 
 def find_outside(row: Mapping[str, object]) -> list[str]:

@@ -20,7 +20,7 @@ from toolkit.dataset.manifest import (
 )
 from toolkit.dataset.options import GROUPS, PARTS
 from toolkit.dataset.paths import check_inside, decode_path
-from toolkit.dataset.ranges import find_outside
+from toolkit.dataset.ranges import find_outside, find_rows_outside
 from toolkit.dataset.shard import ShardReader, verify_shard
 from toolkit.errors import ManifestError, ShardError
 from toolkit.schema import SCHEMA_VERSION
@@ -52,6 +52,7 @@ def validate_dataset(
     progress: Callable[[Path], None] | None = None,
     *,
     recompute: bool = False,
+    shards: bool = True,
 ) -> list[Problem]:
     """Everything that is wrong with a dataset.
 
@@ -61,6 +62,7 @@ def validate_dataset(
         progress: called with every shard before it is read.
         recompute: compare, too, every column of `clips` that follows from the shard with what the
             shard gives; takes seconds for a minute of video.
+        shards: open them; else they need not be there.
 
     Raises:
         ManifestError: no dataset here, or a damaged manifest file, without which nothing else can
@@ -73,7 +75,7 @@ def validate_dataset(
     problems = [*_check_rows(dataset, clips), *_check_sources(dataset, clips, sources)]
     for table, rows in (("clips", clips), ("sources", sources), ("rejected", rejected)):
         problems += _check_ranges(dataset, table, rows)
-    for shard, rows in clips.groupby("shard", sort=True):
+    for shard, rows in clips.groupby("shard", sort=True) if shards else ():
         if progress is not None:
             progress(dataset / str(shard))
         problems += _check_shard(dataset, str(shard), rows, deep, recompute)
@@ -113,7 +115,7 @@ def _check_rows(dataset: Path, clips: pd.DataFrame) -> Iterator[Problem]:
 
 def _check_ranges(dataset: Path, table: str, rows: pd.DataFrame) -> Iterator[Problem]:
     """Values that cannot be."""
-    for row in rows.to_dict("records"):
+    for row in find_rows_outside(rows).to_dict("records"):
         if wrong := find_outside({str(name): value for name, value in row.items()}):
             what = row.get("clip_id", row["source"])
             yield Problem(

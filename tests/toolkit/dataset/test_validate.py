@@ -119,6 +119,18 @@ def test_a_missing_shard_is_found(dataset: Path) -> None:
     assert problem.message.startswith("missing: put it back, or delete manifests/sources/a.parquet")
 
 
+def test_the_manifest_alone_is_checked_without_its_shards(dataset: Path) -> None:
+    assert validate_dataset(dataset) == []
+    for path in (dataset / "shards").iterdir():
+        path.unlink()
+    assert validate_dataset(dataset, shards=False) == []
+    words = ["validate", "--manifest-only", "--data", str(dataset)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert CliRunner().invoke(main, [*words, "--deep"]).exit_code == 2
+    next((dataset / "manifests" / "rejected").iterdir()).unlink()
+    assert CliRunner().invoke(main, words).exit_code == 1
+
+
 def test_a_shard_cut_short_is_found_without_reading_it(dataset: Path) -> None:
     """Quick validation opens it only."""
     path = dataset / "shards/a.h5"
