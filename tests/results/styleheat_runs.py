@@ -104,9 +104,12 @@ def train_all(setup: Setup, workers: int) -> Runs:
 
 def _finish(train: Callable[..., Any], options: Any, out: Path) -> Path:
     """The best checkpoint of a run, trained to its end unless it is."""
+    last = out / LAST
+    if last.is_file() and load_checkpoint(last)["epoch"] >= options.epochs:
+        return out / BEST  # what it was trained with need not be read again
     print(f"{out.name}: {options.epochs} epochs", file=sys.stderr, flush=True)
     with TrainProgress(options.epochs, "pictures") as progress:
-        train(options, out, resume=(out / LAST).is_file(), on_step=progress.advance)
+        train(options, out, resume=last.is_file(), on_step=progress.advance)
     return out / BEST
 
 
