@@ -125,13 +125,15 @@ def save_prior(path: Path, seed: int = 0) -> Path:
     return path
 
 
-def save_stage(path: Path, prior: Path, **changes: Any) -> Path:
+def save_stage(
+    path: Path, prior: Path, *, features: int = TINY_PRIOR.generator[4], **changes: Any
+) -> Path:
     """A checkpoint of stage 2b of random weights, of the preset `small` as it is patched."""
     torch.manual_seed(0)
     networks: dict[str, nn.Module] = {
         "video": create_video_motion(),
         "audio": create_audio_motion(),
-        "calibration": create_calibration(features=TINY_PRIOR.generator[4]),
+        "calibration": create_calibration(features=features),
     }
     content: dict[str, Any] = {
         "preset": "small",
