@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import os
 import secrets
+import socket
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -97,8 +98,7 @@ def _connect(address: str | None) -> Iterator[Any]:
     where = f"--address {address}" if address else "Ray"
     if address and "://" in address:
         raise ValueError(f"{where}: give auto or HOST[:PORT]; run this on a node of the cluster")
-    if address not in (None, "auto", "local") and ":" not in address:
-        address = f"{address}:{PORT}"
+    address = choose_address(address)
     try:
         ray.init(address=address, logging_level="ERROR", log_to_driver=False)
     except Exception as error:  # of a dozen types, among them RuntimeError and its own
@@ -108,6 +108,47 @@ def _connect(address: str | None) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def choose_address(address: str | None) -> str | None:
+    """Where Ray is to connect; at once an error, not minutes later, where nothing listens there.
+
+    A cluster that was killed stays noted as this machine's; where no other is asked for, a new one
+    takes its place.
+
+    Raises:
+        ToolkitError: nothing listens at the address.
+    """
+    if address not in (None, "auto", "local"):
+        address = address if ":" in address else f"{address}:{PORT}"
+        if not _listens(address):
+            raise ToolkitError(f"--address {address}: nothing answers there: ray start --head")
+        return address
+    noted = "" if address == "local" or "RAY_ADDRESS" in os.environ else _read_noted()
+    if not noted or _listens(noted):
+        return address
+    if address == "auto":
+        raise ToolkitError(f"--address auto: the cluster at {noted} has ended: ray start --head")
+    warnings.warn(f"the Ray cluster at {noted} has ended: a new one is started", stacklevel=2)
+    return "local"
+
+
+def _read_noted() -> str:
+    """HOST:PORT of the cluster that was begun last on this machine; "" where none was."""
+    path = Path(os.environ.get("RAY_TMPDIR") or "/tmp", "ray", "ray_current_cluster")
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
 
 
 @dataclass

@@ -20,7 +20,7 @@ from toolkit.dataset.writer import Written
 from toolkit.errors import SetupError, StorageError, ToolkitError
 from toolkit.ingest import ingest
 from toolkit.ingest.runners.base import Crashes, Progress
-from toolkit.ingest.runners.ray import open_ray
+from toolkit.ingest.runners.ray import choose_address, open_ray
 from toolkit.ingest.runners.ray_actor import IngestActor
 from toolkit.ingest.workspace import lock_dataset, sweep_workspaces
 from toolkit.schema import Job, Source
@@ -34,6 +34,49 @@ def test_without_ray_the_error_names_the_extra(
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(SetupError, match=r'pip install "ttk\[ray\]"'):
         run_all([make_job("a")], tmp_path)
+
+
+@pytest.fixture
+def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, str]]:
+    """The file in which Ray notes this machine's cluster, and an address that listens."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    (tmp_path / "ray").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield tmp_path / "ray" / "ray_current_cluster", f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def find_silent() -> str:
+    """An address of this machine where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_cluster_that_listens_is_taken(noted: tuple[Path, str]) -> None:
+    file, address = noted
+    assert choose_address(None) is None
+    assert choose_address("auto") == "auto"
+    file.write_text(address)
+    assert [choose_address(a) for a in (None, "auto", "local", address)] == [
+        None, "auto", "local", address,
+    ]  # fmt: skip
+
+
+def test_a_killed_cluster_gives_way_to_a_new_one_and_is_an_error_where_it_was_asked_for(
+    noted: tuple[Path, str],
+) -> None:
+    file, _ = noted
+    file.write_text(find_silent())
+    with pytest.warns(UserWarning, match=r"cluster at 127.0.0.1:\d+ has ended: a new one"):
+        assert choose_address(None) == "local"
+    with pytest.raises(ToolkitError, match=r"--address auto: .* has ended: ray start --head"):
+        choose_address("auto")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:port", "127.0.0.1:99999", ""])
+def test_an_address_where_nothing_listens_is_an_error_at_once(address: str) -> None:
+    with pytest.raises(ToolkitError, match="nothing answers there: ray start --head"):
+        choose_address(address or find_silent())
 
 
 @pytest.mark.parametrize(
