@@ -12,6 +12,7 @@ from tests.results.atvg_speed import read_clock, write_speech
 from tests.results.setup import Setup, Table
 from tests.sitters import draw_scene
 from tests.zoo.models.styleheat.talkers import save_stage
+from tests.zoo.speaking.cascade import MESH
 from zoo.evaluation.tables import judge
 from zoo.models.styleheat_prior.networks import create_prior
 from zoo.models.styleheat_prior.presets import PRESETS
@@ -42,8 +43,9 @@ def run_speed(setup: Setup) -> dict[str, Table]:
     Image.fromarray(draw_scene(SCENE)).save(image)
     prior = save_prior(folder / "prior.pt")
     model = save_stage(
-        folder / "model.pt", prior, size=PRIOR_SIDE, features=PRESETS["small"].sizes.generator[4]
-    )
+        folder / "model.pt", prior, size=PRIOR_SIDE, features=PRESETS["small"].sizes.generator[4],
+        backends={"landmarks": MESH},
+    )  # fmt: skip
     row = time_sound(image, model, folder, SECONDS)
     target = judge(
         "frames a second of two cores, small",
