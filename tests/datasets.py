@@ -29,7 +29,10 @@ NAMES = tuple(
 
 @dataclass(kw_only=True)
 class FakeClip:
-    """One clip to be: `row` overrides manifest columns, `arrays` the random stored arrays."""
+    """One clip to be: `row` overrides manifest columns, `arrays` the random stored arrays.
+
+    `color` (RGB levels) is that of all its pictures, in place of a grey that changes.
+    """
 
     identity: str = "ann"
     source: str = "videos/ann.mp4"
@@ -37,6 +40,7 @@ class FakeClip:
     num_frames: int = 12
     row: dict[str, object] = field(default_factory=dict)
     arrays: dict[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+    color: tuple[int, int, int] | None = None
 
     @property
     def source_sha256(self) -> str:
@@ -72,11 +76,14 @@ def make_pcm(clip: FakeClip, seed: int = 0) -> npt.NDArray[np.int16]:
     return generator.integers(-2000, 2000, num_samples, dtype=np.int16)
 
 
-def make_jpegs(num_frames: int, size: int) -> list[bytes]:
-    """Grey squares, frame t of brightness 10·t mod 250."""
+def make_jpegs(
+    num_frames: int, size: int, color: tuple[int, int, int] | None = None
+) -> list[bytes]:
+    """Squares of a colour; without one grey, frame t of brightness 10·t mod 250."""
     import simplejpeg
 
-    pictures = (np.full((size, size, 3), 10 * t % 250, np.uint8) for t in range(num_frames))
+    levels = (10 * t % 250 if color is None else color for t in range(num_frames))
+    pictures = (np.full((size, size, 3), level, np.uint8) for level in levels)
     return [simplejpeg.encode_jpeg(picture, quality=95) for picture in pictures]
 
 
@@ -105,7 +112,7 @@ def write_shard(
                 intrinsics=INTRINSICS,
                 arrays=make_arrays(clip.num_frames, seed) | clip.arrays,
                 pcm=make_pcm(clip, seed),
-                frames=make_jpegs(clip.num_frames, frame_size) if frame_size else (),
+                frames=make_jpegs(clip.num_frames, frame_size, clip.color) if frame_size else (),
             )
         writer.finish()
     publish(temporary, path)
@@ -225,7 +232,7 @@ def make_clip(clip: FakeClip, seed: int, frame_size: int, *, with_arrays: bool =
         intrinsics=INTRINSICS,
         arrays=make_arrays(clip.num_frames, seed) | clip.arrays if with_arrays else {},
         pcm=make_pcm(clip, seed),
-        frames=make_jpegs(clip.num_frames, frame_size) if frame_size else (),
+        frames=make_jpegs(clip.num_frames, frame_size, clip.color) if frame_size else (),
         measured=row,
     )
 

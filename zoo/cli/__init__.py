@@ -18,6 +18,7 @@ COMMANDS = {
     "reenact": "zoo.cli.video:reenact",
     "personalize": "zoo.cli.video:personalize",
     "evaluate": "zoo.cli.groups:evaluate",
+    "check": "zoo.cli.groups:check",
     "sample": "zoo.cli.sample:sample",
     "study": "zoo.cli.study:study",
     "convert": "zoo.cli.groups:convert",

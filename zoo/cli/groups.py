@@ -18,6 +18,9 @@ EVALUATE = {
     "person": "zoo.cli.evaluate:evaluate_person",
     "sync": "zoo.cli.sync:evaluate_sync",
 }
+CHECK = {
+    "identities": "zoo.cli.check:check_identities",
+}
 CONVERT = {
     "facial-official": "zoo.cli.models:convert_facial_official",
     "atvg-official": "zoo.cli.models:convert_atvg_official",
@@ -37,6 +40,11 @@ def export() -> None:
 @click.group("evaluate", cls=Group, table=EVALUATE)
 def evaluate() -> None:
     """Measure how good a trained model is, and videos of any system."""
+
+
+@click.group("check", cls=Group, table=CHECK)
+def check() -> None:
+    """Look for what is wrong in a dataset, by judges with weights; nothing is changed."""
 
 
 @click.group("convert", cls=Group, table=CONVERT)

@@ -9,6 +9,10 @@ from zoo.metrics.table import METRICS, Metric, find_metric
 
 ALL = "all"
 
+DLIB_LIMIT = 0.6
+"""Distance of features below which dlib calls two faces one person's (dlib's example
+dnn_face_recognition_ex)."""
+
 WORKERS_HELP = "Processes, each with videos of its own; memory for each."
 
 JUDGE_HELP = (
