@@ -115,6 +115,7 @@ def test_numbers_have_two_digits() -> None:
     assert [write_number(v) for v in numbers] == ["0.012", "12", "1234", "−0.5", "0", "–", "∞"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_metrics_worsen_with_blur_and_hardly_move_in_another_container(tmp_path: Path) -> None:
     """A generated face, files in; the real video beside itself is perfect in every metric."""

@@ -349,7 +349,7 @@ def test_rows_of_table_3_are_trained_for_as_long_as_eq_8_alone(
     """Steps that take 1, 1, 4 and 5 s: of eight epochs two are left; what is planned stays."""
     times = dict(zip(table_3.ROWS.values(), (1.0, 1.0, 4.0, 5.0), strict=True))
     monkeypatch.setattr(table_3, "time_step", lambda dataset, ablate: times[ablate])
-    planned = table_3.plan_epochs(Setup(out=tmp_path), tmp_path)
+    planned = table_3.plan_epochs(Setup(out=tmp_path, row_epochs=8), tmp_path)
     assert list(planned.values()) == [8, 8, 2, 2]
     times.clear()
     assert table_3.plan_epochs(Setup(out=tmp_path), tmp_path) == planned

@@ -49,8 +49,8 @@ _SHOWN = 10
 @click.option(
     "--workers",
     type=click.IntRange(min=0),
-    help="Processes to run in; 0: this one. [default: the cores this process may use] With "
-    "--engine ray, actors. [default: the cores of the cluster]",
+    help="Processes to run in; 0: this one. With --engine ray, actors. [default: the cores that "
+    "this process, or the cluster, may use]",
 )
 @click.option(
     "--engine",

@@ -181,8 +181,8 @@ def print_all_duplicates(found: Duplicates) -> None:
 
 def _explain_unknown(number: int) -> str:
     return (
-        f"{number} clips have no fingerprint, so no copies of them are found: ingest their videos "
-        "again, into a new folder."
+        f"{number} clips have no fingerprint, so no copies of them are found:\n"
+        "ingest their videos again, into a new folder."
     )
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit.dataset.find import choose_clips
+from toolkit.dataset.manifest import LARGE
 from toolkit.dataset.shard import ShardReader
 from toolkit.errors import ManifestError
 from toolkit.export.options import ExportOptions
@@ -26,7 +27,7 @@ SAMPLE_RATE = 16_000
 UNSPLIT = "unsplit"
 """Part of a clip that `ttk split` gave none."""
 
-_LEFT_OUT = {"source", "shard", "shard_sha256", "index", "job", "options_digest"}
+_LEFT_OUT = {"source", "shard", "shard_sha256", "index", "job", "options_digest", *LARGE}
 """Columns that say where a file lies on this machine, or in this dataset."""
 
 _READERS = 4

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.dataset.manifest import read_done_jobs, read_table
+from toolkit.dataset.manifest import read_done_jobs, read_fingerprints, read_table
 from toolkit.dataset.paths import decode_path, encode_path
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.writer import ClipRow, DatasetWriter
@@ -46,6 +46,8 @@ def rescore_dataset(
         options |= {"whisper": "tiny-en"}
     provenance = {name: extractor.provenance() for name, extractor in extractors.items()}
     clips, sources = (read_table(dataset, table) for table in ("clips", "sources"))
+    ids, numbers, starts = read_fingerprints(dataset)
+    prints = dict(zip(ids, np.split(numbers, starts[1:-1]), strict=True)) if ids else {}
     for job in sorted(set(clips["job"]) - read_done_jobs(out)):
         rows = clips[clips["job"] == job].sort_values("index")
         reader = ShardReader(dataset / rows["shard"].iloc[0])
@@ -59,6 +61,7 @@ def rescore_dataset(
         ) as writer:
             for row in rows.to_dict("records"):
                 source = _move(row["source"], dataset, out)
+                row["fingerprint"] = prints[row["clip_id"]] if len(prints[row["clip_id"]]) else None
                 writer.add_clip(_copy_clip(reader, row, source, extractors))
             for row in sources[sources["job"] == job].to_dict("records"):
                 writer.add_source(_copy_source(row, _move(row["source"], dataset, out)))

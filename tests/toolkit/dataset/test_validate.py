@@ -492,7 +492,7 @@ def test_the_command_measures_again_when_asked_to(dataset: Path) -> None:
     assert "loudness -25 (not -29.0" in result.stdout
     both = CliRunner().invoke(main, ["validate", "--data", str(dataset), "--deep", "--quick"])
     assert both.exit_code == 2
-    assert "--quick or --deep" in both.stderr
+    assert "--quick, --deep or --manifest-only, not two of them" in both.stderr
 
 
 def test_the_command_says_where_there_is_no_dataset(tmp_path: Path) -> None:
