@@ -155,7 +155,7 @@ def cache_options(function: Function) -> Function:
         "--cache-gb",
         type=float,
         metavar="GB",
-        help="What the cache may hold. [default: 50]",
+        help="What the cache may hold; by default 50.",
         callback=_note_cache,
         expose_value=False,
     )
@@ -163,7 +163,7 @@ def cache_options(function: Function) -> Function:
         "--cache",
         type=click.Path(file_okay=False),
         metavar="DIR",
-        help="Where files of a store lie on this disk. [default: ~/.cache/ttk/stores]",
+        help="Where files of a store lie on this disk; by default ~/.cache/ttk/stores.",
         callback=_note_cache,
         expose_value=False,
     )

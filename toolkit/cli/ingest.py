@@ -62,7 +62,7 @@ _SHOWN = 10
 @click.option(
     "--address",
     metavar="auto|HOST[:PORT]",
-    help="Ray cluster of --engine ray. [default: one that runs here, else a new one]",
+    help="Ray cluster of --engine ray; by default one that runs here, else a new one.",
 )
 @click.option("--job-slice", metavar="I/N", help="Run every N-th job from the I-th, as 0/4.")
 @click.option("--retry-rejected", is_flag=True, help="Run sources again that gave no clip.")
