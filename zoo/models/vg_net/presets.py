@@ -114,7 +114,7 @@ PRESETS = {
         discriminator=DiscriminatorSizes(
             packed=4, widths=(64, 128, 192), features=128, landmarks=(64, 128), hidden=128
         ),
-        epochs=18,
+        epochs=16,
         epoch_windows=400,
         batch_size=4,
         learning_rate=5e-4,
