@@ -26,6 +26,7 @@ from tests.results.people import find_real, make_sample_video
 from tests.results.setup import Setup, Table
 from tests.tones import write_wav
 from toolkit.clock import SAMPLE_RATE
+from toolkit.errors import ToolkitError
 from toolkit.media.audio import read_sound
 from toolkit.preview.render import choose_frames
 from zoo.data.portraits import measure_portraits
@@ -33,6 +34,7 @@ from zoo.evaluation.figures import pick, write_sheet
 from zoo.evaluation.films import read_film
 from zoo.evaluation.identity import describe_faces
 from zoo.evaluation.recognition import explain_recogniser, open_recogniser
+from zoo.metrics.series import average_known
 from zoo.models.t_gan.options import MAML, FinetuneRecipe
 from zoo.models.t_gan.recipe import train_t_gan
 from zoo.speaking.cascaded import CascadedVideo, synthesize_cascaded
@@ -146,12 +148,16 @@ def tabulate_likeness(spoken: Mapping[str, Spoken]) -> Iterator[dict[str, Any]]:
         return
     real = {name: describe(s.source) for name, s in spoken.items()}
     for name, of in spoken.items():
-        drawn = describe(of.video.path)
+        try:
+            drawn = describe(of.video.path)
+        except ToolkitError as error:  # no face is seen in what was drawn
+            print(error, file=sys.stderr)
+            drawn = np.empty((0, real[name].shape[1]))
         others = np.concatenate([features for other, features in real.items() if other != name])
         yield {
             "who": name,
             "frames": of.video.num_frames,
-            "drawn to own": float(cdist(drawn, real[name]).mean()),
+            "drawn to own": average_known(cdist(drawn, real[name]).ravel()),
             "own among themselves": average_pairs(real[name]),
             "own to other people's": float(cdist(real[name], others).mean()),
         }

@@ -28,6 +28,7 @@ from tests.results.setup import CASCADED_PAGE, Setup, make_rehearsal
 from tests.speakers import draw_speaker
 from tests.zoo.models.t_gan.people import TINY, TINY_VGG, write_people
 from toolkit.dataset.manifest import read_table
+from toolkit.errors import ToolkitError
 from toolkit.features.deepspeech import infer_scores, load_network
 from toolkit.weights import locate
 from zoo.data.landmarks import LandmarkClip, LandmarkClips
@@ -391,6 +392,22 @@ def test_without_a_recogniser_no_likeness_is_given(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(videos, "explain_recogniser", lambda: "not installed")
     rows = list(videos.tabulate_likeness({"own": make_spoken("own.mp4", "drawn.mp4")}))
     assert rows == [{"who": "own", "frames": 40}]
+
+
+def test_a_video_without_a_face_has_no_likeness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its distance is unknown, and the other figures stand."""
+
+    def describe(path: Path) -> np.ndarray:
+        if path.name == "drawn.mp4":
+            raise ToolkitError("no face is seen")
+        return np.full((2, 3), float(path.name == "b.mp4"))
+
+    monkeypatch.setattr(videos, "explain_recogniser", lambda: "")
+    monkeypatch.setattr(videos, "describe", describe)
+    spoken = {name: make_spoken(f"{name}.mp4", "drawn.mp4") for name in ("a", "b")}
+    for row in videos.tabulate_likeness(spoken):
+        assert np.isnan(row["drawn to own"])
+        assert row["own to other people's"] == pytest.approx(np.sqrt(3))
 
 
 def make_spoken(source: str, made: str) -> videos.Spoken:
