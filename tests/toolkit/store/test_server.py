@@ -127,7 +127,7 @@ def test_ingest_killed_at_random_moments_gives_what_a_local_run_gives(
     remote.upload(
         {f"videos/{path.relative_to(videos)}": path for path in sorted(videos.rglob("*.mp4"))}
     )
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")  # threads of fsspec do not survive a fork
     num_killed = 0
     for _ in range(5):
         process = context.Process(target=_ingest, args=(server,))
