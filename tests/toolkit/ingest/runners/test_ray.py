@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.runs import FLAGS, kill_group, read_dataset, run_fresh, start_ttk
+from tests.toolkit.ingest.runners.test_processes import make_job, prepare_nothing
 from toolkit import __version__
 from toolkit.dataset.manifest import read_done_jobs
 from toolkit.dataset.writer import Written
@@ -23,7 +24,7 @@ from toolkit.ingest.runners.base import Crashes, Progress
 from toolkit.ingest.runners.ray import choose_address, open_ray
 from toolkit.ingest.runners.ray_actor import IngestActor
 from toolkit.ingest.workspace import lock_dataset, sweep_workspaces
-from toolkit.schema import Job, Source
+from toolkit.schema import Job
 
 # --- without a cluster --------------------------------------------------------------------------
 
@@ -136,18 +137,6 @@ def test_what_actors_set_aside_is_swept_and_a_link_is_not_followed(tmp_path: Pat
 
 
 # --- on a cluster of this machine ---------------------------------------------------------------
-
-
-def make_job(*names: str) -> Job:
-    sources = tuple(
-        Source(path=name, size=1, mtime_ns=1, sha256=name, identity="ann", duration=1.0)
-        for name in names
-    )
-    return Job(id="-".join(names), sources=sources, options={})
-
-
-def prepare_nothing() -> None:
-    pass
 
 
 def act(
