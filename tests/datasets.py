@@ -31,7 +31,8 @@ NAMES = tuple(
 class FakeClip:
     """One clip to be: `row` overrides manifest columns, `arrays` the random stored arrays.
 
-    `color` (RGB levels) is that of all its pictures, in place of a grey that changes.
+    `color` (RGB levels) is that of all its pictures, in place of a grey that changes; `jpegs` are
+    the pictures themselves, whatever the size.
     """
 
     identity: str = "ann"
@@ -41,6 +42,7 @@ class FakeClip:
     row: dict[str, object] = field(default_factory=dict)
     arrays: dict[str, npt.NDArray[np.generic]] = field(default_factory=dict)
     color: tuple[int, int, int] | None = None
+    jpegs: list[bytes] | None = None
 
     @property
     def source_sha256(self) -> str:
@@ -87,6 +89,13 @@ def make_jpegs(
     return [simplejpeg.encode_jpeg(picture, quality=95) for picture in pictures]
 
 
+def make_frames(clip: FakeClip, size: int) -> list[bytes]:
+    """JPEGs of a clip's pictures; none where a dataset has no size of them."""
+    if not size:
+        return []
+    return clip.jpegs or make_jpegs(clip.num_frames, size, clip.color)
+
+
 def write_shard(
     path: Path, clips: list[FakeClip], *, frame_size: int = 0, au45_version: str = "1"
 ) -> None:
@@ -112,7 +121,7 @@ def write_shard(
                 intrinsics=INTRINSICS,
                 arrays=make_arrays(clip.num_frames, seed) | clip.arrays,
                 pcm=make_pcm(clip, seed),
-                frames=make_jpegs(clip.num_frames, frame_size, clip.color) if frame_size else (),
+                frames=make_frames(clip, frame_size),
             )
         writer.finish()
     publish(temporary, path)
@@ -232,7 +241,7 @@ def make_clip(clip: FakeClip, seed: int, frame_size: int, *, with_arrays: bool =
         intrinsics=INTRINSICS,
         arrays=make_arrays(clip.num_frames, seed) | clip.arrays if with_arrays else {},
         pcm=make_pcm(clip, seed),
-        frames=make_jpegs(clip.num_frames, frame_size, clip.color) if frame_size else (),
+        frames=make_frames(clip, frame_size),
         measured=row,
     )
 

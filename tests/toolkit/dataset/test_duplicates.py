@@ -159,7 +159,7 @@ def test_a_dataset_without_fingerprints_is_split_and_says_so(dataset: Path) -> N
     forget_fingerprints(dataset, "a")
     result = CliRunner().invoke(main, ["split", "--data", str(dataset)])
     assert result.exit_code == 0
-    assert "8 clips have no fingerprint, so no copies of them are found: ingest" in result.stdout
+    assert "8 clips have no fingerprint, so no copies of them are found:\n" in result.stdout
     assert split_dataset(dataset).joined[0].sources == ("copy.mp4", "other.mp4")
 
 

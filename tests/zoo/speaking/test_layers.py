@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests import datasets
-from tests.datasets import FakeClip, write_dataset
+from tests.datasets import CROP, FakeClip, write_dataset
 from toolkit.media.encode import write_video
 from zoo.data import mattes
 from zoo.data.frames import load_render_clips
@@ -16,7 +15,6 @@ from zoo.speaking.plate import MASK_SIDE, Plate, average_background, show_crops
 from zoo.speaking.scene import Scene, swing
 
 WIDTH, HEIGHT, NUM_FRAMES, SIZE = 160, 120, 12, 64
-CROP = datasets.CROP
 
 
 def flat(level, width=WIDTH, height=HEIGHT, channels=3):
@@ -135,7 +133,6 @@ def clip(tmp_path, monkeypatch):
     x = 30 + np.minimum(np.arange(NUM_FRAMES), NUM_FRAMES - np.arange(NUM_FRAMES)) / 2
     frames = [draw_disc(place, 40) for place in x]
     jpegs = [simplejpeg.encode_jpeg(np.ascontiguousarray(cut(f)), quality=95) for f in frames]
-    monkeypatch.setattr(datasets, "make_jpegs", lambda num_frames, size: jpegs)
     monkeypatch.setattr(
         mattes,
         "measure_matte",
@@ -147,7 +144,7 @@ def clip(tmp_path, monkeypatch):
     source = tmp_path / "data" / "videos" / "ann.mp4"
     source.parent.mkdir(parents=True)
     write_video(source, frames, fps=30)
-    fake = FakeClip(num_frames=NUM_FRAMES, arrays=arrays)
+    fake = FakeClip(num_frames=NUM_FRAMES, arrays=arrays, jpegs=jpegs)
     shards = write_dataset(tmp_path / "data", {"j": [fake]}, frame_size=SIZE) / "shards"
     (found,) = load_render_clips(shards, identity="ann")
     return found, shards

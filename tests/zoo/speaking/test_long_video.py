@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 
-from tests import datasets
 from tests.datasets import CROP, FakeClip, write_dataset
 from tests.zoo.models.renderer.test_recipe import (
     BEFORE_THE_CROP,
@@ -64,7 +63,6 @@ def scene(tmp_path, monkeypatch):
 
     frames = list(draw_source())
     jpegs = [simplejpeg.encode_jpeg(np.ascontiguousarray(cut(f)), quality=95) for f in frames]
-    monkeypatch.setattr(datasets, "make_jpegs", lambda num_frames, size: jpegs)
     monkeypatch.setattr(mattes, "measure_matte", measure_head)
     pose = np.tile(np.float32([0, 0, 0, *BEFORE_THE_CROP]), (NUM_SOURCE, 1))
     arrays = {
@@ -76,7 +74,7 @@ def scene(tmp_path, monkeypatch):
     source = tmp_path / "data" / "videos" / "ann.mp4"
     source.parent.mkdir(parents=True)
     write_video(source, frames, fps=30)
-    fake = FakeClip(num_frames=NUM_SOURCE, arrays=arrays)
+    fake = FakeClip(num_frames=NUM_SOURCE, arrays=arrays, jpegs=jpegs)
     data = write_dataset(tmp_path / "data", {"j": [fake]}, frame_size=SIZE)
     name_face_model(data, hash_file(DEFAULT_PATH))
     task = make_task(make_recipe(data, holdout=0.2))
