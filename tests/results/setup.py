@@ -143,8 +143,8 @@ class Setup:
     beside_epochs: int = 8
     prior_epochs: int = 9
     lip_epochs: int = 20
-    warp_epochs: int = 10
-    mend_epochs: int = 3
+    warp_epochs: int = 6
+    mend_epochs: int = 2
     reenacted_seconds: float = 3.0
     reenacted: int = 7
     keep_every: int = 500
