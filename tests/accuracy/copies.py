@@ -38,6 +38,12 @@ RECORDINGS = (
 NUM_SENTENCES = 5
 """Of one man in one room, beside them."""
 
+IN_ONE_ROOM = {
+    "one man (GRID's s1)": SENTENCES,
+    "one woman (VidTIMIT's fadg0)": "_derived/vidtimit_fadg0",
+}
+"""Folders of different recordings that must not be taken for copies."""
+
 _H264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p")
 _CRF = (*_H264, "-crf", "20")
 _AAC = ("-c:a", "aac", "-b:a", "96k")
@@ -120,7 +126,10 @@ def list_tables(folder: Path, out: Path, workers: int) -> dict[str, Callable[[],
         return measure_recall(_ingest(out / "videos", out / "copies", workers))
 
     def of_others() -> Rows:
-        return [measure_joins(_ingest(folder / SENTENCES, out / "sentences", workers))]
+        return [
+            {"of": name} | measure_joins(_ingest(folder / place, out / Path(place).name, workers))
+            for name, place in IN_ONE_ROOM.items()
+        ]
 
     return {"copies": of_copies, "copies-joined": of_others}
 

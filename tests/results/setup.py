@@ -143,7 +143,7 @@ class Setup:
     beside_epochs: int = 8
     prior_epochs: int = 9
     lip_epochs: int = 20
-    warp_epochs: int = 6
+    warp_epochs: int = 4
     mend_epochs: int = 2
     reenacted_seconds: float = 3.0
     reenacted: int = 7

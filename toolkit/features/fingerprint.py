@@ -85,8 +85,9 @@ def make_small(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """A square RGB crop in grey at 64 px: (64, 64) uint8."""
     import cv2
 
-    small = cv2.resize(picture, (SMALL_SIZE, SMALL_SIZE), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)  # first: one channel is scaled, not three
+    small = cv2.resize(grey, (SMALL_SIZE, SMALL_SIZE), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 def hash_sound(pcm: npt.NDArray[np.int16]) -> npt.NDArray[np.int64]:
