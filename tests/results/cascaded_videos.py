@@ -127,7 +127,9 @@ def speak(setup: Setup, models: Models, source: Path) -> Spoken:
     """Fine-tune to who is seen in a video, and let them say what is heard there."""
     folder = setup.out / "videos" / source.stem
     if not (folder / BEST).is_file():
-        recipe = FinetuneRecipe(base=models.t_gan, images=str(source), device="cpu")
+        recipe = FinetuneRecipe(
+            base=models.t_gan, images=str(source), device="cpu", epochs=setup.video_epochs
+        )
         train_t_gan(recipe, folder, resume=(folder / LAST).is_file())
     own = dataclasses.replace(models, t_gan=folder / BEST)
     settings = CascadedSettings(audio=source, device="cpu", **vars(own))

@@ -65,6 +65,7 @@ class Setup:
             as long.
         row_people: of the held-out people, whom Table 3's rows are judged by.
         untrained_epochs: of one person's t-GAN from random weights, five steps each.
+        video_epochs: of the fine-tuning to a person who then speaks: the base knows little.
         blink_epochs: of a blink-GAN.
         blink_minutes: of the track that generated blinks are counted in.
         judged_pictures: of a held-out person.
@@ -129,6 +130,7 @@ class Setup:
     row_epochs: int = 4
     row_people: int = 5
     untrained_epochs: int = 200
+    video_epochs: int = 100
     blink_epochs: int = 20
     blink_minutes: float = 20.0
     judged_pictures: int = 30
@@ -189,6 +191,7 @@ def make_rehearsal(out: Path) -> Setup:
         row_epochs=1,
         row_people=1,
         untrained_epochs=2,
+        video_epochs=1,
         blink_epochs=1,
         blink_minutes=0.5,
         judged_pictures=3,
