@@ -146,7 +146,7 @@ class Setup:
     prior_epochs: int = 9
     lip_epochs: int = 20
     warp_epochs: int = 4
-    mend_epochs: int = 2
+    mend_epochs: int = 1
     reenacted_seconds: float = 3.0
     reenacted: int = 7
     keep_every: int = 500

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from tests.results.setup import Setup, Table
-from tests.results.styleheat_runs import train_all
+from tests.results.styleheat_runs import Runs
 from toolkit.preview.render import choose_frames
 from toolkit.sample import SampleOptions, make_samples
 from zoo.data.aligned import align_portrait
@@ -26,7 +26,7 @@ SECONDS = 4.0
 
 def run_layers(setup: Setup, workers: int) -> dict[str, Table]:
     """Maps of each size alone are turned, for two generated people."""
-    prior = open_prior(train_all(setup, workers).prior)
+    prior = open_prior(Runs(setup, workers).prior)
     rows = list[Picture]()
     names = ["drawn", *(f"{side} px" for side in list_levels(prior.generator))]
     for video in make_people(setup):
@@ -45,7 +45,7 @@ def run_layers(setup: Setup, workers: int) -> dict[str, Table]:
 
 def run_sheet(setup: Setup, workers: int) -> dict[str, Table]:
     """One generated person moved by the other's video, by its sound, and by both."""
-    model = train_all(setup, workers).spoken
+    model = Runs(setup, workers).spoken
     source, driver = make_people(setup)
     folder = setup.out / "styleheat-figures"
     image = save_first(source, folder)

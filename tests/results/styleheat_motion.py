@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.results.setup import Setup, Table
 from tests.results.styleheat_pictures import cut_held
-from tests.results.styleheat_runs import train_all
+from tests.results.styleheat_runs import Runs
 from tests.results.styleheat_takes import (
     Draw,
     Take,
@@ -39,7 +39,7 @@ def run_video(setup: Setup, workers: int) -> dict[str, Table]:
 
     Both by the video generator of stage 2a, which is trained beside the calibration network.
     """
-    runs = train_all(setup, workers)
+    runs = Runs(setup, workers)
     model = open_styleheat(runs.mended)
     methods: dict[str, Draw] = {
         INVERTED: draw_inverted(model),
@@ -53,7 +53,7 @@ def run_video(setup: Setup, workers: int) -> dict[str, Table]:
 
 def run_audio(setup: Setup, workers: int) -> dict[str, Table]:
     """By sound beside that of another moment and one sound throughout; the head stays."""
-    runs = train_all(setup, workers)
+    runs = Runs(setup, workers)
     model = open_styleheat(runs.spoken)
     methods: dict[str, Draw] = {
         OWN: draw_by_sound(model),
@@ -68,7 +68,7 @@ def run_audio(setup: Setup, workers: int) -> dict[str, Table]:
 
 def run_both(setup: Setup, workers: int) -> dict[str, Table]:
     """The head by the video's pose and the lips by sound, beside the pose alone."""
-    runs = train_all(setup, workers)
+    runs = Runs(setup, workers)
     model: TrainedStyleHEAT = open_styleheat(runs.spoken)
     methods: dict[str, Draw] = {
         POSED: draw_posed(model),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tests.results.setup import Setup, Table
-from tests.results.styleheat_runs import Runs, describe_runs, list_held, train_all
+from tests.results.styleheat_runs import Runs, describe_runs, list_held
 from tests.results.styleheat_takes import Draw, Take, cut_takes, evaluate, limit
 from toolkit.features.landmarks import FaceMesh
 from zoo.data.picture_files import Picture
@@ -48,12 +48,12 @@ _BATCH = 8
 
 def run_training(setup: Setup, workers: int) -> dict[str, Table]:
     """What was trained for how long."""
-    return {"styleheat-training": Table(describe_runs(train_all(setup, workers)))}
+    return {"styleheat-training": Table(describe_runs(Runs(setup, workers)))}
 
 
 def run_inversion(setup: Setup, workers: int) -> dict[str, Table]:
     """Frames of held-out people, each by itself, and first frames with F made better."""
-    runs = train_all(setup, workers)
+    runs = Runs(setup, workers)
     prior = open_prior(runs.prior)
     takes = cut_held(setup, runs, prior.size)
     methods: dict[str, Draw] = {
@@ -97,7 +97,7 @@ def optimise(prior: Prior, take: Take) -> dict[str, Any]:
 
 def run_edit(setup: Setup, workers: int) -> dict[str, Table]:
     """First frames of held-out people, edited by directions of the training part."""
-    runs = train_all(setup, workers)
+    runs = Runs(setup, workers)
     prior = open_prior(runs.prior)
     options = DirectionOptions(
         prior=runs.prior, shards=runs.dataset / "shards", attributes=",".join(ATTRIBUTES),

@@ -1,5 +1,6 @@
 """StyleHEAT's trainings, each made once, one upon the other; a killed one goes on."""
 
+import functools
 import shutil
 import sys
 from collections.abc import Callable
@@ -26,80 +27,87 @@ PRESET = "small"
 """Of everything that is trained here."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Runs:
-    """Checkpoints of all that is trained.
+    """Checkpoints of all that is trained: each when it is asked for, and what it is made upon.
 
     Attributes:
-        dataset: of all subjects, none of whom is in two parts.
-        prior: the generator and what inverts pictures.
-        sync: the judge of lip-sync, D_sync of the stages with sound.
-        video: stage 1a.
-        audio: stage 1b.
-        mended: stage 2a.
-        spoken: stage 2b.
+        setup: of the experiments.
+        workers: processes of ingest.
     """
 
-    dataset: Path
-    prior: Path
-    sync: Path
-    video: Path
-    audio: Path
-    mended: Path
-    spoken: Path
+    setup: Setup
+    workers: int
+
+    @functools.cached_property
+    def dataset(self) -> Path:
+        """Of all subjects, none of whom is in two parts."""
+        return ingest_subjects(self.setup, self.workers)
+
+    @functools.cached_property
+    def talkers(self) -> Path:
+        """Of those whose own voice is heard."""
+        return choose_talkers(self.dataset, self.setup.out / "talkers")
+
+    @functools.cached_property
+    def prior(self) -> Path:
+        """The generator and what inverts pictures."""
+        options = PriorRecipe(**self._see(self.dataset), epochs=self.setup.prior_epochs)
+        return _finish(train_prior, options, self.setup.out / "styleheat-prior")
+
+    @functools.cached_property
+    def sync(self) -> Path:
+        """The judge of lip-sync, D_sync of the stages with sound."""
+        options = SyncNetRecipe(**self._see(self.talkers), epochs=self.setup.lip_epochs)
+        return _finish(train_syncnet, options, self.setup.out / "styleheat-sync")
+
+    @functools.cached_property
+    def video(self) -> Path:
+        """Stage 1a."""
+        options = VideoOptions(
+            **self._see(self.dataset), prior=self.prior, epochs=self.setup.warp_epochs
+        )
+        return _finish(train_video, options, self.setup.out / "styleheat-video")
+
+    @functools.cached_property
+    def audio(self) -> Path:
+        """Stage 1b."""
+        options = AudioOptions(
+            **self._see(self.talkers), video=self.video, syncnet=self.sync,
+            epochs=self.setup.warp_epochs,
+        )  # fmt: skip
+        return _finish(train_audio, options, self.setup.out / "styleheat-audio")
+
+    @functools.cached_property
+    def mended(self) -> Path:
+        """Stage 2a."""
+        options = CalibrationOptions(
+            **self._see(self.dataset), video=self.video, epochs=self.setup.mend_epochs
+        )
+        return _finish(train_calibration, options, self.setup.out / "styleheat-mended")
+
+    @functools.cached_property
+    def spoken(self) -> Path:
+        """Stage 2b."""
+        options = CalibrationOptions(
+            **self._see(self.talkers), with_=AUDIO, calibration=self.mended, audio=self.audio,
+            syncnet=self.sync, epochs=self.setup.mend_epochs,
+        )  # fmt: skip
+        return _finish(train_calibration, options, self.setup.out / "styleheat-spoken")
 
     def list_stages(self) -> dict[str, Path]:
         """By the names that the page has for them."""
         return {
             "styleheat-prior": self.prior,
-            "syncnet": self.sync,
             "styleheat-video (1a)": self.video,
+            "syncnet": self.sync,
             "styleheat-audio (1b)": self.audio,
             "styleheat-calibration --with video (2a)": self.mended,
             "styleheat-calibration --with audio (2b)": self.spoken,
         }
 
-
-def train_all(setup: Setup, workers: int) -> Runs:
-    """Every stage, unless it is there."""
-    people = ingest_subjects(setup, workers)
-    talkers = choose_talkers(people, setup.out / "talkers")
-    out = setup.out
-    common: dict[str, Any] = {"shards": people / "shards", "preset": PRESET, "device": "cpu"}
-    heard = common | {"shards": talkers / "shards"}
-    prior = _finish(
-        train_prior, PriorRecipe(**common, epochs=setup.prior_epochs), out / "styleheat-prior"
-    )
-    video = _finish(
-        train_video,
-        VideoOptions(**common, prior=prior, epochs=setup.warp_epochs),
-        out / "styleheat-video",
-    )
-    sync = _finish(
-        train_syncnet, SyncNetRecipe(**heard, epochs=setup.lip_epochs), out / "styleheat-sync"
-    )
-    audio = _finish(
-        train_audio,
-        AudioOptions(**heard, video=video, syncnet=sync, epochs=setup.warp_epochs),
-        out / "styleheat-audio",
-    )
-    mended = _finish(
-        train_calibration,
-        CalibrationOptions(**common, video=video, epochs=setup.mend_epochs),
-        out / "styleheat-mended",
-    )
-    spoken = _finish(
-        train_calibration,
-        CalibrationOptions(
-            **heard, with_=AUDIO, calibration=mended, audio=audio, syncnet=sync,
-            epochs=setup.mend_epochs,
-        ),
-        out / "styleheat-spoken",
-    )  # fmt: skip
-    return Runs(
-        dataset=people, prior=prior, sync=sync, video=video, audio=audio, mended=mended,
-        spoken=spoken,
-    )  # fmt: skip
+    def _see(self, dataset: Path) -> dict[str, Any]:
+        return {"shards": dataset / "shards", "preset": PRESET, "device": "cpu"}
 
 
 def _finish(train: Callable[..., Any], options: Any, out: Path) -> Path:

@@ -184,7 +184,7 @@ def _setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
 def test_every_stage_is_trained_once_and_measured_beside_the_still_source(setup: Setup) -> None:
     """Nothing is drawn from a face here, so what needs one has a dash."""
     rows = pictures.run_training(setup, 1)["styleheat-training"].rows
-    assert [row["steps"] for row in rows] == [2, 1, 2, 2, 2, 2]
+    assert [row["steps"] for row in rows] == [2, 2, 1, 2, 2, 2]
     written = {path: path.stat().st_mtime_ns for path in setup.out.rglob("best.pt")}
     inversion = pictures.run_inversion(setup, 1)
     shown = [row["shown"] for row in inversion["styleheat-inversion"].rows]
@@ -210,7 +210,7 @@ def test_the_page_has_a_place_for_every_table_and_the_setup_rehearses_them() -> 
         "styleheat-optimised", "styleheat-edit-targets", "styleheat-speed-targets"
     }  # fmt: skip
     small, whole = make_rehearsal(Path("x")), Setup(out=Path("x"))
-    names = ("prior_epochs", "lip_epochs", "warp_epochs", "mend_epochs", "reenacted")
+    names = ("prior_epochs", "lip_epochs", "warp_epochs", "reenacted")
     for name in names:
         assert getattr(small, name) == 1 < getattr(whole, name)
 
