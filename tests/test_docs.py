@@ -24,7 +24,8 @@ from tests.datasets import FakeClip, write_dataset
 from toolkit import schema
 from toolkit.cli import main
 from toolkit.dataset import manifest
-from toolkit.dataset.manifest import LARGE, read_fingerprints, read_jobs, read_table
+from toolkit.dataset.job_records import read_jobs
+from toolkit.dataset.manifest import LARGE, read_fingerprints, read_table
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.facemodel.camera import deng_intrinsics, project
 from toolkit.facemodel.model import load_default

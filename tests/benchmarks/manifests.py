@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 
 from tests.datasets import OPTIONS, FakeClip, make_row, make_source_row
 from toolkit.dataset.digests import add_digests
-from toolkit.dataset.manifest import FOLDER, make_schema, write_job, write_part
+from toolkit.dataset.job_records import write_job
+from toolkit.dataset.manifest import FOLDER, make_schema, write_part
 from toolkit.schema import Job, Source
 
 CLIPS_OF_SOURCE, SOURCES_OF_JOB = 12, 10

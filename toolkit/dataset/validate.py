@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from toolkit.dataset.job_records import read_done_jobs, read_jobs
 from toolkit.dataset.manifest import (
     FOLDER,
     find_part,
     has_split,
-    read_done_jobs,
     read_history,
-    read_jobs,
     read_split_where,
     read_table,
 )

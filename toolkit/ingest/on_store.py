@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.dataset.manifest import find_part, read_done_jobs
+from toolkit.dataset.job_records import read_done_jobs
+from toolkit.dataset.manifest import find_part
 from toolkit.dataset.mirrored import look_up_sources
 from toolkit.dataset.paths import source_path
 from toolkit.errors import BusyError, ToolkitError
