@@ -17,7 +17,7 @@ from toolkit.dataset.manifest import (
     read_part,
     write_part,
 )
-from toolkit.dataset.paths import check_id, check_inside, check_shard, decode_path
+from toolkit.dataset.paths import check_id, check_inside, check_shard, decode_path, list_files
 from toolkit.errors import ManifestError
 from toolkit.schema import Job, Source
 from toolkit.storage import write_whole
@@ -48,15 +48,14 @@ def read_jobs(dataset: Path) -> list[Job]:
     Raises:
         ManifestError: a damaged record.
     """
-    folder = check_inside(dataset / FOLDER / "jobs", dataset)
-    return [_read_job(check_inside(p, dataset)) for p in sorted(folder.glob("[!.]*.json"))]
+    return [_read_job(path) for path in list_files(dataset / FOLDER / "jobs", ".json", dataset)]
 
 
 def _read_job(path: Path) -> Job:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         record["sources"] = tuple(Source(**source) for source in record["sources"])
-        if record["id"] != check_id(path.stem, path):
+        if record["id"] != path.stem:
             raise ValueError(f"it is of another job, {record['id']!r}")
         for source in record["sources"]:
             decode_path(source.path)

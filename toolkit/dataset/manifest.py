@@ -1,29 +1,25 @@
-"""Manifest: parquet tables of sources, clips, rejections and the split (pyarrow's doorway).
+"""Manifest: tables of sources, clips, rejections and the split, as rows and frames.
 
 `manifests/<table>/<job>.parquet` holds one part per job (a part without rows is a file without
-rows); `manifests/split.parquet` is one file. Columns: `toolkit.schema.TABLES`. Every file is
-written whole or not at all.
+rows); `manifests/split.parquet` is one file; `manifests/compacted/<table>.parquet` is a copy of
+many parts. Columns: `toolkit.schema.TABLES`. Every file is written whole or not at all.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from toolkit.dataset.digests import add_digests, find_changed
-from toolkit.dataset.paths import check_id, check_inside, check_shard
-from toolkit.dataset.ranges import NEVER_NULL
+from toolkit.dataset.compaction import compact, read_parts
+from toolkit.dataset.paths import check_id, check_inside, list_files
+from toolkit.dataset.table_file import LARGE, read_file, read_rows, write_rows
 from toolkit.dataset.where import filter_rows
 from toolkit.errors import ManifestError
-from toolkit.memory import require_memory
 from toolkit.schema import TABLES, Reason
-from toolkit.storage import write_whole
 
 FOLDER = "manifests"
 """Where the manifest lies, from the dataset's folder."""
@@ -32,18 +28,6 @@ Numbers = npt.NDArray[np.int64]
 
 PARTS = ("clips", "rejected", "sources")
 """Tables that have one part per job."""
-
-LARGE = frozenset({"fingerprint"})
-"""Columns of `clips` that are not read with the others: `read_fingerprints` does."""
-
-_TYPES = {
-    "string": pa.string(),
-    "int64": pa.int64(),
-    "double": pa.float64(),
-    "list<double>": pa.list_(pa.float64()),
-    "list<int64>": pa.list_(pa.int64()),
-    "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
-}
 
 
 def find_part(dataset: Path, table: str, job_id: str) -> Path:
@@ -74,13 +58,13 @@ def write_part(
         StorageError: the disk refuses.
     """
     path = find_part(dataset, table, job_id)
-    _write(path, table, rows)
+    write_rows(path, table, rows)
     return path
 
 
 def read_part(dataset: Path, table: str, job_id: str) -> list[dict[str, Any]]:
     """Rows of a job's part, every column of them; ManifestError where it is missing or damaged."""
-    rows: list[dict[str, Any]] = _read_part(
+    rows: list[dict[str, Any]] = read_rows(
         dataset, find_part(dataset, table, job_id), table
     ).to_pylist()
     return rows
@@ -88,29 +72,36 @@ def read_part(dataset: Path, table: str, job_id: str) -> list[dict[str, Any]]:
 
 def list_parts(dataset: Path, table: str) -> list[Path]:
     """Files of a table's parts, sorted; none where there is no dataset."""
-    paths = sorted(check_inside(dataset / FOLDER / table, dataset).glob("[!.]*.parquet"))
-    for path in paths:
-        check_id(path.stem, path)
-    return [check_inside(path, dataset) for path in paths]
+    return list_files(dataset / FOLDER / table, ".parquet", dataset)
+
+
+def compact_tables(dataset: Path) -> None:
+    """Keep a copy of tables of many parts in one file, from which they are read in a fraction of
+    the time; see `toolkit.dataset.compaction`, whose errors it has.
+    """
+    for table in PARTS:
+        compact(dataset, _find_copy(dataset, table), table, list_parts(dataset, table))
 
 
 def write_split(
-    dataset: Path, rows: Sequence[Mapping[str, object]], where: str | None = None
+    dataset: Path, rows: Sequence[Mapping[str, object]] | pd.DataFrame, where: str | None = None
 ) -> Path:
     """Write `split.parquet`, with the expression that chose its clips; errors as `write_part`."""
     path = check_inside(dataset / FOLDER / "split.parquet", dataset)
-    _write(path, "split", rows, {} if where is None else {"where": where})
+    write_rows(path, "split", rows, {} if where is None else {"where": where})
     return path
 
 
 def read_split_where(dataset: Path) -> str | None:
     """The expression that chose the clips of the split; None: all of them."""
     path = check_inside(dataset / FOLDER / "split.parquet", dataset)
-    noted = (_read_file(path, "split").schema.metadata or {}).get(b"where")
+    noted = (read_file(path, "split").schema.metadata or {}).get(b"where")
     return None if noted is None else str(noted.decode())
 
 
-def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFrame:
+def read_table(
+    dataset: Path, table: str, where: str | None = None, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Read a table whole.
 
     Of a path that several jobs took up, or that other content was moved to, what came there last
@@ -121,6 +112,7 @@ def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFr
         dataset: the dataset's folder.
         table: name in `TABLES`.
         where: keep the rows for which this expression over columns is true; see `filter_rows`.
+        columns: keep these alone; of `clips`, others are not even read unless there is `where`.
 
     Returns:
         One row per entry, index from 0; lists of seconds as arrays, times in UTC. Without the
@@ -135,10 +127,11 @@ def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFr
     if table == "split":
         frame = _read_split(dataset)
     elif table == "clips":
-        frame = _read_parts(dataset, table)
+        frame = _read_parts(dataset, table, columns if where is None else None)
     else:
         frame = _read_latest(dataset, table)
-    return frame if where is None else filter_rows(frame, where)
+    frame = frame if where is None else filter_rows(frame, where)
+    return frame if columns is None else frame[list(columns)]
 
 
 def read_fingerprints(dataset: Path) -> tuple[list[str], Numbers, Numbers]:
@@ -151,9 +144,9 @@ def read_fingerprints(dataset: Path) -> tuple[list[str], Numbers, Numbers]:
     Raises:
         ManifestError: no dataset here, or a damaged file.
     """
-    columns = frozenset(column.name for column in TABLES["clips"])
-    content = _concat_parts(dataset, "clips", columns - {"clip_id", "job", "shard", *LARGE})
-    lists = content["fingerprint"].combine_chunks()
+    content = _concat_parts(dataset, "clips", _others("clips", {"clip_id", *LARGE}))
+    lists = content["fingerprint"]
+    lists = lists.chunk(0) if lists.num_chunks == 1 else lists.combine_chunks()  # which copies
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
     numbers = np.asarray(lists.flatten().to_numpy(), np.int64)
     return content["clip_id"].to_pylist(), numbers, np.concatenate([[0], np.cumsum(lengths)])
@@ -180,105 +173,33 @@ def has_split(dataset: Path) -> bool:
     return (dataset / FOLDER / "split.parquet").is_file()
 
 
-def make_schema(table: str) -> Any:
-    """The pyarrow schema of a table."""
-    return pa.schema([(column.name, _TYPES[column.type]) for column in TABLES[table]])
-
-
-def _write(
-    path: Path,
-    table: str,
-    rows: Sequence[Mapping[str, object]],
-    notes: Mapping[str, str] | None = None,
-) -> None:
-    names = {column.name for column in TABLES[table]}
-    for row in rows:
-        if differing := (row.keys() ^ names) - LARGE:
-            differ = ", ".join(sorted(differing))
-            raise ValueError(f"a row of {table} has other columns than it must: {differ}")
-    try:
-        schema = make_schema(table).with_metadata(notes)
-        content = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ValueError(f"a row of {table} holds a value of another type: {error}") from error
-    with write_whole(path) as temporary:
-        pq.write_table(add_digests(content), temporary)
-
-
 def _read_split(dataset: Path) -> pd.DataFrame:
     path = check_inside(dataset / FOLDER / "split.parquet", dataset)
     if not path.is_file():
         raise ManifestError(f"{path}: no split has been made: run ttk split --data {dataset}")
-    return _to_frame(_read_file(path, "split"))
+    return _to_frame(read_file(path, "split"))
 
 
-def _read_parts(dataset: Path, table: str) -> pd.DataFrame:
-    return _to_frame(_concat_parts(dataset, table, LARGE))
+def _read_parts(dataset: Path, table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    left_out = LARGE if columns is None else _others(table, columns)
+    return _to_frame(_concat_parts(dataset, table, left_out))
+
+
+def _others(table: str, columns: Iterable[str]) -> frozenset[str]:
+    """Columns of a table that need not be read for these: ids and shards are always checked."""
+    return frozenset(column.name for column in TABLES[table]) - {*columns, "job", "shard"}
 
 
 def _concat_parts(dataset: Path, table: str, left_out: frozenset[str]) -> Any:
     folder = dataset / FOLDER
     if not any((folder / name).is_dir() for name in PARTS):
         raise ManifestError(f"{dataset}: no dataset here: run ttk ingest VIDEOS --out {dataset}")
-    parts = [_read_part(dataset, path, table, left_out) for path in list_parts(dataset, table)]
-    return pa.concat_tables(parts) if parts else _keep(make_schema(table), left_out).empty_table()
+    copy, paths = _find_copy(dataset, table), list_parts(dataset, table)
+    return read_parts(dataset, copy, table, paths, left_out)
 
 
-def _keep(schema: Any, left_out: frozenset[str]) -> Any:
-    return pa.schema([field for field in schema if field.name not in left_out])
-
-
-def _read_part(
-    dataset: Path, path: Path, table: str, left_out: frozenset[str] = frozenset()
-) -> Any:
-    content = _read_file(path, table, left_out)
-    for job in content["job"].unique().to_pylist():
-        check_id(job, path)
-    for shard in content["shard"].unique().to_pylist() if table == "clips" else ():
-        check_shard(shard, dataset, path)
-    return content
-
-
-def _read_file(path: Path, table: str, left_out: frozenset[str] = frozenset()) -> Any:
-    schema = _keep(make_schema(table), left_out)
-    require_memory()  # pyarrow starts threads, and aborts where it cannot
-    try:
-        file = pq.ParquetFile(path)
-        content = file.read([name for name in file.schema_arrow.names if name not in left_out])
-        content.validate(full=True)
-        has_others = any(each not in schema for each in content.schema)
-        if not has_others and (changed := find_changed(content)):
-            raise ValueError(f"other values than were written: {', '.join(changed)}")
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise ManifestError(
-            f"{path}: damaged ({' '.join(str(error).split())}): put back a copy, or "
-            f"{_advise_redo(path, table)}"
-        ) from error
-    for column in TABLES[table]:
-        if column.added and column.name in schema.names and column.name not in content.schema.names:
-            nulls = pa.nulls(len(content), _TYPES[column.type])
-            content = content.append_column(column.name, nulls)
-    if set(content.schema.names) == set(schema.names):
-        content = content.select(schema.names)
-    if not content.schema.equals(schema):
-        differ = sorted(set(content.schema.names) ^ set(schema.names))
-        types = [f"{f.name} as {f.type}" for f in content.schema if f not in schema]
-        raise ManifestError(
-            f"{path}: columns of another version of ttk, or another program "
-            f"({', '.join(differ or types)}): put back a copy, or ingest again"
-        )
-    always = [column.name for column in TABLES[table] if not column.added]
-    for name in set(NEVER_NULL if table == "clips" else always) - left_out:
-        if content[name].null_count:
-            raise ManifestError(f"{path}: damaged ({name} is missing in a row): put back a copy")
-    return content
-
-
-def _advise_redo(path: Path, table: str) -> str:
-    if table == "split":
-        return "delete it and run ttk split again"
-    done = "" if table == "sources" else f" and manifests/sources/{path.name}"
-    return f"delete it{done} and run ttk ingest on its videos again"
+def _find_copy(dataset: Path, table: str) -> Path:
+    return check_inside(dataset / FOLDER / "compacted" / f"{table}.parquet", dataset)
 
 
 def _to_frame(content: Any) -> pd.DataFrame:

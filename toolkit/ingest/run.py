@@ -125,6 +125,8 @@ def ingest(
         run(mine.jobs if free else (), dataset, report)
         folders.refresh(mine.jobs)
         check_finished(dataset, mine)
+        if is_alone:
+            folders.compact()
     return mine
 
 

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,7 +21,6 @@ from tests.datasets import (
 from toolkit import storage
 from toolkit.dataset.job_records import move_sources
 from toolkit.dataset.manifest import (
-    LARGE,
     find_part,
     read_history,
     read_split_where,
@@ -28,6 +28,7 @@ from toolkit.dataset.manifest import (
     write_part,
     write_split,
 )
+from toolkit.dataset.table_file import LARGE
 from toolkit.dataset.where import filter_rows
 from toolkit.errors import ManifestError, StorageError
 from toolkit.schema import TABLES, Reason, Source
@@ -55,6 +56,25 @@ def test_rows_come_back_as_they_were_written(dataset: Path) -> None:
             clip, job, shard_sha256=found["shard_sha256"]
         )
     assert table["ingested_at"].iloc[0].to_pydatetime() == WHEN
+
+
+@pytest.mark.parametrize("where", [None, "face_size > 100"])
+@pytest.mark.parametrize(
+    ("table", "columns"), [("clips", ["num_frames", "identity"]), ("sources", ["source"])]
+)
+def test_some_columns_are_those_of_the_whole_table(
+    dataset: Path, table: str, columns: list[str], where: str | None
+) -> None:
+    where = where if table == "clips" else None
+    whole = read_table(dataset, table, where)
+    assert read_table(dataset, table, where, columns).equals(whole[columns])
+
+
+def test_a_frame_is_written_as_its_rows_are(tmp_path: Path) -> None:
+    made: dict[str, object] = {"by": "clip", "ratio": "5-1-4", "seed": 0}
+    rows = [{"clip_id": name, "split": part, **made} for name, part in ("ä1", "bx")]
+    by_rows = write_split(tmp_path, rows, "fps > 1").read_bytes()
+    assert write_split(tmp_path, pd.DataFrame(rows), "fps > 1").read_bytes() == by_rows
 
 
 def test_numbers_that_are_not_known_are_null(tmp_path: Path) -> None:
