@@ -12,7 +12,7 @@ import pytest
 from tests.benchmarks.manifests import CLIPS_OF_JOB, write_manifest
 from toolkit.dataset.manifest import FOLDER, compact_tables, read_table
 
-CLIPS = [int(n) for n in os.environ.get("TTK_BENCH_CLIPS", "2000,20000").split(",")]
+CLIPS = [int(n) for n in os.environ.get("TTK_BENCH_CLIPS", "20000,100000").split(",")]
 """Sizes to measure; TTK_BENCH_CLIPS=1000000 takes some ten minutes and 2 GB of disk."""
 
 COMMANDS = ("split --reassign", "stats", "validate --manifest-only")
@@ -45,8 +45,9 @@ def test_time_grows_no_faster_than_the_clips_and_memory_is_bounded(
 
     benchmark.pedantic(run, rounds=1)
     benchmark.extra_info["seconds"] = took
-    for times in took.values():
-        assert times[-1] / times[0] < 1.1 * CLIPS[-1] / CLIPS[0]
+    if len(CLIPS) > 1:
+        for times in took.values():
+            assert times[-1] / times[0] < CLIPS[-1] / CLIPS[0]
 
 
 def measure(arguments: list[str]) -> tuple[float, float, float]:

@@ -74,7 +74,7 @@ def validate_dataset(
         check_inside(dataset / name, dataset)
     clips, sources = read_table(dataset, "clips"), read_table(dataset, "sources")
     history, rejected = read_history(dataset), read_table(dataset, "rejected")
-    problems = [*_check_rows(dataset, clips), *_check_sources(dataset, clips, sources, history)]
+    problems = [*_check_rows(dataset, clips), *_check_sources(dataset, clips, history)]
     for table, rows in (("clips", clips), ("sources", sources), ("rejected", rejected)):
         problems += _check_ranges(dataset, table, rows)
     for shard, rows in clips.groupby("shard", sort=True) if shards else ():
@@ -82,7 +82,7 @@ def validate_dataset(
             progress(dataset / str(shard))
         problems += _check_shard(dataset, str(shard), rows, deep, recompute)
     problems += _check_files(dataset, clips)
-    problems += [*_find_gone(dataset, sources), *_find_replaced(dataset, sources, history)]
+    problems += [*_find_gone(dataset, sources), *_find_replaced(dataset, history)]
     problems += _check_jobs(dataset)
     if has_split(dataset):
         problems += _check_split(dataset, clips)
@@ -126,9 +126,7 @@ def _check_ranges(dataset: Path, table: str, rows: pd.DataFrame) -> Iterator[Pro
             )
 
 
-def _check_sources(
-    dataset: Path, clips: pd.DataFrame, sources: pd.DataFrame, history: pd.DataFrame
-) -> Iterator[Problem]:
+def _check_sources(dataset: Path, clips: pd.DataFrame, history: pd.DataFrame) -> Iterator[Problem]:
     """Clips of contents that no source had, and sources with another number of clips than rows."""
     found: dict[Any, int] = clips.groupby(["job", "source", "source_sha256"]).size().to_dict()
     known = set(map(tuple, history[["job", "source", "sha256"]].to_numpy().tolist()))
@@ -138,7 +136,7 @@ def _check_sources(
             path=find_part(dataset, "clips", job),
             message=f"source_sha256 of {source} is not what manifests/sources has: {_redo(job)}",
         )
-    for row in sources.itertuples():
+    for row in history.drop_duplicates("source", keep="last").itertuples():
         if (row.job, row.source) in unknown:
             continue
         number = found.get((row.job, row.source, row.sha256), 0)
@@ -163,10 +161,9 @@ def _find_gone(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
             yield Problem(path=path, message=message, is_note=True)
 
 
-def _find_replaced(
-    dataset: Path, sources: pd.DataFrame, history: pd.DataFrame
-) -> Iterator[Problem]:
+def _find_replaced(dataset: Path, history: pd.DataFrame) -> Iterator[Problem]:
     """Paths that hold other content than clips that name them were cut from: notes."""
+    sources = history.drop_duplicates("source", keep="last")
     last = set(zip(sources["source"].tolist(), sources["sha256"].tolist(), strict=True))
     rows = history.drop_duplicates(["source", "sha256"], keep="last")
     counts = Counter[str]()
@@ -180,24 +177,18 @@ def _find_replaced(
 
 def _check_jobs(dataset: Path) -> Iterator[Problem]:
     """Jobs that were recorded and not finished: a note, ingest may be at work."""
-    done, recorded = read_done_jobs(dataset), read_jobs(dataset)
-    there = {
-        table: {path.name for path in list_parts(dataset, table)} for table in ("clips", "rejected")
-    }
-    there["jobs"] = {f"{job.id}.json" for job in recorded}
+    done, recorded, folder = read_done_jobs(dataset), read_jobs(dataset), dataset / FOLDER
+    there = {path for table in ("clips", "rejected") for path in list_parts(dataset, table)}
+    there |= {folder / "jobs" / f"{job.id}.json" for job in recorded}
     for job_id in sorted(done):
-        names = [(table, f"{job_id}.parquet") for table in ("clips", "rejected")]
-        for table, name in (*names, ("jobs", f"{job_id}.json")):
-            if name not in there[table]:
-                path = dataset / FOLDER / table / name
+        parts = [folder / table / f"{job_id}.parquet" for table in ("clips", "rejected")]
+        for path in (*parts, folder / "jobs" / f"{job_id}.json"):
+            if path not in there:
                 yield Problem(path=path, message=f"missing: put it back, or {_redo(job_id)}")
     for job in recorded:
         if job.id not in done:
-            yield Problem(
-                path=dataset / FOLDER / "jobs" / f"{job.id}.json",
-                message=f"recorded, not done ({len(job.sources)} sources): run ttk ingest again",
-                is_note=True,
-            )
+            message = f"recorded, not done ({len(job.sources)} sources): run ttk ingest again"
+            yield Problem(path=folder / "jobs" / f"{job.id}.json", message=message, is_note=True)
 
 
 def _redo(job: str) -> str:
