@@ -24,8 +24,10 @@ from tests.datasets import FakeClip, write_dataset
 from toolkit import schema
 from toolkit.cli import main
 from toolkit.dataset import manifest
-from toolkit.dataset.manifest import LARGE, read_fingerprints, read_jobs, read_table
+from toolkit.dataset.job_records import read_jobs
+from toolkit.dataset.manifest import read_fingerprints, read_table
 from toolkit.dataset.split import SplitOptions, split_dataset
+from toolkit.dataset.table_file import LARGE
 from toolkit.facemodel.camera import deng_intrinsics, project
 from toolkit.facemodel.model import load_default
 from toolkit.features import BACKENDS, blink, face_detectors, pose, small_faces

@@ -1,5 +1,9 @@
-"""A manifest of very many clips, made up: what `ttk ingest` leaves of videos of a minute."""
+"""A manifest of very many clips, made up: what `ttk ingest` leaves of videos of a minute.
 
+`python -m tests.benchmarks.manifests FOLDER JOBS` writes one, with the copy of its tables.
+"""
+
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +12,9 @@ import pyarrow.parquet as pq
 
 from tests.datasets import OPTIONS, FakeClip, make_row, make_source_row
 from toolkit.dataset.digests import add_digests
-from toolkit.dataset.manifest import FOLDER, make_schema, write_job, write_part
+from toolkit.dataset.job_records import write_job
+from toolkit.dataset.manifest import FOLDER, compact_tables, write_part
+from toolkit.dataset.table_file import make_schema
 from toolkit.schema import Job, Source
 
 CLIPS_OF_SOURCE, SOURCES_OF_JOB = 12, 10
@@ -78,3 +84,8 @@ def write_manifest(dataset: Path, num_jobs: int) -> None:
             for name, digest in zip(names, digests, strict=True)
         )  # fmt: skip
         write_job(dataset, Job(id=job, sources=sources, options=OPTIONS))
+
+
+if __name__ == "__main__":
+    write_manifest(Path(sys.argv[1]), int(sys.argv[2]))
+    compact_tables(Path(sys.argv[1]))

@@ -78,10 +78,14 @@ def stats(
     from toolkit.dataset.excluded import drop_excluded
     from toolkit.dataset.manifest import read_table
     from toolkit.dataset.stats import describe_clips, group_clips, warn_of_borders, yield_funnel
+    from toolkit.dataset.where import filter_rows
 
-    clips = drop_excluded(data, read_table(data, "clips", where))
+    everything = read_table(data, "clips")
+    chosen = everything if where is None else filter_rows(everything, where)
+    clips = drop_excluded(data, chosen)
     groups = list(group_clips(data, clips, by))
-    numbers, funnel = [describe_clips(*group) for group in groups], yield_funnel(data)
+    numbers = [describe_clips(*group) for group in groups]
+    funnel = yield_funnel(data, everything)
     copies = find_duplicates(data, clips) if duplicates else None
     blinking = [describe_blinks(*group) for group in groups] if blinks or plot else []
     if plot is not None:
@@ -147,5 +151,6 @@ def validate(quick: bool, deep: bool, manifest_only: bool, data: Path, as_json: 
         raise SystemExit(1)
     if not as_json:
         well = f"nothing is damaged; notes: {len(problems)}" if problems else "all is well"
-        click.echo(f"{name_addresses(str(data))}: {len(read_table(data, 'clips'))} clips, {well}")
+        number = len(read_table(data, "clips", columns=["clip_id"]))
+        click.echo(f"{name_addresses(str(data))}: {number} clips, {well}")
         say_next(f"ttk show --first{write_data(data)} --out clip.mp4")

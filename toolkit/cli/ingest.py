@@ -197,7 +197,8 @@ def _write_bytes(count: int) -> str:
 def _print_report(dataset: Path, as_json: bool) -> bool:
     """Print what came out; whether there is any clip, or a job to run still."""
     from toolkit.cli.tables import print_funnel
-    from toolkit.dataset.manifest import read_done_jobs, read_jobs, read_table
+    from toolkit.dataset.job_records import read_done_jobs, read_jobs
+    from toolkit.dataset.manifest import read_table
     from toolkit.dataset.stats import warn_of_borders, yield_funnel
 
     funnel = yield_funnel(dataset)

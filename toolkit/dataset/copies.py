@@ -6,6 +6,7 @@ there the signs of the whole stretch that both would hold are compared.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,8 @@ MAX_BOTH = 0.3, 0.36
 come near it: of 700 the nearest differ by 0.25 and 0.41, or by 0.28 and 0.38."""
 
 Integers = npt.NDArray[np.int64]
+Owners = npt.NDArray[np.int32]
+"""Clip of each of the numbers: there are tens of millions."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ _PICTURE = _Kind(PICTURE_SHIFT, PICTURE_SIGNS, 2 * PICTURE_WIDTH, (0, 3, 6))
 _LOOSE = 0.35
 """Share of differing signs within a key's steps up to which the whole stretch is looked at."""
 
-_CHUNK = 1 << 14
-"""Pairs compared at a time."""
+_CHUNK, _PIECE = 1 << 14, 1 << 16
+"""Pairs compared at a time; numbers or keys looked at at a time, which a core's cache holds."""
 
 _COUNTS = np.array([value.bit_count() for value in range(1 << 16)], np.uint8)
 
@@ -104,12 +107,16 @@ def find_copies(numbers: Integers, offsets: Integers, sources: Integers) -> list
         offsets: (c + 1,) where those of each clip begin.
         sources: (c,) number of each clip's source.
     """
-    clips = np.repeat(np.arange(len(sources)), np.diff(offsets))
+    clips = np.repeat(np.arange(len(sources), dtype=np.int32), np.diff(offsets))
     found: dict[tuple[int, int], Copy] = {}
-    for kind in (_SOUND, _PICTURE):
-        keys, places = _make_keys(numbers, clips, kind)
-        pairs = _find_pairs(keys, places, numbers, clips, sources, kind)
-        for row in _compare(pairs, numbers, offsets, clips):
+
+    def find(kind: _Kind) -> Integers:
+        return _find_pairs(_sort_keys(numbers, clips, kind), numbers, clips, sources, kind)
+
+    with ThreadPoolExecutor() as pool:
+        pairs = list(pool.map(find, (_SOUND, _PICTURE)))
+    for some in pairs:
+        for row in _compare(some, numbers, offsets, clips):
             pair = _describe(*row)
             former = found.get((pair.first, pair.second))
             if pair.why and (former is None or former.seconds < pair.seconds):
@@ -129,52 +136,78 @@ def _describe(first: int, second: int, lag: int, *counts: int) -> Copy:
     )
 
 
-def _make_keys(numbers: Integers, clips: Integers, kind: _Kind) -> tuple[Integers, Integers]:
-    """Sorted keys of one kind, and the places of `numbers` that they begin at."""
+def _sort_keys(numbers: Integers, clips: Owners, kind: _Kind) -> Integers:
+    """Sorted keys of one kind that occur twice, each with its place in `numbers` in the low bits.
+
+    Values alone sort several times as fast as an order.
+    """
+    cuts = range(0, len(numbers), _PIECE)
+    pieces = [slice(cut, cut + _PIECE + kind.steps[-1]) for cut in cuts]
+    total = sum(np.count_nonzero(_find_whole(numbers[p], clips[p], kind)) for p in pieces)
+    least = (MAX_KEYS << 32) // max(total, 1)
+    found = [np.zeros(0, np.int64)]
+    for piece in pieces:
+        keys = _make_keys(numbers[piece], kind)
+        is_kept = _find_whole(numbers[piece], clips[piece], kind)
+        is_kept &= (keys * 0x9E3779B1 & _mask(32)) < least
+        places = np.flatnonzero(is_kept)
+        found.append(keys[places] << 32 | places + piece.start)
+    joined = np.concatenate(found)
+    del found
+    joined.sort()
+    is_same = (joined[1:] ^ joined[:-1]) < 1 << 32
+    is_twice = np.zeros(len(joined), bool)
+    is_twice[1:] |= is_same
+    is_twice[:-1] |= is_same
+    return np.asarray(joined[is_twice], np.int64)
+
+
+def _find_whole(numbers: Integers, clips: Owners, kind: _Kind) -> npt.NDArray[np.bool_]:
+    """Which numbers begin a key: one clip has all that are part of it, none of them empty."""
     count = max(len(numbers) - kind.steps[-1], 0)
-    is_whole = clips[:count] == clips[len(clips) - count :]
+    is_whole = np.asarray(clips[:count] == clips[len(clips) - count :], bool)
+    has = _has(numbers, kind)
+    for step in kind.steps:
+        is_whole &= has[step : step + count]
+    return is_whole
+
+
+def _make_keys(numbers: Integers, kind: _Kind) -> Integers:
+    """Keys of all numbers but the last, which have too few behind them."""
+    count = max(len(numbers) - kind.steps[-1], 0)
+    bits = numbers >> kind.shift + kind.signs & _mask(kind.width)
     keys = np.zeros(count, np.int64)
     for step in kind.steps:
-        part = numbers[step : step + count] >> kind.shift
-        is_whole &= part & _mask(kind.signs + kind.width) != 0
-        keys = keys << kind.width | (part >> kind.signs & _mask(kind.width))
-    places = np.flatnonzero(is_whole)
-    keys = keys[places]
-    if len(keys) > MAX_KEYS:
-        is_kept = (keys * 0x9E3779B1 & _mask(32)) < (MAX_KEYS << 32) // len(keys)
-        keys, places = keys[is_kept], places[is_kept]
-    joined = np.sort(keys << 32 | places)  # values alone sort several times as fast as an order
-    return joined >> 32, joined & _mask(32)
+        keys = keys << kind.width | bits[step : step + count]
+    return keys
 
 
 def _find_pairs(
-    keys: Integers,
-    places: Integers,
-    numbers: Integers,
-    clips: Integers,
-    sources: Integers,
-    kind: _Kind,
+    joined: Integers, numbers: Integers, clips: Owners, sources: Integers, kind: _Kind
 ) -> Integers:
     """(p, 2) places of the same key in clips of two sources, where signs agree as well."""
     found = [np.zeros((0, 2), np.int64)]
-    for next_one in range(1, WINDOW + 1):
-        same = np.flatnonzero(keys[:-next_one] == keys[next_one:])
-        first, second = places[same], places[same + next_one]
-        others = sources[clips[first]] != sources[clips[second]]
-        first, second = first[others], second[others]
-        wrong = np.zeros(len(first), np.int64)
-        for step in kind.steps:
-            wrong += _count_wrong(numbers[first + step], numbers[second + step], kind)
-        alike = wrong <= _LOOSE * kind.signs * len(kind.steps)
-        found.append(np.stack([first[alike], second[alike]], axis=1))
+    for begin in range(0, len(joined), _PIECE):
+        piece = joined[begin : begin + _PIECE + WINDOW]
+        keys, places = piece >> 32, piece & _mask(32)
+        parts = [numbers[places + step] for step in kind.steps]
+        of = sources[clips[places]]
+        for ahead in range(1, WINDOW + 1):
+            first = np.flatnonzero(keys[:-ahead][:_PIECE] == keys[ahead:][:_PIECE])
+            first = first[of[first] != of[first + ahead]]
+            wrong = np.zeros(len(first), np.int64)
+            for part in parts:
+                wrong += _count_wrong(part[first], part[first + ahead], kind)
+            first = first[wrong <= _LOOSE * kind.signs * len(kind.steps)]
+            found.append(np.stack([places[first], places[first + ahead]], axis=1))
     return np.concatenate(found)
 
 
 def _compare(
-    pairs: Integers, numbers: Integers, offsets: Integers, clips: Integers
+    pairs: Integers, numbers: Integers, offsets: Integers, clips: Owners
 ) -> Iterator[tuple[int, ...]]:
-    """For each two clips and lag: those, steps held by both, and of sound and picture how many
-    can be compared and how many signs of these differ.
+    """For each two clips and lag that may agree enough: those, steps held by both, and of sound and
+    picture how many can be compared and how many signs of these differ.
     """
     pairs = np.sort(pairs, axis=1)
     first, second = clips[pairs[:, 0]], clips[pairs[:, 1]]
@@ -191,7 +224,10 @@ def _compare(
             has_both = _has(one, kind) & _has(other, kind)
             wrong = np.where(has_both, _count_wrong(one, other, kind), 0)
             columns += [_sum(has_both.astype(np.int64), lengths), _sum(wrong, lengths)]
-        yield from zip(*(column.tolist() for column in columns), strict=True)
+        sounds, wrong_sounds, pictures, wrong_pictures = columns[4:]
+        may_agree = wrong_sounds <= MAX_BOTH[0] * SOUND_SIGNS * sounds + 1
+        may_agree |= wrong_pictures <= MAX_BOTH[1] * PICTURE_SIGNS * pictures + 1
+        yield from zip(*(column[may_agree].tolist() for column in columns), strict=True)
 
 
 def _has(numbers: Integers, kind: _Kind) -> npt.NDArray[np.bool_]:

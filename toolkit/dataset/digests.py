@@ -7,22 +7,23 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-_KEY = b"digests"
+KEY = b"digests"
+"""Of a file's metadata."""
 _NOTE = "note "
 """Stands before the names of what else the metadata holds."""
 
 
 def add_digests(content: Any) -> Any:
     """A pyarrow table whose metadata holds a digest of every column, and of its other notes."""
-    notes = {k: v for k, v in (content.schema.metadata or {}).items() if k != _KEY}
+    notes = {k: v for k, v in (content.schema.metadata or {}).items() if k != KEY}
     digests = json.dumps(_digest_all(content, notes), sort_keys=True)
-    return content.replace_schema_metadata(notes | {_KEY: digests.encode()})
+    return content.replace_schema_metadata(notes | {KEY: digests.encode()})
 
 
 def find_changed(content: Any) -> list[str]:
     """Columns whose values are not those that were written; none in a file without digests."""
     notes = dict(content.schema.metadata or {})
-    noted = notes.pop(_KEY, None)
+    noted = notes.pop(KEY, None)
     if noted is None:
         return []
     try:
@@ -50,20 +51,20 @@ def _digest_column(column: Any) -> str:
 def _hash_values(digest: Any, values: Any) -> None:
     """Add an array of texts, of lists, or of anything of eight bytes."""
     if values.null_count:
-        digest.update(values.is_null().to_numpy(zero_copy_only=False).tobytes())
+        digest.update(values.is_null().to_numpy(zero_copy_only=False))
         values = values.drop_null()
     count = len(values)
     digest.update(count.to_bytes(8, "little"))
     if not count:
         return
     if pa.types.is_list(values.type):
-        digest.update(np.diff(values.offsets.to_numpy()).tobytes())
+        digest.update(np.diff(values.offsets.to_numpy()))
         _hash_values(digest, values.flatten())
         return
     _, places, *data = values.buffers()
     if pa.types.is_string(values.type):
         ends = np.frombuffer(places, np.int32, count + 1, 4 * values.offset)
-        digest.update(np.diff(ends).tobytes())
+        digest.update(np.diff(ends))
         digest.update(memoryview(data[0] or b"")[ends[0] : ends[-1]])
     else:
-        digest.update(np.frombuffer(places, np.int64, count, 8 * values.offset).tobytes())
+        digest.update(np.frombuffer(places, np.int64, count, 8 * values.offset))

@@ -33,8 +33,9 @@ def _find_by_name(parts: dict[str, frozenset[str]]) -> Iterator[str]:
 def _find_by_folder(clips: pd.DataFrame, parts: dict[str, frozenset[str]]) -> Iterator[str]:
     """Identities named by folders that lie, several each, in folders that may be the people."""
     inside: defaultdict[PurePosixPath, set[str]] = defaultdict(set)
-    for source, identity in set(zip(clips["source"], clips["identity"], strict=True)):
-        folder = PurePosixPath(source).parent
+    pairs = clips[["source", "identity"]].drop_duplicates().itertuples(index=False)
+    for name, identity in {(source.rpartition("/")[0], who) for source, who in pairs}:
+        folder = PurePosixPath(name)
         if normalise_name(folder.name) == normalise_name(identity):
             inside[folder.parent].add(identity)
     people = {f: names for f, names in inside.items() if not names_no_person(f.name)}

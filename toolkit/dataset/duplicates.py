@@ -63,10 +63,11 @@ def find_duplicates(dataset: Path, clips: pd.DataFrame) -> Duplicates:
         ManifestError: no dataset here, or a damaged file.
     """
     ids, numbers, offsets = read_fingerprints(dataset)
-    place = pd.Series(np.arange(len(ids)), ids)
-    order = place[~place.index.duplicated()].reindex(clips["clip_id"]).to_numpy(np.int64)
-    lengths = np.diff(offsets)[order]
-    if len(order) != len(ids) or (order != np.arange(len(ids))).any():
+    lengths = np.diff(offsets)
+    if clips["clip_id"].to_numpy().tolist() != ids:
+        place = pd.Series(np.arange(len(ids)), ids)
+        order = place[~place.index.duplicated()].reindex(clips["clip_id"]).to_numpy(np.int64)
+        lengths = lengths[order]
         steps = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         numbers = numbers[np.repeat(offsets[order], lengths) + steps]
         offsets = np.concatenate([[0], np.cumsum(lengths)])

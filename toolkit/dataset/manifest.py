@@ -1,32 +1,25 @@
-"""Manifest: parquet tables of sources, clips, rejections and the split (pyarrow's doorway).
+"""Manifest: tables of sources, clips, rejections and the split, as rows and frames.
 
 `manifests/<table>/<job>.parquet` holds one part per job (a part without rows is a file without
-rows); `manifests/split.parquet` is one file; `manifests/jobs/<id>.json` says what a job was to do.
-Columns: `toolkit.schema.TABLES`. Every file is written whole or not at all.
+rows); `manifests/split.parquet` is one file; `manifests/compacted/<table>.parquet` is a copy of
+many parts. Columns: `toolkit.schema.TABLES`. Every file is written whole or not at all.
 """
 
-import dataclasses
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from toolkit.dataset.digests import add_digests, find_changed
-from toolkit.dataset.paths import check_id, check_inside, check_shard, decode_path
-from toolkit.dataset.ranges import NEVER_NULL
+from toolkit.dataset.compaction import compact, read_parts
+from toolkit.dataset.paths import check_id, check_inside, list_files
+from toolkit.dataset.table_file import LARGE, read_file, read_rows, write_rows
 from toolkit.dataset.where import filter_rows
 from toolkit.errors import ManifestError
-from toolkit.memory import require_memory
-from toolkit.schema import TABLES, Job, Reason, Source
-from toolkit.storage import write_whole
+from toolkit.schema import TABLES, Reason
 
 FOLDER = "manifests"
 """Where the manifest lies, from the dataset's folder."""
@@ -35,20 +28,6 @@ Numbers = npt.NDArray[np.int64]
 
 PARTS = ("clips", "rejected", "sources")
 """Tables that have one part per job."""
-
-LARGE = frozenset({"fingerprint"})
-"""Columns of `clips` that are not read with the others: `read_fingerprints` does."""
-
-_TYPES = {
-    "string": pa.string(),
-    "int64": pa.int64(),
-    "double": pa.float64(),
-    "list<double>": pa.list_(pa.float64()),
-    "list<int64>": pa.list_(pa.int64()),
-    "timestamp[us, tz=UTC]": pa.timestamp("us", tz="UTC"),
-}
-
-# --- tables -------------------------------------------------------------------------------------
 
 
 def find_part(dataset: Path, table: str, job_id: str) -> Path:
@@ -79,27 +58,50 @@ def write_part(
         StorageError: the disk refuses.
     """
     path = find_part(dataset, table, job_id)
-    _write(path, table, rows)
+    write_rows(path, table, rows)
     return path
 
 
+def read_part(dataset: Path, table: str, job_id: str) -> list[dict[str, Any]]:
+    """Rows of a job's part, every column of them; ManifestError where it is missing or damaged."""
+    rows: list[dict[str, Any]] = read_rows(
+        dataset, find_part(dataset, table, job_id), table
+    ).to_pylist()
+    return rows
+
+
+def list_parts(dataset: Path, table: str) -> list[Path]:
+    """Files of a table's parts, sorted; none where there is no dataset."""
+    return list_files(dataset / FOLDER / table, ".parquet", dataset)
+
+
+def compact_tables(dataset: Path) -> None:
+    """Keep a copy of tables of many parts in one file, from which they are read in a fraction of
+    the time; see `toolkit.dataset.compaction`, whose errors it has.
+    """
+    for table in PARTS:
+        compact(dataset, _find_copy(dataset, table), table, list_parts(dataset, table))
+
+
 def write_split(
-    dataset: Path, rows: Sequence[Mapping[str, object]], where: str | None = None
+    dataset: Path, rows: Sequence[Mapping[str, object]] | pd.DataFrame, where: str | None = None
 ) -> Path:
     """Write `split.parquet`, with the expression that chose its clips; errors as `write_part`."""
     path = check_inside(dataset / FOLDER / "split.parquet", dataset)
-    _write(path, "split", rows, {} if where is None else {"where": where})
+    write_rows(path, "split", rows, {} if where is None else {"where": where})
     return path
 
 
 def read_split_where(dataset: Path) -> str | None:
     """The expression that chose the clips of the split; None: all of them."""
     path = check_inside(dataset / FOLDER / "split.parquet", dataset)
-    noted = (_read_file(path, "split").schema.metadata or {}).get(b"where")
+    noted = (read_file(path, "split").schema.metadata or {}).get(b"where")
     return None if noted is None else str(noted.decode())
 
 
-def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFrame:
+def read_table(
+    dataset: Path, table: str, where: str | None = None, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Read a table whole.
 
     Of a path that several jobs took up, or that other content was moved to, what came there last
@@ -110,6 +112,7 @@ def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFr
         dataset: the dataset's folder.
         table: name in `TABLES`.
         where: keep the rows for which this expression over columns is true; see `filter_rows`.
+        columns: keep these alone; of `clips`, others are not even read unless there is `where`.
 
     Returns:
         One row per entry, index from 0; lists of seconds as arrays, times in UTC. Without the
@@ -124,10 +127,11 @@ def read_table(dataset: Path, table: str, where: str | None = None) -> pd.DataFr
     if table == "split":
         frame = _read_split(dataset)
     elif table == "clips":
-        frame = _read_parts(dataset, table)
+        frame = _read_parts(dataset, table, columns if where is None else None)
     else:
         frame = _read_latest(dataset, table)
-    return frame if where is None else filter_rows(frame, where)
+    frame = frame if where is None else filter_rows(frame, where)
+    return frame if columns is None else frame[list(columns)]
 
 
 def read_fingerprints(dataset: Path) -> tuple[list[str], Numbers, Numbers]:
@@ -140,9 +144,9 @@ def read_fingerprints(dataset: Path) -> tuple[list[str], Numbers, Numbers]:
     Raises:
         ManifestError: no dataset here, or a damaged file.
     """
-    columns = frozenset(column.name for column in TABLES["clips"])
-    content = _concat_parts(dataset, "clips", columns - {"clip_id", "job", "shard", *LARGE})
-    lists = content["fingerprint"].combine_chunks()
+    content = _concat_parts(dataset, "clips", _others("clips", {"clip_id", *LARGE}))
+    lists = content["fingerprint"]
+    lists = lists.chunk(0) if lists.num_chunks == 1 else lists.combine_chunks()  # which copies
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
     numbers = np.asarray(lists.flatten().to_numpy(), np.int64)
     return content["clip_id"].to_pylist(), numbers, np.concatenate([[0], np.cumsum(lengths)])
@@ -169,112 +173,33 @@ def has_split(dataset: Path) -> bool:
     return (dataset / FOLDER / "split.parquet").is_file()
 
 
-def make_schema(table: str) -> Any:
-    """The pyarrow schema of a table."""
-    return pa.schema([(column.name, _TYPES[column.type]) for column in TABLES[table]])
-
-
-def _write(
-    path: Path,
-    table: str,
-    rows: Sequence[Mapping[str, object]],
-    notes: Mapping[str, str] | None = None,
-) -> None:
-    names = {column.name for column in TABLES[table]}
-    for row in rows:
-        if differing := (row.keys() ^ names) - LARGE:
-            differ = ", ".join(sorted(differing))
-            raise ValueError(f"a row of {table} has other columns than it must: {differ}")
-    try:
-        schema = make_schema(table).with_metadata(notes)
-        content = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ValueError(f"a row of {table} holds a value of another type: {error}") from error
-    with write_whole(path) as temporary:
-        pq.write_table(add_digests(content), temporary)
-
-
 def _read_split(dataset: Path) -> pd.DataFrame:
     path = check_inside(dataset / FOLDER / "split.parquet", dataset)
     if not path.is_file():
         raise ManifestError(f"{path}: no split has been made: run ttk split --data {dataset}")
-    return _to_frame(_read_file(path, "split"))
+    return _to_frame(read_file(path, "split"))
 
 
-def _read_parts(dataset: Path, table: str) -> pd.DataFrame:
-    return _to_frame(_concat_parts(dataset, table, LARGE))
+def _read_parts(dataset: Path, table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    left_out = LARGE if columns is None else _others(table, columns)
+    return _to_frame(_concat_parts(dataset, table, left_out))
+
+
+def _others(table: str, columns: Iterable[str]) -> frozenset[str]:
+    """Columns of a table that need not be read for these: ids and shards are always checked."""
+    return frozenset(column.name for column in TABLES[table]) - {*columns, "job", "shard"}
 
 
 def _concat_parts(dataset: Path, table: str, left_out: frozenset[str]) -> Any:
     folder = dataset / FOLDER
     if not any((folder / name).is_dir() for name in PARTS):
         raise ManifestError(f"{dataset}: no dataset here: run ttk ingest VIDEOS --out {dataset}")
-    parts = [_read_part(dataset, path, table, left_out) for path in _list_parts(dataset, table)]
-    return pa.concat_tables(parts) if parts else _keep(make_schema(table), left_out).empty_table()
+    copy, paths = _find_copy(dataset, table), list_parts(dataset, table)
+    return read_parts(dataset, copy, table, paths, left_out)
 
 
-def _keep(schema: Any, left_out: frozenset[str]) -> Any:
-    return pa.schema([field for field in schema if field.name not in left_out])
-
-
-def _read_part(
-    dataset: Path, path: Path, table: str, left_out: frozenset[str] = frozenset()
-) -> Any:
-    content = _read_file(path, table, left_out)
-    for job in content["job"].unique().to_pylist():
-        check_id(job, path)
-    for shard in content["shard"].unique().to_pylist() if table == "clips" else ():
-        check_shard(shard, dataset, path)
-    return content
-
-
-def _list_parts(dataset: Path, table: str) -> list[Path]:
-    paths = sorted(check_inside(dataset / FOLDER / table, dataset).glob("[!.]*.parquet"))
-    for path in paths:
-        check_id(path.stem, path)
-    return [check_inside(path, dataset) for path in paths]
-
-
-def _read_file(path: Path, table: str, left_out: frozenset[str] = frozenset()) -> Any:
-    schema = _keep(make_schema(table), left_out)
-    require_memory()  # pyarrow starts threads, and aborts where it cannot
-    try:
-        file = pq.ParquetFile(path)
-        content = file.read([name for name in file.schema_arrow.names if name not in left_out])
-        content.validate(full=True)
-        has_others = any(each not in schema for each in content.schema)
-        if not has_others and (changed := find_changed(content)):
-            raise ValueError(f"other values than were written: {', '.join(changed)}")
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise ManifestError(
-            f"{path}: damaged ({' '.join(str(error).split())}): put back a copy, or "
-            f"{_advise_redo(path, table)}"
-        ) from error
-    for column in TABLES[table]:
-        if column.added and column.name in schema.names and column.name not in content.schema.names:
-            nulls = pa.nulls(len(content), _TYPES[column.type])
-            content = content.append_column(column.name, nulls)
-    if set(content.schema.names) == set(schema.names):
-        content = content.select(schema.names)
-    if not content.schema.equals(schema):
-        differ = sorted(set(content.schema.names) ^ set(schema.names))
-        types = [f"{f.name} as {f.type}" for f in content.schema if f not in schema]
-        raise ManifestError(
-            f"{path}: columns of another version of ttk, or another program "
-            f"({', '.join(differ or types)}): put back a copy, or ingest again"
-        )
-    always = [column.name for column in TABLES[table] if not column.added]
-    for name in set(NEVER_NULL if table == "clips" else always) - left_out:
-        if content[name].null_count:
-            raise ManifestError(f"{path}: damaged ({name} is missing in a row): put back a copy")
-    return content
-
-
-def _advise_redo(path: Path, table: str) -> str:
-    if table == "split":
-        return "delete it and run ttk split again"
-    done = "" if table == "sources" else f" and manifests/sources/{path.name}"
-    return f"delete it{done} and run ttk ingest on its videos again"
+def _find_copy(dataset: Path, table: str) -> Path:
+    return check_inside(dataset / FOLDER / "compacted" / f"{table}.parquet", dataset)
 
 
 def _to_frame(content: Any) -> pd.DataFrame:
@@ -290,123 +215,3 @@ def _read_latest(dataset: Path, table: str) -> pd.DataFrame:
     given = latest.loc[latest["num_clips"] > 0, "source"]
     is_former = (rejected["reason"] == Reason.DUPLICATE) & rejected["source"].isin(given)
     return rejected[match_sources(rejected, latest) & ~is_former].reset_index(drop=True)
-
-
-# --- jobs ---------------------------------------------------------------------------------------
-
-
-def write_job(dataset: Path, job: Job) -> Path:
-    """Record what a job is to do, before it starts; StorageError if the disk refuses."""
-    path = _find_record(dataset, job.id)
-    text = json.dumps(dataclasses.asdict(job), indent=1, sort_keys=True, ensure_ascii=False)
-    with write_whole(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
-    return path
-
-
-def has_job(dataset: Path, job_id: str) -> bool:
-    """Whether a job has been recorded."""
-    return _find_record(dataset, job_id).is_file()
-
-
-def _find_record(dataset: Path, job_id: str) -> Path:
-    path = dataset / FOLDER / "jobs" / f"{check_id(job_id, dataset)}.json"
-    return check_inside(path, dataset)
-
-
-def read_jobs(dataset: Path) -> list[Job]:
-    """Every recorded job, sorted by id; none where nothing was recorded.
-
-    Raises:
-        ManifestError: a damaged record.
-    """
-    folder = check_inside(dataset / FOLDER / "jobs", dataset)
-    return [_read_job(check_inside(p, dataset)) for p in sorted(folder.glob("[!.]*.json"))]
-
-
-def _read_job(path: Path) -> Job:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        record["sources"] = tuple(Source(**source) for source in record["sources"])
-        if record["id"] != check_id(path.stem, path):
-            raise ValueError(f"it is of another job, {record['id']!r}")
-        for source in record["sources"]:
-            decode_path(source.path)
-        return Job(**record)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ManifestError(
-            f"{path}: damaged ({error}): delete it and run ttk ingest again"
-        ) from error
-
-
-def move_sources(dataset: Path, moves: Iterable[tuple[str, Source]]) -> None:
-    """Write into every record and table where sources lie now; shards keep the path at ingest.
-
-    The parts of `sources` come last: where this is killed, they still have the former path.
-
-    Args:
-        dataset: the dataset's folder.
-        moves: former path and source now: of the content that its `sha256` names, the path, size
-            and time are written.
-    """
-    moved = {(former, source.sha256): source for former, source in moves}
-    jobs = read_jobs(dataset) if moved else []
-    twins: dict[str, set[str]] = {}  # digest of packets -> those of the files that hold them
-    for source in (source for job in jobs for source in job.sources if source.packets_sha256):
-        twins.setdefault(source.packets_sha256, set()).add(source.sha256)
-    for job in jobs:
-        sources = tuple(_move_source(source, moved, twins) for source in job.sources)
-        if sources != job.sources:
-            write_job(dataset, dataclasses.replace(job, sources=sources))
-    now = datetime.now(UTC)
-    for table in PARTS if moved else ():
-        for path in _list_parts(dataset, table):
-            _move_rows(dataset, path, table, moved, now)
-
-
-def _move_source(
-    source: Source, moved: Mapping[tuple[str, str], Source], twins: Mapping[str, set[str]]
-) -> Source:
-    first = source.duplicate_of or ""
-    same = {source.sha256, *twins.get(source.packets_sha256, ())}
-    firsts = [moved[first, digest].path for digest in sorted(same) if (first, digest) in moved]
-    if firsts:
-        source = dataclasses.replace(source, duplicate_of=firsts[0])
-    if (now := moved.get((source.path, source.sha256))) is None:
-        return source
-    return dataclasses.replace(source, path=now.path, size=now.size, mtime_ns=now.mtime_ns)
-
-
-def _move_rows(
-    dataset: Path,
-    path: Path,
-    table: str,
-    moved: Mapping[tuple[str, str], Source],
-    when: datetime,
-) -> None:
-    rows = _read_part(dataset, path, table).to_pylist()
-    digest = "sha256" if table == "sources" else "source_sha256"
-    places = [moved.get((row["source"], row[digest])) for row in rows]
-    if not any(places):
-        return
-    _write(path, table, [_move_row(*pair, when) for pair in zip(rows, places, strict=True)])
-
-
-def _move_row(row: dict[str, object], now: Source | None, when: datetime) -> dict[str, object]:
-    if now is None:
-        return row
-    state = {"size": now.size, "mtime_ns": now.mtime_ns, "moved_at": when}
-    return row | {"source": now.path} | {k: state[k] for k in state.keys() & row.keys()}
-
-
-def read_done_jobs(dataset: Path) -> frozenset[str]:
-    """Ids of the jobs that are done: those whose part of `sources` is there."""
-    return frozenset(path.stem for path in _list_parts(dataset, "sources"))
-
-
-def delete_job(dataset: Path, job_id: str) -> None:
-    """Forget a job that never ended: its record, and what it may have published."""
-    for table in ("clips", "rejected"):
-        find_part(dataset, table, job_id).unlink(missing_ok=True)
-    check_shard(f"shards/{job_id}.h5", dataset, dataset).unlink(missing_ok=True)
-    _find_record(dataset, job_id).unlink(missing_ok=True)

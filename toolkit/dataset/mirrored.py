@@ -3,7 +3,8 @@
 import itertools
 from pathlib import Path
 
-from toolkit.dataset.manifest import FOLDER, PARTS, read_history, read_jobs
+from toolkit.dataset.job_records import read_jobs
+from toolkit.dataset.manifest import FOLDER, PARTS, read_history
 from toolkit.dataset.paths import decode_path
 from toolkit.store.cache import find_cache
 from toolkit.store.mirror import mirror_sources

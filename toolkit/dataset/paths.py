@@ -3,8 +3,10 @@ r"""Paths that a dataset holds, and the door that none of its own may lead throu
 Those of sources stand from the dataset's folder, always UTF-8, and may lie anywhere.
 """
 
+import contextlib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from toolkit.errors import ManifestError
@@ -69,8 +71,48 @@ def check_name(text: str, where: Path) -> str:
     return text
 
 
+def list_files(folder: Path, ending: str, dataset: Path) -> list[Path]:
+    """Files named ID and an ending, sorted, hidden ones left out; none without the folder.
+
+    Raises:
+        ManifestError: for one that `check_id` or `check_inside` refuses, or the folder.
+    """
+    check_inside(folder, dataset)
+    try:
+        with os.scandir(folder) as entries:
+            is_plain = {e.name: e.is_file(follow_symlinks=False) for e in entries}
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    names = [name for name in sorted(is_plain) if name.endswith(ending) and name[0] != "."]
+    paths = [folder / name for name in names]
+    for path in paths:
+        check_id(path.name.removesuffix(ending), path)
+        if not is_plain[path.name]:  # a link, for one
+            check_inside(path, dataset)
+    return paths
+
+
+def _check_files(folder: Path, names: Iterable[str], dataset: Path) -> None:
+    """`check_inside` for files of a folder: of thousands, it looks at links and odd ones alone."""
+    chosen = set(names)
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        chosen &= {each.name for each in entries if not each.is_file(follow_symlinks=False)}
+    for name in sorted(chosen):
+        check_inside(folder / name, dataset)
+
+
+def check_shards(texts: Iterable[object], dataset: Path, where: Path) -> None:
+    """`check_shard` for many."""
+    names = [_check_shard_name(text, where).removeprefix("shards/") for text in texts]
+    _check_files(check_inside(dataset / "shards", dataset), names, dataset)
+
+
 def check_shard(text: object, dataset: Path, where: Path) -> Path:
     """The shard at a path that stands in a file, `where`; ManifestError if that leads elsewhere."""
+    return check_inside(dataset / _check_shard_name(text, where), dataset)
+
+
+def _check_shard_name(text: object, where: Path) -> str:
     if not isinstance(text, str) or not re.fullmatch(rf"shards/{_ID}\.h5", text):
         raise ManifestError(f"{where}: {text!r} is no shard of this dataset: shards/ID.h5")
-    return check_inside(dataset / text, dataset)
+    return text

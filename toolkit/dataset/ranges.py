@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -58,13 +58,11 @@ def find_rows_outside(rows: pd.DataFrame) -> pd.DataFrame:
 def _fit_all_blinks(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """`_fit_blinks` of every row."""
     onsets, offsets = rows["blink_onsets"].tolist(), rows["blink_offsets"].tolist()
-    fit = np.array([isinstance(each, Sized) for each in onsets], np.bool_)
-    fit = np.equal(fit, [isinstance(each, Sized) for each in offsets])
     numbers, others = (
-        np.array([len(each) if isinstance(each, Sized) else 0 for each in column], np.int64)
+        np.array([len(each) if hasattr(each, "__len__") else -1 for each in column], np.int64)
         for column in (onsets, offsets)
     )
-    fit &= numbers == others
+    fit = np.asarray(numbers == others, bool)
     chosen = np.flatnonzero(fit & (numbers > 0))
     if not len(chosen):
         return fit

@@ -23,6 +23,9 @@ from toolkit.dataset.manifest import has_split, read_split_where, read_table, wr
 from toolkit.dataset.options import GROUPS, PARTS, SplitOptions
 from toolkit.errors import ManifestError, ToolkitError
 
+COLUMNS = ("clip_id", "identity", "source", "source_sha256", "num_frames", "duration")
+"""Of `clips`: what is read of them, beside fingerprints and what `where` compares."""
+
 MAX_SEARCHED = 8
 """Up to so many groups, all assignments are tried; beyond, groups are moved and exchanged."""
 
@@ -87,7 +90,7 @@ def split_dataset(dataset: Path, options: SplitOptions | None = None) -> SplitRe
     """
     options = options or SplitOptions()
     ratio = parse_ratio(options.ratio)
-    clips = drop_excluded(dataset, read_table(dataset, "clips", options.where))
+    clips = drop_excluded(dataset, read_table(dataset, "clips", options.where, COLUMNS))
     groups = clips[_group_column(options.by)]
     duplicates = find_duplicates(dataset, clips)
     if joined := duplicates.join(groups):
@@ -342,18 +345,17 @@ def _check_none_empty(dataset: Path, chosen: "pd.Series[str]") -> None:
 def _write(
     dataset: Path, clip_ids: "pd.Series[str]", chosen: "pd.Series[str]", options: SplitOptions
 ) -> None:
-    made = {"by": options.by, "ratio": options.ratio, "seed": options.seed}
-    rows = sorted(zip(clip_ids.tolist(), chosen.tolist(), strict=True))
-    write_split(
-        dataset, [{"clip_id": clip, "split": part, **made} for clip, part in rows], options.where
-    )
+    rows = pd.DataFrame({"clip_id": clip_ids, "split": chosen})
+    rows = rows.sort_values("split").sort_values("clip_id", kind="stable")  # by both is slower
+    rows = rows.assign(by=options.by, ratio=options.ratio, seed=options.seed)
+    write_split(dataset, rows, options.where)
 
 
 def _report(clips: pd.DataFrame, ratio: tuple[int, int, int], num_kept: int) -> SplitReport:
     total = int(clips["num_frames"].sum())
     parts = []
     for name, weight in zip(PARTS, ratio, strict=True):
-        rows = clips[clips["part"] == name]
+        rows = clips.loc[clips["part"] == name, list(COLUMNS)]
         frames = int(rows["num_frames"].sum())
         parts.append(
             SplitPart(
@@ -368,7 +370,9 @@ def _report(clips: pd.DataFrame, ratio: tuple[int, int, int], num_kept: int) -> 
             )
         )
     sides = clips.groupby("identity")["part"].nunique()
-    trained, tested = (set(clips.loc[clips["part"] == p, "identity"]) for p in ("train", "test"))
+    trained, tested = (
+        set(clips.loc[clips["part"] == part, "identity"].unique()) for part in ("train", "test")
+    )
     largest = int(clips.groupby("group")["num_frames"].sum().max())
     return SplitReport(
         parts=tuple(parts),

@@ -16,6 +16,9 @@ from toolkit.dataset.options import GROUP_COLUMNS
 MUCH_OUTSIDE = 0.1
 """Share of a crop outside the picture that is warned of."""
 
+_OF_YIELD = ["clip_id", "source", "source_sha256", "duration", "source_fps", "fps", "job"]
+"""Columns of `clips` that say what became of the input."""
+
 NO_SPLIT = "(none)"
 """Group of the clips that have no part in the split."""
 
@@ -156,15 +159,20 @@ def compute_stats(
     return [describe_clips(name, rows) for name, rows in group_clips(dataset, clips, by)]
 
 
-def yield_funnel(dataset: Path) -> YieldFunnel:
+def yield_funnel(dataset: Path, clips: pd.DataFrame | None = None) -> YieldFunnel:
     """Hours in, hours out, hours turned down per reason, of everything ingested so far.
 
     Of a source that has changed since, what it holds now counts, in and out.
 
+    Args:
+        dataset: the dataset's folder.
+        clips: all rows of the clips table, where they have been read.
+
     Raises:
         ManifestError: no dataset here, or a damaged file.
     """
-    sources, clips = read_table(dataset, "sources"), read_table(dataset, "clips")
+    clips = read_table(dataset, "clips", columns=_OF_YIELD) if clips is None else clips[_OF_YIELD]
+    sources = read_table(dataset, "sources")
     rejected = read_table(dataset, "rejected")
     clips = clips[match_sources(clips, sources)]
     kept = drop_excluded(dataset, clips)
@@ -191,8 +199,8 @@ def yield_funnel(dataset: Path) -> YieldFunnel:
 
 
 def _count_slow(clips: pd.DataFrame) -> int:
-    rates = clips[["source_fps", "fps"]].itertuples(index=False)
-    return int(clips["source"][[suits_25(rate, fps) for rate, fps in rates]].nunique())
+    rates = clips[["source", "source_fps", "fps"]].drop_duplicates().itertuples(index=False)
+    return len({source for source, rate, fps in rates if suits_25(rate, fps)})
 
 
 def _number(value: float) -> float | None:

@@ -4,17 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from toolkit.dataset.job_records import read_done_jobs, read_jobs
 from toolkit.dataset.manifest import (
     FOLDER,
     find_part,
     has_split,
-    read_done_jobs,
+    list_parts,
     read_history,
-    read_jobs,
     read_split_where,
     read_table,
 )
@@ -22,6 +23,7 @@ from toolkit.dataset.options import GROUPS, PARTS
 from toolkit.dataset.paths import check_inside, decode_path
 from toolkit.dataset.ranges import find_outside, find_rows_outside
 from toolkit.dataset.shard import ShardReader, verify_shard
+from toolkit.dataset.where import filter_rows
 from toolkit.errors import ManifestError, ShardError
 from toolkit.schema import SCHEMA_VERSION
 from toolkit.storage import hash_file
@@ -71,8 +73,8 @@ def validate_dataset(
     for name in (SHARDS, FOLDER):
         check_inside(dataset / name, dataset)
     clips, sources = read_table(dataset, "clips"), read_table(dataset, "sources")
-    rejected = read_table(dataset, "rejected")
-    problems = [*_check_rows(dataset, clips), *_check_sources(dataset, clips, sources)]
+    history, rejected = read_history(dataset), read_table(dataset, "rejected")
+    problems = [*_check_rows(dataset, clips), *_check_sources(dataset, clips, history)]
     for table, rows in (("clips", clips), ("sources", sources), ("rejected", rejected)):
         problems += _check_ranges(dataset, table, rows)
     for shard, rows in clips.groupby("shard", sort=True) if shards else ():
@@ -80,10 +82,10 @@ def validate_dataset(
             progress(dataset / str(shard))
         problems += _check_shard(dataset, str(shard), rows, deep, recompute)
     problems += _check_files(dataset, clips)
-    problems += [*_find_gone(dataset, sources), *_find_replaced(dataset, sources)]
+    problems += [*_find_gone(dataset, sources), *_find_replaced(dataset, history)]
     problems += _check_jobs(dataset)
     if has_split(dataset):
-        problems += _check_split(dataset)
+        problems += _check_split(dataset, clips)
     return problems
 
 
@@ -124,21 +126,17 @@ def _check_ranges(dataset: Path, table: str, rows: pd.DataFrame) -> Iterator[Pro
             )
 
 
-def _check_sources(dataset: Path, clips: pd.DataFrame, sources: pd.DataFrame) -> Iterator[Problem]:
+def _check_sources(dataset: Path, clips: pd.DataFrame, history: pd.DataFrame) -> Iterator[Problem]:
     """Clips of contents that no source had, and sources with another number of clips than rows."""
-    found = clips.groupby(["job", "source", "source_sha256"]).size().to_dict()
-    history = read_history(dataset)[["job", "source", "sha256"]]
-    contents = clips[["job", "source", "source_sha256"]].drop_duplicates().to_numpy().tolist()
-    known = set(map(tuple, history.to_numpy().tolist()))
-    unknown = {
-        (job, source) for job, source, digest in contents if (job, source, digest) not in known
-    }
+    found: dict[Any, int] = clips.groupby(["job", "source", "source_sha256"]).size().to_dict()
+    known = set(map(tuple, history[["job", "source", "sha256"]].to_numpy().tolist()))
+    unknown = {(job, source) for job, source, digest in found.keys() - known}
     for job, source in sorted(unknown):
         yield Problem(
             path=find_part(dataset, "clips", job),
             message=f"source_sha256 of {source} is not what manifests/sources has: {_redo(job)}",
         )
-    for row in sources.itertuples():
+    for row in history.drop_duplicates("source", keep="last").itertuples():
         if (row.job, row.source) in unknown:
             continue
         number = found.get((row.job, row.source, row.sha256), 0)
@@ -152,10 +150,9 @@ def _check_sources(dataset: Path, clips: pd.DataFrame, sources: pd.DataFrame) ->
 
 def _find_gone(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
     """Sources whose files are gone or are others now: notes, the clips need them no more."""
-    for row in sources.sort_values("source").itertuples():
+    files = sources[sources["mtime_ns"] != 0]  # of generated clips there never was one
+    for row in files.sort_values("source").itertuples():
         path = dataset / decode_path(str(row.source))
-        if not row.mtime_ns:
-            continue  # generated clips: there never was a file
         if not path.exists():
             message = "the source is gone: if it lies elsewhere, run ttk ingest on it there"
             yield Problem(path=path, message=message, is_note=True)
@@ -164,10 +161,11 @@ def _find_gone(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
             yield Problem(path=path, message=message, is_note=True)
 
 
-def _find_replaced(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
+def _find_replaced(dataset: Path, history: pd.DataFrame) -> Iterator[Problem]:
     """Paths that hold other content than clips that name them were cut from: notes."""
+    sources = history.drop_duplicates("source", keep="last")
     last = set(zip(sources["source"].tolist(), sources["sha256"].tolist(), strict=True))
-    rows = read_history(dataset).drop_duplicates(["source", "sha256"], keep="last")
+    rows = history.drop_duplicates(["source", "sha256"], keep="last")
     counts = Counter[str]()
     for row in rows[rows["mtime_ns"] > 0].to_dict("records"):
         if (row["source"], row["sha256"]) not in last:
@@ -179,20 +177,18 @@ def _find_replaced(dataset: Path, sources: pd.DataFrame) -> Iterator[Problem]:
 
 def _check_jobs(dataset: Path) -> Iterator[Problem]:
     """Jobs that were recorded and not finished: a note, ingest may be at work."""
-    done, recorded = read_done_jobs(dataset), read_jobs(dataset)
+    done, recorded, folder = read_done_jobs(dataset), read_jobs(dataset), dataset / FOLDER
+    there = {path for table in ("clips", "rejected") for path in list_parts(dataset, table)}
+    there |= {folder / "jobs" / f"{job.id}.json" for job in recorded}
     for job_id in sorted(done):
-        paths = [find_part(dataset, table, job_id) for table in ("clips", "rejected")]
-        record = dataset / FOLDER / "jobs" / f"{job_id}.json"
-        for path in (*paths, record):
-            if not path.is_file():
+        parts = [folder / table / f"{job_id}.parquet" for table in ("clips", "rejected")]
+        for path in (*parts, folder / "jobs" / f"{job_id}.json"):
+            if path not in there:
                 yield Problem(path=path, message=f"missing: put it back, or {_redo(job_id)}")
     for job in recorded:
         if job.id not in done:
-            yield Problem(
-                path=dataset / FOLDER / "jobs" / f"{job.id}.json",
-                message=f"recorded, not done ({len(job.sources)} sources): run ttk ingest again",
-                is_note=True,
-            )
+            message = f"recorded, not done ({len(job.sources)} sources): run ttk ingest again"
+            yield Problem(path=folder / "jobs" / f"{job.id}.json", message=message, is_note=True)
 
 
 def _redo(job: str) -> str:
@@ -326,13 +322,14 @@ def _compare_clips(dataset: Path, reader: ShardReader, rows: pd.DataFrame) -> It
 def _check_files(dataset: Path, clips: pd.DataFrame) -> Iterator[Problem]:
     """Files that nothing speaks of: temporary ones, shards without a row."""
     for folder in (dataset / SHARDS, dataset / FOLDER):
-        for path in sorted({*folder.glob("**/.tmp-*"), *folder.glob("**/.*.tmp")}):
+        hidden = folder.glob("**/.*")
+        for path in sorted(p for p in hidden if p.match(".tmp-*") or p.match(".*.tmp")):
             yield Problem(
                 path=path,
                 message="temporary, of a run that was killed or is still at work: run ttk ingest "
                 "again, or delete it once no ttk runs",
             )
-    known, done = set(clips["shard"]), read_done_jobs(dataset)
+    known, done = set(clips["shard"].unique()), read_done_jobs(dataset)
     for path in sorted((dataset / SHARDS).glob("[!.]*")):
         if f"{SHARDS}/{path.name}" not in known:
             is_pending = path.suffix == ".h5" and path.stem not in done
@@ -343,20 +340,19 @@ def _check_files(dataset: Path, clips: pd.DataFrame) -> Iterator[Problem]:
 # --- split --------------------------------------------------------------------------------------
 
 
-def _check_split(dataset: Path) -> Iterator[Problem]:
+def _check_split(dataset: Path, clips: pd.DataFrame) -> Iterator[Problem]:
     """A split that does not fit: unknown, twice or missing clips, parted groups, empty parts."""
     path = dataset / FOLDER / "split.parquet"
     try:
-        split = read_table(dataset, "split")
-        chosen = read_table(dataset, "clips", read_split_where(dataset))
+        split, where = read_table(dataset, "split"), read_split_where(dataset)
+        chosen = clips if where is None else filter_rows(clips, where)
     except (ManifestError, ValueError) as error:
         yield Problem(path=path, message=str(error).removeprefix(f"{path}: "))
         return
-    everything = read_table(dataset, "clips")
     for message in (
-        *_compare_split(split, chosen, everything),
+        *_compare_split(split, chosen, clips),
         *_check_parts(split),
-        *_find_parted(split, everything),
+        *_find_parted(split, clips),
     ):
         yield Problem(path=path, message=message)
 
@@ -364,17 +360,19 @@ def _check_split(dataset: Path) -> Iterator[Problem]:
 def _compare_split(
     split: pd.DataFrame, chosen: pd.DataFrame, everything: pd.DataFrame
 ) -> Iterator[str]:
-    ids, known = set(split["clip_id"]), set(everything["clip_id"])
-    if twice := set(split.loc[split["clip_id"].duplicated(), "clip_id"]):
-        yield f"holds twice {_count(twice)}: {RESTART}"
-    if unknown := ids - known:
-        yield f"holds, but the manifest does not, {_count(unknown)}: {RESPLIT}"
-    if missing := set(chosen["clip_id"]) - ids:
-        yield f"has no part yet for {_count(missing)}: {RESPLIT}"
+    columns = [frame["clip_id"] for frame in (split, chosen, everything)]
+    numbers, names = pd.factorize(pd.concat(columns, ignore_index=True))  # quicker than sets
+    ids, needed, known = np.split(numbers, np.cumsum([len(column) for column in columns[:-1]]))
+    if len(twice := ids[pd.Series(ids).duplicated()]):
+        yield f"holds twice {_count(names[twice])}: {RESTART}"
+    if len(unknown := np.setdiff1d(ids, known)):
+        yield f"holds, but the manifest does not, {_count(names[unknown])}: {RESPLIT}"
+    if len(missing := np.setdiff1d(needed, ids)):
+        yield f"has no part yet for {_count(names[missing])}: {RESPLIT}"
 
 
 def _check_parts(split: pd.DataFrame) -> Iterator[str]:
-    found = set(split["split"])
+    found = set(split["split"].unique())
     if empty := [part for part in PARTS if part not in found]:
         yield f"no clip is in {' or '.join(empty)}: {RESTART}"
     if unknown := sorted(found - set(PARTS)):
@@ -387,13 +385,15 @@ def _find_parted(split: pd.DataFrame, clips: pd.DataFrame) -> Iterator[str]:
         if column is None:
             yield f"made by {by!r}, which is none of {', '.join(GROUPS)}: {RESTART}"
             continue
-        joined = rows.drop(columns="by").merge(clips.drop_duplicates("clip_id"), on="clip_id")
+        groups = clips[[*dict.fromkeys(["clip_id", column, "source"])]].drop_duplicates("clip_id")
+        joined = rows[["clip_id", "split"]].merge(groups, on="clip_id")
         sides = joined.groupby(column)["split"].nunique()
         for group in sides[sides > 1].index:
             names = joined.loc[joined[column] == group, "source" if by == "source" else column]
             yield f"clips of {by} {names.iloc[0]} stand in several parts: {RESTART}"
 
 
-def _count(clips: set[str]) -> str:
+def _count(names: "pd.Index[str]") -> str:
+    clips = set(names.tolist())
     first = min(clips)
     return f"clip {first}" if len(clips) == 1 else f"{len(clips)} clips ({first} …)"

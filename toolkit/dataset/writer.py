@@ -19,7 +19,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from toolkit.dataset.manifest import has_job, write_job, write_part
+from toolkit.dataset.job_records import has_job, write_job
+from toolkit.dataset.manifest import write_part
 from toolkit.dataset.paths import check_id, check_inside
 from toolkit.dataset.shard_writer import ShardWriter
 from toolkit.schema import CLIP_COLUMNS, SCHEMA_VERSION, Job, Provenance, Reason, Source

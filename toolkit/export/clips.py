@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from toolkit.dataset.find import choose_clips
-from toolkit.dataset.manifest import LARGE
 from toolkit.dataset.shard import ShardReader
+from toolkit.dataset.table_file import LARGE
 from toolkit.errors import ManifestError
 from toolkit.export.options import ExportOptions
 from toolkit.facemodel.camera import crop_intrinsics

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from toolkit.dataset.manifest import make_schema
+from toolkit.dataset.table_file import make_schema
 from toolkit.errors import ShardError
 from toolkit.export.card import write_card
 from toolkit.export.clips import SAMPLE_RATE, Array, ExportClip, list_clips, open_clips

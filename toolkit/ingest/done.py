@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.dataset.manifest import read_done_jobs, read_history, read_table
+from toolkit.dataset.job_records import read_done_jobs
+from toolkit.dataset.manifest import read_history, read_table
 from toolkit.dataset.paths import source_path
 from toolkit.ingest.sources import describe_source
 from toolkit.media.packets import is_current, name_streams, same_packets

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from toolkit.dataset.manifest import (
+from toolkit.dataset.job_records import (
     delete_job,
     move_sources,
     read_done_jobs,

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.dataset.manifest import find_part, read_done_jobs
+from toolkit.dataset.job_records import read_done_jobs
+from toolkit.dataset.manifest import compact_tables, find_part
 from toolkit.dataset.mirrored import look_up_sources
 from toolkit.dataset.paths import source_path
 from toolkit.errors import BusyError, ToolkitError
@@ -68,6 +69,10 @@ class Folders:
 
     def refresh(self, jobs: Iterable[Job]) -> None:
         """Look at what all runs have done, once this one has; BusyError where others are at it."""
+
+    def compact(self) -> None:
+        """Let tables of many parts be read quickly."""
+        compact_tables(self.dataset)
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,9 @@ class MirroredFolders(Folders):
                 f"{self.address}: {len(others)} jobs are claimed by others, as by "
                 f"{others[0].partition(' ')[2]}: wait until that ends, then run the same again"
             )
+
+    def compact(self) -> None:
+        """Nothing: the store's tables are all that a mirror holds."""
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from toolkit.dataset.manifest import find_part, read_done_jobs
+from toolkit.dataset.job_records import read_done_jobs
+from toolkit.dataset.manifest import find_part
 from toolkit.dataset.paths import source_path
 from toolkit.dataset.writer import Written
 from toolkit.errors import BusyError, ToolkitError
@@ -124,6 +125,8 @@ def ingest(
         run(mine.jobs if free else (), dataset, report)
         folders.refresh(mine.jobs)
         check_finished(dataset, mine)
+        if is_alone:
+            folders.compact()
     return mine
 
 

@@ -13,7 +13,8 @@ from toolkit.dataset.blink_stats import BlinkStats, describe_blinks
 from toolkit.dataset.doubts import find_parted
 from toolkit.dataset.excluded import drop_excluded
 from toolkit.dataset.find import shorten_ids
-from toolkit.dataset.manifest import has_split, read_jobs, read_split_where, read_table
+from toolkit.dataset.job_records import read_jobs
+from toolkit.dataset.manifest import has_split, read_split_where, read_table
 from toolkit.dataset.options import PARTS
 from toolkit.dataset.stats import (
     NO_SPLIT,

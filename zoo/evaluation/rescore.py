@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.dataset.manifest import read_done_jobs, read_fingerprints, read_table
+from toolkit.dataset.job_records import read_done_jobs
+from toolkit.dataset.manifest import read_fingerprints, read_table
 from toolkit.dataset.paths import decode_path, encode_path
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.writer import ClipRow, DatasetWriter

@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 
 from toolkit.clock import FRAME_RATES
-from toolkit.dataset.manifest import read_jobs, read_table
+from toolkit.dataset.job_records import read_jobs
+from toolkit.dataset.manifest import read_table
 from toolkit.errors import SourceError, ToolkitError
 from toolkit.features import BACKENDS
 from toolkit.ingest import ingest

@@ -2,9 +2,11 @@
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from toolkit.dataset import copies
 from toolkit.dataset.copies import MIN_STEPS, WINDOW, Copy, find_copies
 from toolkit.features.fingerprint import PICTURE_SHIFT, SOUND_SIGNS
 
@@ -102,3 +104,20 @@ def test_many_copies_of_one_recording_hang_together() -> None:
         if pair.first in reached or pair.second in reached:
             reached |= {pair.first, pair.second}
     assert reached == set(range(number))
+
+
+@pytest.mark.parametrize("most", [copies.MAX_KEYS, 400])
+def test_keys_are_the_same_however_many_are_made_at_a_time(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty clips of any length, the second twenty copies of the first, some numbers empty."""
+    lengths = np.random.default_rng(0).integers(0, 70, 20)
+    first = [make_numbers(seed, length) for seed, length in enumerate(lengths)]
+    for clip in first:
+        clip[3::17] = 0
+    monkeypatch.setattr(copies, "MAX_KEYS", most)
+    whole = find(*first, *first)
+    assert len(whole) > 5
+    for piece in (1, 7, 64):
+        monkeypatch.setattr(copies, "_PIECE", piece)
+        assert find(*first, *first) == whole

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -12,27 +13,22 @@ from tests import ROOT
 from tests.datasets import (
     WHEN,
     FakeClip,
-    make_job,
     make_rejected_row,
     make_row,
     make_source_row,
     write_dataset,
 )
 from toolkit import storage
+from toolkit.dataset.job_records import move_sources
 from toolkit.dataset.manifest import (
-    LARGE,
-    delete_job,
     find_part,
-    move_sources,
-    read_done_jobs,
     read_history,
-    read_jobs,
     read_split_where,
     read_table,
-    write_job,
     write_part,
     write_split,
 )
+from toolkit.dataset.table_file import LARGE
 from toolkit.dataset.where import filter_rows
 from toolkit.errors import ManifestError, StorageError
 from toolkit.schema import TABLES, Reason, Source
@@ -60,6 +56,25 @@ def test_rows_come_back_as_they_were_written(dataset: Path) -> None:
             clip, job, shard_sha256=found["shard_sha256"]
         )
     assert table["ingested_at"].iloc[0].to_pydatetime() == WHEN
+
+
+@pytest.mark.parametrize("where", [None, "face_size > 100"])
+@pytest.mark.parametrize(
+    ("table", "columns"), [("clips", ["num_frames", "identity"]), ("sources", ["source"])]
+)
+def test_some_columns_are_those_of_the_whole_table(
+    dataset: Path, table: str, columns: list[str], where: str | None
+) -> None:
+    where = where if table == "clips" else None
+    whole = read_table(dataset, table, where)
+    assert read_table(dataset, table, where, columns).equals(whole[columns])
+
+
+def test_a_frame_is_written_as_its_rows_are(tmp_path: Path) -> None:
+    made: dict[str, object] = {"by": "clip", "ratio": "5-1-4", "seed": 0}
+    rows = [{"clip_id": name, "split": part, **made} for name, part in ("ä1", "bx")]
+    by_rows = write_split(tmp_path, rows, "fps > 1").read_bytes()
+    assert write_split(tmp_path, pd.DataFrame(rows), "fps > 1").read_bytes() == by_rows
 
 
 def test_numbers_that_are_not_known_are_null(tmp_path: Path) -> None:
@@ -323,35 +338,7 @@ def test_where_refuses_what_is_no_comparison(dataset: Path, where: str, message:
         filter_rows(read_table(dataset, "clips"), where)
 
 
-# --- jobs and split -----------------------------------------------------------------------------
-
-
-def test_jobs_come_back_as_they_were_recorded(tmp_path: Path) -> None:
-    """Sorted by id; strange names included."""
-    jobs = [make_job("b", {ANN.source: [ANN]}), make_job("a", {BOB.source: [BOB]})]
-    assert read_jobs(tmp_path) == []
-    for job in jobs:
-        write_job(tmp_path, job)
-    assert read_jobs(tmp_path) == [jobs[1], jobs[0]]
-
-
-def test_a_damaged_job_is_named(dataset: Path) -> None:
-    """Cut off, or of another version."""
-    path = dataset / "manifests/jobs/a.json"
-    for text in (path.read_text()[:50], '{"id": "a"}'):
-        path.write_text(text)
-        with pytest.raises(ManifestError, match=r"jobs/a\.json: damaged"):
-            read_jobs(dataset)
-
-
-def test_a_job_is_done_when_its_sources_are_written(dataset: Path) -> None:
-    """Forgetting a job removes what it published."""
-    write_job(dataset, make_job("c", {ANN.source: [ANN]}))
-    write_part(dataset, "clips", "c", [])
-    assert read_done_jobs(dataset) == {"a", "b"}
-    delete_job(dataset, "c")
-    assert [job.id for job in read_jobs(dataset)] == ["a", "b"]
-    assert not find_part(dataset, "clips", "c").exists()
+# --- the split ----------------------------------------------------------------------------------
 
 
 def test_the_split_remembers_how_its_clips_were_chosen(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.datasets import FakeClip, write_dataset
-from toolkit.dataset.manifest import delete_job, find_part, read_jobs, read_table, write_split
+from toolkit.dataset.job_records import delete_job, read_jobs
+from toolkit.dataset.manifest import find_part, read_table, write_split
 from toolkit.dataset.paths import check_shard
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.validate import validate_dataset

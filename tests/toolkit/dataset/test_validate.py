@@ -21,7 +21,8 @@ from tests.datasets import (
     write_shard,
 )
 from toolkit.cli import main
-from toolkit.dataset.manifest import find_part, read_table, write_job, write_part, write_split
+from toolkit.dataset.job_records import write_job
+from toolkit.dataset.manifest import find_part, read_table, write_part, write_split
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.split import PARTS, SplitOptions, split_dataset
 from toolkit.dataset.validate import Problem, validate_dataset

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tests.datasets import FPS, OPTIONS, PROVENANCE, FakeClip, make_clip, make_job
-from toolkit.dataset.manifest import read_done_jobs, read_jobs, read_table, write_job
+from toolkit.dataset.job_records import read_done_jobs, read_jobs, write_job
+from toolkit.dataset.manifest import read_table
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.validate import validate_dataset
 from toolkit.dataset.writer import DatasetWriter, Rejection, clip_id

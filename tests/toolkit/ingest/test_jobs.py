@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.datasets import FakeClip, make_rejected_row, make_row
-from toolkit.dataset import manifest
-from toolkit.dataset.manifest import read_jobs, read_table, write_part
+from toolkit.dataset import job_records, manifest
+from toolkit.dataset.job_records import read_jobs
+from toolkit.dataset.manifest import read_table, write_part
 from toolkit.dataset.paths import source_path
 from toolkit.errors import ManifestError, OptionsError, ToolkitError
 from toolkit.ingest import jobs, sources
@@ -521,11 +522,13 @@ def test_a_killed_update_of_paths_is_done_again(
             left[0] -= 1
             return whole(path)
 
-        monkeypatch.setattr(manifest, "write_whole", write_some)
+        for module in (manifest, job_records):
+            monkeypatch.setattr(module, "write_whole", write_some)
         try:
             record(plan(tmp_path / "w", dataset=dataset), dataset)
         except KeyboardInterrupt:
-            monkeypatch.setattr(manifest, "write_whole", whole)
+            for module in (manifest, job_records):
+                monkeypatch.setattr(module, "write_whole", whole)
             assert plan(tmp_path / "w", dataset=dataset).num_done == 3
             record(plan(tmp_path / "w", dataset=dataset), dataset)
         paths = [f"../w/ann/{name}.mp4" for name in "abc"]

@@ -9,7 +9,8 @@ import pytest
 
 from tests.runs import OPTIONS
 from tests.stores import open_memory
-from toolkit.dataset.manifest import read_jobs, read_table, write_part
+from toolkit.dataset.job_records import read_jobs
+from toolkit.dataset.manifest import read_table, write_part
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.validate import validate_dataset
 from toolkit.errors import BusyError, StorageError, ToolkitError

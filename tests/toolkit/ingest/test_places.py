@@ -14,8 +14,9 @@ import pytest
 
 from tests.datasets import FakeClip, make_rejected_row, make_row
 from tests.toolkit.ingest.test_jobs import plan, read_marker, record, write
-from toolkit.dataset import manifest
-from toolkit.dataset.manifest import read_jobs, read_table, write_part
+from toolkit.dataset import job_records, manifest
+from toolkit.dataset.job_records import read_jobs
+from toolkit.dataset.manifest import read_table, write_part
 from toolkit.dataset.stats import yield_funnel
 from toolkit.dataset.validate import validate_dataset
 from toolkit.ingest import jobs, sources
@@ -302,12 +303,14 @@ def test_a_plan_killed_while_it_writes_paths_ends_as_if_it_had_not_been(
                 raise KeyboardInterrupt
             return whole(path)
 
-        monkeypatch.setattr(manifest, "write_whole", write_some)
+        for module in (manifest, job_records):
+            monkeypatch.setattr(module, "write_whole", write_some)
         try:
             run(dataset)
             break
         except KeyboardInterrupt:
-            monkeypatch.setattr(manifest, "write_whole", whole)
+            for module in (manifest, job_records):
+                monkeypatch.setattr(module, "write_whole", whole)
         run(dataset)
         assert list_clips(dataset) == expected
         again = plan(tmp_path / "v", dataset=dataset)

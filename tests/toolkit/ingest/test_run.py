@@ -24,6 +24,7 @@ from tests.runs import (
     run_ttk,
     start_ttk,
 )
+from toolkit.dataset import compaction
 from toolkit.dataset.manifest import read_table, write_part
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.split import SplitOptions, split_dataset
@@ -319,6 +320,22 @@ def test_running_again_does_nothing(dataset: Path, three: Path) -> None:
     plan = ingest(three, TINY, out=dataset)
     assert plan == Plan(jobs=(), num_done=3)
     assert {path: path.stat().st_mtime_ns for path in dataset.rglob("*.*")} == before
+
+
+def test_ingest_ends_with_a_copy_of_tables_of_many_parts(
+    dataset: Path, three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slices, of which several may run at once, write none."""
+    monkeypatch.setattr(compaction, "MIN_PARTS", 3)
+    ingest(three, TINY, out=dataset, job_slice=(0, 2))
+    ingest(three, TINY, out=dataset, job_slice=(1, 2))
+    assert not (dataset / "manifests" / "compacted").exists()
+    before = read_table(dataset, "clips")
+    ingest(three, TINY, out=dataset)
+    names = {path.name for path in (dataset / "manifests" / "compacted").iterdir()}
+    assert names == {"clips.parquet", "rejected.parquet", "sources.parquet"}
+    assert read_table(dataset, "clips").equals(before)
+    assert not [problem for problem in validate_dataset(dataset) if not problem.is_note]
 
 
 def test_a_job_that_ended_elsewhere_since_the_plan_is_not_run_again(

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.datasets import FPS, FakeClip, make_row, write_dataset, write_shard
-from toolkit.dataset.manifest import move_sources, read_table, write_part, write_split
+from toolkit.dataset.job_records import move_sources
+from toolkit.dataset.manifest import read_table, write_part, write_split
 from toolkit.dataset.shard import ShardReader
 from toolkit.dataset.windows import Span, Windows
 from toolkit.errors import ManifestError, ShardError, ToolkitError

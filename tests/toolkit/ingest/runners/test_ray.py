@@ -16,7 +16,7 @@ import pytest
 from tests.runs import FLAGS, kill_group, read_dataset, run_fresh, start_ttk
 from tests.toolkit.ingest.runners.test_processes import make_job, prepare_nothing
 from toolkit import __version__
-from toolkit.dataset.manifest import read_done_jobs
+from toolkit.dataset.job_records import read_done_jobs
 from toolkit.dataset.writer import Written
 from toolkit.errors import SetupError, StorageError, ToolkitError
 from toolkit.ingest import ingest
