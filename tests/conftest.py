@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.media import make_bad_files, make_videos
+from tests.media import make_bad_files, make_videos, run_ffmpeg
 from tests.runs import FLAGS, QUICK_FLAGS, make_once, run_ttk
 
 settings.register_profile("project", deadline=None)  # a busy machine is no failure
@@ -57,6 +57,18 @@ def videos(media: Path) -> Path:
     pytest.importorskip("skimage")
     pytest.importorskip("espeakng_loader")
     return make_once(media / "videos", make_videos)
+
+
+@pytest.fixture(scope="session")
+def short(media: Path, videos: Path) -> Path:
+    """Half a second, 15 frames, of the first of them."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        good = videos / "person00" / "clip00.mp4"
+        run_ffmpeg("-i", good, "-ss", "0.5", "-t", "0.5", folder / "short.mp4")
+
+    return make_once(media / "short", make) / "short.mp4"
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,12 @@ QUICK_FLAGS = (
 )  # fmt: skip
 """As FLAGS, with landmarks and crops alone: for what kills and races do to storage."""
 
+QUICK_OPTIONS = IngestOptions(
+    min_frames=27, shard_minutes=0.01, pose="none", au45="none", deepspeech="none",
+    coefficients="none",
+)  # fmt: skip
+"""The same for the library."""
+
 Result = subprocess.CompletedProcess[str]
 
 
