@@ -1,26 +1,24 @@
 """Media and datasets that many tests share, each made once in a session."""
 
-import fcntl
 import gc
 import json
 import os
 import signal
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.media import make_bad_files, make_videos
-from tests.runs import FLAGS, run_ttk
+from tests.media import make_bad_files, make_videos, run_ffmpeg
+from tests.runs import FLAGS, QUICK_FLAGS, make_once, run_ttk
 
 settings.register_profile("project", deadline=None)  # a busy machine is no failure
 settings.load_profile("project")
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: threads would only get in
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # one another's way, and spin while they wait
-
+gc.disable()  # until all tests are collected: what they load stays, and looking at it takes seconds
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts what runs behind a &
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -30,6 +28,7 @@ def pytest_collection_finish() -> None:
     """Leave what is loaded by now out of all garbage collections: some tests ask for dozens."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -43,12 +42,13 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _make_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            make(folder)
-    return folder
+@pytest.fixture(scope="module", autouse=True)
+def _no_curves() -> Iterator[None]:
+    """Drawing a run's curves takes longer than the tests' runs; test_loop.py draws them."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "zoo.training.log" in sys.modules:
+            patch.setattr("zoo.training.log.plot_curves", lambda *paths: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,19 @@ def videos(media: Path) -> Path:
     """Four good videos of 1.5 s: person00/clip00, clip01 and person01/clip02, clip03."""
     pytest.importorskip("skimage")
     pytest.importorskip("espeakng_loader")
-    return _make_once(media / "videos", make_videos)
+    return make_once(media / "videos", make_videos)
+
+
+@pytest.fixture(scope="session")
+def short(media: Path, videos: Path) -> Path:
+    """Half a second, 15 frames, of the first of them."""
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        good = videos / "person00" / "clip00.mp4"
+        run_ffmpeg("-i", good, "-ss", "0.5", "-t", "0.5", folder / "short.mp4")
+
+    return make_once(media / "short", make) / "short.mp4"
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +79,7 @@ def bad_files(media: Path, videos: Path) -> dict[Path, str]:
         reasons = make_bad_files(folder, videos / "person00" / "clip00.mp4")
         (media / "reasons.json").write_text(json.dumps(reasons))
 
-    folder = _make_once(media / "worse", make)
+    folder = make_once(media / "worse", make)
     reasons = json.loads((media / "reasons.json").read_text())
     return {folder / name: reason for name, reason in reasons.items()}
 
@@ -77,12 +89,23 @@ def reference(media: Path, videos: Path, bad_files: dict[Path, str]) -> Path:
     """What an undisturbed `ttk ingest` of everything leaves, with one worker."""
 
     def make(folder: Path) -> None:
-        made = folder.with_name("making")
-        result = run_ttk("ingest", videos, media / "worse", "--out", made, "--workers", 1, *FLAGS)
+        words = ("ingest", videos, media / "worse", "--out", folder, "--workers", 1, *FLAGS)
+        result = run_ttk(*words)
         assert result.returncode == 0, result.stderr
-        made.rename(folder)
 
-    return _make_once(media / "reference", make)
+    return make_once(media / "reference", make)
+
+
+@pytest.fixture(scope="session")
+def quick_reference(media: Path, videos: Path, bad_files: dict[Path, str]) -> Path:
+    """The same of landmarks and crops alone, in one process."""
+
+    def make(folder: Path) -> None:
+        words = ("ingest", videos, media / "worse", "--out", folder, *QUICK_FLAGS, "--workers", 0)
+        result = run_ttk(*words)
+        assert result.returncode == 0, result.stderr
+
+    return make_once(media / "quick", make)
 
 
 @pytest.fixture

@@ -14,13 +14,11 @@ SECONDS = 1.5
 def make_videos(folder: Path) -> None:
     """Four good videos, in the folders of two people."""
     options = SampleOptions(identities=1, clips=4, seconds=SECONDS, size=256, seed=7, workers=1)
-    made = folder.with_name(f"{folder.name}-making")
-    make_samples(made, options)
-    (made / "truth.json").unlink()
-    (made / "person01").mkdir()
+    make_samples(folder, options)
+    (folder / "truth.json").unlink()
+    (folder / "person01").mkdir()
     for name in ("clip02.mp4", "clip03.mp4"):
-        (made / "person00" / name).rename(made / "person01" / name)
-    made.rename(folder)
+        (folder / "person00" / name).rename(folder / "person01" / name)
 
 
 def make_bad_files(folder: Path, good: Path) -> dict[str, str]:

@@ -1,8 +1,10 @@
 """Run commands as a user does, kill trainings, and compare what datasets hold."""
 
 import contextlib
+import fcntl
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +28,31 @@ FLAGS = ("--min-frames", "27", "--coefficients", "none", "--shard-minutes", "0.0
 OPTIONS = IngestOptions(min_frames=27, coefficients="none", shard_minutes=0.01)
 """The same for the library."""
 
+QUICK_FLAGS = (
+    "--min-frames=27", "--shard-minutes=0.01",
+    *(f"--{name}=none" for name in ("pose", "au45", "deepspeech", "coefficients")),
+)  # fmt: skip
+"""As FLAGS, with landmarks and crops alone: for what kills and races do to storage."""
+
+QUICK_OPTIONS = IngestOptions(
+    min_frames=27, shard_minutes=0.01, pose="none", au45="none", deepspeech="none",
+    coefficients="none",
+)  # fmt: skip
+"""The same for the library."""
+
 Result = subprocess.CompletedProcess[str]
+
+
+def make_once(folder: Path, make: Callable[[Path], object]) -> Path:
+    """A folder that the first process of a session that needs it makes, whole or not at all."""
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            making = folder.with_name(f"{folder.name}-making")
+            shutil.rmtree(making, ignore_errors=True)  # of a try that failed
+            make(making)
+            making.rename(folder)
+    return folder
 
 
 class KilledError(Exception):

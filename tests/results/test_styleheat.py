@@ -166,7 +166,6 @@ def _setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
     monkeypatch.setitem(PRESETS, "small", TINY)
     monkeypatch.setitem(PRIORS, "small", TINY_RECIPE)
     monkeypatch.setattr("zoo.training.perceptual.WIDTHS", TINY_VGG)
-    monkeypatch.setattr("zoo.training.log.plot_curves", lambda *paths: None)
     monkeypatch.setattr("zoo.training.perceptual.check_weights", lambda name: Status.MISSING)
     monkeypatch.setattr(
         "zoo.models.styleheat_prior.identity.check_weights", lambda name: Status.MISSING

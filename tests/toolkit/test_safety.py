@@ -21,6 +21,7 @@ import pytest
 from tests.media import run_ffmpeg, vary
 from tests.runs import (
     FLAGS,
+    QUICK_FLAGS,
     error_lines,
     kill_group,
     read_dataset,
@@ -82,16 +83,17 @@ MOMENTS = {
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_after_kill_9_of_everything_the_same_command_gives_the_undisturbed_result(
-    moment: str, reference: Path, dataset: Path, videos: Path, bad_files: dict[Path, str]
+    moment: str, quick_reference: Path, dataset: Path, videos: Path, bad_files: dict[Path, str]
 ) -> None:
-    words = ("ingest", videos, next(iter(bad_files)).parent, "--out", dataset, *FLAGS)
+    """At random moments, and with everything measured: the next test."""
+    words = ("ingest", videos, next(iter(bad_files)).parent, "--out", dataset, *QUICK_FLAGS)
     process = start_ttk(*words, "--workers", 2)
     wait_for(has(dataset, *MOMENTS[moment]), process)
     assert process.poll() is None
     kill_group(process)
-    done = run_ttk(*words, "--workers", 2)
+    done = run_ttk(*words, "--workers", 0)  # nothing to load anew
     assert done.returncode == 0, done.stderr
-    assert read_dataset(dataset) == read_dataset(reference)
+    assert read_dataset(dataset) == read_dataset(quick_reference)
 
 
 @pytest.mark.slow
@@ -189,17 +191,17 @@ def children(pid: int, word: str) -> list[psutil.Process]:
 
 
 def test_a_worker_that_is_killed_is_replaced_and_nothing_shows(
-    reference: Path, dataset: Path, videos: Path, bad_files: dict[Path, str]
+    quick_reference: Path, dataset: Path, videos: Path, bad_files: dict[Path, str]
 ) -> None:
-    folder = next(iter(bad_files)).parent
-    process = start_ttk("ingest", videos, folder, "--out", dataset, *FLAGS, "--workers", 2)
+    words = ("ingest", videos, next(iter(bad_files)).parent, "--out", dataset, *QUICK_FLAGS)
+    process = start_ttk(*words, "--workers", 2)
     wait_for(has(dataset, "shards/.tmp-*/mesh.f32"), process)
     victims = children(process.pid, "spawn_main")
     assert len(victims) == 2
     victims[0].kill()
-    _, words = process.communicate(timeout=200)
-    assert process.returncode == 0, words
-    assert read_dataset(dataset) == read_dataset(reference)
+    _, text = process.communicate(timeout=200)
+    assert process.returncode == 0, text
+    assert read_dataset(dataset) == read_dataset(quick_reference)
 
 
 # --- Ctrl-C -------------------------------------------------------------------------------------
@@ -223,7 +225,7 @@ def test_ctrl_c_ends_in_one_clear_line_and_running_again_completes(
     (line,) = [line for line in text.splitlines() if "interrupted" in line]
     assert line.startswith("ttk: error: interrupted")
     assert "again" in line
-    done = run_ttk(*words)
+    done = run_ttk(*words, "--workers", 0)  # nothing to load anew
     assert done.returncode == 0, done.stderr
     assert [row["num_frames"] for row in read_rows(dataset, "clips")] == [45] * 3
     assert not read_rows(dataset, "rejected")
@@ -299,8 +301,10 @@ def limit(kind: int, value: int) -> Callable[[], None]:
 def test_a_file_that_may_not_grow_is_one_clear_error_and_no_row(
     workers: int, dataset: Path, three: Path
 ) -> None:
-    words = ("ingest", three, "--out", dataset, *LIGHT, "--workers", workers)
-    result = run_fresh(*words, preexec_fn=limit(resource.RLIMIT_FSIZE, 100_000))
+    words = ("ingest", three, "--out", dataset, *LIGHT)
+    result = run_fresh(
+        *words, "--workers", workers, preexec_fn=limit(resource.RLIMIT_FSIZE, 100_000)
+    )
     assert result.returncode == 1
     (line,) = error_lines(result)
     assert str(dataset) in line
@@ -309,7 +313,7 @@ def test_a_file_that_may_not_grow_is_one_clear_error_and_no_row(
     assert not list(dataset.glob("shards/*"))
     assert not list(dataset.glob("shards/.*"))
     assert not read_rows(dataset, "rejected")
-    assert run_ttk(*words).returncode == 0
+    assert run_ttk(*words, "--workers", 0).returncode == 0
     assert len(read_rows(dataset, "clips")) == 3
 
 
@@ -339,7 +343,7 @@ def test_too_little_memory_is_one_clear_error_and_no_row(
         f"module.{stage} = starve\n"
         "main(sys.argv[1:])\n"
     )
-    words = ["ingest", str(three), "--out", str(dataset), *LIGHT, "--workers", "0"]
+    words = ["ingest", str(three / "a.mp4"), "--out", str(dataset), *LIGHT, "--workers", "0"]
     result = subprocess.run(
         [sys.executable, "-c", code, *words],
         capture_output=True,
@@ -352,7 +356,7 @@ def test_too_little_memory_is_one_clear_error_and_no_row(
     assert "memory" in line
     assert not read_rows(dataset, "rejected")
     assert run_ttk(*words).returncode == 0
-    assert len(read_rows(dataset, "clips")) == 3
+    assert len(read_rows(dataset, "clips")) == 1
 
 
 @pytest.mark.parametrize("depth", ["", "shards", "manifests/clips"])

@@ -24,7 +24,7 @@ class Gaussian:
     Attributes:
         num: of its pictures.
         mean: (K,).
-        root: (K, r), whose product with its own transpose is the covariance, of rank r.
+        root: (K, r), whose product with its own transpose is the covariance, of rank r at most.
     """
 
     num: int
@@ -44,6 +44,7 @@ def fit_gaussian(blocks: Iterable[npt.ArrayLike]) -> Gaussian:
         ValueError: fewer than two pictures, or a feature that is not finite.
     """
     num, shift, total, products = 0, np.empty(0), np.empty(0), np.empty(0)
+    few = list[Floats]()  # rows that are not in the products: all, while there are K at most
     for block in blocks:
         for rows in _split(np.asarray(block)):
             if not num:  # sums are of what a row is off the first ones' mean: less is lost
@@ -52,13 +53,21 @@ def fit_gaussian(blocks: Iterable[npt.ArrayLike]) -> Gaussian:
             centred = rows - shift
             num += len(rows)
             total += centred.sum(axis=0)
-            products += centred.T @ centred
+            few.append(centred)
+            if num > len(shift):
+                for part in few:
+                    products += part.T @ part
+                few.clear()
     if num < 2:
         raise ValueError(f"pictures: {num}; two of each set at least")
-    covariance = (products - np.outer(total, total) / num) / (num - 1)
-    if not np.isfinite(covariance).all():
+    if not np.isfinite(total).all():
         raise ValueError("features are not finite")
-    return Gaussian(num, shift + total / num, _find_root(covariance))
+    mean = total / num
+    if few:  # a root as it is, where eigenvectors of (K, K) take seconds
+        root = (np.concatenate(few) - mean).T / np.sqrt(num - 1)
+    else:
+        root = _find_root((products - num * np.outer(mean, mean)) / (num - 1))
+    return Gaussian(num, shift + mean, root)
 
 
 def _split(features: npt.NDArray[Any]) -> Iterator[Floats]:

@@ -27,7 +27,8 @@ class TrainingLog:
         """Of a run in the folder `out`, from this epoch on, after so many steps."""
         from torch.utils.tensorboard import SummaryWriter
 
-        self._out, self._path, self._drawn = out, out / LOG, 0.0
+        self._out, self._path = out, out / LOG
+        self._drawn, self._has_news = 0.0, True
         kept = list[list[str]]()
         if self._path.is_file():
             with self._path.open(newline="") as file:
@@ -43,6 +44,7 @@ class TrainingLog:
         self, kind: str, epoch: int, step: int, total_steps: int, metrics: Mapping[str, float]
     ) -> None:
         """Figures of a step (`train`) or an epoch (`validation`)."""
+        self._has_news = True
         with guard_storage(self._path):
             for name, value in metrics.items():
                 self._rows.writerow([kind, epoch, step, total_steps, name, f"{value:.6g}"])
@@ -57,10 +59,11 @@ class TrainingLog:
         self._board.add_image("validation/sheet", sheet, total_steps, dataformats="HWC")
 
     def draw_curves(self, *, at_once: bool = False) -> None:
-        """Bring `curves.png` up to date, unless it was drawn a moment ago."""
-        if at_once or time.monotonic() - self._drawn > CURVES_SECONDS:
+        """Bring `curves.png` up to date, unless it is or was drawn a moment ago."""
+        is_due = at_once or time.monotonic() - self._drawn > CURVES_SECONDS
+        if is_due and self._has_news:
             plot_curves(self._path, self._out / CURVES)
-            self._drawn = time.monotonic()
+            self._drawn, self._has_news = time.monotonic(), False
 
     def close(self) -> None:
         """Close the files."""

@@ -47,6 +47,17 @@ def test_a_set_beside_itself_has_none(num: int) -> None:
     assert measure_fid(a, a) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("num", [3, 20, 21, 70])
+def test_of_few_pictures_as_of_many_the_root_is_that_of_the_covariance(num: int) -> None:
+    """Of 20 features, in one block and in several."""
+    features = draw(num, 20)
+    for parts in ([features], np.array_split(features, 3)):
+        found = fit_gaussian(parts)
+        np.testing.assert_allclose(found.mean, features.mean(axis=0), rtol=1e-12)
+        expected = np.cov(features, rowvar=False)
+        np.testing.assert_allclose(found.root @ found.root.T, expected, rtol=1e-9, atol=1e-9)
+
+
 def test_a_still_picture_is_a_set_without_spread() -> None:
     """Its distance is the squared one of the means, and all of the other's variance."""
     a = draw(30, 5)

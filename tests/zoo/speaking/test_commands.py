@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from scipy.io import wavfile
 from tests.datasets import FakeClip, write_dataset
 from tests.networks import make_contract, make_normalisation, save_model
 from tests.numbered import make_tone, read_all, run_ffmpeg, write_wav
-from tests.runs import unwritable
+from tests.runs import make_once, unwritable
 from toolkit.errors import ToolkitError
 from toolkit.features.blink import find_blinks
 from toolkit.media.encode import write_video
@@ -68,15 +69,19 @@ def make_stand_in(of, **changes):
 
 
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path, media):
     """A dataset with a clip of ann, whose source is there, and a motion model that knows her."""
+    return shutil.copytree(make_once(media / "ann", make_data), tmp_path, dirs_exist_ok=True)
+
+
+def make_data(folder):
+    """Once in a session, for a hundred tests that change their copy."""
     clip = FakeClip(num_frames=NUM_FRAMES, arrays={"video/source_time": np.arange(NUM_FRAMES) / 30})
-    source = tmp_path / "data" / "videos" / "ann.mp4"
+    source = folder / "data" / "videos" / "ann.mp4"
     source.parent.mkdir(parents=True)
     write_video(source, [np.full((120, 160, 3), 90, np.uint8)] * NUM_FRAMES, fps=30)
-    write_dataset(tmp_path / "data", {"j": [clip]}, frame_size=SIZE)
-    save_model(tmp_path / "motion.pt", "ann")
-    return tmp_path
+    write_dataset(folder / "data", {"j": [clip]}, frame_size=SIZE)
+    save_model(folder / "motion.pt", "ann")
 
 
 @pytest.fixture

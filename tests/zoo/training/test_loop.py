@@ -32,6 +32,12 @@ from zoo.training.stopping import Stopped, StopSignals
 STEPS = 4
 
 
+@pytest.fixture
+def _curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Curves are drawn, unlike in other tests."""
+    monkeypatch.setattr("zoo.training.log.plot_curves", plot_curves)
+
+
 class Killed(Exception):  # noqa: N818  it is what happens, not what went wrong
     """Stands for whatever ends a process."""
 
@@ -243,6 +249,7 @@ def check_same(out: Path, other: Path) -> None:
     assert read_log(out) == read_log(other)
 
 
+@pytest.mark.usefixtures("_curves")
 @pytest.mark.parametrize("sent", SIGNALS)
 @pytest.mark.parametrize(("epoch", "number"), [(0, 1), (1, STEPS)])
 def test_a_signal_stops_a_run_after_its_step_and_it_goes_on_to_the_bit(
@@ -498,6 +505,7 @@ def test_tensorboard_shows_every_step_once_after_a_kill(
     assert score == [(4, 0.5), (8, 0.25)]
 
 
+@pytest.mark.usefixtures("_curves")
 def test_the_curves_of_a_run_are_a_picture(tmp_path: Path) -> None:
     from PIL import Image
 
@@ -506,6 +514,25 @@ def test_the_curves_of_a_run_are_a_picture(tmp_path: Path) -> None:
         assert picture.format == "PNG"
         assert np.asarray(picture.convert("L")).std() > 5
     assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_curves_are_drawn_again_only_where_there_is_more_to_draw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once of one epoch; of two after the first, and at the end; and where a run goes on."""
+    seen = list[int]()
+
+    def note(log: Path, picture: Path) -> None:
+        seen.append(len(log.read_text().splitlines()))
+
+    monkeypatch.setattr("zoo.training.log.plot_curves", note)
+    train(Line(), tmp_path / "one", epochs=1)
+    rows = 1 + STEPS + 1  # the heading, a loss a step, a score
+    assert seen == [rows]
+    train(Line(), tmp_path / "two", epochs=2)
+    assert seen[1:] == [rows, 2 * rows - 1]
+    train(Line(), tmp_path / "two", epochs=2, resume=True)
+    assert seen[3:] == [2 * rows - 1]
 
 
 def test_a_figure_may_have_any_name(tmp_path: Path) -> None:

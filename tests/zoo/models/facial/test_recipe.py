@@ -104,29 +104,20 @@ def test_a_checkpoint_says_all_that_generation_needs(dataset: Path, base: Path) 
     assert not model.network.training
 
 
-def test_without_the_adversarial_term_there_is_no_discriminator_step(
-    dataset: Path, tmp_path: Path
-) -> None:
-    seen: list[str] = []
-    recipe = make_recipe(dataset, gan_weight=0.0)
-    train_facial(recipe, tmp_path, on_step=lambda step: seen.extend(step.metrics))
+def test_without_the_adversarial_term_there_is_no_discriminator_step(dataset: Path) -> None:
+    task = make_task(make_recipe(dataset, gan_weight=0.0))
+    seen = task.step(next(iter(task.draw_batches(0, 0))))
     assert "loss expression" in seen
     assert not {"loss discriminator", "loss adversarial", "gradient ratio"} & set(seen)
 
 
-def test_the_gradient_ratio_grows_with_the_weight_of_the_adversarial_term(
-    dataset: Path, tmp_path: Path
-) -> None:
+def test_the_gradient_ratio_grows_with_the_weight_of_the_adversarial_term(dataset: Path) -> None:
+    """Of the first step, in which both see the same batch with the same weights."""
     ratios = []
     for weight in (0.1, 10.0):
-        found: list[float] = []
-        recipe = make_recipe(dataset, gan_weight=weight)
-        train_facial(
-            recipe,
-            tmp_path / str(weight),
-            on_step=lambda step, found=found: found.append(step.metrics.get("gradient ratio", 0.0)),
-        )
-        ratios.append(found[0])
+        task = make_task(make_recipe(dataset, gan_weight=weight))
+        torch.manual_seed(0)
+        ratios.append(task.step(next(iter(task.draw_batches(0, 0))))["gradient ratio"])
     assert ratios[1] == pytest.approx(100 * ratios[0], rel=1e-3)
 
 
@@ -138,11 +129,16 @@ def finetune(dataset: Path, base: Path, **changes: Any) -> FinetuneRecipe:
     return FinetuneRecipe(**settings | {"base": base / "best.pt"} | changes)
 
 
-def test_fine_tuning_keeps_the_base_models_statistics(
-    dataset: Path, base: Path, tmp_path: Path
-) -> None:
-    train_facial(finetune(dataset, base), tmp_path)
-    before, after = open_facial_gan(base / "best.pt"), open_facial_gan(tmp_path / "best.pt")
+@pytest.fixture(scope="module")
+def tuned_run(dataset: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fine-tuning of one epoch."""
+    out = tmp_path_factory.mktemp("tuned")
+    train_facial(finetune(dataset, base), out)
+    return out
+
+
+def test_fine_tuning_keeps_the_base_models_statistics(base: Path, tuned_run: Path) -> None:
+    before, after = open_facial_gan(base / "best.pt"), open_facial_gan(tuned_run / "best.pt")
     ours, theirs = before.normalisation, after.normalisation
     np.testing.assert_array_equal(ours.audio_mean, theirs.audio_mean)
     assert ours.expression_scale == theirs.expression_scale
@@ -150,25 +146,22 @@ def test_fine_tuning_keeps_the_base_models_statistics(
 
 
 def test_fine_tuning_learns_how_the_persons_lids_move(
-    dataset: Path, base: Path, tmp_path: Path
+    dataset: Path, base: Path, tuned_run: Path
 ) -> None:
     """From the frames that it was trained on: their AU45 is what the highest made becomes."""
-    recipe = finetune(dataset, base)
-    train_facial(recipe, tmp_path)
-    lids = open_facial_gan(tmp_path / "best.pt").lids
-    real = np.concatenate([c.motion[c.valid, AU45.start] for c in choose_clips(recipe)[0]])
+    lids = open_facial_gan(tuned_run / "best.pt").lids
+    trained, _ = choose_clips(finetune(dataset, base))
+    real = np.concatenate([clip.motion[clip.valid, AU45.start] for clip in trained])
     assert lids.apply(np.full(9, 5.0)) == pytest.approx(np.full(9, real.max()))
     assert lids.real[250] == pytest.approx(np.median(real))
     assert open_facial_gan(base / "best.pt").lids is None
 
 
 def test_a_fine_tuned_model_moves_its_head_as_the_person_unless_it_is_asked_otherwise(
-    dataset: Path, base: Path, tmp_path: Path
+    dataset: Path, base: Path, tuned_run: Path
 ) -> None:
     """Its own pose through the map of heads; another identity's stays as it is made."""
-    recipe = finetune(dataset, base)
-    train_facial(recipe, tmp_path)
-    model = open_facial_gan(tmp_path / "best.pt")
+    model = open_facial_gan(tuned_run / "best.pt")
     audio = np.concatenate([clip.audio for clip in load_clips(dataset, split="test")])
     raw, shown = (
         model.generate(audio, identity="person-1", map_head=mapped) for mapped in (False, True)
@@ -185,11 +178,10 @@ def test_a_fine_tuned_model_moves_its_head_as_the_person_unless_it_is_asked_othe
 
 
 def test_a_fine_tuned_model_blinks_as_the_person_unless_it_is_asked_otherwise(
-    dataset: Path, base: Path, tmp_path: Path
+    dataset: Path, tuned_run: Path
 ) -> None:
     """Its own AU45 through the map of lids; another identity's stays as it is made."""
-    train_facial(finetune(dataset, base), tmp_path)
-    model = open_facial_gan(tmp_path / "best.pt")
+    model = open_facial_gan(tuned_run / "best.pt")
     audio = np.concatenate([clip.audio for clip in load_clips(dataset, split="test")])
     raw, shown = (
         model.generate(audio, identity="person-1", blink_rate=rate) for rate in ("model", "person")
@@ -207,15 +199,13 @@ def test_a_fine_tuned_model_blinks_as_the_person_unless_it_is_asked_otherwise(
 
 @pytest.mark.parametrize("tuned", [False, True])
 def test_motion_begins_as_the_clip_that_it_is_to_begin_with(
-    tuned: bool, dataset: Path, base: Path, tmp_path: Path
+    tuned: bool, dataset: Path, base: Path, tuned_run: Path
 ) -> None:
     """Expression, pose and AU45; half a second later it is what the network makes of the sound.
 
     Left to itself the network misses the first frame by more than the expression's own rms.
     """
-    if tuned:
-        train_facial(finetune(dataset, base), tmp_path)
-    model = open_facial_gan((tmp_path if tuned else base) / "best.pt")
+    model = open_facial_gan((tuned_run if tuned else base) / "best.pt")
     clip = load_clips(dataset, split="test", identity="person-1").clips[0]
     motion = model.generate(clip.audio, initial=clip, smooth=tuned)
     np.testing.assert_allclose(motion[0], clip.motion[0], rtol=1e-5, atol=1e-4)

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from tests.datasets import FakeClip, write_dataset
 from tests.numbered import make_tone, write_wav
-from tests.runs import run_torch, stop_torch, train_killed
+from tests.runs import make_once, run_torch, stop_torch, train_killed
 from toolkit.dataset.manifest import write_split
 from toolkit.errors import SetupError, ToolkitError
 from toolkit.facemodel.model import DEFAULT_PATH, load_default
@@ -106,16 +106,14 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_recipe(dataset: Path, **changes: Any) -> RendererRecipe:
     settings = {"identity": "ann", "preset": "small", "epochs": 1, "device": "cpu"}
-    settings |= {"perceptual": "random"} | changes
+    settings |= {"perceptual": "random", "frames_per_person": 5} | changes
     return RendererRecipe(shards=dataset / "shards", **settings)
 
 
 @pytest.fixture(scope="module")
-def run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of one epoch."""
-    out = tmp_path_factory.mktemp("run")
-    train_renderer(make_recipe(dataset), out)
-    return out
+def run(dataset: Path, media: Path) -> Path:
+    """A run of one epoch, of the session: all modules' datasets are alike."""
+    return make_once(media / "renderer-run", lambda out: train_renderer(make_recipe(dataset), out))
 
 
 @pytest.fixture(scope="module")
@@ -642,6 +640,7 @@ def test_the_command_trains_and_says_that_a_random_network_judges(
     monkeypatch.setattr(perceptual, "locate", lambda name: tmp_path / "none.pth")
     command = ["train", "renderer", "--shards", str(dataset), "--out", str(tmp_path / "run")]
     command += ["--identity", "ann", "--preset", "small", "--epochs", "1", "--device", "cpu"]
+    command += ["--frames-per-person", "3"]
     with pytest.warns(UserWarning, match="a random network judges pictures"):
         result = CliRunner().invoke(main, [*command, "--precision", "bf16"])
     assert result.exit_code == 0, result.stderr
@@ -673,7 +672,8 @@ def test_two_processes_train_as_one_does_and_go_on_where_they_stopped(
         result = run_torch(*common, "--out", tmp_path / out, *more)
         assert result.returncode == 0, result.stderr
         assert result.stdout.count("best:") == 1  # one process talks
-    recipe = make_recipe(dataset, batch_size=2, epochs=2, learning_rate=rate)
+    known = {"batch_size": 2, "epochs": 2, "frames_per_person": 0}
+    recipe = make_recipe(dataset, learning_rate=rate, **known)
     first = make_task(recipe).state_dict()["generator"]
     begin = torch.cat([value.flatten() for value in first.values()])
     train_renderer(recipe, tmp_path / "alone")

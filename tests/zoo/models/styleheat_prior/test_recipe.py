@@ -49,7 +49,6 @@ def _tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("TTK_WEIGHTS", str(tmp_path_factory.mktemp("no-weights")))
         patch.setitem(PRESETS, "small", TINY)
         patch.setattr(perceptual, "WIDTHS", TINY_VGG)
-        patch.setattr("zoo.training.log.plot_curves", lambda *paths: None)  # slower than training
         yield
 
 
