@@ -14,6 +14,7 @@ from zoo.models.t_gan import FAMILY
 from zoo.models.t_gan.options import TGanRecipe
 from zoo.models.t_gan.recipe import TGanTask
 from zoo.training.checkpoint import save_checkpoint
+from zoo.training.distributed import Distributed
 
 SHARES = (1, 2, 4, 10, 40)
 """Epochs that are measured, one in so many of the last: 200, 100, 50, 20 and 5."""
@@ -36,7 +37,7 @@ def make_untrained(setup: Setup, dataset: Path) -> Path:
     """A checkpoint of random weights, for eq. 8 alone."""
     recipe = TGanRecipe(shards=dataset / "shards", preset=PRESET, ablate="feature", device="cpu")
     people = load_faces(dataset, VAL)[:1]
-    task = TGanTask(recipe, people, people, judges=None)
+    task = TGanTask(recipe, people, people, judges=None, distributed=Distributed())
     path = setup.out / "untrained.pt"
     save_checkpoint(path, {"kind": FAMILY.name, "recipe": {}, "model": task.export()})
     return path

@@ -33,6 +33,7 @@ from zoo.models.blink_gan.options import BlinkRecipe
 from zoo.models.blink_gan.presets import NOISE_SIZE, RATE, WINDOW
 from zoo.models.blink_gan.recipe import JUDGED, BlinkTask
 from zoo.models.blink_gan.windows import BlinkFigures, EyeWindows, count_blinks, measure_ear
+from zoo.training.distributed import Distributed
 from zoo.training.loop import LAST
 
 MOST_OFF = 0.15
@@ -139,7 +140,8 @@ def train_blinks(
         shards=Path("shards"), preset="small", epochs=setup.blink_epochs, device="cpu"
     )
     best = finish(
-        lambda: BlinkTask(recipe, trained, chosen_by), find_blinks_run(setup, name),
+        lambda: BlinkTask(recipe, trained, chosen_by, distributed=Distributed()),
+        find_blinks_run(setup, name),
         epochs=recipe.epochs, what="windows",
     )  # fmt: skip
     return open_blink_gan(best.with_name(LAST))

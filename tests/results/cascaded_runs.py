@@ -93,7 +93,9 @@ def train_texture(setup: Setup, dataset: Path, name: str, **changes: Any) -> Pat
             half = PRESETS[recipe.preset].half_size_judge
             judges = open_judges(recipe.vgg, recipe.vgg_face, recipe.face, half=half)
         people = load_faces(dataset, TRAIN) * visits
-        return TGanTask(recipe, people, load_faces(dataset, VAL), judges=judges)
+        return TGanTask(
+            recipe, people, load_faces(dataset, VAL), judges=judges, distributed=Distributed()
+        )
 
     return finish(make, setup.out / name, epochs=recipe.epochs, what="people")
 

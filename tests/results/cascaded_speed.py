@@ -19,6 +19,7 @@ from zoo.models.t_gan.options import MAML, NONE, TRANSFER, TGanRecipe
 from zoo.models.t_gan.presets import FINETUNING_EPOCHS, PRESETS
 from zoo.models.t_gan.recipe import TGanTask
 from zoo.training.checkpoint import save_checkpoint
+from zoo.training.distributed import Distributed
 
 LOSSES = {"all": "", "eq. 8 alone": SHORT}
 """What is left out, as `zoo train t-gan --ablate` has it."""
@@ -56,7 +57,7 @@ def time_losses(
             shards=dataset / "shards", preset=PRESET, meta=meta, ablate=LOSSES[losses], device="cpu"
         )
         people = load_faces(dataset, VAL)[:1]
-        task = TGanTask(recipe, people, people, judges=judges)
+        task = TGanTask(recipe, people, people, judges=judges, distributed=Distributed())
         (batch,) = task.draw_batches(0, 0)
         task.step(batch)
         clock = Clock()

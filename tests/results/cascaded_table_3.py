@@ -24,6 +24,7 @@ from zoo.models.t_gan.judges import Judges, open_judges
 from zoo.models.t_gan.options import ABLATIONS, NONE, TRANSFER, TGanRecipe
 from zoo.models.t_gan.presets import FINETUNING_EPOCHS, PRESETS
 from zoo.models.t_gan.recipe import TGanTask
+from zoo.training.distributed import Distributed
 
 PIXELS = "AdaIN + pix"
 """The row whose time all have."""
@@ -96,7 +97,9 @@ def time_step(dataset: Path, ablate: str) -> float:
         shards=dataset / "shards", preset=PRESET, meta=TRANSFER, ablate=ablate, device="cpu"
     )
     people = load_faces(dataset, VAL)[:1]
-    task = TGanTask(recipe, people, people, judges=open_row_judges(ablate))
+    task = TGanTask(
+        recipe, people, people, judges=open_row_judges(ablate), distributed=Distributed()
+    )
     (batch,) = task.draw_batches(0, 0)
     task.step(batch)
     clock = Clock()

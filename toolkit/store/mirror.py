@@ -25,7 +25,7 @@ READ, WRITE, INGEST = "data", "write", "ingest"
 """Areas of the cache: of those that read, of one command that writes tables, of ingest."""
 
 Snapshot = dict[str, tuple[int, int, int]]
-"""Key of a table's file -> inode, size and time on this disk."""
+"""Key of a file -> inode, size and time on this disk."""
 
 
 def read_mirror(address: str) -> Path:
@@ -85,9 +85,9 @@ def pull(cache: Cache, area: str, address: str) -> Path:
     """
     remote, folder = Remote(address), cache.locate(area, address)
     tables = _keep_safe(remote.list(TABLES), TABLES)
-    for path in _list_files(folder / TABLES):
+    for path in list_files(folder / TABLES):
         key = path.relative_to(folder).as_posix()
-        if key in tables and _is_same(path, tables[key]):
+        if key in tables and is_same(path, tables[key]):
             del tables[key]
         elif key not in tables:
             path.unlink()
@@ -124,7 +124,7 @@ def mirror_videos(cache: Cache, area: str, address: str, apart: str | None = Non
         if is_safe(key) and (inner is None or not key.startswith(inner))
     }
     kept = [] if apart is None else [cache.locate(area, apart)]
-    for file in _list_files(path):
+    for file in list_files(path):
         key = file.relative_to(path).as_posix()
         if key not in entries and not any(file.is_relative_to(folder) for folder in kept):
             file.unlink()
@@ -142,11 +142,11 @@ def mirror_missing(cache: Cache, paths: Iterable[Path]) -> None:
                 cache.place(path, entry)
 
 
-def take_snapshot(folder: Path) -> Snapshot:
-    """The files of a mirror's tables as they are now."""
+def take_snapshot(folder: Path, below: str = TABLES) -> Snapshot:
+    """The files of a mirror's tables, or below another of its folders, as they are now."""
     return {
         path.relative_to(folder).as_posix(): (s.st_ino, s.st_size, s.st_mtime_ns)
-        for path in _list_files(folder / TABLES)
+        for path in list_files(folder / below)
         for s in [path.stat()]
     }
 
@@ -162,7 +162,7 @@ def push(remote: Remote, folder: Path, before: Snapshot) -> None:
 
 def _place(cache: Cache, folder: Path, entries: dict[str, Entry], below: str = "") -> None:
     """Holes for what is there, nothing for what is not."""
-    for path in _list_files(folder / below) if below else ():
+    for path in list_files(folder / below) if below else ():
         if path.relative_to(folder).as_posix() not in entries:
             path.unlink()
     for key, entry in sorted(entries.items()):
@@ -178,7 +178,7 @@ def _parents(path: Path, folder: Path) -> Iterator[Path]:
     yield from (parent for parent in path.parents if parent.is_relative_to(folder))
 
 
-def _list_files(folder: Path) -> list[Path]:
+def list_files(folder: Path) -> list[Path]:
     """Files that are not hidden, nor lie in hidden folders."""
     found = []
     for inside, folders, names in os.walk(folder):
@@ -191,7 +191,8 @@ def _keep_safe(entries: dict[str, Entry], below: str) -> dict[str, Entry]:
     return {join(below, key): entry for key, entry in entries.items() if key and is_safe(key)}
 
 
-def _is_same(path: Path, entry: Entry) -> bool:
+def is_same(path: Path, entry: Entry) -> bool:
+    """Whether a file has the store's size and stamp."""
     state = path.stat()
     return (state.st_size, state.st_mtime_ns) == (entry.size, entry.stamp)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from toolkit.cli.base import Command, cache_options, json_option, options_from, print_json, say_next
+from toolkit.store.address import find_address
 from zoo.cli.progress import TrainProgress, describe_metrics
 from zoo.models.family import Family, Training
 from zoo.models.registry import list_families, train_model
@@ -56,7 +57,9 @@ def finetune() -> None:
 
 
 class TrainCommand(Command):
-    """A command that remembers how it was called."""
+    """A command that remembers how it was called, and trains in a folder or on a store."""
+
+    on_store = frozenset({"out"})
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does."""
@@ -76,7 +79,7 @@ def _make_command(family: Family, training: Training) -> click.Command:
         "--out",
         type=click.Path(file_okay=False, path_type=Path),
         required=True,
-        help="The run's folder: checkpoints, weights, log, curves.",
+        help="The run's folder, or its address: checkpoints, weights, log, curves.",
     )
     @click.option(
         "--resume",
@@ -91,17 +94,19 @@ def _make_command(family: Family, training: Training) -> click.Command:
     @json_option
     def command(out: Path, resume: str | None, as_json: bool, **values: Any) -> None:
         recipe = options(**values)
-        _run(family, recipe, out, resume, as_json)
-        following = training.write_next(recipe, out)
+        folder = _run(family, recipe, out, resume, as_json)
+        following = training.write_next(recipe, folder)
         if following and not as_json and os.environ.get("RANK", "0") == "0":
             say_next(following)
 
     return command
 
 
-def _run(family: Family, recipe: Any, out: Path, resume: str | None, as_json: bool) -> None:
+def _run(family: Family, recipe: Any, out: Path, resume: str | None, as_json: bool) -> Path:
+    """Train; the folder on this disk in which the run lies."""
     from zoo.training.distributed import init_distributed
-    from zoo.training.loop import LAST
+    from zoo.training.loop import LAST, Step
+    from zoo.training.on_store import open_run
 
     with (
         init_distributed(recipe.device) as distributed,
@@ -110,19 +115,28 @@ def _run(family: Family, recipe: Any, out: Path, resume: str | None, as_json: bo
     ):
         if not distributed.is_first:  # the first one says it for all
             warnings.simplefilter("ignore")
-        goes_on = resume == "always" or bool(distributed.agree((out / LAST).is_file()))
-        with TrainProgress(recipe.epochs, family.items) as progress:
+        with (
+            open_run(out, distributed) as run,
+            TrainProgress(recipe.epochs, family.items) as progress,
+        ):
+
+            def advance(step: Step) -> None:
+                progress.advance(step)
+                run.keep()
+
+            goes_on = resume == "always" or bool(distributed.agree((run.folder / LAST).is_file()))
             best = train_model(
                 family.name,
                 recipe,
-                out,
+                run.folder,
                 distributed=distributed,
                 resume=resume is not None and goes_on,
-                on_step=progress.advance if distributed.is_first else lambda step: None,
+                on_step=advance if distributed.is_first else lambda step: None,
                 say=progress.say if distributed.is_first else lambda text: None,
             )
         if distributed.is_first:
             _print_best(out, best, as_json)
+    return run.folder
 
 
 @contextlib.contextmanager
@@ -160,4 +174,4 @@ def _print_best(out: Path, best: "Metrics", as_json: bool) -> None:
         print_json(best)
     else:
         counted = best | {"epoch": best["epoch"] + 1}  # from 1, as progress has it
-        click.echo(f"{out}: best: {describe_metrics(counted)}")
+        click.echo(f"{find_address(out) or out}: best: {describe_metrics(counted)}")

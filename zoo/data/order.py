@@ -105,17 +105,45 @@ def draw_order(
         ValueError: processes that do not divide the batch.
         ToolkitError: fewer items than processes.
     """
+    _check_shares(num_items, batch_size, rank, world_size, what)
+    order = np.random.default_rng([seed, epoch]).permutation(num_items)
+    size = min(batch_size, num_items // world_size * world_size)
+    whole = order[: num_items // size * size]
+    return share_order(whole, size, rank=rank, world_size=world_size, what=what)
+
+
+def share_order(
+    order: Places, batch_size: int, *, rank: int = 0, world_size: int = 1, what: str = "items"
+) -> list[Places]:
+    """One process's even shares of batches that are cut out of an order, one behind the other.
+
+    The last batch is of what is left, but for items that cannot be shared evenly; a process alone
+    has them all.
+
+    Args:
+        order: places, the same in all processes.
+        batch_size: of a step, over all processes.
+        rank: of this process.
+        world_size: how many processes there are.
+        what: the items' name in errors.
+
+    Raises:
+        ValueError: processes that do not divide the batch.
+        ToolkitError: fewer items than processes.
+    """
+    _check_shares(len(order), batch_size, rank, world_size, what)
+    whole = order[: len(order) // world_size * world_size]
+    return [batch[rank::world_size] for batch in cut_order(whole, batch_size)]
+
+
+def _check_shares(num_items: int, batch_size: int, rank: int, world_size: int, what: str) -> None:
     if batch_size < 1 or batch_size % world_size or not 0 <= rank < world_size:
         raise ValueError(
             f"a batch of {batch_size} {what} cannot be shared evenly by {world_size} processes: "
             f"choose a multiple of {world_size}"
         )
-    order = np.random.default_rng([seed, epoch]).permutation(num_items)
-    size = min(batch_size, num_items // world_size * world_size)
-    if not size:
+    if num_items < world_size:
         raise ToolkitError(f"{num_items} {what} are too few for {world_size} processes")
-    whole = order[: num_items // size * size]
-    return [batch[rank::world_size] for batch in cut_order(whole, size)]
 
 
 def cut_order(order: Places, size: int) -> list[Places]:

@@ -2,12 +2,14 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 
 from toolkit.errors import ToolkitError
 from zoo.training.heartbeat import GONE, Heartbeat
@@ -21,11 +23,13 @@ class Distributed:
         rank: number of this one.
         size: how many there are.
         device: where it computes.
+        store: what all can ask for counts; has `add(key, number)`, which returns the new sum.
     """
 
     rank: int = 0
     size: int = 1
     device: torch.device = torch.device("cpu")
+    store: Any = None
 
     @property
     def is_first(self) -> bool:
@@ -37,22 +41,56 @@ class Distributed:
         if self.size > 1:
             raise ToolkitError(f"{name} trains in one process: start it without torchrun")
 
-    def average_gradients(self, network: nn.Module) -> None:
+    def average_gradients(self, *networks: nn.Module) -> None:
         """Give every process the mean of all processes' gradients, in one exchange.
 
         Parameters must have had their backward pass everywhere. Batch norm's statistics stay each
         process's own, as in DistributedDataParallel; the first one's are saved.
         """
+        parameters = (value for network in networks for value in network.parameters())
+        self.average(value.grad for value in parameters if value.grad is not None)
+
+    def average(self, tensors: Iterable[Tensor]) -> None:
+        """Put the mean over all processes into each of the tensors, in one exchange."""
         if self.size == 1:
             return
-        gradients = [value.grad for value in network.parameters() if value.grad is not None]
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        whole = list(tensors)
+        flat = torch.cat([tensor.flatten() for tensor in whole])
         with _meeting():
             dist.all_reduce(flat)
-        sizes = [gradient.numel() for gradient in gradients]
-        parts = torch.split(flat / self.size, sizes)
-        for gradient, part in zip(gradients, parts, strict=True):
-            gradient.copy_(part.view_as(gradient))
+        parts = torch.split(flat / self.size, [tensor.numel() for tensor in whole])
+        for tensor, part in zip(whole, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+    def average_figures(self, figures: Mapping[str, float]) -> dict[str, float]:
+        """The mean over all processes, name by name; all have the same names in the same order."""
+        if self.size == 1:
+            return dict(figures)
+        dtype = torch.float32 if self.device.type == "mps" else torch.float64
+        means = torch.tensor([*figures.values()], dtype=dtype, device=self.device)
+        self.average([means])
+        return dict(zip(figures, means.tolist(), strict=True))
+
+    def share(self, whole: Tensor) -> Tensor:
+        """This process's part of a (B, …) batch that all have: its items `rank`, `rank` + `size`, …
+
+        Raises:
+            ValueError: B is no multiple of the processes.
+        """
+        if len(whole) % self.size:
+            raise ValueError(f"a batch of {len(whole)} for {self.size} processes")
+        return whole[self.rank :: self.size]
+
+    def gather(self, part: Tensor) -> Tensor:
+        """The (B, …) batch of which each process has its `share`, in order; gradients go through.
+
+        For losses that compare the items of a batch with each other. Every process must compute
+        the same loss of what is gathered; behind `average_gradients` all have that loss's gradient.
+        """
+        if self.size == 1:
+            return part
+        gathered: Tensor = _Gather.apply(part, self)  # type: ignore[no-untyped-call]
+        return gathered
 
     def agree(self, number: int) -> int:
         """The largest of the processes' numbers, the same in all of them."""
@@ -68,6 +106,43 @@ class Distributed:
         if self.size > 1:
             with _meeting():
                 dist.barrier()
+
+    @contextlib.contextmanager
+    def first_alone(self) -> Iterator[None]:
+        """Run the block in the first process, and then in the others: they find its files.
+
+        They wait as long as it takes, while an exchange ends after half an hour. Once in a run.
+        """
+        if not self.is_first:
+            with _meeting():
+                while not self.store.add(_PREPARED, 0):
+                    time.sleep(_ASK)
+        yield
+        if self.size > 1 and self.is_first:
+            with _meeting():
+                self.store.add(_PREPARED, 1)
+
+
+_PREPARED, _ASK = "prepared", 0.2
+"""Key of the store at which the first process says so; seconds between two looks at it."""
+
+
+class _Gather(torch.autograd.Function):
+    """All processes' parts, (B / n, …) each, as the (B, …) that they were shared from."""
+
+    @staticmethod
+    def forward(ctx: Any, part: Tensor, distributed: Distributed) -> Tensor:
+        ctx.distributed = distributed
+        parts = [torch.empty_like(part) for _ in range(distributed.size)]
+        with _meeting():
+            dist.all_gather(parts, part.contiguous())
+        return torch.stack(parts, dim=1).flatten(0, 1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        # each has its part of the gradient, which is the sum of all, where a mean is taken
+        distributed = ctx.distributed
+        return distributed.share(gradients[0]) * distributed.size, None
 
 
 @contextlib.contextmanager
@@ -102,7 +177,7 @@ def init_distributed(device: str = "auto") -> Iterator[Distributed]:
     store = dist.TCPStore(*place, is_master=False, wait_for_workers=False)  # type: ignore[attr-defined]
     try:
         with Heartbeat(store, rank, size):
-            yield Distributed(rank, size, chosen)
+            yield Distributed(rank, size, chosen, store)
     finally:
         dist.destroy_process_group()
 

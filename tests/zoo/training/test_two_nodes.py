@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from tests import ROOT
 from tests.zoo.models.at_net.hearing import write_people
+from tests.zoo.models.blink_gan.blinking import write_blinking
 from zoo.models.at_net.options import AtNetRecipe
 from zoo.models.at_net.recipe import train_at_net
 from zoo.training.checkpoint import load_checkpoint
@@ -23,6 +24,10 @@ from zoo.training.distributed import Distributed
 from zoo.training.loop import Setting
 
 SETTINGS = {"preset": "small", "batch_size": 4, "learning_rate": 1e-5, "seed": 3}
+
+AT_NET = ["at-net"]
+for _name, _value in SETTINGS.items():
+    AT_NET += [f"--{_name.replace('_', '-')}", str(_value)]
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +39,13 @@ class TwoNodes:
     """Two torchruns, each the leader of a session of its own."""
 
     def __init__(self, *words: object) -> None:
+        """`words` of `zoo train`."""
         with contextlib.closing(socket.socket()) as server:
             server.bind(("127.0.0.1", 0))
             port = server.getsockname()[1]
         common = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"]
         common += ["--nproc-per-node", "1", "--rdzv-endpoint", f"127.0.0.1:{port}"]
-        train = ["-m", "zoo", "train", "at-net", "--device", "cpu", *map(str, words)]
-        for name, value in SETTINGS.items():
-            train += [f"--{name.replace('_', '-')}", str(value)]
+        train = ["-m", "zoo", "train", *map(str, words), "--device", "cpu"]
         self.processes = [
             subprocess.Popen(
                 [*common, "--node-rank", str(rank), *train],
@@ -91,7 +95,9 @@ def find_way(out: Path, recipe: AtNetRecipe, part: str) -> torch.Tensor:
 @pytest.mark.timeout(3600)
 def test_two_nodes_train_as_one_process_does(dataset: Path, tmp_path: Path) -> None:
     """The layers of the face see each frame by itself, those of sound normalise over the batch."""
-    nodes = TwoNodes("--shards", dataset / "shards", "--out", tmp_path / "two", "--epochs", 1)
+    nodes = TwoNodes(
+        *AT_NET, "--shards", dataset / "shards", "--out", tmp_path / "two", "--epochs", 1
+    )
     (status, said, errors), (other, silent, _) = nodes.wait()
     assert (status, other) == (0, 0), errors
     assert (said + silent).count("best:") == 1  # one process of all talks
@@ -115,7 +121,7 @@ def test_the_loss_of_a_node_ends_the_other_within_a_minute_and_resume_goes_on(
 ) -> None:
     """Killed, its connections close; frozen, as without power or network, it says nothing."""
     out = tmp_path / "run"
-    words = ("--shards", dataset / "shards", "--out", out)
+    words = (*AT_NET, "--shards", dataset / "shards", "--out", out)
     nodes = TwoNodes(*words, "--epochs", 5000)
     try:
         while not (out / "last.pt").exists() and nodes.processes[0].poll() is None:
@@ -135,3 +141,35 @@ def test_the_loss_of_a_node_ends_the_other_within_a_minute_and_resume_goes_on(
     again = TwoNodes(*words, "--epochs", reached + 1, "--resume", "auto").wait()
     assert [status for status, _, _ in again] == [0, 0], again[0][2]
     assert load_checkpoint(out / "last.pt")["epoch"] == reached + 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_two_nodes_that_lost_one_end_as_undisturbed_ones_do(tmp_path: Path) -> None:
+    """The second is killed behind the first checkpoint; the same commands go on, to the bit."""
+    words = ("blink-gan", "--shards", write_blinking(tmp_path / "blinking"), "--preset", "small")
+    words += ("--batch-size", 32, "--holdout", 0.5, "--epochs", 3, "--resume", "auto", "--out")
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    ended = TwoNodes(*words, whole).wait()
+    assert [status for status, _, _ in ended] == [0, 0], ended[0][2]
+    nodes = TwoNodes(*words, cut)
+    try:
+        while not (cut / "last.pt").exists() and nodes.processes[0].poll() is None:
+            time.sleep(0.1)
+        nodes.signal_second(signal.SIGKILL)
+        lost = time.monotonic()
+        _, errors = nodes.processes[0].communicate(timeout=300)
+        seconds = time.monotonic() - lost
+    finally:
+        nodes.kill()
+    assert nodes.processes[0].returncode != 0
+    assert seconds < 60
+    assert len([line for line in errors.splitlines() if line.startswith("zoo: error: ")]) == 1
+    assert load_checkpoint(cut / "last.pt")["epoch"] < 3
+    again = TwoNodes(*words, cut).wait()
+    assert [status for status, _, _ in again] == [0, 0], again[0][2]
+    ends = [load_checkpoint(out / "last.pt") for out in (whole, cut)]
+    assert [end["epoch"] for end in ends] == [3, 3]
+    assert ends[0]["best"] == ends[1]["best"]
+    for name, value in ends[0]["state"]["network"].items():
+        assert torch.equal(value, ends[1]["state"]["network"][name]), name

@@ -22,6 +22,7 @@ from zoo.models.blink_gan.networks import create_blink_gan
 from zoo.models.blink_gan.options import BlinkRecipe
 from zoo.models.blink_gan.presets import NOISE_SIZE, WINDOW
 from zoo.models.blink_gan.windows import EyeWindows, count_blinks, measure_ear, measure_range
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
@@ -40,10 +41,9 @@ def train_blink_gan(recipe: BlinkRecipe, setting: Setting) -> "BlinkTask":
     With a holdout on all clips but for what is held out, by which is chosen.
 
     Raises:
-        ToolkitError: no split, no clip with a window in either part, or several processes; and see
+        ToolkitError: no split, or no clip with a window in either part; and see
             `load_landmark_clips` and `train`.
     """
-    setting.distributed.require_one(FAMILY.name)
     load = functools.partial(load_landmark_clips, recipe.shards, identity=recipe.identity or None)
     if recipe.holdout:
         holdout = Holdout(share=recipe.holdout, identity=recipe.identity or None, gap=0)
@@ -53,7 +53,7 @@ def train_blink_gan(recipe: BlinkRecipe, setting: Setting) -> "BlinkTask":
         parts = ({"split": "train"}, {"split": "val"})
     trained = load(**parts[0])
     chosen_by = load(**parts[1], canonical_neutral=trained.canonical_neutral)
-    return BlinkTask(recipe, trained, chosen_by, device=setting.distributed.device)
+    return BlinkTask(recipe, trained, chosen_by, distributed=setting.distributed)
 
 
 class BlinkTask(Task):
@@ -71,10 +71,10 @@ class BlinkTask(Task):
         trained: LandmarkClips,
         chosen_by: LandmarkClips,
         *,
-        device: torch.device | str = "cpu",
+        distributed: Distributed,
     ) -> None:
         torch.manual_seed(recipe.seed)
-        self._recipe, self._device = recipe, torch.device(device)
+        self._recipe, self._distributed, self._device = recipe, distributed, distributed.device
         self._fingerprint = take_fingerprint(trained, chosen_by)
         self._backends, self._fps = trained.backends, trained.fps
         self._statistics = LandmarkStatistics.fit(trained)
@@ -117,17 +117,23 @@ class BlinkTask(Task):
         return Batches(self._windows, cut_order(places, size)).load(first, self._recipe.workers)
 
     def step(self, batch: Tensor) -> Metrics:
+        """One step; each process has all real windows, and makes its share of the others.
+
+        Eq. 6 compares every window of the batch with every other, so it is of the whole batch.
+        """
         self._network.train()
         real = batch.to(self._device)
         noise = torch.randn(len(real), WINDOW, NOISE_SIZE, device=self._device)
+        noise = self._distributed.share(noise)  # all have drawn the same: the loop has seeded it
         with autocast(self._device, self._recipe.precision, self._network):
             generated = self._network(noise)
-        generated = generated.float()
+        generated = self._distributed.gather(generated.float())
         mmd = measure_mmd(real, generated, self._sigma)
         error = measure_range_error(generated, *self._range)
         loss = mmd + self._recipe.range_weight * error
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        self._distributed.average_gradients(self._network)
         self._optimiser.step()
         return {
             "loss": loss.item(),

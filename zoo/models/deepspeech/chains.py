@@ -17,7 +17,7 @@ import torch
 from toolkit.clock import SAMPLE_RATE
 from toolkit.features.spectrogram import Pcm, Scaling, compute_spectrogram
 from toolkit.schema import DEEPSPEECH_SYMBOLS
-from zoo.data.order import Loadable
+from zoo.data.order import Loadable, cut_order, share_order
 from zoo.data.rows import Rows, RowStore
 from zoo.data.transcripts import SpeechStore, encode_text
 from zoo.models.deepspeech.augment import (
@@ -117,7 +117,7 @@ def string_recordings(speech: SpeechStore, seed: int) -> Iterator[torch.Tensor]:
 
 
 class EpochChains(Loadable[Batch]):
-    """The batches of one epoch; each depends on the seed, the epoch and its number alone."""
+    """The batches of one epoch; a chain depends on the seed, the epoch and its number alone."""
 
     def __init__(
         self,
@@ -128,19 +128,33 @@ class EpochChains(Loadable[Batch]):
         batch_seconds: float,
         augmenter: Augmenter,
         strength: float,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
-        """`strength`, 0 to 1, is how much the recordings are changed, on average."""
+        """`strength`, 0 to 1, is how much the recordings are changed, on average.
+
+        Of several processes each has its share of every batch, as long as the whole batch is.
+        """
         self._materials, self._augmenter, self._strength = materials, augmenter, strength
         self._seed = [seed, epoch]
         rng = np.random.default_rng([*self._seed, 0])
         self._counts = [material.speech.count_samples() for material in materials]
-        chains, seconds = self._link(rng)
-        mixed = rng.permutation(len(chains))  # a batch's statistics are of speech and of silence
+        self._chains, seconds = self._link(rng)
+        # mixed, for a batch's statistics are of speech and of silence
+        mixed = rng.permutation(len(self._chains))
         order = mixed[np.argsort(seconds[mixed], kind="stable")]
         size = max(1, int(batch_seconds / SECONDS))
-        groups = [order[first : first + size] for first in range(0, len(order), size)]
-        rng.shuffle(groups)
-        self._groups = [[chains[k] for k in group] for group in groups]
+        shares = share_order(
+            order,
+            size,
+            rank=rank,
+            world_size=world_size,
+            what=f"chains of {SECONDS:g} s",
+        )
+        lengths = [max(map(self._measure, whole.tolist())) for whole in cut_order(order, size)]
+        numbers = [*range(len(shares))]
+        rng.shuffle(numbers)
+        self._batches = [(shares[k], lengths[k]) for k in numbers]
 
     def _link(self, rng: Rng) -> tuple[list[list[Link]], npt.NDArray[np.float64]]:
         """The epoch's chains, and how long each is (s): `SECONDS` or more."""
@@ -169,13 +183,11 @@ class EpochChains(Loadable[Batch]):
         return chains, np.maximum(SECONDS, [*lengths, *[0.0] * wordless])
 
     def __len__(self) -> int:
-        return len(self._groups)
+        return len(self._batches)
 
     def __getitem__(self, index: int) -> Batch:
-        rng = np.random.default_rng([*self._seed, 1, index])
-        group = self._groups[index]
-        num_samples = int(SAMPLE_RATE * max(SECONDS, *map(self._measure, group)))
-        made = [self._make(chain, num_samples, rng) for chain in group]
+        share, seconds = self._batches[index]
+        made = [self._make(number, int(SAMPLE_RATE * seconds)) for number in share.tolist()]
         spectrograms, bands, posteriors, texts = zip(*made, strict=True)
         has_teacher = self._materials[0].posteriors is not None
         return Batch(
@@ -186,20 +198,22 @@ class EpochChains(Loadable[Batch]):
             posteriors=torch.from_numpy(np.stack(posteriors)) if has_teacher else None,
         )
 
-    def _measure(self, chain: Sequence[Link]) -> float:
-        """Seconds of a chain as it is played, rounded up."""
+    def _measure(self, number: int) -> float:
+        """Seconds of a chain as it is played, rounded up, and `SECONDS` at least."""
+        chain = self._chains[number]
         played = (self._counts[k.material][k.number] / k.speed + k.gap * SAMPLE_RATE for k in chain)
-        return float(sum(played) + 2 * len(chain)) / SAMPLE_RATE
+        return max(SECONDS, float(sum(played) + 2 * len(chain)) / SAMPLE_RATE)
 
     def _make(
-        self, chain: Sequence[Link], num_samples: int, rng: Rng
+        self, number: int, num_samples: int
     ) -> tuple[Wave, Wave, Wave, npt.NDArray[np.int64]]:
         """Spectrogram (161, T), clean bands (K, 8), posteriors (K, 29) and text (L,) of a chain."""
+        rng = np.random.default_rng([*self._seed, 1, number])
         clean = np.zeros(num_samples, np.float32)
         posteriors = np.zeros((1 + num_samples // 320, _BLANK + 1), np.float32)
         posteriors[:, _BLANK] = 1
         heard, texts, end, pauses = clean.copy(), list[str](), 0, list[tuple[int, int]]()
-        for link in chain:
+        for link in self._chains[number]:
             material = self._materials[link.material]
             wave = change_speed(to_wave(material.speech.read(link.number)), link.speed)
             wave = wave * np.float32(LEVEL / max(measure_level(wave), 1e-4))

@@ -15,7 +15,7 @@ from zoo.data.transcripts import SpeechStore, Utterance
 from zoo.models.deepspeech.chains import Material
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.models.deepspeech.sounds import store_sounds
-from zoo.models.deepspeech.teacher import Say, Teacher, train_teacher
+from zoo.models.deepspeech.teacher import WEIGHTS, Say, Teacher, train_teacher
 from zoo.models.deepspeech.voices import store_synthetic
 
 PACKAGE = "package"
@@ -35,11 +35,13 @@ class Preparation:
         recipe: the run's.
         out: its folder.
         say: is told what takes long.
+        is_done: another process has stored all of it in the folder.
     """
 
     recipe: DeepSpeechRecipe
     out: Path
     say: Say
+    is_done: bool = False
 
     def prepare(
         self,
@@ -73,11 +75,15 @@ class Preparation:
         recipe = self.recipe
         if recipe.teacher is None:
             return None
+        whisper = Whisper(None if recipe.teacher == PACKAGE else Path(recipe.teacher))
+        folder = self.out / "teacher"
+        if self.is_done:
+            return Teacher(whisper, folder / WEIGHTS)
         return train_teacher(
-            Whisper(None if recipe.teacher == PACKAGE else Path(recipe.teacher)),
+            whisper,
             recordings,
             validation,
-            self.out / "teacher",
+            folder,
             epochs=recipe.teacher_epochs,
             seed=recipe.seed,
             precision=recipe.precision,

@@ -5,6 +5,7 @@ deepspeech` take, beside what every run has.
 """
 
 import copy
+import functools
 import hashlib
 import warnings
 from collections import Counter
@@ -36,6 +37,7 @@ from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.models.deepspeech.preparation import Preparation
 from zoo.models.deepspeech.teacher import Say
 from zoo.training.averaging import RunningMean
+from zoo.training.distributed import Distributed
 from zoo.training.loop import BEST, Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
@@ -58,11 +60,9 @@ def train_deepspeech(recipe: DeepSpeechRecipe, setting: Setting) -> "DeepSpeechT
     """Train, and write `best.safetensors` whenever an epoch was the best so far.
 
     Raises:
-        ToolkitError: the speech cannot be read or holds no row to train on, or several processes;
-            and see `train`.
+        ToolkitError: the speech cannot be read or holds no row to train on; and see `train`.
     """
-    setting.distributed.require_one(FAMILY.name)
-    return DeepSpeechTask(recipe, setting.out, setting.distributed.device, say=setting.say)
+    return DeepSpeechTask(recipe, setting.out, distributed=setting.distributed, say=setting.say)
 
 
 TEACHER_WEIGHT = 4.0
@@ -92,11 +92,11 @@ class DeepSpeechTask(Task):
         self,
         recipe: DeepSpeechRecipe,
         out: Path,
-        device: torch.device | str = "cpu",
         *,
+        distributed: Distributed,
         say: Say = lambda text: None,
     ) -> None:
-        self._recipe = recipe
+        self._recipe, self._distributed, device = recipe, distributed, distributed.device
         torch.manual_seed(recipe.seed)
         self._network = _make_network(recipe).to(device)  # refused before minutes of preparation
         given = read_transcripts(recipe.speech)
@@ -111,17 +111,20 @@ class DeepSpeechTask(Task):
             )
         if unused:
             warnings.warn(f"{recipe.speech}: {len(rows)} rows are trained on{unused}", stacklevel=2)
-        self._sounds = store_utterances(out / "validation.s16", self._validation)
-        recordings = store_utterances(out / "speech.s16", trained)
+        avoid = kept | {row.text for row in given if row.split == "test"}
+        with distributed.first_alone():  # it may take hours, and fills the folder
+            self._sounds = store_utterances(out / "validation.s16", self._validation)
+            recordings = store_utterances(out / "speech.s16", trained)
+            preparation = Preparation(recipe, out, say, is_done=not distributed.is_first)
+            self._materials = preparation.prepare(
+                trained, recordings, (self._sounds, self._validation), avoid
+            )
         self._fingerprint = {
             "recordings to train on": _take_fingerprint(trained, recordings),
             "recordings to choose by": _take_fingerprint(self._validation, self._sounds),
         }
-        avoid = kept | {row.text for row in given if row.split == "test"}
-        self._materials = Preparation(recipe, out, say).prepare(
-            trained, recordings, (self._sounds, self._validation), avoid
-        )
-        self._augmenter = Augmenter(self._draw_babble, recipe.seed)
+        babble = functools.partial(_draw_babble, self._materials[0].speech)
+        self._augmenter = Augmenter(babble, recipe.seed)
         self._mean = RunningMean(self._network, KEEP)
         self._to_bands = nn.Linear(len(DEEPSPEECH_SYMBOLS), NUM_BANDS).to(device)
         self._total_steps = recipe.epochs * self.count_steps(1)
@@ -161,10 +164,12 @@ class DeepSpeechTask(Task):
         losses = self._measure_losses(scores.float(), batch)
         self._optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        self._distributed.average_gradients(self._network, self._to_bands)
         norm = nn.utils.clip_grad_norm_(self._network.parameters(), 2.0)
         self._optimiser.step()
         self._mean.update()
         seconds = batch.spectrogram.shape[0] * batch.spectrogram.shape[2] / 100
+        seconds *= self._distributed.size
         figures = {name: value.item() for name, value in losses.items()}
         return figures | {"norm": norm.item(), "rate": rate, "items": seconds}
 
@@ -237,11 +242,9 @@ class DeepSpeechTask(Task):
             batch_seconds=self._recipe.batch_seconds,
             augmenter=self._augmenter,
             strength=1.0 if self._recipe.initial else min(1.0, epoch / FULL_STRENGTH),
+            rank=self._distributed.rank,
+            world_size=self._distributed.size,
         )
-
-    def _draw_babble(self, rng: Rng) -> Wave:
-        speech = self._materials[0].speech
-        return to_wave(speech.read(int(rng.integers(len(speech)))))
 
     def _learning_rate(self) -> float:
         """Up over 200 steps, level, and down to nothing over the last half of the epochs."""
@@ -260,6 +263,10 @@ class DeepSpeechTask(Task):
         self._mean.settle(
             recordings, lambda network, sound: network(sound.to(device)), SETTLING_BATCHES
         )
+
+
+def _draw_babble(speech: SpeechStore, rng: Rng) -> Wave:
+    return to_wave(speech.read(int(rng.integers(len(speech)))))
 
 
 def _make_network(recipe: DeepSpeechRecipe) -> DeepSpeechNetwork:

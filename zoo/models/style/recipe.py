@@ -14,7 +14,7 @@ from toolkit.mesh import MAX_AU45
 from zoo.data import POSE, load_clips
 from zoo.data.clips import take_fingerprint, warn_of_short
 from zoo.data.fingerprint import Fingerprint
-from zoo.data.order import Batches, Places, cut_order
+from zoo.data.order import Batches, Places, share_order
 from zoo.models.style import FAMILY
 from zoo.models.style.model import (
     STYLES,
@@ -24,6 +24,7 @@ from zoo.models.style.model import (
     StyleWindows,
 )
 from zoo.models.style.options import PersonalizationRecipe
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.options import to_plain
 from zoo.training.precision import autocast
@@ -49,10 +50,9 @@ def train_personalization(recipe: PersonalizationRecipe, setting: Setting) -> "P
     """Train on the training part of a dataset's split, choose on the validation part.
 
     Raises:
-        ToolkitError: no split, no clip of `MIN_FRAMES`, no identity of the training part in
-            the validation part, or several processes; and see `train`.
+        ToolkitError: no split, no clip of `MIN_FRAMES`, or no identity of the training part in
+            the validation part; and see `train`.
     """
-    setting.distributed.require_one(FAMILY.name)
     trained, chosen_by = (load_clips(recipe.shards, split=part) for part in ("train", "val"))
     warn_of_short((trained, chosen_by))
     return PersonalizationTask(
@@ -60,7 +60,7 @@ def train_personalization(recipe: PersonalizationRecipe, setting: Setting) -> "P
         [(clip.identity, clip.motion) for clip in trained],
         [(clip.identity, clip.motion) for clip in chosen_by],
         fps=trained.fps,
-        device=setting.distributed.device,
+        distributed=setting.distributed,
         fingerprint=take_fingerprint(trained, chosen_by),
     )
 
@@ -77,12 +77,13 @@ class PersonalizationTask(Task):
         chosen_by: Sequence[Labelled],
         *,
         fps: int,
-        device: torch.device | str = "cpu",
+        distributed: Distributed,
         fingerprint: Fingerprint | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self._fingerprint = fingerprint or {}
-        self._recipe, self._chosen_by, self._device = recipe, chosen_by, torch.device(device)
+        self._recipe, self._chosen_by = recipe, chosen_by
+        self._distributed, self._device = distributed, distributed.device
         identities = tuple(sorted({identity for identity, _ in trained}))
         self._windows = _LabelledWindows(trained, identities, recipe.stride)
         StyleWindows(chosen_by, identities, recipe.stride)  # fails now if there is none
@@ -107,12 +108,20 @@ class PersonalizationTask(Task):
         return self._fingerprint
 
     def count_steps(self, epoch: int) -> int:
-        return -(-len(self._windows) // self._recipe.batch_size)
+        return len(self._make_epoch(epoch))
 
     def draw_batches(self, epoch: int, first: int) -> Iterator[StyleBatch]:
-        order = np.random.default_rng([self._recipe.seed, epoch]).permutation(len(self._windows))
-        batches = Batches(self._windows, cut_order(order, self._recipe.batch_size))
-        return batches.load(first, self._recipe.workers)
+        return self._make_epoch(epoch).load(first, self._recipe.workers)
+
+    def _make_epoch(self, epoch: int) -> Batches[StyleBatch]:
+        order = share_order(
+            np.random.default_rng([self._recipe.seed, epoch]).permutation(len(self._windows)),
+            self._recipe.batch_size,
+            rank=self._distributed.rank,
+            world_size=self._distributed.size,
+            what="windows",
+        )
+        return Batches(self._windows, order)
 
     def step(self, batch: StyleBatch) -> Metrics:
         self._model.train()
@@ -126,9 +135,10 @@ class PersonalizationTask(Task):
         }
         self._optimiser.zero_grad()
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
+        self._distributed.average_gradients(self._model)
         self._optimiser.step()
         return {f"loss {name}": loss.item() for name, loss in losses.items()} | {
-            "items": float(len(labels))
+            "items": float(len(labels) * self._distributed.size)
         }
 
     def validate(self) -> Metrics:

@@ -32,6 +32,7 @@ from zoo.models.styleheat.stage import (
     read_stage,
 )
 from zoo.models.styleheat.sync import judge_lips, sync_loss
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Setting, trainer
 
 
@@ -43,18 +44,16 @@ def train_audio(options: AudioOptions, setting: Setting) -> "AudioTask":
         ToolkitError: a checkpoint of something else, of another layout, preset or prior; no split,
             no stretch of measured frames; and see `train`.
     """
-    setting.distributed.require_one(AUDIO_FAMILY.name)
-    device = setting.distributed.device
     content = read_stage(options.video, VIDEO_FAMILY.name, options.preset, ["video"])
     inputs = load_inputs(
         options,
-        device,
+        setting.distributed.device,
         prior=options.prior,
         known=read_record(content),
         bases={"video": options.video},
         syncnet=options.syncnet,
     )
-    task = AudioTask(options, inputs, device)
+    task = AudioTask(options, inputs, setting.distributed)
     load_network(task.networks["video"], content, "video", options.video)
     return task
 
@@ -65,12 +64,14 @@ class AudioTask(StageTask):
     kind = AUDIO_FAMILY.name
     options: AudioOptions
 
-    def __init__(self, options: AudioOptions, inputs: StageInputs, device: torch.device) -> None:
+    def __init__(
+        self, options: AudioOptions, inputs: StageInputs, distributed: Distributed
+    ) -> None:
         torch.manual_seed(options.seed)
         self.video = create_video_motion(options.preset)
         self.audio = create_audio_motion(options.preset, mapping=options.mapping)
         networks = {"video": self.video, "audio": self.audio}
-        super().__init__(options, inputs, networks, {"audio": options.learning_rate}, device)
+        super().__init__(options, inputs, networks, {"audio": options.learning_rate}, distributed)
 
     def predict(self, batch: DrivenBatch) -> tuple[Tensor, Tensor, Tensor]:
         canvas = self.inputs.canvas

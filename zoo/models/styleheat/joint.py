@@ -41,6 +41,7 @@ from zoo.stylegan.discriminator import (
     gradient_penalty,
 )
 from zoo.training.adversaries import frozen
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Setting, trainer
 
 PENALTY, PENALTY_EVERY = 5.0, 16
@@ -60,8 +61,6 @@ def train_calibration(options: CalibrationOptions, setting: Setting) -> "Calibra
         ToolkitError: a checkpoint of something else, of another layout, preset or prior, or there
             is no prior; no split, no stretch of measured frames; and see `train`.
     """
-    setting.distributed.require_one(CALIBRATION_FAMILY.name)
-    device = setting.distributed.device
     bases = {name: path for name in _BASES if (path := getattr(options, name)) is not None}
     taken = _list_networks(options.with_)
     contents = {
@@ -77,7 +76,7 @@ def train_calibration(options: CalibrationOptions, setting: Setting) -> "Calibra
             raise ToolkitError(f"{bases[base]}: trained with another prior than {bases[first]}")
     inputs = load_inputs(
         options,
-        device,
+        setting.distributed.device,
         prior=options.prior,
         known=records[first],
         bases=bases,
@@ -86,7 +85,7 @@ def train_calibration(options: CalibrationOptions, setting: Setting) -> "Calibra
     if not inputs.prior.path:
         raise ToolkitError(f"{bases[first]}: was trained without a prior: give --prior")
     mapping = next((x["mapping"] for x in contents.values() if "mapping" in x), None)
-    task = CalibrationTask(options, inputs, device, mapping=mapping)
+    task = CalibrationTask(options, inputs, setting.distributed, mapping=mapping)
     for name, base in taken.items():
         load_network(task.networks[name], contents[base], name, bases[base])
     return task
@@ -110,7 +109,7 @@ class CalibrationTask(StageTask):
         self,
         options: CalibrationOptions,
         inputs: StageInputs,
-        device: torch.device,
+        distributed: Distributed,
         *,
         mapping: str | None = None,
     ) -> None:
@@ -134,7 +133,7 @@ class CalibrationTask(StageTask):
             "discriminator": options.learning_rate,
             options.with_: options.motion_rate,
         }
-        super().__init__(options, inputs, networks, rates, device)
+        super().__init__(options, inputs, networks, rates, distributed)
         self._shown: dict[str, Tensor] = {}
 
     def predict(self, batch: DrivenBatch) -> tuple[Tensor, Tensor, Tensor]:
@@ -199,6 +198,7 @@ class CalibrationTask(StageTask):
         optimiser = self.optimisers["discriminator"]
         optimiser.zero_grad()
         torch.autograd.backward(loss)
+        self.distributed.average_gradients(self.discriminator)
         optimiser.step()
         return shown
 

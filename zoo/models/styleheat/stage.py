@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from toolkit.errors import ToolkitError
 from toolkit.storage import hash_file
 from zoo.data.fingerprint import Fingerprint
-from zoo.data.order import Batches, cut_order, spread_order
+from zoo.data.order import Batches, share_order, spread_order
 from zoo.models.registry import open_model
 from zoo.models.styleheat.batches import DrivenBatch, DrivenWindows
 from zoo.models.styleheat.canvas import Canvas, PriorRecord, find_prior, open_canvas
@@ -29,6 +29,7 @@ from zoo.models.styleheat.options import StageOptions
 from zoo.models.styleheat.presets import PRESETS
 from zoo.models.styleheat.sync import LipJudge
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Task
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
@@ -175,7 +176,7 @@ class StageTask(Task, abc.ABC):
         inputs: StageInputs,
         networks: Mapping[str, nn.Module],
         rates: Mapping[str, float],
-        device: torch.device,
+        distributed: Distributed,
     ) -> None:
         """Place the networks and make Adam for those that have a learning rate.
 
@@ -184,14 +185,15 @@ class StageTask(Task, abc.ABC):
             inputs: what is not trained.
             networks: by their names; all are exported.
             rates: learning rates of those that are trained.
-            device: where to compute.
+            distributed: the processes.
         """
-        self.options, self.inputs, self.device = options, inputs, device
+        self.options, self.inputs = options, inputs
+        self.distributed, self.device = distributed, distributed.device
         self.networks = dict(networks)
         self.num_steps = 0
         self._sheet: Picture | None = None
         for name, network in self.networks.items():
-            network.to(device).requires_grad_(name in rates).train(name in rates)
+            network.to(self.device).requires_grad_(name in rates).train(name in rates)
         self.optimisers = {
             name: torch.optim.Adam(self.networks[name].parameters(), rate, BETAS)
             for name, rate in rates.items()
@@ -232,7 +234,14 @@ class StageTask(Task, abc.ABC):
         size = self.options.batch_size // self.num_frames
         num = size * self.count_steps(epoch)
         windows = self._draw_windows(self.inputs.trained, num, epoch)
-        return Batches(windows, cut_order(np.arange(num), size)).load(first, self.options.workers)
+        order = share_order(
+            np.arange(num),
+            size,
+            rank=self.distributed.rank,
+            world_size=self.distributed.size,
+            what="windows",
+        )
+        return Batches(windows, order).load(first, self.options.workers)
 
     def _draw_windows(self, clips: Sequence[DrivenClip], num: int, epoch: int) -> DrivenWindows:
         return DrivenWindows(
@@ -254,6 +263,7 @@ class StageTask(Task, abc.ABC):
         for name in names:
             self.optimisers[name].zero_grad()
         torch.autograd.backward(total)
+        self.distributed.average_gradients(*(self.networks[name] for name in names))
         for name in names:
             self.optimisers[name].step()
         self.num_steps += 1

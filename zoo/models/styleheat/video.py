@@ -11,6 +11,7 @@ from zoo.models.styleheat.losses import transfer_loss
 from zoo.models.styleheat.motion import VideoMotion, create_video_motion
 from zoo.models.styleheat.options import VideoOptions
 from zoo.models.styleheat.stage import StageInputs, StageTask, load_inputs
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Setting, trainer
 
 _LEAST = 1e-6
@@ -25,10 +26,9 @@ def train_video(options: VideoOptions, setting: Setting) -> "VideoTask":
         ToolkitError: no split, no stretch of measured frames, a prior that is none; and see
             `train`.
     """
-    setting.distributed.require_one(VIDEO_FAMILY.name)
     device = setting.distributed.device
     inputs = load_inputs(options, device, prior=options.prior, known=PriorRecord())
-    return VideoTask(options, inputs, device)
+    return VideoTask(options, inputs, setting.distributed)
 
 
 class VideoTask(StageTask):
@@ -36,12 +36,14 @@ class VideoTask(StageTask):
 
     kind = VIDEO_FAMILY.name
 
-    def __init__(self, options: VideoOptions, inputs: StageInputs, device: torch.device) -> None:
+    def __init__(
+        self, options: VideoOptions, inputs: StageInputs, distributed: Distributed
+    ) -> None:
         torch.manual_seed(options.seed)
         self.video = create_video_motion(options.preset)
         fit_statistics(self.video, inputs)
         rates = {"video": options.learning_rate}
-        super().__init__(options, inputs, {"video": self.video}, rates, device)
+        super().__init__(options, inputs, {"video": self.video}, rates, distributed)
 
     def predict(self, batch: DrivenBatch) -> tuple[Tensor, Tensor, Tensor]:
         canvas = self.inputs.canvas

@@ -187,9 +187,10 @@ class PriorTask(Task):
         return terms, shown
 
     def _draw_faces(self, count: int) -> Tensor:
-        """(count, 3, H, H) of noise."""
-        generator = self._prior.generator
-        noise = torch.randn(count, STYLE, device=self._distributed.device)
+        """(count, 3, H, H) of noise, other in each process."""
+        generator, distributed = self._prior.generator, self._distributed
+        noise = torch.randn(count * distributed.size, STYLE, device=distributed.device)
+        noise = distributed.share(noise)  # all have drawn the same: the loop has seeded it
         return generator.synthesize(generator.map_noise(noise))
 
     def _step_discriminator(self, real: Tensor, drawn: Tensor) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from zoo.data.fingerprint import Fingerprint, digest_item
-from zoo.data.order import Batches, cut_order
+from zoo.data.order import Batches, share_order
 from zoo.data.talking import TICK_SAMPLES, TalkingClip, load_talking_clips
 from zoo.metrics.sync import REACH, SHIFTS, SyncScore, measure_distances, measure_moved
 from zoo.models.syncnet import FAMILY
@@ -26,6 +26,7 @@ from zoo.models.syncnet.model import SyncJudge
 from zoo.models.syncnet.networks import create_syncnet
 from zoo.models.syncnet.options import SyncNetRecipe
 from zoo.models.syncnet.presets import PRESETS
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
@@ -43,12 +44,10 @@ def train_syncnet(recipe: SyncNetRecipe, setting: Setting) -> "SyncNetTask":
     """Train on the training part of a dataset's split, choose on the validation part.
 
     Raises:
-        ToolkitError: no split, no clip long enough, no face crops, or several processes; and see
-            `train`.
+        ToolkitError: no split, no clip long enough, or no face crops; and see `train`.
     """
-    setting.distributed.require_one(FAMILY.name)
     trained, chosen_by = (load_talking_clips(recipe.shards, split=p) for p in ("train", "val"))
-    return SyncNetTask(recipe, trained, chosen_by, device=setting.distributed.device)
+    return SyncNetTask(recipe, trained, chosen_by, distributed=setting.distributed)
 
 
 class SyncNetTask(Task):
@@ -62,10 +61,10 @@ class SyncNetTask(Task):
         trained: Sequence[TalkingClip],
         chosen_by: Sequence[TalkingClip],
         *,
-        device: torch.device | str = "cpu",
+        distributed: Distributed,
     ) -> None:
         torch.manual_seed(recipe.seed)
-        self._recipe, self._device = recipe, torch.device(device)
+        self._recipe, self._distributed, self._device = recipe, distributed, distributed.device
         preset = PRESETS[recipe.preset]
         spread = np.linspace(0, len(chosen_by) - 1, min(len(chosen_by), JUDGED_CLIPS)).round()
         self._clips = [SyncClip(clip, preset) for clip in trained]
@@ -97,7 +96,13 @@ class SyncNetTask(Task):
         size = self._recipe.batch_size
         num = self.count_steps(epoch) * size
         stretches = Stretches(self._clips, num, seed=self._recipe.seed, epoch=epoch)
-        order = cut_order(np.arange(num), size)
+        order = share_order(
+            np.arange(num),
+            size,
+            rank=self._distributed.rank,
+            world_size=self._distributed.size,
+            what="stretches",
+        )
         return Batches(stretches, order).load(first, self._recipe.workers)
 
     def step(self, batch: SyncBatch) -> Metrics:
@@ -111,9 +116,13 @@ class SyncNetTask(Task):
         loss = matching_loss(lips, sounds, self._log_scale.exp())
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        assert self._log_scale.grad is not None
+        self._distributed.average_gradients(self._network)
+        self._distributed.average([self._log_scale.grad])
         self._optimiser.step()
         scale = float(self._log_scale.detach().exp())
-        return {"loss": loss.item(), "scale": scale, "items": float(len(faces))}
+        num_windows = len(faces) * self._distributed.size
+        return {"loss": loss.item(), "scale": scale, "items": float(num_windows)}
 
     def validate(self) -> Metrics:
         """How well lips of unseen clips are matched.

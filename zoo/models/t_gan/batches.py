@@ -115,9 +115,11 @@ class Episodes:
         """As many as there are people."""
         return len(self._people)
 
-    def gather(self, places: Places) -> Episode:
-        """That of the person at (1,) place."""
-        (place,) = places.tolist()
+    def gather(self, places: Places) -> list[Episode]:
+        """Those of the people at (B,) places."""
+        return [self._draw(place) for place in places.tolist()]
+
+    def _draw(self, place: int) -> Episode:
         person, shape = self._people[place], self._shape
         rng = np.random.default_rng([self._seed, self.epoch, place])
         chosen = rng.permutation(len(person))[: shape.size]

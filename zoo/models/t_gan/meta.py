@@ -6,7 +6,7 @@ sum of these losses moves the global weights. The vectors of spectral norm are c
 weights and stay as they are within a task.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -57,6 +57,42 @@ def learn(
     for name, loss in losses(networks, batch):
         set_gradients(networks[name], take_gradients(loss, networks[name]))
         optimisers[name].step()
+
+
+def learn_together(
+    networks: Networks,
+    optimisers: Mapping[str, torch.optim.Optimizer],
+    losses: Sequence[Losses],
+    batches: Sequence[Any],
+    average: Callable[[list[Tensor]], None],
+) -> None:
+    """One step of every network by several batches, side by side, each with losses of its own.
+
+    Args:
+        networks: that move.
+        optimisers: of each.
+        losses: see `Losses`, one for each batch.
+        batches: one or more.
+        average: gives gradients their mean over processes, in place.
+    """
+    running = (one(networks, batch) for one, batch in zip(losses, batches, strict=True))
+    for together in zip(*running, strict=True):
+        name = together[0][0]
+        gradients = [take_gradients(loss, networks[name]) for _, loss in together]
+        move(networks[name], optimisers[name], gradients, average)
+
+
+def move(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    gradients: Sequence[list[Tensor]],
+    average: Callable[[list[Tensor]], None],
+) -> None:
+    """One step of a network by the mean of gradients over tasks, and over processes."""
+    mean = [torch.stack(parts).mean(dim=0) for parts in zip(*gradients, strict=True)]
+    average(mean)
+    set_gradients(network, mean)
+    optimiser.step()
 
 
 def adapt(

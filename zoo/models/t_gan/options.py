@@ -52,6 +52,11 @@ class TGanRecipe(RunOptions):
     second_order: bool = option(
         "Through maml's inner steps, which are of sgd then; for small.", default=False
     )
+    batch_size: int = option(
+        "People of a step, over all processes; the mean of their gradients is taken.",
+        default=1,
+        at_least=1,
+    )
     learning_rate: float = option("Of Adam, for the global weights.", default=META_RATE, above=0)
     ablate: str = option(
         "A row of Table 3. adversarial: without that loss; feature: nor eq. 10; adain: nor AdaIN.",

@@ -29,18 +29,20 @@ from zoo.models.t_gan.finetune import prepare_finetuning
 from zoo.models.t_gan.judges import Judges, open_judges
 from zoo.models.t_gan.losses import TextureLosses
 from zoo.models.t_gan.meta import (
+    Gradients,
     MakeOptimiser,
     adapt,
     first_order,
-    learn,
+    learn_together,
+    move,
     second_order,
-    set_gradients,
 )
 from zoo.models.t_gan.networks import create_discriminator, create_generator, place_network
 from zoo.models.t_gan.options import ABLATIONS, BETAS, TRANSFER, FinetuneRecipe, TGanRecipe
 from zoo.models.t_gan.pictures import Person, Picture, load_people
 from zoo.models.t_gan.presets import PRESETS, Preset
 from zoo.models.t_gan.spectral import iterate_gains
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Setting, Task, trainer
 from zoo.training.networks import copy_to_cpu
 from zoo.training.options import to_plain
@@ -56,19 +58,18 @@ def train_t_gan(recipe: TGanRecipe | FinetuneRecipe, setting: Setting) -> Task:
     """Train on everyone of a dataset's training part, or go on with one person's pictures.
 
     Raises:
-        ToolkitError: no split, no person with enough pictures, several processes, or weights of the
-            networks that judge cannot be read; and see `train`.
+        ToolkitError: no split, no person with enough pictures, weights of the networks that judge
+            cannot be read, or several processes fine-tune; and see `train`.
     """
-    setting.distributed.require_one(FAMILY.name)
-    device = setting.distributed.device
     if isinstance(recipe, FinetuneRecipe):
-        return prepare_finetuning(recipe, device)
+        setting.distributed.require_one(f"finetune {FAMILY.name}")
+        return prepare_finetuning(recipe, setting.distributed.device)
     preset = PRESETS[recipe.preset]
     trained, chosen_by = (choose_people(recipe.shards, preset, part) for part in ("train", "val"))
     judges = None
     if "feature" not in ABLATIONS[recipe.ablate]:
         judges = open_judges(recipe.vgg, recipe.vgg_face, recipe.face, half=preset.half_size_judge)
-    return TGanTask(recipe, trained, chosen_by, judges=judges, device=device)
+    return TGanTask(recipe, trained, chosen_by, judges=judges, distributed=setting.distributed)
 
 
 def choose_people(shards: Path, preset: Preset, split: str) -> tuple[Person, ...]:
@@ -95,12 +96,12 @@ class TGanTask(Task):
         chosen_by: Sequence[Person],
         *,
         judges: Judges | None,
-        device: torch.device | str = "cpu",
+        distributed: Distributed,
         size: int | None = None,
     ) -> None:
         """Make the networks; `size`: of the pictures, by default the preset's."""
         torch.manual_seed(recipe.seed)
-        self._recipe, self._device = recipe, torch.device(device)
+        self._recipe, self._distributed, self._device = recipe, distributed, distributed.device
         preset, left_out = PRESETS[recipe.preset], ABLATIONS[recipe.ablate]
         self._size = size or preset.size
         self._judges = None if judges is None else judges.to(self._device)
@@ -145,37 +146,53 @@ class TGanTask(Task):
         return self._fingerprint
 
     def count_steps(self, epoch: int) -> int:
-        return len(self._episodes)
+        return len(self._make_epoch(epoch))
 
-    def draw_batches(self, epoch: int, first: int) -> Iterator[Episode]:
+    def draw_batches(self, epoch: int, first: int) -> Iterator[list[Episode]]:
+        return self._make_epoch(epoch).load(first, self._recipe.workers)
+
+    def _make_epoch(self, epoch: int) -> Batches[list[Episode]]:
         order = draw_order(
-            len(self._episodes), batch_size=1, seed=self._recipe.seed, epoch=epoch, what="people"
+            len(self._episodes),
+            batch_size=self._recipe.batch_size,
+            seed=self._recipe.seed,
+            epoch=epoch,
+            rank=self._distributed.rank,
+            world_size=self._distributed.size,
+            what="people",
         )
         episodes = copy.copy(self._episodes)
         episodes.epoch = epoch
-        return Batches(episodes, order).load(first, self._recipe.workers)
+        return Batches(episodes, order)
 
-    def step(self, batch: Episode) -> Metrics:
-        """Move the global weights by one person's task."""
-        recipe, task = self._recipe, batch.to(self._device)
+    def step(self, batch: list[Episode]) -> Metrics:
+        """Move the global weights by the mean over the tasks of some people."""
+        tasks = [task.to(self._device) for task in batch]
+        losses = [copy.copy(self._losses) for _ in tasks]  # each remembers its own figures
+        average = self._distributed.average
         iterate_gains(*self._networks.values())
-        if recipe.meta == TRANSFER:
-            learn(self._networks, self._optimisers, self._losses, task.support.join(task.queries))
+        if self._recipe.meta == TRANSFER:
+            people = [task.support.join(task.queries) for task in tasks]
+            learn_together(self._networks, self._optimisers, losses, people, average)
         else:
-            for name, gradients in self._take_gradients(task).items():
-                set_gradients(self._networks[name], gradients)
-                self._optimisers[name].step()
-        return self._losses.read_figures() | {"items": 1.0}
+            pairs = zip(losses, tasks, strict=True)
+            found = [self._take_gradients(loss, task) for loss, task in pairs]
+            for name in found[0]:
+                network, gradients = self._networks[name], [one[name] for one in found]
+                move(network, self._optimisers[name], gradients, average)
+        figures = [one.read_figures() for one in losses]
+        means = {name: float(np.mean([one[name] for one in figures])) for name in figures[0]}
+        return means | {"items": float(len(tasks) * self._distributed.size)}
 
-    def _take_gradients(self, task: Episode) -> dict[str, list[torch.Tensor]]:
+    def _take_gradients(self, losses: TextureLosses, task: Episode) -> Gradients:
         recipe = self._recipe
         if recipe.second_order:
             return second_order(
-                self._networks, self._losses, task.support, task.queries,
+                self._networks, losses, task.support, task.queries,
                 steps=recipe.inner_steps, rate=recipe.inner_rate,
             )  # fmt: skip
         return first_order(
-            self._networks, self._fast, self._losses, task.support, task.queries,
+            self._networks, self._fast, losses, task.support, task.queries,
             steps=recipe.inner_steps, make_optimiser=make_inner(recipe),
         )  # fmt: skip
 
@@ -187,7 +204,7 @@ class TGanTask(Task):
         """
         order = spread_order(len(self._chosen_by), JUDGED_PEOPLE)
         away, before, columns = list[Picture](), list[float](), list[Picture]()
-        for drawn in Batches(self._chosen_by, order).load():
+        for (drawn,) in Batches(self._chosen_by, order).load():
             task = drawn.to(self._device)
             before.append(float(np.abs(self._measure(self._networks, task.queries)[1]).mean()))
             steps = adapt(

@@ -20,6 +20,7 @@ from zoo.models.blink_gan.recipe import BlinkTask, train_blink_gan
 from zoo.models.blink_gan.windows import count_blinks, measure_ear
 from zoo.models.registry import open_model
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Step, train
 from zoo.training.stopping import Stopped
 
@@ -35,7 +36,9 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def task() -> BlinkTask:
     recipe = BlinkRecipe(shards=Path("drawn"), preset="small", epochs=EPOCHS, device="cpu")
-    return BlinkTask(recipe, make_blinking(), make_blinking(clips=6, seed=1))
+    return BlinkTask(
+        recipe, make_blinking(), make_blinking(clips=6, seed=1), distributed=Distributed()
+    )
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,7 @@ from zoo.models.deepspeech.model import find_run_weights
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.training import loop
 from zoo.training.checkpoint import load_checkpoint
+from zoo.training.distributed import Distributed
 from zoo.training.loop import LAST, Step
 
 TINY = NetworkSizes(conv_channels=(4, 4), rnn_type="gru", hidden_size=32, num_layers=1)
@@ -426,7 +427,7 @@ def test_neither_validation_nor_test_sentences_are_trained_on(
     monkeypatch.setattr(voices, "read_sentences", lambda paths: list(texts))
     monkeypatch.setattr(voices, "read_aloud", read)
     given_ = make_recipe(folder, text=(book,), synthetic_hours=1.0)
-    recipe.DeepSpeechTask(given_, tmp_path / "run")
+    recipe.DeepSpeechTask(given_, tmp_path / "run", distributed=Distributed())
     recorded = set(SpeechStore(tmp_path / "run" / "speech.s16").texts)
     tests = {row.text for row in rows if row.split == "test"}
     assert recorded == set(texts) - kept - tests
@@ -446,11 +447,11 @@ def test_rows_that_training_leaves_out_are_told_where_the_others_are_enough(
     speech: Path, tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
     folder = shutil.copytree(speech, tmp_path / "speech")
-    recipe.DeepSpeechTask(make_recipe(folder), tmp_path / "all")
+    recipe.DeepSpeechTask(make_recipe(folder), tmp_path / "all", distributed=Distributed())
     assert not [w for w in recwarn if "trained on" in str(w.message)]
     with (folder / "transcripts.csv").open("a") as file:
         file.write("0.wav,s,tones,CC BY 4.0,Room 5,train,\n")
-    recipe.DeepSpeechTask(make_recipe(folder), tmp_path / "some")
+    recipe.DeepSpeechTask(make_recipe(folder), tmp_path / "some", distributed=Distributed())
     (told,) = [str(w.message) for w in recwarn if "trained on" in str(w.message)]
     assert told == f"{folder}: 60 rows are trained on; not used: 1 for digits"
 
@@ -532,7 +533,7 @@ def learned(tmp_path_factory: pytest.TempPathFactory, speech: Path) -> recipe.De
     """A tiny network that was shown four texts until it knew them."""
     out = tmp_path_factory.mktemp("learned")
     settings_ = make_recipe(speech, epochs=1000, learning_rate=5e-2, dropout=0.0)
-    task = recipe.DeepSpeechTask(settings_, out)
+    task = recipe.DeepSpeechTask(settings_, out, distributed=Distributed())
     batch = make_batch(KNOWN)
     for _ in range(120):
         torch.manual_seed(0)
@@ -619,12 +620,14 @@ def test_training_goes_on_from_known_weights_of_its_sizes_alone(
 ) -> None:
     path = open_learned(learned, tmp_path)
     given = make_recipe(speech, initial=path)
-    begun = recipe.DeepSpeechTask(given, tmp_path / "run").export()["network"]
+    begun = recipe.DeepSpeechTask(given, tmp_path / "run", distributed=Distributed()).export()[
+        "network"
+    ]
     known = load_network(path).state_dict()
     assert all(torch.equal(begun[name].float(), known[name].float()) for name in known)
     other = dataclasses.replace(given, sizes=NetworkSizes(num_layers=1))
     with pytest.raises(ToolkitError, match="is 1x32 gru bidirectional, not 1x320"):
-        recipe.DeepSpeechTask(other, tmp_path / "other")
+        recipe.DeepSpeechTask(other, tmp_path / "other", distributed=Distributed())
     assert not (tmp_path / "other").exists()  # refused before the sound is prepared
 
 
@@ -647,7 +650,7 @@ def test_bf16_trains_other_weights_than_fp32_and_nothing_else_is_known(
     moved = []
     for precision in ("fp32", "bf16"):
         settings_ = make_recipe(speech, precision=precision, learning_rate=1e-2)
-        task = recipe.DeepSpeechTask(settings_, tmp_path / precision)
+        task = recipe.DeepSpeechTask(settings_, tmp_path / precision, distributed=Distributed())
         torch.manual_seed(0)
         losses = task.step(make_batch(KNOWN))
         assert np.isfinite(losses["loss"])

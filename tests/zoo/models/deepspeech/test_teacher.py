@@ -17,6 +17,7 @@ from zoo.models.deepspeech import preparation, recipe, sounds, teacher
 from zoo.models.deepspeech.chains import SCALING
 from zoo.models.deepspeech.options import DeepSpeechRecipe
 from zoo.models.deepspeech.teacher import Teacher, train_teacher
+from zoo.training.distributed import Distributed
 
 TINY = NetworkSizes(conv_channels=(4, 4), rnn_type="gru", hidden_size=32, num_layers=1)
 
@@ -102,7 +103,7 @@ def test_a_head_learns_the_letters_and_goes_on_where_it_stopped(
 def test_a_run_with_a_teacher_keeps_what_it_says_of_every_recording(
     speech: Path, tmp_path: Path, encoder: Encoder
 ) -> None:
-    task = recipe.DeepSpeechTask(make_recipe(speech), tmp_path)
+    task = recipe.DeepSpeechTask(make_recipe(speech), tmp_path, distributed=Distributed())
     (material,) = task._materials
     assert material.posteriors is not None
     assert len(material.posteriors) == len(material.speech)
@@ -114,14 +115,14 @@ def test_a_run_with_a_teacher_keeps_what_it_says_of_every_recording(
     losses = task.step(batch)
     assert losses["loss teacher"] > 0
     num_calls = encoder.num_calls
-    recipe.DeepSpeechTask(make_recipe(speech), tmp_path)  # everything is there
-    assert encoder.num_calls == num_calls
+    recipe.DeepSpeechTask(make_recipe(speech), tmp_path, distributed=Distributed())
+    assert encoder.num_calls == num_calls  # everything is there
 
 
 def test_the_loss_towards_the_teacher_is_nothing_for_its_own_scores(
     speech: Path, tmp_path: Path, encoder: Encoder
 ) -> None:
-    task = recipe.DeepSpeechTask(make_recipe(speech), tmp_path)
+    task = recipe.DeepSpeechTask(make_recipe(speech), tmp_path, distributed=Distributed())
     batch = next(task.draw_batches(0, 0))
     assert batch.posteriors is not None
     own = batch.posteriors.clamp_min(1e-7).log().log_softmax(2)
@@ -131,10 +132,10 @@ def test_the_loss_towards_the_teacher_is_nothing_for_its_own_scores(
 
 
 def test_another_encoder_is_another_run(speech: Path, tmp_path: Path, encoder: Encoder) -> None:
-    recipe.DeepSpeechTask(make_recipe(speech), tmp_path)
+    recipe.DeepSpeechTask(make_recipe(speech), tmp_path, distributed=Distributed())
     encoder.label = "another"
     with pytest.raises(ToolkitError, match="another encoder"):
-        recipe.DeepSpeechTask(make_recipe(speech), tmp_path)
+        recipe.DeepSpeechTask(make_recipe(speech), tmp_path, distributed=Distributed())
 
 
 def test_sounds_without_transcripts_are_cut_at_pauses_and_read_by_the_teacher(

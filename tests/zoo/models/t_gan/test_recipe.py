@@ -30,7 +30,6 @@ from toolkit.schema import Provenance
 from zoo.data import portraits
 from zoo.landmarks.spread import choose_spread
 from zoo.models.registry import open_model
-from zoo.models.t_gan.batches import Episode
 from zoo.models.t_gan.finetune import Finetuning, PersonPictures, finetune
 from zoo.models.t_gan.judges import open_judges
 from zoo.models.t_gan.model import open_t_gan
@@ -40,6 +39,7 @@ from zoo.models.t_gan.presets import PRESETS
 from zoo.models.t_gan.recipe import TGanTask, choose_people, train_t_gan
 from zoo.training import perceptual
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
+from zoo.training.distributed import Distributed
 from zoo.training.loop import Step
 from zoo.training.stopping import Stopped
 
@@ -76,7 +76,7 @@ def make_task(recipe: TGanRecipe) -> TGanTask:
     preset = PRESETS[recipe.preset]
     people = (choose_people(recipe.shards, preset, part) for part in ("train", "val"))
     judges = None if recipe.ablate else open_judges(None, None, "none", half=True)
-    return TGanTask(recipe, *people, judges=judges)
+    return TGanTask(recipe, *people, judges=judges, distributed=Distributed())
 
 
 def copy_state(task: TGanTask) -> dict[str, torch.Tensor]:
@@ -112,9 +112,9 @@ def test_measured_frames_alone_are_seen_and_reduced_with_their_landmarks(shards:
 
 def test_an_episode_is_one_persons_and_no_picture_comes_twice(shards: Path) -> None:
     task = make_task(make_recipe(shards))
-    episodes = list(task.draw_batches(0, 0))
-    assert len(episodes) == task.count_steps(0) == 2
-    for episode in episodes:
+    batches = list(task.draw_batches(0, 0))
+    assert len(batches) == task.count_steps(0) == 2
+    for (episode,) in batches:
         pictures = torch.cat([episode.support.target, episode.queries.target])
         assert len(pictures) == TINY.support + TINY.queries
         rows = {tuple(raster.flatten().tolist()) for raster in episode.support.raster}
@@ -128,7 +128,7 @@ def test_episodes_depend_on_the_epoch_and_their_place_alone(shards: Path) -> Non
     task = make_task(make_recipe(shards))
 
     def read(epoch: int, first: int) -> list[torch.Tensor]:
-        return [episode.queries.target for episode in task.draw_batches(epoch, first)]
+        return [episode.queries.target for (episode,) in task.draw_batches(epoch, first)]
 
     assert torch.equal(read(1, 0)[1], read(1, 1)[0])
     assert not all(map(torch.equal, read(0, 0), read(1, 0)))
@@ -160,9 +160,9 @@ def test_a_step_moves_every_weight_and_vector_and_validation_none(
     for name, value in task.state_dict()["generator"].items():
         if name.endswith("share"):
             value.fill_(0.3)
-    episode: Episode = next(iter(task.draw_batches(0, 0)))
+    batch = next(iter(task.draw_batches(0, 0)))
     before = copy_state(task)
-    task.step(episode)
+    task.step(batch)
     after = copy_state(task)
     still = {name for name in before if torch.equal(before[name], after[name])}
     assert not [name for name in still if moves(name, before)]
