@@ -69,7 +69,7 @@ def open_run(out: Path, distributed: Distributed) -> Iterator[OpenRun]:
         try:
             yield OpenRun(working.path, keep)
         except BaseException:
-            keep()  # what ended the run is what is told
+            keep()  # its own error is a warning: what ended the run is raised
             raise
         if is_first:
             working.push()
