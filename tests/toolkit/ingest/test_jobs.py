@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.datasets import FakeClip, make_rejected_row, make_row
-from toolkit.dataset import job_records, manifest
+from toolkit.dataset import job_records, table_file
 from toolkit.dataset.job_records import read_jobs
 from toolkit.dataset.manifest import read_table, write_part
 from toolkit.dataset.paths import source_path
@@ -511,7 +511,7 @@ def test_a_killed_update_of_paths_is_done_again(
     (tmp_path / "safe").mkdir()
     kept = shutil.copytree(make_done(tmp_path), tmp_path / "safe" / "d")
     (tmp_path / "v").rename(tmp_path / "w")
-    whole = manifest.write_whole
+    whole = table_file.write_whole
     for number in range(20):
         dataset = shutil.copytree(kept, tmp_path / f"d{number}")
         left = [number]
@@ -522,12 +522,12 @@ def test_a_killed_update_of_paths_is_done_again(
             left[0] -= 1
             return whole(path)
 
-        for module in (manifest, job_records):
+        for module in (table_file, job_records):
             monkeypatch.setattr(module, "write_whole", write_some)
         try:
             record(plan(tmp_path / "w", dataset=dataset), dataset)
         except KeyboardInterrupt:
-            for module in (manifest, job_records):
+            for module in (table_file, job_records):
                 monkeypatch.setattr(module, "write_whole", whole)
             assert plan(tmp_path / "w", dataset=dataset).num_done == 3
             record(plan(tmp_path / "w", dataset=dataset), dataset)

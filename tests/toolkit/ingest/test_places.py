@@ -14,7 +14,7 @@ import pytest
 
 from tests.datasets import FakeClip, make_rejected_row, make_row
 from tests.toolkit.ingest.test_jobs import plan, read_marker, record, write
-from toolkit.dataset import job_records, manifest
+from toolkit.dataset import job_records, table_file
 from toolkit.dataset.job_records import read_jobs
 from toolkit.dataset.manifest import read_table, write_part
 from toolkit.dataset.stats import yield_funnel
@@ -292,7 +292,7 @@ def test_a_plan_killed_while_it_writes_paths_ends_as_if_it_had_not_been(
     shutil.copytree(tmp_path / "d", kept)
     run(tmp_path / "d")
     expected = list_clips(tmp_path / "d")
-    whole = manifest.write_whole
+    whole = table_file.write_whole
     for number in range(1, 40):
         dataset = shutil.copytree(kept, tmp_path / f"d{number}")
         left = [number]
@@ -303,13 +303,13 @@ def test_a_plan_killed_while_it_writes_paths_ends_as_if_it_had_not_been(
                 raise KeyboardInterrupt
             return whole(path)
 
-        for module in (manifest, job_records):
+        for module in (table_file, job_records):
             monkeypatch.setattr(module, "write_whole", write_some)
         try:
             run(dataset)
             break
         except KeyboardInterrupt:
-            for module in (manifest, job_records):
+            for module in (table_file, job_records):
                 monkeypatch.setattr(module, "write_whole", whole)
         run(dataset)
         assert list_clips(dataset) == expected

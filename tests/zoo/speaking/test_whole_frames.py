@@ -2,6 +2,7 @@
 """`--background full` as its user meets it: whole frames are shown as they are drawn."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.zoo.speaking.test_commands import (
     Stages,
     data,
     load_clip,
+    make_data,
     make_stand_in,
     personalize,
     reenact,
@@ -28,9 +30,11 @@ SQUARE = (80, 0, 560, 480)
 
 
 @pytest.fixture
-def whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clips made after this have whole frames."""
+def whole(data, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The dataset's clip has whole frames."""
     monkeypatch.setattr(datasets, "CROP", SQUARE)
+    shutil.rmtree(data)
+    make_data(data)
 
 
 @pytest.fixture
