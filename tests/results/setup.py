@@ -142,7 +142,7 @@ class Setup:
     ablated_epochs: int = 3
     judged_sentences: int = 12
     judged_seconds: float = 5.0
-    beside_epochs: int = 8
+    beside_epochs: int = 4
     prior_epochs: int = 9
     lip_epochs: int = 20
     warp_epochs: int = 4
