@@ -18,19 +18,26 @@ pytest.importorskip("ray")
 MAX_RATIO = 1.05
 
 _RUN = """
-import ctypes, os, resource, subprocess, sys, time
+import ctypes, subprocess, sys, time
+
+import psutil
 
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # a subreaper: orphans, as Ray's are, become its children
-began = time.perf_counter()
-subprocess.run(sys.argv[1:], check=True)
-wall = time.perf_counter() - began
-while True:
-    try:
-        os.wait()
-    except ChildProcessError:
+began, wall, spent = time.perf_counter(), 0.0, {}
+command = subprocess.Popen(sys.argv[1:])
+while others := psutil.Process().children(recursive=True):
+    for other in others:  # looked at, for the CPU time of what Ray has ended reaches no parent
+        try:
+            times = other.cpu_times()
+            spent[other.pid, other.create_time()] = times.user + times.system
+        except psutil.NoSuchProcess:
+            pass
+    if command.poll() is None:
+        wall = time.perf_counter() - began
+    elif all(other.status() == psutil.STATUS_ZOMBIE for other in others if other.is_running()):
         break
-usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(usage.ru_utime + usage.ru_stime, wall)
+    time.sleep(0.1)
+print(sum(spent.values()), wall)
 """
 
 
@@ -52,14 +59,14 @@ def test_ray_costs_at_most_5_percent_more_than_local_workers(
         [costs[engine][16][k] - costs[engine][4][k] for engine in ("local", "ray")] for k in (0, 1)
     )
     start = costs["ray"][4][0] - costs["local"][4][0]
-    ratio = cpu[1] / cpu[0]
-    benchmark.extra_info.update(costs=costs, ratio=ratio)
+    ratio, ratio_wall = cpu[1] / cpu[0], wall[1] / wall[0]
+    benchmark.extra_info.update(costs=costs, ratio=ratio, ratio_wall=ratio_wall)
     print(
         f"\ntwelve videos of 15 s: {cpu[0]:.1f} s of CPU and {wall[0]:.1f} s by two local workers, "
         f"{cpu[1]:.1f} and {wall[1]:.1f} by two actors: ratios {ratio:.3f} and "
-        f"{wall[1] / wall[0]:.3f} (at most {MAX_RATIO}); four videos {start:.1f} s of CPU more"
+        f"{ratio_wall:.3f} (at most {MAX_RATIO}); four videos {start:.1f} s of CPU more"
     )
-    assert ratio <= MAX_RATIO
+    assert max(ratio, ratio_wall) <= MAX_RATIO
 
 
 def measure(videos: Path, out: Path, engine: str) -> tuple[float, float]:
