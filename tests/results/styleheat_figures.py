@@ -49,7 +49,7 @@ def run_sheet(setup: Setup, workers: int) -> dict[str, Table]:
     source, driver = make_people(setup)
     folder = setup.out / "styleheat-figures"
     image = save_first(source, folder)
-    rows = {"driver": draw_evenly(driver, round(SECONDS * 25))}
+    rows = {"driver": draw_evenly(driver, round(SECONDS * SampleOptions().fps))}
     given: dict[str, dict[str, Path]] = {
         "by its video": {"video": driver},
         "by its sound": {"audio": driver},
