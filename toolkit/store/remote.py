@@ -150,17 +150,19 @@ class Remote:
     def create(self, key: str, content: bytes) -> bool:
         """Write a small object if there is none (`If-None-Match: *`); whether it was written.
 
-        Where a store has no such condition, it is written always.
+        A store that knows no such condition, and says so (501), is asked beforehand whether it has
+        the object: of two that ask at the same time, both may write it.
         """
         with self._guard(key):
             try:
                 self._files.pipe_file(self._find(key), content, mode="create")
-            except NotImplementedError:
-                self._files.pipe_file(self._find(key), content)
-            except OSError:  # s3fs raises EINVAL, not FileExistsError, where the condition fails
-                if self.look_at(key) is None:
+            except OSError as error:
+                # s3fs raises EINVAL, not FileExistsError, where the condition fails
+                if self.look_at(key) is not None:
+                    return False
+                if error.errno != errno.ENOSYS:
                     raise
-                return False
+                self._files.pipe_file(self._find(key), content)
             return True
 
     def _find(self, key: str) -> str:

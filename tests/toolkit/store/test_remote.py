@@ -1,5 +1,6 @@
 """The store's doorway: lists, whole writes, claims."""
 
+import errno
 import time
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,35 @@ def test_a_claim_is_had_once() -> None:
     remote = Remote("memory://bucket/set")
     assert [remote.create("claim", text) for text in (b"first", b"second")] == [True, False]
     assert dict(remote.read(["claim"])) == {"claim": b"first"}
+
+
+def test_a_store_without_conditions_is_asked_before_a_claim_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As s3fs tells of a server's 501."""
+    remote = Remote("memory://bucket/set")
+    plain = remote._files.pipe_file
+
+    def refuse(name: str, content: bytes, mode: str = "overwrite") -> None:
+        if mode == "create":
+            raise OSError(errno.ENOSYS, "A header you provided implies functionality")
+        plain(name, content)
+
+    monkeypatch.setattr(remote._files, "pipe_file", refuse)
+    assert [remote.create("claim", text) for text in (b"first", b"second")] == [True, False]
+    assert dict(remote.read(["claim"])) == {"claim": b"first"}
+
+
+def test_another_refusal_of_a_claim_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = Remote("memory://bucket/set")
+
+    def refuse(name: str, content: bytes, mode: str = "overwrite") -> None:
+        raise PermissionError(errno.EACCES, "Access Denied")
+
+    monkeypatch.setattr(remote._files, "pipe_file", refuse)
+    with pytest.raises(StorageError, match=r"claim: the store refuses"):
+        remote.create("claim", b"first")
+    assert remote.look_at("claim") is None
 
 
 def test_a_stamp_changes_with_the_content(memory: Any) -> None:
