@@ -21,7 +21,7 @@ _DEEP = 257
 """65,535 levels over 255."""
 
 _MOVING = ("GIF",)
-"""Formats of Pillow that are videos here."""
+"""Formats of Pillow that are videos here, where they hold more than one picture."""
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -38,7 +38,7 @@ def is_picture(path: Path) -> bool:
     """Whether a file holds one picture and no video."""
     try:
         with _open(path) as image:
-            return image.format not in _MOVING
+            return image.format not in _MOVING or not getattr(image, "is_animated", False)
     except Image.DecompressionBombError:
         return True  # which `read_picture` refuses
     except (OSError, ValueError):

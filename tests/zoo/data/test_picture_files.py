@@ -115,8 +115,10 @@ def test_a_folders_pictures_stand_in_order_without_anything_else(tmp_path: Path)
     assert [path.name for path in list_pictures(tmp_path)] == ["a.png", "b.JPG", "c.webp"]
 
 
-def test_a_gif_is_a_video(tmp_path: Path) -> None:
-    Image.fromarray(draw()).save(tmp_path / "ann.gif")
-    Image.fromarray(draw()).save(tmp_path / "ann.png")
-    assert not is_picture(tmp_path / "ann.gif")
-    assert is_picture(tmp_path / "ann.png")
+def test_a_gif_that_moves_is_a_video_and_one_that_does_not_a_picture(tmp_path: Path) -> None:
+    still, other = Image.fromarray(draw()), Image.fromarray(255 - draw())
+    still.save(tmp_path / "still.gif")
+    still.save(tmp_path / "moves.gif", save_all=True, append_images=[other])
+    assert is_picture(tmp_path / "still.gif")
+    assert not is_picture(tmp_path / "moves.gif")
+    assert read_picture(tmp_path / "still.gif").shape == draw().shape[:2] + (3,)
