@@ -121,4 +121,4 @@ def test_a_gif_that_moves_is_a_video_and_one_that_does_not_a_picture(tmp_path: P
     still.save(tmp_path / "moves.gif", save_all=True, append_images=[other])
     assert is_picture(tmp_path / "still.gif")
     assert not is_picture(tmp_path / "moves.gif")
-    assert read_picture(tmp_path / "still.gif").shape == draw().shape[:2] + (3,)
+    assert read_picture(tmp_path / "still.gif").shape == (*draw().shape[:2], 3)
