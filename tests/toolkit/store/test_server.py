@@ -61,21 +61,23 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{ports['s3']}")
         with subprocess.Popen(words, stdout=log, stderr=log, cwd=folder) as process:
             try:
-                yield _wait_for_bucket()
+                yield _wait_for_bucket(process)
             finally:
                 process.kill()
 
 
-def _wait_for_bucket() -> str:
+def _wait_for_bucket(server: "subprocess.Popen[bytes]") -> str:
+    """Its address; a busy machine takes longer to start it than its client tries to connect."""
     import s3fs
+    from botocore.exceptions import BotoCoreError
 
     until = time.monotonic() + 120
     while True:
         try:
             s3fs.S3FileSystem(skip_instance_cache=True).mkdir("bucket")
             Remote("s3://bucket").write("first", b"x")
-        except (OSError, StorageError):
-            if time.monotonic() > until:
+        except (OSError, StorageError, BotoCoreError):
+            if time.monotonic() > until or server.poll() is not None:
                 raise
             time.sleep(0.3)
         else:
