@@ -52,6 +52,7 @@ import errno
 import sys
 import time
 
+import botocore.exceptions
 import fsspec
 import s3fs
 
@@ -76,7 +77,7 @@ while True:
         files.mkdir("bucket")
         files.pipe_file("bucket/ready", b"x")
         break
-    except OSError:
+    except (OSError, botocore.exceptions.BotoCoreError):  # the server is not up yet
         if time.monotonic() > until:
             raise
         time.sleep(0.3)
