@@ -192,8 +192,8 @@ def train(
     check_folder(out, resume)
     with (
         _hold(out) if distributed.is_first else contextlib.nullcontext(),
+        StopSignals() as stop,  # before anything of the run is written: who sees it may stop it
         contextlib.closing(_Run(task, out, resume, writes=distributed.is_first)) as run,
-        StopSignals() as stop,
     ):
 
         def stop_if_asked() -> None:
@@ -203,6 +203,7 @@ def train(
                 raise Stopped(number, run.epoch, run.step)
 
         distributed.wait()
+        stop_if_asked()
         for epoch in range(run.epoch, epochs):
             num_steps = task.count_steps(epoch)
             for batch in task.draw_batches(epoch, run.step):

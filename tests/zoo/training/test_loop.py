@@ -25,7 +25,7 @@ from zoo.training import loop
 from zoo.training.checkpoint import load_checkpoint, save_checkpoint
 from zoo.training.curves import plot_curves, thin_out
 from zoo.training.distributed import init_distributed
-from zoo.training.log import CURVES, LOG, SHEETS
+from zoo.training.log import CURVES, LOG, SHEETS, TrainingLog
 from zoo.training.loop import BEST, LAST, RECIPE, Metrics, Step, Task, train
 from zoo.training.stopping import Stopped, StopSignals
 
@@ -264,6 +264,24 @@ def test_a_signal_stops_a_run_after_its_step_and_it_goes_on_to_the_bit(
     assert (content["epoch"], content["step"]) == (epoch, number)
     assert (out / CURVES).is_file()
     assert signal.getsignal(sent) == before
+    train(Line(), out, epochs=3, seed=5, resume=True)
+    check_same(out, undisturbed)
+
+
+def test_a_signal_from_the_first_file_of_a_run_on_is_obeyed_before_its_first_step(
+    undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for a run's files may then stop it: TensorBoard alone takes seconds to open."""
+    out = tmp_path / "stopped"
+
+    def open_log(*args: Any) -> TrainingLog:
+        os.kill(os.getpid(), signal.SIGINT)
+        return TrainingLog(*args)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped) as stopped:
+        patch.setattr(loop, "TrainingLog", open_log)
+        train(Line(), out, epochs=3, seed=5)
+    assert (stopped.value.epoch, stopped.value.step) == (0, 0)
     train(Line(), out, epochs=3, seed=5, resume=True)
     check_same(out, undisturbed)
 
