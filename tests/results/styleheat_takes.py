@@ -106,7 +106,7 @@ def cut_take(clip: DrivenClip, size: int, seconds: float) -> Take:
         identity=clip.identity,
         frames=np.stack([cut_square(clip.read(t), align, size) for t in frames]),
         driven=windows,
-        still=clip.still(first, windows),
+        still=keep_expression(windows),
         mel=clip.hear(first, int(frames[-1]) + 1),
         pcm=clip.cut_sound(first, round(len(frames) / RATE * SAMPLE_RATE)),
     )

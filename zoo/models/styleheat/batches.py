@@ -21,6 +21,7 @@ from zoo.landmarks.align import Similarity
 from zoo.landmarks.cut import cut_square
 from zoo.landmarks.ffhq import align_ffhq
 from zoo.models.styleheat.clips import DrivenClip
+from zoo.models.styleheat.coefficients import keep_expression
 from zoo.models.styleheat.sync import NUM_ROWS, LipJudge
 from zoo.training.pictures import to_tensor
 
@@ -31,7 +32,6 @@ class DrivenBatch:
 
     Attributes:
         source: (B, 3, H, H).
-        own: (B, 27, 73) the source's own window.
         target: (B, T, 3, H, H) the frames.
         motion: (B, T, 27, 73) windows about them.
         posed: (B, T, 27, 73) the same with the source's expression.
@@ -43,7 +43,6 @@ class DrivenBatch:
     """
 
     source: Tensor
-    own: Tensor
     target: Tensor
     motion: Tensor
     posed: Tensor
@@ -111,13 +110,11 @@ class DrivenWindows:
         align = align_ffhq(clip.points[source])
         shown = [cut_square(clip.read(t), align, self._size) for t in (source, *frames)]
         pictures = to_tensor(np.stack(shown))
-        windows = clip.describe(source, [source, *frames])
-        posed = clip.still(source, windows[1:])
+        windows = clip.describe(source, frames)
         squares = np.zeros(4) if self._judge is None else self._look(clip, frames, align)
         arrays: dict[str, npt.NDArray[np.float32 | np.float64]] = {
-            "own": windows[0],
-            "motion": windows[1:],
-            "posed": posed,
+            "motion": windows,
+            "posed": keep_expression(windows),
             "points": align.apply(clip.points[frames]),
             "mel": clip.hear(first, last),
             "squares": squares,

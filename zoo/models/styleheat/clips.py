@@ -26,9 +26,9 @@ from zoo.landmarks.align import view68
 from zoo.landmarks.ffhq import align_ffhq
 from zoo.models.styleheat.coefficients import (
     Floats,
+    Reference,
     make_coefficients,
     place_windows,
-    take_expression,
 )
 
 Picture = npt.NDArray[np.uint8]
@@ -88,14 +88,13 @@ class DrivenClip:
             self.expression[unique],
             self.pose[unique],
             align.apply(self.points[unique]),
-            self.pose[reference],
-            align.apply(self.points[reference]),
+            Reference(
+                self.expression[reference],
+                self.pose[reference],
+                align.apply(self.points[reference]),
+            ),
         )
         return np.asarray(rows[where.reshape(places.shape)])
-
-    def still(self, reference: int, windows: Floats) -> Floats:
-        """The same windows with the expression of the reference."""
-        return take_expression(windows, self.expression[reference])
 
     def hear(self, first: int, last: int) -> Floats:
         """Mel windows (last − first, 32, 80) of frames."""

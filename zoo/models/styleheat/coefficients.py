@@ -1,16 +1,18 @@
 """The 73 numbers of a frame that drive a face, and their windows.
 
-They are relative to a frame of reference of the same video, which the source picture stands for:
-so those of one person and camera drive another. In order: 64 of the expression (standard
-deviations); pitch, yaw and roll (rad); by how much the head has moved since the reference (mm; x
-right, y down, z forward); and where the face lies in the aligned picture: its size over that in
-the reference, how far right and how far up it has moved (sides of the picture). The released code's
-last three are those of Deng et al.'s crop, in pixels.
+They are relative to a frame of reference of the same video, which the source picture stands for: so
+those of one person and camera drive another, and what is in the reference already moves nothing. In
+order: 64 of the expression (standard deviations), pitch, yaw and roll (rad) and the head's place
+(mm; x right, y down, z forward), each less that of the reference; and where the face lies in the
+aligned picture: its size over that in the reference, how far right and how far up it has moved
+(sides of the picture). The released code's first 67 are not relative, so that a network has to read
+the source's own off its picture, and its last three are those of Deng et al.'s crop, in pixels.
 
 Legend: n frames, T = 27 of a window.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,40 +22,47 @@ from zoo.landmarks.aligned import STEADY
 from zoo.landmarks.ffhq import align_ffhq
 from zoo.models.styleheat.presets import NUM_COEFFICIENTS, RADIUS
 
-LAYOUT = "expression64-angles3-translation3-crop3/v1"
+LAYOUT = "expression64-angles3-translation3-crop3/v2"
 """Name and version of their order and units; stands in every checkpoint."""
 
-EXPRESSION, ANGLES, TRANSLATION, CROP = (
-    slice(0, 64), slice(64, 67), slice(67, 70), slice(70, 73)
-)  # fmt: skip
+EXPRESSION, POSE, CROP = slice(0, 64), slice(64, 70), slice(70, 73)
 
 Floats = npt.NDArray[np.float32]
 
 
+class Reference(NamedTuple):
+    """The frame that others are relative to.
+
+    Attributes:
+        expression: (64,).
+        pose: (6,) pitch, yaw, roll, tx, ty, tz.
+        points: (68, 2) landmarks in the aligned picture, whose side is 1.
+    """
+
+    expression: npt.ArrayLike
+    pose: npt.ArrayLike
+    points: npt.ArrayLike
+
+
 def make_coefficients(
-    expression: npt.ArrayLike,
-    pose: npt.ArrayLike,
-    points: npt.ArrayLike,
-    reference_pose: npt.ArrayLike,
-    reference_points: npt.ArrayLike,
+    expression: npt.ArrayLike, pose: npt.ArrayLike, points: npt.ArrayLike, reference: Reference
 ) -> Floats:
     """(n, 73) of frames, relative to one.
 
     Args:
         expression: (n, 64).
-        pose: (n, 6) pitch, yaw, roll, tx, ty, tz.
-        points: (n, 68, 2) landmarks in the aligned picture, whose side is 1.
-        reference_pose: (6,).
-        reference_points: (68, 2).
+        pose: (n, 6).
+        points: (n, 68, 2).
+        reference: the one, aligned as the others are.
     """
-    pose = np.asarray(pose, np.float64)
-    steady, still = (np.asarray(x, np.float64)[..., STEADY, :] for x in (points, reference_points))
+    steady, still = (
+        np.asarray(x, np.float64)[..., STEADY, :] for x in (points, reference.points)
+    )
     moved = steady.mean(axis=-2) - still.mean(axis=-2)
     size = fit_similarity(np.broadcast_to(still, steady.shape), steady).scale
-    found = np.empty((len(pose), NUM_COEFFICIENTS), np.float32)
-    found[:, EXPRESSION] = expression
-    found[:, ANGLES] = pose[:, :3]
-    found[:, TRANSLATION] = pose[:, 3:] - np.asarray(reference_pose, np.float64)[3:]
+    found = np.empty((len(steady), NUM_COEFFICIENTS), np.float32)
+    found[:, EXPRESSION] = np.subtract(expression, reference.expression)
+    found[:, POSE] = np.subtract(pose, reference.pose)
     found[:, CROP] = np.stack([size, moved[:, 0], -moved[:, 1]], axis=1)
     return found
 
@@ -80,8 +89,8 @@ def choose_reference(points: npt.ArrayLike, source: npt.ArrayLike) -> int:
     return int(np.square(away).sum(axis=(1, 2)).argmin())
 
 
-def take_expression(windows: Floats, expression: npt.ArrayLike) -> Floats:
-    """Windows (…, 27, 73) with one expression (64,) throughout: pose and place alone are left."""
-    stilled = windows.copy()
-    stilled[..., EXPRESSION] = expression
-    return stilled
+def keep_expression(windows: Floats) -> Floats:
+    """Windows (…, 73) with the reference's expression throughout: pose and place alone are left."""
+    kept = windows.copy()
+    kept[..., EXPRESSION] = 0
+    return kept

@@ -32,11 +32,11 @@ from zoo.models.styleheat.canvas import (
 )
 from zoo.models.styleheat.clips import Picture
 from zoo.models.styleheat.coefficients import (
-    EXPRESSION,
+    Reference,
     choose_reference,
     iterate_windows,
+    keep_expression,
     make_coefficients,
-    take_expression,
 )
 from zoo.models.styleheat.motion import (
     AudioMotion,
@@ -121,7 +121,7 @@ class TrainedStyleHEAT:
         """Frames (H, H, 3) uint8 RGB, in order; memory does not grow with them.
 
         By both, the windows give the head's pose and the sound the lips: the windows are then those
-        with the source's expression, see `take_expression`.
+        with the source's expression, see `keep_expression`.
 
         Args:
             source: of one picture.
@@ -169,12 +169,12 @@ class TrainedStyleHEAT:
             lips: False: expression as in the frame of reference throughout, for sound to move.
         """
         still = choose_reference(points, source)
-        pose, points = np.asarray(pose, np.float64), np.asarray(points, np.float64)
+        expression, pose, points = (np.asarray(x, np.float64) for x in (expression, pose, points))
         align = align_ffhq(points[still])
-        rows = make_coefficients(
-            expression, pose, align.apply(points), pose[still], align.apply(points[still])
-        )
-        return rows if lips else take_expression(rows, rows[still, EXPRESSION])
+        placed = align.apply(points)
+        reference = Reference(expression[still], pose[still], placed[still])
+        rows = make_coefficients(expression, pose, placed, reference)
+        return rows if lips else keep_expression(rows)
 
     def cut_windows(self, rows: Floats) -> Iterator[Floats]:
         """Windows (27, 73) about each of rows (n, 73), for `draw`."""

@@ -14,14 +14,14 @@ from zoo.landmarks.ffhq import align_ffhq
 from zoo.models.styleheat.batches import DrivenWindows
 from zoo.models.styleheat.clips import load_driven_clips
 from zoo.models.styleheat.coefficients import (
-    ANGLES,
     CROP,
     EXPRESSION,
-    TRANSLATION,
+    POSE,
+    Reference,
     choose_reference,
+    keep_expression,
     make_coefficients,
     place_windows,
-    take_expression,
 )
 
 
@@ -32,10 +32,10 @@ def test_coefficients_are_in_order_and_relative_to_the_reference() -> None:
     moved = middle + 1.1 * (still - middle) + (0.2, -0.1)
     pose = np.array([[0.1, 0.2, 0.3, 11, 22, 633.0]])
     expression = np.arange(64.0)[None]
-    (row,) = make_coefficients(expression, pose, moved[None], [9, 9, 9, 10, 20, 630], still)
-    np.testing.assert_allclose(row[EXPRESSION], np.arange(64))
-    np.testing.assert_allclose(row[ANGLES], (0.1, 0.2, 0.3), rtol=1e-6)
-    np.testing.assert_allclose(row[TRANSLATION], (1, 2, 3))
+    reference = Reference(np.full(64, 3.0), [0.1, 0.1, 0.5, 10, 20, 630], still)
+    (row,) = make_coefficients(expression, pose, moved[None], reference)
+    np.testing.assert_allclose(row[EXPRESSION], np.arange(-3, 61))
+    np.testing.assert_allclose(row[POSE], (0, 0.1, -0.2, 1, 2, 3), atol=1e-7)
     np.testing.assert_allclose(row[CROP], (1.1, 0.2, 0.1), rtol=1e-5)
 
 
@@ -50,7 +50,9 @@ def test_another_camera_gives_the_same_place_of_the_face(
     for seen in (points, points @ turn + x):
         placed = align_ffhq(seen[0]).apply(seen)
         rows.append(
-            make_coefficients(np.zeros((2, 64)), np.zeros((2, 6)), placed, [0] * 6, placed[0])
+            make_coefficients(
+                np.zeros((2, 64)), np.zeros((2, 6)), placed, Reference([0] * 64, [0] * 6, placed[0])
+            )
         )
     np.testing.assert_allclose(rows[0][:, CROP], rows[1][:, CROP], atol=1e-5)
     np.testing.assert_allclose(rows[0][0, CROP], (1, 0, 0), atol=1e-6)
@@ -64,10 +66,10 @@ def test_windows_repeat_the_first_and_the_last_frame() -> None:
     assert places[2].tolist() == list(range(26, 40)) + [39] * 13
 
 
-def test_the_sources_expression_leaves_pose_and_place() -> None:
+def test_the_references_expression_leaves_pose_and_place() -> None:
     windows = np.random.default_rng(0).normal(size=(2, 27, 73)).astype(np.float32)
-    found = take_expression(windows, np.full(64, 7.0))
-    assert (found[..., EXPRESSION] == 7).all()
+    found = keep_expression(windows)
+    assert (found[..., EXPRESSION] == 0).all()
     np.testing.assert_array_equal(found[..., 64:], windows[..., 64:])
 
 
@@ -97,9 +99,16 @@ def test_windows_lie_in_measured_stretches_with_a_source_of_the_same_clip(tmp_pa
     assert batch.mel.shape == (3, 5, 32, 80)
     number, first, source = windows.drawn[0]
     opening = clips[number].expression[:, 0]
-    np.testing.assert_allclose(batch.motion[0, :, 13, 0], opening[first : first + 5])
-    np.testing.assert_allclose(batch.posed[0, :, :, 0], opening[source])
-    np.testing.assert_allclose(batch.own[0, 13, 67:], (0, 0, 0, 1, 0, 0), atol=1e-6)
+    np.testing.assert_allclose(
+        batch.motion[0, :, 13, 0], opening[first : first + 5] - opening[source], rtol=1e-5
+    )
+    assert (batch.posed[0, :, :, 0] == 0).all()
+
+
+def test_the_source_itself_is_described_by_no_movement(tmp_path: Path) -> None:
+    (clip, _) = load_driven_clips(write_talkers(tmp_path), num_frames=5, split="train")
+    row = clip.describe(4, [4])[0, 13]
+    np.testing.assert_allclose(row, [0] * 70 + [1, 0, 0], atol=1e-6)
 
 
 def test_shards_of_25_and_30_frames_a_second_give_the_same_ticks(tmp_path: Path) -> None:
