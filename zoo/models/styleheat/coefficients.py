@@ -55,9 +55,7 @@ def make_coefficients(
         points: (n, 68, 2).
         reference: the one, aligned as the others are.
     """
-    steady, still = (
-        np.asarray(x, np.float64)[..., STEADY, :] for x in (points, reference.points)
-    )
+    steady, still = (np.asarray(x, np.float64)[..., STEADY, :] for x in (points, reference.points))
     moved = steady.mean(axis=-2) - still.mean(axis=-2)
     size = fit_similarity(np.broadcast_to(still, steady.shape), steady).scale
     found = np.empty((len(steady), NUM_COEFFICIENTS), np.float32)
