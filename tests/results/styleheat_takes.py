@@ -27,6 +27,7 @@ from zoo.evaluation.systems import check_some, evaluate_tasks, list_systems
 from zoo.landmarks.cut import cut_square
 from zoo.landmarks.ffhq import align_ffhq
 from zoo.models.styleheat.clips import DrivenClip, load_driven_clips
+from zoo.models.styleheat.coefficients import keep_expression
 from zoo.models.styleheat.model import TrainedStyleHEAT
 from zoo.training.pictures import to_pictures
 
