@@ -56,6 +56,7 @@ class StopSignals:
         if number == signal.SIGINT:
             signal.signal(number, signal.default_int_handler)
         if self._cuts:
+            self._cuts = False  # what cleans up behind it is not cut short by the next one
             raise _CutError
 
     def cut_short(self, work: Callable[[], Result]) -> Result | None:

@@ -324,6 +324,21 @@ def test_a_signal_at_the_very_end_of_what_may_be_cut_short_is_noted_alone() -> N
     assert (found, stop.received) == (None, signal.SIGTERM)
 
 
+def test_what_cleans_up_behind_what_was_cut_short_is_not_cut_by_the_next_signal() -> None:
+    cleaned = list[bool]()
+
+    def work() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGUSR1)
+            cleaned.append(True)
+
+    with StopSignals() as stop:
+        assert stop.cut_short(work) is None
+    assert (cleaned, stop.received) == ([True], signal.SIGUSR1)
+
+
 def test_a_second_interrupt_ends_a_run_at_once(tmp_path: Path) -> None:
     listen = send_at(0, 2, signal.SIGINT, signal.SIGINT)
     with pytest.raises(KeyboardInterrupt) as ended:

@@ -70,7 +70,8 @@ def train_calibration(options: CalibrationOptions, setting: Setting) -> "Calibra
         for base, path in bases.items()
     }
     records = {base: read_record(content) for base, content in contents.items()}
-    first, *others = bases
+    with_prior = [base for base, record in records.items() if record.path] or list(bases)
+    first, *others = with_prior
     for base in others:
         if records[base].sha256 != records[first].sha256:
             raise ToolkitError(f"{bases[base]}: trained with another prior than {bases[first]}")

@@ -1,6 +1,9 @@
 """What all stages of StyleHEAT have in common: which networks are trained, steps, checkpoints."""
 
 import abc
+import contextlib
+import copy
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +31,7 @@ from zoo.models.styleheat.coefficients import LAYOUT
 from zoo.models.styleheat.options import StageOptions
 from zoo.models.styleheat.presets import PRESETS
 from zoo.models.styleheat.sync import LipJudge
+from zoo.training.averaging import RunningMean
 from zoo.training.checkpoint import load_checkpoint
 from zoo.training.distributed import Distributed
 from zoo.training.loop import Metrics, Task
@@ -39,6 +43,9 @@ from zoo.training.precision import autocast
 
 BETAS = (0.5, 0.999)
 """Of Adam, the released code's; the supplement names Adam alone."""
+
+KEPT = 0.5 ** (32 / 10_000)
+"""Of the running mean of a network's weights, what stays at a step: the released code's."""
 
 JUDGED_WINDOWS = 24
 """The most that an epoch is judged by."""
@@ -198,6 +205,12 @@ class StageTask(Task, abc.ABC):
             name: torch.optim.Adam(self.networks[name].parameters(), rate, BETAS)
             for name, rate in rates.items()
         }
+        self._learners = [name for name in rates if name != "discriminator"]
+
+    @functools.cached_property
+    def _means(self) -> dict[str, RunningMean[nn.Module]]:
+        """Of those that learn; begun at the first step, behind the weights of an earlier stage."""
+        return {name: RunningMean(self.networks[name], KEPT) for name in self._learners}
 
     @abc.abstractmethod
     def measure(self, batch: DrivenBatch) -> dict[str, Tensor]:
@@ -256,16 +269,17 @@ class StageTask(Task, abc.ABC):
 
     def step(self, batch: DrivenBatch) -> Metrics:
         """One step of every network that is trained."""
+        means = self._means
         with autocast(self.device, self.options.precision, *self.networks.values()):
             terms = self.measure(batch.to(self.device))
         total = torch.stack(list(terms.values())).sum()
-        names = [name for name in self.optimisers if name != "discriminator"]
-        for name in names:
+        for name in self._learners:
             self.optimisers[name].zero_grad()
         torch.autograd.backward(total)
-        self.distributed.average_gradients(*(self.networks[name] for name in names))
-        for name in names:
+        self.distributed.average_gradients(*(self.networks[name] for name in self._learners))
+        for name in self._learners:
             self.optimisers[name].step()
+            means[name].update()
         self.num_steps += 1
         losses = {"loss": total} | {f"loss {name}": value for name, value in terms.items()}
         figures = torch.stack([value.detach().float() for value in losses.values()]).tolist()
@@ -275,31 +289,47 @@ class StageTask(Task, abc.ABC):
     def validate(self) -> Metrics:
         """`score`: mean absolute error in levels of 255, of windows that are not trained on.
 
-        `score still` is that of the picture that it was drawn from.
+        By the running means of the weights; `score still` is that of the picture that it was drawn
+        from.
         """
         windows = self._draw_windows(self.inputs.chosen_by, JUDGED_WINDOWS, 0)
         shown = {int(place[0]) for place in spread_order(len(windows), SHEET_WINDOWS)}
         errors, columns = list[Tensor](), list[Picture]()
         order = spread_order(len(windows), JUDGED_WINDOWS)
-        for network in self.networks.values():
-            network.eval()
-        for number, on_cpu in enumerate(Batches(windows, order).load()):
-            batch = on_cpu.to(self.device)
-            with (
-                torch.no_grad(),
-                autocast(self.device, self.options.precision, *self.networks.values()),
-            ):
-                pred, target, still = (x.float() for x in self.predict(batch))
-            places = self.weigh_places(batch)
-            errors.append(torch.stack([_measure_error(x, target, places) for x in (pred, still)]))
-            if number in shown:
-                rows = (batch.source[0], still[0], pred[0], target[0])
-                columns.append(np.concatenate([to_pictures(row) for row in rows]))
-        for name in self.optimisers:
-            self.networks[name].train()
+        with self._take_means():
+            for number, on_cpu in enumerate(Batches(windows, order).load()):
+                batch = on_cpu.to(self.device)
+                with (
+                    torch.no_grad(),
+                    autocast(self.device, self.options.precision, *self.networks.values()),
+                ):
+                    pred, target, still = (x.float() for x in self.predict(batch))
+                places = self.weigh_places(batch)
+                errors.append(
+                    torch.stack([_measure_error(x, target, places) for x in (pred, still)])
+                )
+                if number in shown:
+                    rows = (batch.source[0], still[0], pred[0], target[0])
+                    columns.append(np.concatenate([to_pictures(row) for row in rows]))
         self._sheet = np.concatenate(columns, axis=1)
         score, still_score = torch.stack(errors).double().mean(dim=0).tolist()
         return {"score": score, "score still": still_score}
+
+    @contextlib.contextmanager
+    def _take_means(self) -> Iterator[None]:
+        """The networks are in evaluation mode, and those that learn hold their running means."""
+        learnt = {name: copy.deepcopy(self.networks[name].state_dict()) for name in self._learners}
+        for name, mean in self._means.items():
+            self.networks[name].load_state_dict(mean.network.state_dict())
+        for network in self.networks.values():
+            network.eval()
+        try:
+            yield
+        finally:
+            for name in self._learners:
+                self.networks[name].load_state_dict(learnt[name])
+            for name in self.optimisers:
+                self.networks[name].train()
 
     def draw_sheet(self) -> Picture | None:
         """Rows: the source, what it was drawn from, what was drawn, and what it should be."""
@@ -309,13 +339,23 @@ class StageTask(Task, abc.ABC):
         return {
             "networks": {name: self.networks[name].state_dict() for name in self.optimisers},
             "optimisers": {name: x.state_dict() for name, x in self.optimisers.items()},
+            "means": {name: mean.state_dict() for name, mean in self._means.items()},
             "num_steps": self.num_steps,
+            "layout": LAYOUT,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Raises ToolkitError for a run that was begun with coefficients of another layout."""
+        if state.get("layout") != LAYOUT:
+            raise ToolkitError(
+                f"the run was begun by a version whose coefficients are not {LAYOUT}: train it "
+                "anew, into another --out"
+            )
         for name, optimiser in self.optimisers.items():
             self.networks[name].load_state_dict(state["networks"][name])
             optimiser.load_state_dict(state["optimisers"][name])
+        for name, mean in self._means.items():
+            mean.load_state_dict(state["means"][name])
         self.num_steps = state["num_steps"]
 
     def export(self) -> dict[str, Any]:
@@ -326,7 +366,10 @@ class StageTask(Task, abc.ABC):
             "prior": asdict(self.inputs.prior),
             "backends": describe_backends(self.inputs.trained),
             "made with": self.inputs.describe(),
-            "networks": {name: copy_to_cpu(network) for name, network in self.networks.items()},
+            "networks": {
+                name: copy_to_cpu(self._means[name].network if name in self._means else network)
+                for name, network in self.networks.items()
+            },
             "trained_on": sorted({clip.identity for clip in self.inputs.trained}),
         }
 

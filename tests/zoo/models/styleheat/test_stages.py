@@ -1,6 +1,8 @@
 """Stages of StyleHEAT: what each trains and what stays, runs that go on, refused predecessors."""
 
+import copy
 import dataclasses
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -210,6 +212,55 @@ def test_a_run_killed_within_an_epoch_ends_with_the_weights_of_an_undisturbed_on
     assert whole["num_steps"] == resumed["num_steps"] == 2
     for name, weights in whole["networks"].items():
         assert all(torch.equal(weights[key], resumed["networks"][name][key]) for key in weights)
+    for name, mean in whole["means"].items():
+        assert mean["num_updates"] == 2
+        known = resumed["means"][name]["network"]
+        assert all(torch.equal(value, known[key]) for key, value in mean["network"].items())
+
+
+def test_the_running_means_of_weights_are_judged_and_kept_and_training_goes_on_with_its_own(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two steps: the mean is 9/11 of the first weights and of those behind step 1, see there."""
+    task = make_task(runs, "2a", monkeypatch)
+    names = ("calibration", "video")
+    track = {name: copy.deepcopy(task.networks[name].state_dict()) for name in names}
+    mean = track
+    for number, batch in enumerate(task.draw_batches(0, 0), start=1):
+        task.step(batch)
+        track = {name: copy.deepcopy(task.networks[name].state_dict()) for name in names}
+        keep = (1 + number) / (10 + number)
+        mean = {
+            name: {k: keep * v + (1 - keep) * track[name][k] for k, v in mean[name].items()}
+            for name in names
+        }
+    seen = []
+    known = type(task).predict
+
+    def watch(self: Any, batch: Any) -> Any:
+        seen.append({name: copy.deepcopy(self.networks[name].state_dict()) for name in names})
+        return known(self, batch)
+
+    monkeypatch.setattr(type(task), "predict", watch)
+    task.validate()
+    exported = task.export()["networks"]
+    for name in names:
+        assert task.networks[name].training
+        for key, value in mean[name].items():
+            torch.testing.assert_close(seen[0][name][key], value)
+            torch.testing.assert_close(exported[name][key], value)
+            assert torch.equal(task.networks[name].state_dict()[key], track[name][key])
+
+
+def test_a_run_with_coefficients_of_another_layout_does_not_go_on(
+    runs: Runs, tmp_path: Path
+) -> None:
+    shutil.copytree(runs.folder / "video", tmp_path / "run")
+    content = load_checkpoint(tmp_path / "run" / "last.pt")
+    content["state"]["layout"] = "expression64/v0"
+    save_checkpoint(tmp_path / "run" / "last.pt", content)
+    with pytest.raises(ToolkitError, match=r"by a version whose coefficients are not .*/v2: train"):
+        train_video(runs.options("video"), tmp_path / "run", resume=True)
 
 
 def test_a_run_goes_on_with_the_same_predecessor_alone(runs: Runs, tmp_path: Path) -> None:
@@ -285,15 +336,19 @@ def test_a_prior_that_moved_is_asked_for_and_may_be_given(
     assert task.inputs.prior.path == str(runs.prior)
 
 
-def test_without_a_prior_pictures_are_moved_but_none_can_be_calibrated(
+def test_stage_1_without_a_prior_moves_pictures_and_stage_2_goes_on_with_one(
     runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train_video(runs.options("video", prior=None), tmp_path / "video")
-    base = tmp_path / "video" / "best.pt"
+    video, audio = (tmp_path / name / "best.pt" for name in ("video", "audio"))
     with pytest.raises(ToolkitError, match="was trained without a prior: give --prior"):
-        train_calibration(runs.options("2a", video=base), tmp_path / "run")
-    task = make_task(runs, "2a", monkeypatch, video=base, prior=runs.prior)
-    assert task.export()["prior"]["path"] == str(runs.prior)
+        train_calibration(runs.options("2a", video=video), tmp_path / "run")
+    train_audio(runs.options("audio", video=video), tmp_path / "audio")
+    assert load_checkpoint(audio)["model"]["prior"]["path"] == ""
+    for stage, bases in (("2a", {"video": video}), ("2b", {"audio": audio})):
+        prior = runs.prior if stage == "2a" else None
+        task = make_task(runs, stage, monkeypatch, prior=prior, **bases)
+        assert task.export()["prior"]["path"] == str(runs.prior)
 
 
 @pytest.mark.parametrize(
