@@ -81,7 +81,8 @@ class Setup:
         beside_epochs: of a renderer of one person, beside networks that need few pictures.
         prior_epochs: of StyleHEAT's prior, of 1,000 pictures each.
         lip_epochs: of the judge of lip-sync that StyleHEAT's lips are trained by.
-        warp_epochs: of its stages 1a and 1b, of 200 steps each.
+        warp_epochs: of its stage 1a, of 200 steps each.
+        lip_warp_epochs: of its stage 1b, likewise.
         mend_epochs: of its stages 2a and 2b, likewise.
         reenacted_seconds: of a held-out clip, at most, as StyleHEAT is judged on.
         reenacted: of held-out clips, at most, likewise.
@@ -145,7 +146,8 @@ class Setup:
     beside_epochs: int = 4
     prior_epochs: int = 9
     lip_epochs: int = 20
-    warp_epochs: int = 4
+    warp_epochs: int = 24
+    lip_warp_epochs: int = 8
     mend_epochs: int = 1
     reenacted_seconds: float = 3.0
     reenacted: int = 7
@@ -207,6 +209,7 @@ def make_rehearsal(out: Path) -> Setup:
         prior_epochs=1,
         lip_epochs=1,
         warp_epochs=1,
+        lip_warp_epochs=1,
         mend_epochs=1,
         reenacted_seconds=1.0,
         reenacted=1,
