@@ -148,7 +148,7 @@ class Setup:
     lip_epochs: int = 20
     warp_epochs: int = 24
     lip_warp_epochs: int = 8
-    mend_epochs: int = 1
+    mend_epochs: int = 2
     reenacted_seconds: float = 3.0
     reenacted: int = 7
     keep_every: int = 500
