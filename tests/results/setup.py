@@ -147,7 +147,7 @@ class Setup:
     prior_epochs: int = 9
     lip_epochs: int = 20
     warp_epochs: int = 24
-    lip_warp_epochs: int = 8
+    lip_warp_epochs: int = 6
     mend_epochs: int = 2
     reenacted_seconds: float = 3.0
     reenacted: int = 7

@@ -1,7 +1,8 @@
 """Losses of StyleHEAT, eqs. 1 to 5 of the supplement.
 
-Norms are means over pictures and numbers, so that weights do not hang on sizes. The perceptual
-network's layers count as everywhere in the zoo.
+Norms are means over pictures and numbers, of a mask over what it lets through, so that weights do
+not hang on sizes: a mouth is a twentieth of its picture, and its error would be as little beside
+the other terms. The perceptual network's layers count as everywhere in the zoo.
 
 Legend: B pictures, H their side.
 """
@@ -64,7 +65,7 @@ def perceptual_loss(
     mask: Tensor | None = None,
     scales: int = 1,
 ) -> Tensor:
-    """Σ‖M·φ(I) − M·φ(Î)‖₁ over layers and sizes; gradients reach `pred`.
+    """Σ‖M·φ(I) − M·φ(Î)‖₁ over layers and sizes, over the mean of M; gradients reach `pred`.
 
     Args:
         judge: the network.
@@ -84,7 +85,7 @@ def perceptual_loss(
             if mask is not None:
                 away = away * functional.adaptive_avg_pool2d(mask, (away.shape[2], away.shape[3]))
             total = total + weight * judge.compare(b.float() + away, b.float())
-    return total
+    return total if mask is None else total / mask.mean()
 
 
 def transfer_loss(
@@ -96,7 +97,7 @@ def transfer_loss(
 ) -> Tensor:
     """L_t: eq. 1, and without a mask the same of the whole picture, L_t^v and L_t^c."""
     away = (pred.float() - target).abs()
-    pixel = (away if mask is None else mask * away).mean()
+    pixel = away.mean() if mask is None else (mask * away).mean() / mask.mean()
     return perceptual_loss(judge, pred, target, mask, scales) + WEIGHTS.pixel * pixel
 
 

@@ -74,12 +74,12 @@ def test_every_further_size_counts_as_much() -> None:
 
 
 def test_a_mask_weighs_features_where_they_lie() -> None:
-    """The left half alone: 1 there in the first layer, 2 in the second, of half the places."""
+    """The left half alone: 1 there in the first layer, 2 in the second, which counts half."""
     pred, target = make_pictures()
     mask = torch.zeros(1, 1, 4, 4)
     mask[..., :2] = 1
     found = perceptual_loss(JUDGE, pred, target, mask)
-    assert found.item() == pytest.approx(0.5 * 1 + 0.5 * 0.5 * 2)
+    assert found.item() == pytest.approx(1 + 0.5 * 2)
 
 
 def test_equation_1_adds_ten_times_the_masked_absolute_error() -> None:
@@ -89,7 +89,7 @@ def test_equation_1_adds_ten_times_the_masked_absolute_error() -> None:
     features = 0.5 * (1 + 0.2 * 0.5) + 0.5 * 0.5 * (2 + 0.2 * 1)
     pixels = 0.5 * (1 + 0.2 * 0.5)
     found = transfer_loss(JUDGE, pred, target, mask)
-    assert found.item() == pytest.approx(features + 10 * pixels)
+    assert found.item() == pytest.approx((features + 10 * pixels) / 0.6)
     whole = transfer_loss(JUDGE, pred, target)
     assert whole.item() == pytest.approx(0.75 + 0.5 * 1.5 + 10 * 0.75)
 
@@ -99,7 +99,7 @@ def test_equation_2_counts_what_lies_outside_the_mask() -> None:
     mask = torch.zeros(1, 1, 4, 4)
     mask[..., :2] = 1
     found = regular_loss(JUDGE, pred, proxy, mask)
-    assert found.item() == pytest.approx(0.5 * 0.5 + 0.5 * 0.5 * 1)
+    assert found.item() == pytest.approx(0.5 + 0.5 * 1)
 
 
 def test_boxes_hold_the_pixels_whose_middles_lie_in_them() -> None:
