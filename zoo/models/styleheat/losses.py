@@ -58,6 +58,11 @@ def draw_surroundings(points: Tensor, size: int) -> Tensor:
     return 1 - torch.stack(boxes).amax(dim=0)
 
 
+def even_out(mask: Tensor) -> Tensor:
+    """A mask (B, 1, H, H) of mean 1 in every picture: what is counted is then a mean over it."""
+    return mask / mask.mean(dim=(1, 2, 3), keepdim=True)
+
+
 def perceptual_loss(
     judge: PerceptualDistance,
     pred: Tensor,
@@ -65,7 +70,7 @@ def perceptual_loss(
     mask: Tensor | None = None,
     scales: int = 1,
 ) -> Tensor:
-    """Σ‖M·φ(I) − M·φ(Î)‖₁ over layers and sizes, over the mean of M; gradients reach `pred`.
+    """Σ‖M·φ(I) − M·φ(Î)‖₁ over layers and sizes; gradients reach `pred`.
 
     Args:
         judge: the network.
@@ -74,6 +79,7 @@ def perceptual_loss(
         mask: (B, 1, H, H) that is averaged down to each layer's size; None: 1.
         scales: sizes at which pictures are compared, each half of the one before.
     """
+    mask = None if mask is None else even_out(mask)
     total = pred.new_zeros(())
     for number in range(scales):
         if number:
@@ -85,7 +91,7 @@ def perceptual_loss(
             if mask is not None:
                 away = away * functional.adaptive_avg_pool2d(mask, (away.shape[2], away.shape[3]))
             total = total + weight * judge.compare(b.float() + away, b.float())
-    return total if mask is None else total / mask.mean()
+    return total
 
 
 def transfer_loss(
@@ -97,7 +103,7 @@ def transfer_loss(
 ) -> Tensor:
     """L_t: eq. 1, and without a mask the same of the whole picture, L_t^v and L_t^c."""
     away = (pred.float() - target).abs()
-    pixel = away.mean() if mask is None else (mask * away).mean() / mask.mean()
+    pixel = (away if mask is None else even_out(mask) * away).mean()
     return perceptual_loss(judge, pred, target, mask, scales) + WEIGHTS.pixel * pixel
 
 

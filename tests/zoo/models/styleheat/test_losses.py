@@ -94,6 +94,18 @@ def test_equation_1_adds_ten_times_the_masked_absolute_error() -> None:
     assert whole.item() == pytest.approx(0.75 + 0.5 * 1.5 + 10 * 0.75)
 
 
+def test_every_picture_counts_alike_however_large_its_mask_is() -> None:
+    """So that the means of two halves of a batch are the batch's."""
+    pred, target = (torch.cat([x, 2 * x]) for x in make_pictures())
+    mask = torch.ones(2, 1, 4, 4)
+    mask[1, ..., 2:] = 0.1
+    whole = transfer_loss(JUDGE, pred, target, mask)
+    halves = [
+        transfer_loss(JUDGE, pred[k : k + 1], target[k : k + 1], mask[k : k + 1]) for k in (0, 1)
+    ]
+    assert whole.item() == pytest.approx(sum(half.item() for half in halves) / 2)
+
+
 def test_equation_2_counts_what_lies_outside_the_mask() -> None:
     pred, proxy = make_pictures()
     mask = torch.zeros(1, 1, 4, 4)
