@@ -83,7 +83,8 @@ class Setup:
         lip_epochs: of the judge of lip-sync that StyleHEAT's lips are trained by.
         warp_epochs: of its stage 1a, of 200 steps each.
         lip_warp_epochs: of its stage 1b, likewise.
-        mend_epochs: of its stages 2a and 2b, likewise.
+        mend_epochs: of its stage 2a, likewise.
+        lip_mend_epochs: of its stage 2b, likewise.
         reenacted_seconds: of a held-out clip, at most, as StyleHEAT is judged on.
         reenacted: of held-out clips, at most, likewise.
         keep_every: steps between two checkpoints that a renderer's training keeps.
@@ -149,6 +150,7 @@ class Setup:
     warp_epochs: int = 24
     lip_warp_epochs: int = 6
     mend_epochs: int = 2
+    lip_mend_epochs: int = 1
     reenacted_seconds: float = 3.0
     reenacted: int = 7
     keep_every: int = 500
@@ -211,6 +213,7 @@ def make_rehearsal(out: Path) -> Setup:
         warp_epochs=1,
         lip_warp_epochs=1,
         mend_epochs=1,
+        lip_mend_epochs=1,
         reenacted_seconds=1.0,
         reenacted=1,
         keep_every=50,

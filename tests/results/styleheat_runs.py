@@ -100,7 +100,7 @@ class Runs:
         """Stage 2b."""
         options = CalibrationOptions(
             **self._see(self.talkers), with_=AUDIO, calibration=self.mended, audio=self.audio,
-            syncnet=self.sync, epochs=self.setup.mend_epochs,
+            syncnet=self.sync, epochs=self.setup.lip_mend_epochs,
         )  # fmt: skip
         return _finish(train_calibration, options, self.setup.out / "styleheat-spoken")
 
