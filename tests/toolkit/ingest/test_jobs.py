@@ -787,7 +787,10 @@ def test_a_job_whose_source_is_left_out_now_is_planned_without_it(tmp_path: Path
     assert sorted(name for job in names(made) for name in job) == ["v000.mp4", "v002.mp4"]
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.text(max_size=30))
 def test_a_jobs_record_reads_back_as_it_was(tmp_path: Path, text: str) -> None:
     text = text.encode("utf-8", "replace").decode()
