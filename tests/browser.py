@@ -42,7 +42,7 @@ def evaluate(page: Path, expression: str, *, width: int = 1300, dark: bool = Fal
             str(CHROMIUM), *_FLAGS, colors, f"--user-data-dir={folder}/user",
             f"--window-size={width},900", "--dump-dom", copy.as_uri(),
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=500)
     (found,) = re.findall("&lt;&lt;(.*)&gt;&gt;", done.stdout)
     return json.loads(found.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 
@@ -94,7 +94,7 @@ class Browser:
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 
-    def wait(self, expression: str, seconds: float = 60) -> Any:
+    def wait(self, expression: str, seconds: float = 500) -> Any:
         """What an expression gives as soon as that is true."""
         end = time.monotonic() + seconds
         while not (found := self.run(expression)):
@@ -120,7 +120,7 @@ class Browser:
 
     def _read(self) -> Any:
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._answers], [], [], 60)
+            ready, _, _ = select.select([self._answers], [], [], 500)
             block = os.read(self._answers, 1 << 20) if ready else b""
             assert block, "chromium does not answer"
             self._buffer += block

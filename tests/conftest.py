@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.media import make_bad_files, make_videos, run_ffmpeg
 from tests.runs import FLAGS, QUICK_FLAGS, make_once, run_ttk
 
-settings.register_profile("project", deadline=None)  # a busy machine is no failure
+settings.register_profile(  # a busy machine is no failure
+    "project", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("project")
 
 gc.disable()  # until all tests are collected: what they load stays, and looking at it takes seconds

@@ -83,7 +83,7 @@ def run_fresh(*arguments: object, **more: Any) -> Result:
     """Run `ttk` to its end in a new process."""
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, errors="surrogateescape",
-        timeout=300, check=False, **more,
+        timeout=500, check=False, **more,
     )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def make_words(*arguments: object) -> list[str]:
 def kill_group(process: "subprocess.Popen[str]", number: int = signal.SIGKILL) -> None:
     """Signal the whole process group and wait for its leader."""
     os.killpg(process.pid, number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=500)
 
 
 def error_lines(result: Result) -> list[str]:

@@ -37,7 +37,7 @@ _MOST = 1 << 18
 
 
 def run_warm(
-    words: Sequence[str], *, cwd: Path | None = None, timeout: float = 300
+    words: Sequence[str], *, cwd: Path | None = None, timeout: float = 500
 ) -> "subprocess.CompletedProcess[str]":
     """Run `ttk` with these words to its end in a copy of the process that has loaded everything."""
     connection = _open_warm()

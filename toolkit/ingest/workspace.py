@@ -27,8 +27,11 @@ _OWNER, _PLANNER = "owner.txt", ".plan.tmp"
 
 _UNKNOWN = "another process"
 _STARTED = time.strftime("%Y-%m-%d %H:%M")
-_PATIENCE = 20
-"""Tries, 10 ms apart, to lock a folder: others hold one for a moment to see whether it is dead."""
+_PATIENCE = 200
+"""Tries, 10 ms apart, to lock a folder: others hold one for a moment to see whether it is dead.
+
+That moment is long where their process has to wait for a processor.
+"""
 
 
 @contextlib.contextmanager

@@ -54,6 +54,7 @@ class Heartbeat:
         self._store, self._rank, self._size = store, rank, size
         self._every, self._patience, self._end = every, patience, end
         self._over = threading.Event()
+        self._ending = threading.Lock()
         self._counted = time.monotonic()
         self._threads = [
             threading.Thread(target=work, daemon=True) for work in (self._count_on, self._guard)
@@ -94,9 +95,10 @@ class Heartbeat:
                 self._give_up()
 
     def _give_up(self) -> None:
-        if not self._over.is_set():
-            self._over.set()
-            self._end(GONE)
+        with self._ending:  # both threads may come here
+            if not self._over.is_set():
+                self._over.set()
+                self._end(GONE)
 
     def _count(self, rank: int, number: int) -> int:
         return int(self._store.add(f"heartbeat {rank}", number))

@@ -116,7 +116,9 @@ CHANGES: dict[str, Callable[[Path, str], None]] = {
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(CHANGES)), st.sampled_from(JOBS)), max_size=5))
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_whatever_is_written_later_counts(dataset: Path, changes: list[tuple[str, str]]) -> None:
     changed = shutil.copytree(dataset, dataset.parent / "changed")

@@ -390,7 +390,7 @@ def test_a_missing_array_names_the_option_that_makes_it(
 @settings(
     max_examples=12,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(1, 6), st.data())
 def test_windows_are_exactly_the_slices_that_stay_in_one_clip(

@@ -29,5 +29,5 @@ def test_a_forked_process_measures_the_same(portrait: Picture) -> None:
     """As a worker of a DataLoader does, whose parent has measured mattes before."""
     here = measure_matte(portrait)
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        there = pool.apply_async(measure_matte, (portrait,)).get(timeout=60)
+        there = pool.apply_async(measure_matte, (portrait,)).get(timeout=500)
     np.testing.assert_array_equal(there, here)

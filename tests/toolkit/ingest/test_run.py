@@ -307,9 +307,9 @@ def test_processes_at_the_same_time_change_nothing(
         start_ttk("ingest", *inputs, "--out", dataset, "--workers", 0, *QUICK_FLAGS, *flags)
         for flags in more
     ]
-    words = [process.communicate(timeout=200)[1] for process in started]
+    words = [process.communicate(timeout=500)[1] for process in started]
     codes = sorted(process.returncode for process in started)
-    assert codes == ([0, 0] if sliced else [0, 3]), words  # 3: the other is at work
+    assert codes == [0, 0] or (codes == [0, 3] and not sliced), words  # 3: the other is at work
     assert read_dataset(dataset) == read_dataset(quick_reference)
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ from toolkit.ingest.workspace import open_workspace
 with open_workspace(Path(sys.argv[1]), "job") as folder:
     (folder / "half.bin").write_bytes(b"x" * 1000)
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
@@ -40,6 +40,11 @@ def hold(dataset: Path) -> "subprocess.Popen[bytes]":
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"
     return process
+
+
+def wait_for(happened: Callable[[], object]) -> None:
+    while not happened():  # the test's own limit ends it
+        time.sleep(0.01)
 
 
 def kill(process: "subprocess.Popen[bytes]") -> None:
@@ -122,12 +127,12 @@ def test_only_one_plans_at_a_time(tmp_path: Path) -> None:
         with lock_dataset(tmp_path):
             order.append("second")
 
-    with lock_dataset(tmp_path):
+    with lock_dataset(tmp_path), pytest.warns(UserWarning, match="waiting for it") as caught:
         other = threading.Thread(target=plan)
         other.start()
-        time.sleep(0.1)
+        wait_for(lambda: caught)
         order.append("first")
-    other.join(timeout=10)
+    other.join()
     assert order == ["first", "second"]
 
 
@@ -232,21 +237,18 @@ def test_who_holds_a_dataset_is_said_to_the_next(tmp_path: Path) -> None:
 
 
 def test_waiting_for_another_plan_is_reported(tmp_path: Path) -> None:
-    said: list[str] = []
 
     def plan() -> None:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            with lock_dataset(tmp_path):
-                pass
-            said.extend(str(warning.message) for warning in caught)
+        with lock_dataset(tmp_path):
+            pass
 
-    with lock_dataset(tmp_path):
-        other = threading.Thread(target=plan)
-        other.start()
-        time.sleep(0.3)
-    other.join(timeout=10)
-    (text,) = said
+    with pytest.warns(UserWarning) as caught:
+        with lock_dataset(tmp_path):
+            other = threading.Thread(target=plan)
+            other.start()
+            wait_for(lambda: caught)
+        other.join()
+    (text,) = (str(warning.message) for warning in caught)
     assert f"process {os.getpid()} on " in text
     assert text.endswith("makes a plan here: waiting for it")
     assert not list(tmp_path.rglob(".*"))

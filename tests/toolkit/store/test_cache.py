@@ -131,7 +131,7 @@ def test_several_processes_read_what_they_hold_while_others_drop_it(tmp_path: Pa
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join()
     assert [process.exitcode for process in processes] == [0] * 4
     assert _count_content(cache) <= 45
     assert not [p for p in cache.root.iterdir() if p.name.endswith(".tmp")]

@@ -1,5 +1,6 @@
 """The same against an S3 server, SeaweedFS, and with processes that are killed."""
 
+import contextlib
 import importlib.util
 import multiprocessing
 import os
@@ -32,16 +33,20 @@ pytestmark = pytest.mark.skipif(
 
 
 def _find_ports(count: int) -> list[int]:
-    """Ports that are free, and so are those 10000 above, which the server takes for itself."""
+    """Ports that are free, and so are those 10000 above, which the server takes for itself.
+
+    Below those that the system gives to whoever asks for any port, in Linux from 32768 on.
+    """
     found: list[int] = []
-    while len(found) < count:
-        with socket.socket() as low, socket.socket() as high:
+    with contextlib.ExitStack() as stack:  # taken until there are all: none twice
+        while len(found) < count:
+            port = random.randrange(10000, 22000)
             try:
-                low.bind(("127.0.0.1", random.randrange(20000, 50000)))
-                high.bind(("127.0.0.1", low.getsockname()[1] + 10000))
+                for number in (port, port + 10000):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", number))
             except OSError:
                 continue
-            found.append(low.getsockname()[1])
+            found.append(port)
     return found
 
 
@@ -58,6 +63,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         for name, value in keys.items():
             patch.setenv(name, value)
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        for name in ("no_proxy", "NO_PROXY"):
+            patch.setenv(name, "127.0.0.1")
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{ports['s3']}")
         with subprocess.Popen(words, stdout=log, stderr=log, cwd=folder) as process:
             try:

@@ -116,10 +116,11 @@ def write_prior(path: Path, sizes: PriorSizes, prior: Prior) -> None:
 
 
 def test_a_checkpoint_opens_with_the_same_pictures(tmp_path: Path) -> None:
+    """To float32's rounding: the memory of what is opened has another order, and so have sums."""
     prior = make_prior()
     write_prior(tmp_path / "best.pt", TINY, prior)
     opened = open_prior(tmp_path / "best.pt")
-    assert torch.equal(opened(draw_pictures()), prior(draw_pictures()))
+    torch.testing.assert_close(opened(draw_pictures()), prior(draw_pictures()), rtol=0, atol=1e-4)
     assert not opened.training
     assert not any(value.requires_grad for value in opened.parameters())
 

@@ -372,13 +372,13 @@ def train_one_of_two(rank: int, out: Path) -> None:
 def test_all_processes_stop_at_the_step_at_which_one_was_asked_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    for name, value in {"ADDR": "127.0.0.1", "PORT": port}.items():
-        monkeypatch.setenv(f"MASTER_{name}", str(value))
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    multiprocessing.spawn(train_one_of_two, (tmp_path,), nprocs=2)
+    with socket.socket() as kept:  # bound: the system gives the port to no other program
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        for name, value in {"ADDR": "127.0.0.1", "PORT": kept.getsockname()[1]}.items():
+            monkeypatch.setenv(f"MASTER_{name}", str(value))
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        multiprocessing.spawn(train_one_of_two, (tmp_path,), nprocs=2)
     said = {(tmp_path / f"{rank}.txt").read_text() for rank in (0, 1)}
     assert said == {"SIGTERM in epoch 1, after step 3"}
     content = load_checkpoint(tmp_path / LAST)
@@ -407,7 +407,7 @@ def hold(out: Path, held: Event, over: Event) -> None:
 
     def listen(step: Step) -> None:
         held.set()
-        over.wait(60)
+        over.wait()
 
     train(Line(), out, epochs=1, on_step=listen)
 
@@ -422,11 +422,11 @@ def test_two_processes_do_not_train_in_one_folder(
     first = context.Process(target=hold, args=(tmp_path, held, over))
     first.start()
     try:
-        assert held.wait(60)
+        assert held.wait(500)
         with pytest.raises(BusyError, match="another process trains here: wait until it ends"):
             train(Line(), tmp_path, epochs=1)
         assert not (tmp_path / LAST).exists()
-        monkeypatch.setattr(loop, "PATIENCE", 60)
+        monkeypatch.setattr(loop, "PATIENCE", 500)
         over.set()
         with pytest.raises(ToolkitError, match="holds a run"):
             train(Line(), tmp_path, epochs=1)

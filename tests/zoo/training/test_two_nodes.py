@@ -40,9 +40,10 @@ class TwoNodes:
 
     def __init__(self, *words: object) -> None:
         """`words` of `zoo train`."""
-        with contextlib.closing(socket.socket()) as server:
-            server.bind(("127.0.0.1", 0))
-            port = server.getsockname()[1]
+        self._kept = socket.socket()  # bound: the system gives the port to no other program
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind(("127.0.0.1", 0))
+        port = self._kept.getsockname()[1]
         common = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"]
         common += ["--nproc-per-node", "1", "--rdzv-endpoint", f"127.0.0.1:{port}"]
         train = ["-m", "zoo", "train", *map(str, words), "--device", "cpu"]

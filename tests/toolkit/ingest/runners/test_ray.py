@@ -47,10 +47,12 @@ def noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pat
         yield tmp_path / "ray" / "ray_current_cluster", f"127.0.0.1:{server.getsockname()[1]}"
 
 
-def find_silent() -> str:
-    """An address of this machine where nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"127.0.0.1:{server.getsockname()[1]}"
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """An address of this machine where nothing listens; its port is taken, so nothing will."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
 def test_a_cluster_that_listens_is_taken(noted: tuple[Path, str]) -> None:
@@ -64,10 +66,10 @@ def test_a_cluster_that_listens_is_taken(noted: tuple[Path, str]) -> None:
 
 
 def test_a_killed_cluster_gives_way_to_a_new_one_and_is_an_error_where_it_was_asked_for(
-    noted: tuple[Path, str],
+    noted: tuple[Path, str], silent: str
 ) -> None:
     file, _ = noted
-    file.write_text(find_silent())
+    file.write_text(silent)
     with pytest.warns(UserWarning, match=r"cluster at 127.0.0.1:\d+ has ended: a new one"):
         assert choose_address(None) == "local"
     with pytest.raises(ToolkitError, match=r"--address auto: .* has ended: ray start --head"):
@@ -75,9 +77,9 @@ def test_a_killed_cluster_gives_way_to_a_new_one_and_is_an_error_where_it_was_as
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:port", "127.0.0.1:99999", ""])
-def test_an_address_where_nothing_listens_is_an_error_at_once(address: str) -> None:
+def test_an_address_where_nothing_listens_is_an_error_at_once(address: str, silent: str) -> None:
     with pytest.raises(ToolkitError, match="nothing answers there: ray start --head"):
-        choose_address(address or find_silent())
+        choose_address(address or silent)
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ def test_a_signal_ends_the_command_with_its_code_and_the_line_that_goes_on(
         while not (out / "log.csv").is_file() and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=300)
+        _, errors = process.communicate(timeout=500)
     assert process.returncode == 128 + signal.SIGTERM
     *_, said, again = errors.splitlines()
     assert re.fullmatch(
