@@ -34,7 +34,7 @@ from toolkit.sample import SampleOptions, make_samples
 MAX_RATIO = 1.3
 MAX_OF_BASE = 0.75
 """Of the CPU seconds of 8785e39."""
-MAX_SHARE = 0.02
+MAX_SHARE = 0.03
 MIN_SPEEDUP = 1.9
 ROUNDS = 3
 
@@ -159,7 +159,7 @@ def test_two_pinned_workers_bring_at_least_1_9_times_one(
     assert speedup >= MIN_SPEEDUP
 
 
-def test_fingerprints_cost_at_most_a_fiftieth_of_ingest(
+def test_fingerprints_cost_at_most_three_hundredths_of_ingest(
     benchmark: Any, long_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """CPU seconds of their two functions within one run, of the thread that calls them."""
