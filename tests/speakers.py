@@ -12,6 +12,9 @@ from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.mesh import LIP_MIDDLES
 from zoo.synthetic.speech import VOWELS, GeneratedSpeech
 
+GAP = 20
+"""Frames that are not measured, see `write_speakers`."""
+
 JAW_MM = 12.0
 """How far down a jaw goes in a vowel."""
 
@@ -27,7 +30,12 @@ def open_jaws(person: int, opening: npt.NDArray[np.float64]) -> npt.NDArray[np.f
     return shapes
 
 
-def draw_speaker(person: int, number: int, num_frames: int) -> FakeClip:
+def mark_gap(num_frames: int, gap: int) -> npt.NDArray[np.bool_]:
+    """(n,): which frames are measured, all but so many from the fifth on."""
+    return ~np.isin(np.arange(num_frames), np.arange(4, 4 + gap))
+
+
+def draw_speaker(person: int, number: int, num_frames: int, gap: int = 0) -> FakeClip:
     """A clip in which every vowel opens the mouth; the head moves a little."""
     rng = np.random.default_rng([person, number])
     scores = GeneratedSpeech().speak(person, num_frames, (), rng).scores
@@ -41,14 +49,28 @@ def draw_speaker(person: int, number: int, num_frames: int) -> FakeClip:
             "audio/deepspeech": scores,
             "face/landmarks": draw_mesh(shapes, draw_poses(rng, num_frames, yaw=0.03)),
             "face/ear": np.full((num_frames, 2), 0.3, np.float32),
-            "face/valid": np.ones(num_frames, bool),
+            "face/valid": mark_gap(num_frames, gap),
         },
     )
 
 
-def write_speakers(folder: Path, *, people: int = 4, clips: int = 2, num_frames: int = 240) -> Path:
-    """A dataset of so many clips of each, split by clip."""
-    drawn = [draw_speaker(who, k, num_frames) for who in range(people) for k in range(clips)]
+def write_speakers(
+    folder: Path,
+    *,
+    people: int = 4,
+    clips: int = 2,
+    num_frames: int = 240,
+    with_gaps: bool = False,
+) -> Path:
+    """A dataset of so many clips of each, split by clip.
+
+    With gaps person k's clips lack `GAP` · k measured frames: batches differ in how many they have.
+    """
+    drawn = [
+        draw_speaker(who, k, num_frames, GAP * who if with_gaps else 0)
+        for who in range(people)
+        for k in range(clips)
+    ]
     write_dataset(folder, {"speakers": drawn})
     split_dataset(folder, SplitOptions(by="clip"))
     return folder

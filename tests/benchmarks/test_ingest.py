@@ -15,13 +15,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import cv2
 import psutil
 import pytest
 
+from toolkit.dataset import rows
 from toolkit.features.landmarks import FaceMesh
-from toolkit.ingest import ingest
+from toolkit.ingest import crops, ingest
 from toolkit.ingest.backends import load_backends
 from toolkit.ingest.options import IngestOptions
 from toolkit.media.decode import read_frames
@@ -31,6 +34,7 @@ from toolkit.sample import SampleOptions, make_samples
 MAX_RATIO = 1.3
 MAX_OF_BASE = 0.75
 """Of the CPU seconds of 8785e39."""
+MAX_SHARE = 0.03
 MIN_SPEEDUP = 1.9
 ROUNDS = 3
 
@@ -153,6 +157,41 @@ def test_two_pinned_workers_bring_at_least_1_9_times_one(
     benchmark.extra_info.update(one=one, two=two[0], speedup=speedup)
     print(f"\none worker {one:.1f} s, two {two[0]:.1f} s: {speedup:.2f} times ({MIN_SPEEDUP})")
     assert speedup >= MIN_SPEEDUP
+
+
+def test_fingerprints_cost_at_most_three_hundredths_of_ingest(
+    benchmark: Any, long_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CPU seconds of their two functions within one run, of the thread that calls them."""
+    spent = {"small crops": 0.0, "fingerprints": 0.0}
+
+    def clock(name: str, where: ModuleType, function: str) -> None:
+        inner = getattr(where, function)
+
+        def timed(*arguments: Any) -> Any:
+            start = time.thread_time()
+            result = inner(*arguments)
+            spent[name] += time.thread_time() - start
+            return result
+
+        monkeypatch.setattr(where, function, timed)
+
+    options = IngestOptions()
+    load_backends(options)
+    cv2.setNumThreads(1)
+    clock("small crops", crops, "make_small")
+    clock("fingerprints", rows, "fingerprint_clip")
+    whole: list[float] = []
+
+    def run() -> None:
+        whole.append(measure_cpu(lambda: ingest([long_video], options, out=tmp_path / "data")))
+
+    benchmark.pedantic(run, rounds=1)
+    share = sum(spent.values()) / whole[0]
+    benchmark.extra_info.update(whole=whole[0], share=share, **spent)
+    parts = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in spent.items())
+    print(f"\n{parts} of {whole[0]:.2f} s of CPU: {share:.4f} (at most {MAX_SHARE})")
+    assert 0 < share <= MAX_SHARE
 
 
 def find_faces(mesh: FaceMesh, path: Path) -> int:

@@ -57,14 +57,29 @@ def measure_spread(maps: Tensor) -> Tensor:
     return spread.repeat(size)[:, None, None, None].expand(-1, 1, *maps.shape[2:])
 
 
-def adversarial_loss(logits: Tensor) -> Tensor:
-    """The generator's: softplus(−D), of what it made (non-saturating)."""
-    return softplus(-logits).mean()
+def adversarial_loss(logits: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The generator's: softplus(−D), of what it made (non-saturating).
+
+    Args:
+        logits: (B,).
+        weights: (B,) of mean 1; None: all count alike.
+    """
+    return _average(softplus(-logits), weights)
 
 
-def discriminator_loss(real: Tensor, pred: Tensor) -> Tensor:
-    """The discriminator's, of logits of real and generated pictures."""
-    return softplus(-real).mean() + softplus(pred).mean()
+def discriminator_loss(real: Tensor, pred: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The discriminator's, of logits of real and generated pictures.
+
+    Args:
+        real: (B,).
+        pred: (P,).
+        weights: (P,) of mean 1; None: all count alike.
+    """
+    return softplus(-real).mean() + _average(softplus(pred), weights)
+
+
+def _average(losses: Tensor, weights: Tensor | None) -> Tensor:
+    return losses.mean() if weights is None else (losses * weights).mean()
 
 
 def gradient_penalty(logits: Tensor, pictures: Tensor) -> Tensor:

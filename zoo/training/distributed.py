@@ -71,6 +71,23 @@ class Distributed:
         self.average([means])
         return dict(zip(figures, means.tolist(), strict=True))
 
+    def weigh(self, **counts: float | Tensor) -> dict[str, Tensor]:
+        """By what this process's means over so many items are to be multiplied, by their names.
+
+        For losses that are means over what differs in number from process to process, as measured
+        frames: the mean of all processes' then is that over all items together. All processes give
+        the same names.
+
+        Returns:
+            of each, this process's number over the mean of all: scalars, 1 in a process alone.
+        """
+        if self.size == 1:
+            return {name: torch.ones((), device=self.device) for name in counts}
+        own = torch.stack([torch.as_tensor(n, device=self.device).float() for n in counts.values()])
+        mean = own.clone()
+        self.average([mean])
+        return dict(zip(counts, own / mean.clamp(min=1 / self.size), strict=True))
+
     def share(self, whole: Tensor) -> Tensor:
         """This process's part of a (B, …) batch that all have: its items `rank`, `rank` + `size`, …
 

@@ -31,6 +31,24 @@ def test_gradients_are_the_mean_of_all_processes(monkeypatch: pytest.MonkeyPatch
     assert network.bias.grad.tolist() == [4.0]
 
 
+def test_means_over_counts_that_differ_become_the_mean_over_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of three: this one measured 2, 3 and 0 frames, the others 10, 0 and 0 together.
+
+    A mean of 4 over 2 frames and the others' of 1 over 10 in all: (2 · 4 + 10 · 1) / 12 = 1.5.
+    """
+    others = torch.tensor([10.0, 0.0, 0.0])
+    monkeypatch.setattr(distributed.dist, "all_reduce", lambda flat: flat.add_(others))
+    shares = Distributed(rank=1, size=3).weigh(one=2, other=torch.tensor(3), none=0.0)
+    assert {name: share.item() for name, share in shares.items()} == {
+        "one": 0.5, "other": 3, "none": 0,
+    }  # fmt: skip
+    rest = 3 - shares["one"]  # of the two others, whose means are alike
+    assert (shares["one"] * 4 + rest * 1).item() / 3 == 1.5
+    assert Distributed().weigh(one=2)["one"] == 1  # alone: nothing is exchanged
+
+
 def test_a_gpu_that_is_not_there_is_told_from_those_that_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

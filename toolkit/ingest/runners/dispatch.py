@@ -58,6 +58,9 @@ class Actors(Protocol):
     def list_ready(self) -> Sequence[str]:
         """Those that have loaded their models."""
 
+    def count_starting(self) -> int:
+        """How many others load theirs still."""
+
     def give(self, actor: str, job: Job, crashes: Crashes) -> None:
         """Queue a job at an actor, which runs its jobs in order."""
 
@@ -98,11 +101,16 @@ def dispatch(
 def _share_out(
     actors: Actors, queue: deque[Job], held: dict[str, deque[Job]], crashes: CrashCounter
 ) -> None:
-    """A job for every actor without one; a second each, while there are enough for all."""
+    """A job for every actor without one; a second each, while there are enough for all.
+
+    Of those that load their models still each may take two as well: else the first that is ready
+    would take what they could begin with.
+    """
     ready = actors.list_ready()
+    enough = len(ready) + IN_FLIGHT * actors.count_starting()
     for depth in range(IN_FLIGHT):
         for actor in ready:
-            if not queue or (depth and len(queue) < len(ready)):
+            if not queue or (depth and len(queue) < enough):
                 return
             if len(held[actor]) <= depth:
                 job = queue.popleft()

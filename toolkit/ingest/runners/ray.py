@@ -216,6 +216,10 @@ class RayActors:
         """See `dispatch.Actors`."""
         return [member.name for member in self._members.values() if member.node]
 
+    def count_starting(self) -> int:
+        """See `dispatch.Actors`."""
+        return len(self._members) - len(self.list_ready())
+
     def give(self, actor: str, job: Job, crashes: Crashes) -> None:
         """See `dispatch.Actors`."""
         member, paths = self._members[actor], _see_sources([job], self._dataset)

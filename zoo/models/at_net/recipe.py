@@ -112,6 +112,7 @@ class AtNetTask(Task):
         with autocast(self._distributed.device, self._recipe.precision, self._network):
             pred = self._compiled(here.windows, here.faces)
         loss = coefficient_loss(pred.float(), here.coefficients, here.valid)
+        loss = loss * self._distributed.weigh(measured=here.valid.sum())["measured"]
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._distributed.average_gradients(self._network)

@@ -186,13 +186,13 @@ class FacialTask(Task):
         with self._gan.autocast():
             pred = self._gan.generate(batch.audio, batch.motion[:, 0]).float()
         terms = self._model.objective.regression(pred, batch.motion, mask=batch.mask)
+        share = self._distributed.weigh(frames=batch.num_frames)["frames"]
+        terms = {name: share * value for name, value in terms.items()}
         losses = {f"loss {name}": value.detach() for name, value in terms.items()}
         regression = torch.stack(list(terms.values())).sum()
         if self._model.objective.uses_gan:
             judge = functools.partial(self._model.discriminator, mask=batch.mask)
-            losses |= self._gan.step_discriminator(
-                judge, batch.motion, pred, self._model.objective.discriminator
-            )
+            losses |= self._gan.step_discriminator(judge, batch.motion, pred, self._compare)
             losses |= self._step_generator(pred, regression, batch)
         else:
             self._gan.step("generator", regression.backward)
@@ -200,13 +200,20 @@ class FacialTask(Task):
             self._mean.update()
         return self._gan.read_losses(losses, len(batch))
 
+    def _compare(self, real: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:
+        """The discriminator's loss; of shorter clips fewer patches are judged."""
+        share = self._distributed.weigh(patches=real.numel())["patches"]
+        return share * self._model.objective.discriminator(real, generated)
+
     def _step_generator(
         self, pred: torch.Tensor, regression: torch.Tensor, batch: MotionBatch
     ) -> dict[str, Any]:
         """By the gradients of both losses; how they compare at the generator's output."""
         with self._gan.judging():
             logits = self._model.discriminator(pred, batch.mask)
+            shares = self._distributed.weigh(frames=batch.num_frames, patches=logits.numel())
             adversarial = self._model.objective.adversarial(logits, batch.num_frames)
+            adversarial = adversarial * shares["frames"] * shares["patches"]
             gradients = output_gradients(pred, regression, adversarial)
         backward = functools.partial(pred.backward, gradients[0] + gradients[1])
         self._gan.step("generator", backward)

@@ -37,14 +37,28 @@ def regression_loss(
     Returns:
         scalars `distance`, `regularisation` and `direction`, whose sum counts.
     """
-    both = valid[:, 1:] & valid[:, :-1]
+    masks = find_counted(target, valid)
     steps, real_steps = pred.diff(dim=1), target.diff(dim=1)
-    moving = both[..., None, None] & (real_steps.abs() >= STILL)
-    return {
-        "distance": weights.distance * _average((UNIT * (pred - target)).square(), valid),
-        "regularisation": weights.regularisation * _average((UNIT * steps).square(), both),
-        "direction": weights.direction * _average(direction_error(steps, real_steps), moving),
+    errors = {
+        "distance": (UNIT * (pred - target)).square(),
+        "regularisation": (UNIT * steps).square(),
+        "direction": direction_error(steps, real_steps),
     }
+    return {
+        name: getattr(weights, name) * _average(error, masks[name])
+        for name, error in errors.items()
+    }
+
+
+def find_counted(target: Tensor, valid: Tensor) -> dict[str, Tensor]:
+    """What `regression_loss` takes each term's mean over, by the same names.
+
+    Returns:
+        (B, T), (B, T - 1) and (B, T - 1, 68, 2) bool.
+    """
+    both = valid[:, 1:] & valid[:, :-1]
+    moving = both[..., None, None] & (target.diff(dim=1).abs() >= STILL)
+    return {"distance": valid, "regularisation": both, "direction": moving}
 
 
 def direction_error(steps: Tensor, real_steps: Tensor) -> Tensor:

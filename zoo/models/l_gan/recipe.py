@@ -16,7 +16,12 @@ from zoo.landmarks.statistics import LandmarkStatistics
 from zoo.models.l_gan import FAMILY
 from zoo.models.l_gan.batches import LandmarkBatch, Stretches
 from zoo.models.l_gan.judge import Judge, standardise
-from zoo.models.l_gan.losses import adversarial_loss, discriminator_loss, regression_loss
+from zoo.models.l_gan.losses import (
+    adversarial_loss,
+    discriminator_loss,
+    find_counted,
+    regression_loss,
+)
 from zoo.models.l_gan.model import LandmarkModel
 from zoo.models.l_gan.networks import Generator, create_l_gan
 from zoo.models.l_gan.options import LGanRecipe
@@ -119,18 +124,21 @@ class LGanTask(Task):
         with self._gan.autocast():
             pred = self._gan.generate(on_device.scores)
         pred = pred.float() + self._neutral
+        counts = {name: mask.sum() for name, mask in find_counted(target, valid).items()}
+        shares = self._distributed.weigh(gan=valid.sum(), **counts)
         losses = {}
         if weights.gan:
             losses = self._gan.step_discriminator(
                 self._model.discriminator,
                 target,
                 pred,
-                lambda real, generated: discriminator_loss(real, generated, valid),
+                lambda real, generated: shares["gan"] * discriminator_loss(real, generated, valid),
             )
         with self._gan.judging():
             terms = regression_loss(pred, target, valid, weights)
             if weights.gan:
                 terms["gan"] = adversarial_loss(self._model.discriminator(pred), valid, weights)
+            terms = {name: shares[name] * value for name, value in terms.items()}
             total = torch.stack(list(terms.values())).sum()
         self._gan.step("generator", total.backward)
         if self._mean:

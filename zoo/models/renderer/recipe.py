@@ -301,7 +301,9 @@ class RendererTask(Task):
                 found = self._compare(patch.judge, patch.pred, patch.target)
                 terms |= {f"{name} {patch.name}": value for name, value in found.items()}
         if batch.matte is not None:
-            terms["alpha"] = alpha_loss(alpha, batch.matte, batch.inside)
+            count = batch.matte.numel() if batch.inside is None else batch.inside.sum()
+            share = self._distributed.weigh(inside=count)["inside"]
+            terms["alpha"] = share * alpha_loss(alpha, batch.matte, batch.inside)
         self._gan.step("generator", self._weights.sum(terms).backward)
         return {name: value.detach() for name, value in terms.items()}
 

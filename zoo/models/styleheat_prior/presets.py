@@ -44,7 +44,8 @@ class Preset:
         sizes: of generator and encoders.
         discriminator: channels of its maps of 4, 8, … px.
         packed: by how many pixels a side the discriminator's pictures are packed into channels.
-        samples: faces of noise in a step, of each process.
+        samples: faces of noise in a step, over all processes; where these are more, each draws
+            one, which counts less.
         batch_size: pictures of a step.
         epochs: of a training.
         epoch_pictures: the most in an epoch, drawn anew in each; 0: all there are.

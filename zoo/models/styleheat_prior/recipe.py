@@ -170,15 +170,20 @@ class PriorTask(Task):
         """Weighted terms of all that is drawn, and the loss of the discriminator, a step on."""
         with self._gan.autocast():
             coarse, fine = self._gan.generate(batch.pictures).unbind(1)
-            drawn = torch.cat([fine, self._draw_faces(self._preset.samples)]).float()
-        shown = self._step_discriminator(batch.pictures, drawn)
+            faces = self._draw_faces()
+            drawn = torch.cat([fine, faces]).float()
+        weight = self._preset.samples / (len(faces) * self._distributed.size)
+        weights = torch.ones(len(drawn), device=drawn.device)
+        weights[len(fine) :] = weight
+        weights /= weights.mean()
+        shown = self._step_discriminator(batch.pictures, drawn, weights)
         terms = {
             "pixel": WEIGHTS.pixel * l1_loss(fine.float(), batch.pictures),
             "coarse": WEIGHTS.coarse * l1_loss(coarse.float(), batch.pictures),
         }
         with self._gan.judging():
             terms["adversarial"] = WEIGHTS.adversarial * adversarial_loss(
-                self._discriminator(drawn)
+                self._discriminator(drawn), weights
             )
             terms["perceptual"] = WEIGHTS.perceptual * self._perceptual(fine, batch.pictures)
             if self._identity is not None:
@@ -186,20 +191,23 @@ class PriorTask(Task):
                 terms["identity"] = WEIGHTS.identity * distance
         return terms, shown
 
-    def _draw_faces(self, count: int) -> Tensor:
-        """(count, 3, H, H) of noise, other in each process."""
+    def _draw_faces(self) -> Tensor:
+        """(n, 3, H, H) of noise, others in each process: its share of the preset's, rounded up."""
         generator, distributed = self._prior.generator, self._distributed
+        count = math.ceil(self._preset.samples / distributed.size)
         noise = torch.randn(count * distributed.size, STYLE, device=distributed.device)
         noise = distributed.share(noise)  # all have drawn the same: the loop has seeded it
         return generator.synthesize(generator.map_noise(noise))
 
-    def _step_discriminator(self, real: Tensor, drawn: Tensor) -> dict[str, Tensor]:
+    def _step_discriminator(
+        self, real: Tensor, drawn: Tensor, weights: Tensor
+    ) -> dict[str, Tensor]:
         """R1 is measured in the first of every 16 steps."""
         penalised = self._mean.num_updates % PENALTY_STEPS == 0
         real = real.detach().requires_grad_(penalised)
 
         def weigh(real_logits: Tensor, drawn_logits: Tensor) -> Tensor:
-            loss = discriminator_loss(real_logits.float(), drawn_logits.float())
+            loss = discriminator_loss(real_logits.float(), drawn_logits.float(), weights)
             if penalised:
                 penalty = gradient_penalty(real_logits, real)
                 loss = loss + WEIGHTS.penalty / 2 * PENALTY_STEPS * penalty

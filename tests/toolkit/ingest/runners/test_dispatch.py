@@ -26,7 +26,11 @@ def write(job: Job) -> Written:
 class ScriptedActors:
     """Actors that do a job at every `wait`, in turn; `fate` says how each attempt goes."""
 
-    def __init__(self, count: int, fate: Callable[[Job, Crashes], str]) -> None:
+    def __init__(
+        self, count: int, fate: Callable[[Job, Crashes], str], num_starting: int = 0
+    ) -> None:
+        """`num_starting`: actors that become ready one by one, each when a job was done."""
+        self.num_starting = num_starting
         self.names = deque(f"a{number}" for number in range(count))
         self.jobs: dict[str, deque[tuple[Job, Crashes]]] = {name: deque() for name in self.names}
         self.given: list[tuple[str, str]] = []
@@ -35,6 +39,9 @@ class ScriptedActors:
 
     def list_ready(self) -> list[str]:
         return sorted(self.names)
+
+    def count_starting(self) -> int:
+        return self.num_starting
 
     def give(self, actor: str, job: Job, crashes: Crashes) -> None:
         self.jobs[actor].append((job, crashes))
@@ -48,15 +55,21 @@ class ScriptedActors:
         fate = self._fate(job, crashes)
         if fate == "done":
             self.jobs[name].popleft()
+            if self.num_starting:
+                self.num_starting -= 1
+                self._add()
             return [Reported(name, Progress("source", job.id)), Finished(name, write(job))]
         self.names.remove(name)
         del self.jobs[name]
         if fate != "no more":
-            self.names.append(f"a{self._num_made}")
-            self.jobs[f"a{self._num_made}"] = deque()
-            self._num_made += 1
+            self._add()
         source = "" if fate == "early" else job.sources[0].path
         return [Died(name, job.id, source, fate in ("lost", "no more"), fate == "memory")]
+
+    def _add(self) -> None:
+        self.names.append(f"a{self._num_made}")
+        self.jobs[f"a{self._num_made}"] = deque()
+        self._num_made += 1
 
 
 def run_all(actors: ScriptedActors, names: str) -> tuple[list[str], list[Progress]]:
@@ -91,6 +104,23 @@ def test_a_second_job_waits_at_an_actor_only_while_there_are_enough_for_all() ->
     few = ScriptedActors(3, lambda job, crashes: "done")
     run_all(few, "abcd")
     assert few.most == 1
+
+
+@pytest.mark.parametrize(("names", "first"), [("ab", "a"), ("abc", "a"), ("abcd", "ab")])
+def test_the_first_actor_that_is_ready_leaves_jobs_for_those_that_load_their_models(
+    names: str, first: str
+) -> None:
+    """One is ready, another is not: behind the first job there must be one more, and two for it."""
+    given: list[str] = []
+
+    def fate(job: Job, crashes: Crashes) -> str:
+        given.append("".join(job for _, job in actors.given))
+        return "done"
+
+    actors = ScriptedActors(1, fate, num_starting=1)
+    published, _ = run_all(actors, names)
+    assert given[0] == first
+    assert sorted(published) == sorted(names)
 
 
 def test_a_source_that_kills_twice_is_given_as_failed_the_third_time() -> None:

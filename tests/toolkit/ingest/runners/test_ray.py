@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -225,19 +226,24 @@ def test_an_error_of_a_job_ends_the_run_as_it_was_raised(cluster: Any, tmp_path:
 @pytest.mark.timeout(1200)
 def test_jobs_of_a_node_that_is_lost_are_run_by_the_others(cluster: Any, tmp_path: Path) -> None:
     """Last of the cluster's tests: the node stays away."""
-    import threading
+    ended = threading.Event()
 
     def lose() -> None:
         while len(list(tmp_path.glob("long*.tried"))) < 2:
-            time.sleep(0.05)
+            if ended.wait(0.05):
+                return
         cluster.remove_node(cluster.second, allow_graceful=False)
         (tmp_path / "go").touch()
 
     thread = threading.Thread(target=lose)
     thread.start()
     jobs = [make_job("long1"), make_job("long2"), make_job("a")]
-    run_all(jobs, tmp_path, cluster.address)
-    thread.join()
+    try:
+        run_all(jobs, tmp_path, cluster.address)
+    finally:
+        ended.set()
+        thread.join()
+    assert (tmp_path / "go").exists()
     assert [read_shard(tmp_path, job.id) for job in jobs] == ["long1", "long2", "a"]
 
 

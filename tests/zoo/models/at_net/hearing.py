@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from tests.datasets import CROP, INTRINSICS
 from tests.faces import draw_mesh, draw_poses
-from tests.speakers import open_jaws
+from tests.speakers import GAP, mark_gap, open_jaws
 from toolkit.clock import SAMPLE_RATE, count_samples
 from toolkit.dataset.split import SplitOptions, split_dataset
 from toolkit.dataset.writer import ClipRow, DatasetWriter
@@ -23,8 +23,11 @@ def speak(opening, num_samples, rng):
     return np.asarray(3000 * mixed, np.int16)
 
 
-def draw_person(person, number, num_frames, fps):
-    """A clip: landmarks and sound in step; the head moves a little."""
+def draw_person(person, number, num_frames, fps, gap=0):
+    """A clip: landmarks and sound in step; the head moves a little.
+
+    `gap`: frames from the fifth on that are not measured.
+    """
     rng = np.random.default_rng([person, number])
     opening = gaussian_filter1d(rng.uniform(size=num_frames), 1.5)
     opening = np.clip((opening - 0.3) / 0.4, 0, 1)
@@ -41,22 +44,29 @@ def draw_person(person, number, num_frames, fps):
             "face/landmarks": draw_mesh(
                 open_jaws(person, opening), draw_poses(rng, num_frames, yaw=0.03)
             ),
-            "face/valid": np.ones(num_frames, bool),
+            "face/valid": mark_gap(num_frames, gap),
         },
         pcm=speak(opening, count_samples(0, num_frames, fps), rng),
     )
 
 
 def write_people(
-    folder: Path, *, people: int = 4, clips: int = 2, num_frames: int = 150, fps: int = 25
+    folder: Path,
+    *,
+    people: int = 4,
+    clips: int = 2,
+    num_frames: int = 150,
+    fps: int = 25,
+    with_gaps: bool = False,
 ) -> Path:
-    """A dataset of so many clips of each, split by clip."""
+    """A dataset of so many clips of each, split by clip; see `write_speakers` for the gaps."""
     with DatasetWriter(
         folder, "j", options={"fps": fps}, fps=fps, frame_size=0, provenance={}
     ) as writer:
         for person in range(people):
             for number in range(clips):
-                writer.add_clip(draw_person(person, number, num_frames, fps))
+                gap = GAP * person if with_gaps else 0
+                writer.add_clip(draw_person(person, number, num_frames, fps, gap))
     split_dataset(folder, SplitOptions(by="clip"))
     return folder
 

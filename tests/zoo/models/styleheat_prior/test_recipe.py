@@ -69,10 +69,14 @@ def _run(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def make_task(recipe: PriorRecipe, identity: IdentityDistance | None = None) -> PriorTask:
+def make_task(
+    recipe: PriorRecipe,
+    identity: IdentityDistance | None = None,
+    distributed: Distributed | None = None,
+) -> PriorTask:
     return PriorTask(
         recipe, *choose_clips(recipe), perceptual=open_perceptual("random"), identity=identity,
-        distributed=Distributed(),
+        distributed=distributed or Distributed(),
     )  # fmt: skip
 
 
@@ -176,6 +180,29 @@ def test_r1_is_measured_in_one_of_sixteen_steps(
         task._mean.num_updates = number
         task.step(batch)
     assert calls == [0, 16]
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"), [(1, [1.2, 1.2, 0.6]), (2, [1, 1, 1]), (4, [1, 1, 1, 1])]
+)
+def test_faces_of_noise_count_as_many_times_whatever_the_number_of_processes(
+    samples: int, expected: list[float], shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two processes, with two pictures of four: a face that both draw counts half."""
+    found = list[torch.Tensor | None]()
+
+    def measure(logits: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+        found.append(weights)
+        return logits.sum() * 0
+
+    monkeypatch.setattr("zoo.models.styleheat_prior.recipe.adversarial_loss", measure)
+    monkeypatch.setattr("zoo.training.distributed.dist.all_reduce", lambda flat: flat.mul_(2))
+    monkeypatch.setitem(PRESETS, "small", replace(TINY, samples=samples))
+    task = make_task(make_recipe(shards), distributed=Distributed(rank=1, size=2))
+    task.step(next(task.draw_batches(0, 0)))
+    (weights,) = found
+    assert weights is not None
+    assert weights.tolist() == pytest.approx(expected)
 
 
 def test_w_is_learnt_alone_until_so_many_pictures_were_seen(
