@@ -95,8 +95,13 @@ def open_sound(path: Path) -> Iterator[npt.NDArray[np.int16]]:
         yield np.memmap(file, np.int16, "r")
 
 
-def write_original(path: Path, target: Path) -> int:
-    """Write a recording's sound as 48 kHz int16, its channels mixed to two at the most.
+def write_original(path: Path, target: Path, streams: Streams | None = None) -> int:
+    """Write sound as 48 kHz int16, its channels mixed to two at the most.
+
+    Args:
+        path: a recording, read as `open_sound` does, or a video.
+        target: the file to write.
+        streams: of a video: sample 0 stands at the container's start, as in `decode_audio`.
 
     Returns:
         Number of channels, 1 or 2; their samples alternate.
@@ -105,10 +110,11 @@ def write_original(path: Path, target: Path) -> int:
         ToolkitError: see `open_sound`.
     """
     try:
-        with target.open("wb") as file, open_container(path, SOUND_DEMUXERS) as container:
-            stream = _first_sound(container, path)
+        with target.open("wb") as file, _open(path, streams) as container:
+            stream = _choose_sound(container, path, streams)
             layout = "mono" if stream.layout.nb_channels == 1 else "stereo"
-            for block in decode_sound(container, stream, Heard(), rate=48_000, layout=layout):
+            form: dict[str, Any] = {"rate": 48_000, "layout": layout, **_time(path, streams)}
+            for block in decode_sound(container, stream, Heard(), **form):
                 file.write(block.data)
     except (av.FFmpegError, ValueError) as error:
         raise ToolkitError(f"{path}: no sound can be read: {_explain(path, error)}") from error
@@ -147,14 +153,24 @@ def _write_sound(path: Path, file: _Target, streams: Streams | None = None) -> H
 
 
 def _decode_into(path: Path, file: _Target, streams: Streams | None, channel: int | None) -> Heard:
-    heard, timing = Heard(), dict[str, Any]()
-    if streams is not None:
-        timing = {"origin": streams.start, "find_end": lambda: find_picture_end(path, streams)}
-    with open_container(path, SOUND_DEMUXERS if streams is None else DEMUXERS) as container:
-        stream = container.streams[streams.audio] if streams else _first_sound(container, path)
+    heard = Heard()
+    with _open(path, streams) as container:
+        stream, timing = _choose_sound(container, path, streams), _time(path, streams)
         for block in decode_sound(container, stream, heard, channel=channel, **timing):
             file.write(block)
     return heard
+
+
+def _open(path: Path, streams: Streams | None) -> Any:
+    """A video, whose streams are known, or a recording."""
+    return open_container(path, SOUND_DEMUXERS if streams is None else DEMUXERS)
+
+
+def _time(path: Path, streams: Streams | None) -> dict[str, Any]:
+    """How `decode_sound` places samples: by a video's clock, and by none for a recording."""
+    if streams is None:
+        return {}
+    return {"origin": streams.start, "find_end": lambda: find_picture_end(path, streams)}
 
 
 def is_heard(path: Path, index: int) -> bool:
@@ -176,7 +192,10 @@ def is_heard(path: Path, index: int) -> bool:
     return False
 
 
-def _first_sound(container: Any, path: Path) -> Any:
+def _choose_sound(container: Any, path: Path, streams: Streams | None) -> Any:
+    """A video's track of sound, or the first of a recording."""
+    if streams is not None and streams.audio is not None:
+        return container.streams[streams.audio]
     if not container.streams.audio:
         raise ToolkitError(f"{path}: has no sound")
     return container.streams.audio[0]

@@ -17,6 +17,7 @@ from toolkit.errors import ToolkitError
 from toolkit.media.audio import write_original
 from toolkit.media.colors import choose_matrix
 from toolkit.media.ffmpeg_process import file_url, to_arguments
+from toolkit.media.video import Streams
 from toolkit.storage import check_ending, write_whole
 
 
@@ -58,15 +59,19 @@ def find_container(path: Path) -> Container:
 
 @dataclass(frozen=True)
 class Sound:
-    """The first sound of a file, its samples one behind another, whatever their timestamps say.
+    """The sound of a file.
 
     Attributes:
         path: any file that ffmpeg reads.
         seconds: how much of it to write; silence follows where it is shorter.
+        streams: of a video whose clock the written pictures keep: its sound stands where its
+            timestamps say, from the container's start on. None: the first sound of a recording,
+            its samples one behind another, whatever their timestamps say.
     """
 
     path: Path
     seconds: float
+    streams: Streams | None = None
 
 
 def _open_samples(path: Path, sample_rate: int, channels: int) -> Any:
@@ -125,7 +130,8 @@ def write_video(
             pcm.astype("<i2").tofile(samples)
             nodes.append(_open_samples(samples, sample_rate, 1))
         elif sound is not None:
-            node = _open_samples(samples, 48_000, write_original(sound.path, samples))
+            channels = write_original(sound.path, samples, sound.streams)
+            node = _open_samples(samples, 48_000, channels)
             nodes.append(node.filter("apad").filter("atrim", end=sound.seconds))
         graph = ffmpeg.output(
             *nodes, filename=file_url(temporary), format=container.format, vcodec=picture_codec,

@@ -249,7 +249,7 @@ def _convert(
 
 
 def _place(frames: Iterable[av.AudioFrame]) -> Iterator[av.AudioFrame]:
-    """Put frames of 16 kHz mono where their timestamps say, from time 0 on.
+    """Put frames where their timestamps say, from time 0 on.
 
     A row of filters of its own, because one that is set up anew would place its sound from 0 on
     once more.

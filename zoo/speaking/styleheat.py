@@ -136,10 +136,7 @@ def synthesize_styleheat(
         if driver is not None:
             rows = relate(model, driver, face, lips=settings.audio is None)
             windows = model.cut_windows(rows[go_to_and_fro(len(rows), num_frames)])
-        heard = settings.audio or settings.video
-        assert heard is not None
-        has_sound = settings.audio is not None or probe(heard)[1].audio is not None
-        sound = Sound(heard, num_frames / RATE) if has_sound else None
+        sound = _choose_sound(settings, num_frames / RATE)
         with write_whole(out) as place:
             frames = watch(model.draw(source, windows, mel), num_frames)
             known: dict[str, Any] = {"fps": RATE, "sound": sound, "comment": COMMENT}
@@ -153,6 +150,15 @@ def open_change(settings: StyleHEATSettings, prior: str) -> Callable[[Any], Any]
         return None
     directions, amounts = open_directions(settings.directions, prior), read_amounts(settings.edit)
     return lambda styles: directions.apply(styles, amounts)
+
+
+def _choose_sound(settings: StyleHEATSettings, seconds: float) -> Sound | None:
+    """The recording, or the sound of the video that drives, in time with its pictures."""
+    if settings.audio is not None:
+        return Sound(settings.audio, seconds)
+    assert settings.video is not None  # the settings say so
+    _, streams = probe(settings.video)
+    return None if streams.audio is None else Sound(settings.video, seconds, streams)
 
 
 def follow(video: Path, path: Path, model: Reenactor, say: Callable[[str], None]) -> Driver:

@@ -91,6 +91,22 @@ def test_a_recording_in_any_format_is_read_and_muxed(name: str, tmp_path: Path) 
     assert find_pitch(read_video(tmp_path / "out.mp4")) == pytest.approx(440, abs=2)
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_videos_sound_that_begins_late_is_muxed_where_its_pictures_are(
+    suffix: str, channels: int, tmp_path: Path
+) -> None:
+    """A second of tone from 1 s on, of two seconds; as a recording it is what there is."""
+    wav = write_wav(tmp_path / "tone.wav", TONE[:48_000], 48_000)
+    late = ("-itsoffset", "1", "-i", wav)
+    audio = ("-c:a", "aac", "-ac", str(channels))
+    path = encode(tmp_path / f"late.{suffix}", PICTURES, *H264, *audio, inputs=late)
+    for streams, begins in ((probe(path)[1], 1.0), (None, 0.0)):
+        write_video(tmp_path / "out.mp4", PICTURES, fps=25, sound=Sound(path, 2.0, streams))
+        loud = np.flatnonzero(np.abs(read_video(tmp_path / "out.mp4")) > 1000) / 16_000
+        assert (loud[0], loud[-1]) == pytest.approx((begins, begins + 1), abs=0.03)
+
+
 @pytest.mark.parametrize("name", ["a.m3u8", "a.ffconcat", "a.mpd", "a.sdp"])
 def test_a_list_of_other_files_is_no_recording(name: str, tmp_path: Path) -> None:
     wav = write_wav(tmp_path / "tone.wav", TONE, 48_000)

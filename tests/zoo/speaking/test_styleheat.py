@@ -12,12 +12,14 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from tests.numbered import read_all
+from tests.numbered import read_all, run_ffmpeg
 from tests.sitters import draw_scene, load_face, write_walk
 from tests.tones import write_wav
 from tests.zoo.models.styleheat.talkers import SIDE, TINY, save_prior, save_stage
+from toolkit.media.audio import decode_audio, read_samples
 from toolkit.media.encode import write_video
 from toolkit.media.inspect_file import inspect_file
+from toolkit.media.video import probe
 from toolkit.storage import hash_file
 from zoo.cli import main
 from zoo.data.aligned import align_portrait
@@ -108,6 +110,22 @@ def test_sound_alone_sound_with_a_video_and_a_video_alone_move_a_picture(
     assert (info.width, info.height, round(info.fps)) == (SIDE, SIDE, 25)
     assert len(frames) == num_frames
     assert bool(inspect_file(out).sound) == has_sound
+
+
+def test_the_sound_of_a_driving_video_that_begins_late_stays_with_its_pictures(
+    inputs: Inputs, tmp_path: Path
+) -> None:
+    """Half a second of noise from 0.4 s on, in a video of a second."""
+    video, out = tmp_path / "driver.mp4", tmp_path / "out.mp4"
+    late = ("-itsoffset", "0.4", "-i", inputs.audio)
+    run_ffmpeg("-i", inputs.video, *late, "-c:v", "copy", "-c:a", "aac", video)
+    result = synthesize(inputs, out, video=video)
+    assert result.exit_code == 0, result.output
+    sound = tmp_path / "out.s16"
+    num_samples = decode_audio(out, probe(out)[1], sound).num_samples
+    assert num_samples == pytest.approx(16_000, abs=500)
+    loud = np.flatnonzero(np.abs(read_samples(sound, 0, num_samples)) > 1000) / 16_000
+    assert (loud[0], loud[-1]) == pytest.approx((0.4, 0.4 + len(SOUND) / 16_000), abs=0.05)
 
 
 def save_directions(inputs: Inputs, path: Path, **changes: Any) -> Path:
