@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests.results.setup import Setup, Table
 from tests.results.styleheat_figures import run_layers, run_sheet
-from tests.results.styleheat_motion import run_audio, run_both, run_sentences, run_video
+from tests.results.styleheat_motion import run_audio, run_both, run_video
 from tests.results.styleheat_pictures import run_edit, run_inversion, run_training
 from tests.results.styleheat_speed import run_speed
 
@@ -21,7 +21,6 @@ STYLEHEAT: dict[str, Callable[[Setup], dict[str, Table]]] = {
     "styleheat-inversion": _with_workers(run_inversion),
     "styleheat-video": _with_workers(run_video),
     "styleheat-audio": _with_workers(run_audio),
-    "styleheat-sentences": _with_workers(run_sentences),
     "styleheat-both": _with_workers(run_both),
     "styleheat-edit": _with_workers(run_edit),
     "styleheat-layers": _with_workers(run_layers),

@@ -3,15 +3,12 @@
 import dataclasses
 from pathlib import Path
 
-from tests.results.atvg_runs import find_sentences
-from tests.results.cascaded_speech import HELD
 from tests.results.setup import Setup, Table
 from tests.results.styleheat_pictures import cut_held
 from tests.results.styleheat_runs import Runs
 from tests.results.styleheat_takes import (
     Draw,
     Take,
-    cut_sentences,
     draw_by_both,
     draw_by_sound,
     draw_by_video,
@@ -28,8 +25,6 @@ INVERTED, WARPED, MENDED = (
 OWN, SHUFFLED, MEAN = "its own sound", "sound of another moment", "mean sound"
 
 POSED, BOTH = "pose alone", "pose and sound"
-
-FILMED = "its own video"
 
 PICTURES = (
     "psnr.mean", "ssim.uniform", "lmd.mouth", "lmd.face", "aed.embedded_l1", "apd.angles_l1",
@@ -81,27 +76,6 @@ def run_both(setup: Setup, workers: int) -> dict[str, Table]:
     }
     takes = cut_held(setup, runs, model.size, talk=True)
     return {"styleheat-both": Table(_judge(setup, "styleheat-by-both", methods, takes, runs.sync))}
-
-
-def run_sentences(setup: Setup, workers: int) -> dict[str, Table]:
-    """One man's held-out sentences, by stage 1 alone, which moves pictures; others of his teach it.
-
-    Nothing but stage 1b has seen him.
-    """
-    runs = Runs(setup, workers)
-    model = open_styleheat(runs.sentences)
-    methods: dict[str, Draw] = {
-        FILMED: draw_by_video(model),
-        OWN: draw_by_sound(model),
-        SHUFFLED: draw_by_sound(model, kind="shuffled"),
-        MEAN: draw_by_sound(model, kind="mean"),
-    }
-    part = find_sentences(setup).judged[HELD]
-    takes = cut_sentences(
-        part.dataset, part.split, model.size, setup.judged_sentences, setup.judged_seconds
-    )
-    rows = _judge(setup, "styleheat-by-sentence", methods, takes, runs.sync)
-    return {"styleheat-sentences": Table(rows)}
 
 
 def _judge(

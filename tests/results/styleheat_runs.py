@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.results.atvg_runs import find_sentences
 from tests.results.cascaded_subjects import SUBJECTS, TEST, ingest_subjects
 from tests.results.setup import Setup
 from toolkit.dataset.manifest import read_table, write_split
@@ -78,15 +77,6 @@ class Runs:
         return _finish(train_audio, options, self.setup.out / "styleheat-audio")
 
     @functools.cached_property
-    def sentences(self) -> Path:
-        """Stage 1b of one man's sentences, whom stage 1a has not seen."""
-        options = AudioOptions(
-            **self._see(find_sentences(self.setup).trained.dataset), video=self.video,
-            syncnet=self.sync, epochs=self.setup.lip_warp_epochs,
-        )  # fmt: skip
-        return _finish(train_audio, options, self.setup.out / "styleheat-sentences")
-
-    @functools.cached_property
     def mended(self) -> Path:
         """Stage 2a."""
         options = CalibrationOptions(
@@ -111,7 +101,6 @@ class Runs:
             "styleheat-video (1a)": self.video,
             "syncnet": self.sync,
             "styleheat-audio (1b)": self.audio,
-            "styleheat-audio (1b), one man's sentences": self.sentences,
             "styleheat-calibration --with video (2a)": self.mended,
             "styleheat-calibration --with audio (2b)": self.spoken,
         }

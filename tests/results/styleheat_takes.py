@@ -6,7 +6,6 @@ source picture, the first frame, by FFHQ's rule.
 Legend: n frames of a stretch, H the side of a picture.
 """
 
-import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,15 +88,6 @@ def cut_takes(dataset: Path, size: int, names: Sequence[str], seconds: float) ->
             clip = max(own, key=lambda each: find_longest(each)[1] - find_longest(each)[0])
             takes.append(cut_take(clip, size, seconds))
     return takes
-
-
-def cut_sentences(dataset: Path, split: str, size: int, most: int, seconds: float) -> list[Take]:
-    """Of so many clips of a part, evenly spaced, each one's longest stretch, named by the clip."""
-    clips = load_driven_clips(dataset / "shards", num_frames=LEAST_FRAMES, split=split)
-    return [
-        dataclasses.replace(cut_take(clip, size, seconds), name=clip.id)
-        for clip in choose_evenly(list(clips), most)
-    ]
 
 
 def find_longest(clip: DrivenClip) -> tuple[int, int]:

@@ -14,8 +14,7 @@ from tests.results import styleheat_pictures as pictures
 from tests.results import styleheat_runs as runs
 from tests.results import styleheat_speed as speed
 from tests.results import styleheat_takes as takes
-from tests.results.atvg_runs import Corpus, Part
-from tests.results.cascaded_subjects import SUBJECTS, TEST, TRAIN, VAL, Subject
+from tests.results.cascaded_subjects import SUBJECTS, Subject
 from tests.results.setup import STYLEHEAT_PAGE, Setup, make_rehearsal
 from tests.results.styleheat import STYLEHEAT
 from tests.results.styleheat_takes import Take
@@ -79,18 +78,6 @@ def test_a_take_is_the_beginning_of_the_longest_stretch_in_the_square_of_its_fir
     middle = take.driven[0, 13]
     np.testing.assert_allclose(middle[70:], (1, 0, 0), atol=1e-6)  # the source, beside itself
     assert np.ptp(take.still[:, :, :64], axis=(0, 1)).max() == 0
-
-
-def test_sentences_are_clips_of_one_part_each_by_its_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(takes, "LEAST_FRAMES", 8)
-    shards = write_talkers(tmp_path / "data")
-    known = {clip.id for clip in load_driven_clips(shards, num_frames=8, split="train")}
-    found = takes.cut_sentences(tmp_path / "data", "train", SIDE, 9, 0.5)
-    assert {take.name for take in found} == known
-    assert {len(take) for take in found} == {12}
-    assert len(takes.cut_sentences(tmp_path / "data", "train", SIDE, 1, 0.5)) == 1
 
 
 def test_talkers_alone_are_divided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,12 +151,6 @@ def save_judge(options: Any, out: Path, **more: Any) -> None:
     save_checkpoint(out / "last.pt", content | known)
 
 
-def make_corpus(dataset: Path) -> Corpus:
-    """One dataset in the place of one man's sentences."""
-    trained, chosen_by, judged = (Part(dataset=dataset, split=name) for name in (TRAIN, VAL, TEST))
-    return Corpus(label="s1", trained=trained, chosen_by=chosen_by, judged={"held": judged})
-
-
 @pytest.fixture(name="setup")
 def _setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
     """Drawn people, networks as small as can be, and two steps of each stage."""
@@ -192,7 +173,6 @@ def _setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
     monkeypatch.setattr("zoo.models.styleheat.stage.JUDGED_WINDOWS", 2)
     monkeypatch.setattr(runs, "SUBJECTS", known)
     monkeypatch.setattr(runs, "ingest_subjects", lambda setup, workers: tmp_path / "data")
-    monkeypatch.setattr(runs, "find_sentences", lambda setup: make_corpus(tmp_path / "data"))
     monkeypatch.setattr(runs, "train_syncnet", save_judge)
     monkeypatch.setattr(takes, "LEAST_FRAMES", 8)
     return make_rehearsal(tmp_path / "out")
@@ -203,7 +183,7 @@ def _setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
 def test_every_stage_is_trained_once_and_measured_beside_the_still_source(setup: Setup) -> None:
     """Nothing is drawn from a face here, so what needs one has a dash."""
     rows = pictures.run_training(setup, 1)["styleheat-training"].rows
-    assert [row["steps"] for row in rows] == [2, 2, 1, 2, 2, 2, 2]
+    assert [row["steps"] for row in rows] == [2, 2, 1, 2, 2, 2]
     written = {path: path.stat().st_mtime_ns for path in setup.out.rglob("best.pt")}
     inversion = pictures.run_inversion(setup, 1)
     shown = [row["shown"] for row in inversion["styleheat-inversion"].rows]
