@@ -13,7 +13,7 @@ from tests.benchmarks.manifests import CLIPS_OF_JOB, write_manifest
 from toolkit.dataset.manifest import FOLDER, compact_tables, read_table
 
 CLIPS = [int(n) for n in os.environ.get("TTK_BENCH_CLIPS", "20000,100000").split(",")]
-"""Sizes to measure; TTK_BENCH_CLIPS=1000000 takes some ten minutes and 2 GB of disk."""
+"""Sizes to measure; TTK_BENCH_CLIPS=1000000 takes ten minutes to half an hour and 2 GB of disk."""
 
 COMMANDS = ("split --reassign", "stats", "validate --manifest-only")
 MAX_BYTES = 2e9
