@@ -5,8 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 import zipfile
+from collections.abc import Callable
 from email.parser import HeaderParser
 from pathlib import Path
 
@@ -64,16 +66,36 @@ def test_its_metadata_name_licence_python_extras_and_commands(wheel: Path) -> No
     assert "zoo = zoo.cli:main" in commands
 
 
-@pytest.mark.slow
-def test_it_works_from_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
-    """With what pip brings from the registry; the source tree is out of sight."""
-    venv.create(tmp_path / "venv")
-    bin_ = tmp_path / "venv" / "bin"
-    pip = [sys.executable, "-m", "pip", "--python", str(bin_ / "python")]
+def install_from_registry(wheel: Path, folder: Path) -> None:
+    """With what pip brings."""
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
     for what in ("torch==2.13.0", f"{wheel}[sample]"):
         words = ["install", "--quiet", "--no-compile", what, "-c", str(ROOT / "constraints.txt")]
         subprocess.run([*pip, *words], check=True, timeout=1800)
     subprocess.run([*pip, "check"], check=True, timeout=300)
+
+
+def install_beside(wheel: Path, folder: Path) -> None:
+    """The wheel alone, in front of what the tests' own environment has, which CI makes anew."""
+    pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python")]
+    words = ["install", "--quiet", "--no-compile", "--no-deps", "--no-index", str(wheel)]
+    subprocess.run([*pip, *words], check=True, timeout=500)
+    (site,) = folder.glob("lib/python*/site-packages")
+    (site / "beside.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+
+@pytest.mark.parametrize(
+    "install",
+    [install_beside, pytest.param(install_from_registry, marks=pytest.mark.slow)],
+    ids=("beside", "registry"),
+)
+def test_the_wheel_works_from_an_environment_of_its_own(
+    wheel: Path, tmp_path: Path, install: Callable[[Path, Path], None]
+) -> None:
+    """The source tree is out of sight."""
+    venv.create(tmp_path / "venv")
+    bin_ = tmp_path / "venv" / "bin"
+    install(wheel, tmp_path / "venv")
 
     def run(*words: str) -> str:
         environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
