@@ -81,6 +81,9 @@ from zoo.training.perceptual import open_perceptual
 
 RATE, NUM_STEPS = 1e-4, 2
 
+STEPS = {"epochs": 4, "batch_size": 4, "learning_rate": RATE}
+"""Of recipes that need no others."""
+
 ADAM = (1e-3, (0.9, 0.999), 1e-3, 0, False)
 """Defaults of Adam's learning rate, betas, ε, weight decay, and AMSGrad."""
 
@@ -153,33 +156,22 @@ def make_t_gan(folder: Path, distributed: Distributed, **changes: Any) -> Task:
 
 
 def make_at_net(folder: Path, distributed: Distributed) -> Task:
-    recipe = AtNetRecipe(
-        shards=folder / "hearing" / "shards", preset="small", epochs=4, batch_size=4, seed=3,
-        learning_rate=RATE,
-    )  # fmt: skip
+    recipe = AtNetRecipe(shards=folder / "hearing" / "shards", preset="small", seed=3, **STEPS)
     return AtNetTask(recipe, *choose_hearing(recipe), distributed=distributed)
 
 
 def make_l_gan(folder: Path, distributed: Distributed) -> Task:
-    recipe = LGanRecipe(
-        shards=folder / "speakers" / "shards", preset="small", epochs=4, batch_size=4,
-        learning_rate=RATE,
-    )  # fmt: skip
+    recipe = LGanRecipe(shards=folder / "speakers" / "shards", preset="small", **STEPS)
     return LGanTask(recipe, *choose_speakers(recipe), distributed=distributed)
 
 
 def make_facial(folder: Path, distributed: Distributed) -> Task:
-    recipe = FacialRecipe(
-        shards=folder / "moving" / "shards", preset="small", epochs=4, batch_size=4,
-        learning_rate=RATE,
-    )  # fmt: skip
+    recipe = FacialRecipe(shards=folder / "moving" / "shards", preset="small", **STEPS)
     return FacialTask(recipe, *choose_moving(recipe), distributed=distributed)
 
 
 def make_renderer(folder: Path, distributed: Distributed) -> Task:
-    recipe = renderer.make_recipe(
-        folder / "frames", epochs=4, batch_size=4, learning_rate=RATE, frames_per_person=0
-    )
+    recipe = renderer.make_recipe(folder / "frames", frames_per_person=0, **STEPS)
     clips = choose_frames(recipe)
     return RendererTask(recipe, *clips, judge=open_judge(recipe), distributed=distributed)
 

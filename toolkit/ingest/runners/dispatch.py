@@ -59,7 +59,7 @@ class Actors(Protocol):
         """Those that have loaded their models."""
 
     def count_starting(self) -> int:
-        """How many others load theirs still."""
+        """How many others have not loaded their models yet."""
 
     def give(self, actor: str, job: Job, crashes: Crashes) -> None:
         """Queue a job at an actor, which runs its jobs in order."""
@@ -103,8 +103,8 @@ def _share_out(
 ) -> None:
     """A job for every actor without one; a second each, while there are enough for all.
 
-    Of those that load their models still each may take two as well: else the first that is ready
-    would take what they could begin with.
+    Actors that have not loaded their models yet are counted with two jobs each: else the first that
+    is ready would take what they could begin with.
     """
     ready = actors.list_ready()
     enough = len(ready) + IN_FLIGHT * actors.count_starting()
